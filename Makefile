@@ -1,0 +1,31 @@
+# Two commands on a fresh machine: `make demo` shows the main job, `make test` proves it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint clean
+help:            ## what can be made here
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+.venv/installed: requirement.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirement.txt
+	@touch $@
+
+.venv/installed-extras: .venv/installed requirement-extras.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirement-extras.txt
+	@touch $@
+
+demo: .venv/installed            ## the two scripts on a small web of their own, no internet needed
+	$(BIN)/python -m demo
+
+test: .venv/installed-extras     ## all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-extras     ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:           ## remove the environment and what the demo and the tests left
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,46 @@
+"""What stops a run. Each error is one sentence that says what is wrong and what to do.
+
+::
+
+    DatasetError             exit code 1: something asked for could not be done
+    ├── InputError           exit code 2: a flag or a file of the user's is not as it should be
+    │   └── FolderInUseError another run works on the same result folder
+    ├── SourceError          a prerequisite could not be fetched from anywhere
+    ├── DiskError            the disk is full, or does not take what must be written
+    ├── ProxyError           the proxy from the environment refuses
+    └── WorkersLostError     the worker processes die again and again
+
+The failure of a single image is never an exception; it is an `Outcome`.
+"""
+
+
+class DatasetError(Exception):
+    """Anything that stops a run; `cli` shows its sentence and exits with its code."""
+
+    exit_code = 1
+
+
+class InputError(DatasetError):
+    """A flag, a file or a folder that the user gave cannot be worked with."""
+
+    exit_code = 2
+
+
+class FolderInUseError(InputError):
+    """Another run works on the same result folder."""
+
+
+class SourceError(DatasetError):
+    """None of the sources of a prerequisite could be used."""
+
+
+class DiskError(DatasetError):
+    """A file that the run needs could not be written."""
+
+
+class ProxyError(DatasetError):
+    """The proxy from the environment refuses to work for us."""
+
+
+class WorkersLostError(DatasetError):
+    """Worker processes die faster than they do anything."""

@@ -1,0 +1,355 @@
+"""The nouns: every value that travels between modules, and the words of the report.
+
+All of them are frozen; none does any work beyond answering questions about itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+class Status(str, Enum):
+    """What became of one URL: the `status` column of the report."""
+
+    DOWNLOADED = "downloaded"
+    ALREADY_PRESENT = "already_present"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_ATTEMPTED = "not_attempted"
+
+    @property
+    def stands(self) -> bool:
+        """Whether the image lies in `Images/`."""
+        return self in (Status.DOWNLOADED, Status.ALREADY_PRESENT)
+
+
+class Lasting(Enum):
+    """How long a failure is believed."""
+
+    FOR_GOOD = "not asked for again unless told to"
+    IN_PASSING = "tried again within the run and by the next one"
+    AT_ONCE = "proves itself at once: tried again by the next run only"
+    BY_FLAG = "judged anew when the flag that decided it has changed"
+
+
+class Reason(Enum):
+    """Why an image is not there: the `reason` column of the report.
+
+    Each member holds its word and how long the failure is believed. `HTTP_STATUS` stands for
+    `http_400` to `http_599`; an `Outcome` spells it out.
+    """
+
+    INVALID_URL = "invalid_url", Lasting.FOR_GOOD
+    INVALID_IMAGE_CODE = "invalid_image_code", Lasting.FOR_GOOD
+    DUPLICATE_IMAGE_CODE = "duplicate_image_code", Lasting.FOR_GOOD
+    FORBIDDEN_REDIRECT = "forbidden_redirect", Lasting.FOR_GOOD
+    OPTED_OUT = "opted_out", Lasting.BY_FLAG
+    DNS_ERROR = "dns_error", Lasting.AT_ONCE
+    CONNECTION_REFUSED = "connection_refused", Lasting.AT_ONCE
+    CONNECT_TIMEOUT = "connect_timeout", Lasting.IN_PASSING
+    TIMEOUT = "timeout", Lasting.IN_PASSING
+    TLS_ERROR = "tls_error", Lasting.AT_ONCE
+    CONNECTION_ERROR = "connection_error", Lasting.IN_PASSING
+    TOO_MANY_REDIRECTS = "too_many_redirects", Lasting.FOR_GOOD
+    HTTP_STATUS = "http_status", Lasting.FOR_GOOD
+    NOT_AN_IMAGE = "not_an_image", Lasting.FOR_GOOD
+    TRUNCATED = "truncated", Lasting.IN_PASSING
+    CORRUPT = "corrupt", Lasting.FOR_GOOD
+    TOO_SMALL = "too_small", Lasting.BY_FLAG
+    TOO_LARGE = "too_large", Lasting.FOR_GOOD
+    PLACEHOLDER = "placeholder", Lasting.FOR_GOOD
+    ANNOTATION_MISMATCH = "annotation_mismatch", Lasting.BY_FLAG
+    DEAD_HOST = "dead_host", Lasting.AT_ONCE
+    RATE_LIMITED = "rate_limited", Lasting.IN_PASSING
+    DISK_ERROR = "disk_error", Lasting.IN_PASSING
+    CRASHED = "crashed", Lasting.AT_ONCE
+    INTERRUPTED = "interrupted", Lasting.AT_ONCE
+    FILLED = "filled", Lasting.AT_ONCE
+
+    def __init__(self, word: str, lasting: Lasting) -> None:
+        self.word = word
+        self.lasting = lasting
+
+
+def is_passing_http(status: int) -> bool:
+    """Whether an HTTP status says "not now" rather than "no"."""
+    return status >= 500 or status in (408, 425, 429)
+
+
+class ImageFormat(str, Enum):
+    """The image formats that are kept; the value is the file's extension."""
+
+    JPEG = "jpg"
+    PNG = "png"
+    GIF = "gif"
+    WEBP = "webp"
+    BMP = "bmp"
+    TIFF = "tiff"
+
+
+@dataclass(frozen=True)
+class Category:
+    """One row of `ncodes.csv`.
+
+    Attributes
+    ----------
+    code
+        The wnid, `n` and eight digits.
+    name
+        ImageNet's name: WordNet's words joined by ", ".
+    folder
+        The name of its folder, which is the label of its boxes, too.
+    selected
+        Whether the user marked it.
+    how_many
+        -1 for all, else a number of URLs or images (see `Settings.fill`).
+    line
+        Its line in the file, from 1; 0 where there is none.
+    """
+
+    code: str
+    name: str
+    folder: str
+    selected: bool = False
+    how_many: int = -1
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UrlRow:
+    """One row of the URL table.
+
+    Attributes
+    ----------
+    position
+        Where the row begins in the table, in bytes: the table's order.
+    image_code, url
+        As the table has them; nothing is checked yet.
+    """
+
+    position: int
+    image_code: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A bounding box, 0-based, in pixels of the image it belongs to; xmax and ymax belong to the box.
+
+    `label` is the wnid in an archive, and the folder name of that wnid in a result folder.
+    """
+
+    label: str
+    xmin: int
+    ymin: int
+    xmax: int
+    ymax: int
+    pose: str = "Unspecified"
+    truncated: int = 0
+    difficult: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """The boxes of one image, and the size in pixels of the picture on which they were drawn.
+
+    A width or height of 0 means that none (or none that can be) was stated.
+    """
+
+    image_code: str
+    width: int
+    height: int
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is known of an image that was judged good: sizes in pixels and bytes."""
+
+    format: ImageFormat
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something is not taken: the reason, and the same in words for the report."""
+
+    reason: Reason
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a server sent for an image, whole as far as the protocol can tell.
+
+    Attributes
+    ----------
+    data
+        The bytes, with any content encoding undone.
+    http_status
+        Of the final answer, 200 to 299.
+    final_url
+        Where the redirects ended.
+    robots
+        The values of its `X-Robots-Tag` headers.
+    length_known
+        Whether the protocol said where the body ends; if not, a cut body looks like a whole one.
+    seconds
+        From the start of the transfer to its end.
+    """
+
+    data: bytes
+    http_status: int
+    final_url: str
+    robots: tuple[str, ...] = ()
+    length_known: bool = True
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NoBody:
+    """Why no body came.
+
+    Attributes
+    ----------
+    reason, description
+        For the report.
+    http_status
+        Of the last answer, 0 if there was none.
+    retry_after
+        Seconds for which the host wants to be left alone, if it said so.
+    proxy_at_fault
+        Whether a proxy refused, and not the host.
+    seconds
+        From the start of the transfer to its end.
+    """
+
+    reason: Reason
+    description: str
+    http_status: int = 0
+    retry_after: float | None = None
+    proxy_at_fault: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTask:
+    """One URL to be tried: what a worker needs to know, and nothing else.
+
+    Attributes
+    ----------
+    number
+        Names the task within a run.
+    folder
+        The category's folder, below the result folder.
+    row
+        The row of the URL table that it comes from.
+    annotation
+        Its boxes, labelled as in the result folder; None if it has none.
+    ask_before_saving
+        Whether the worker must ask whether the image is still wanted (`how_many` may be reached).
+    """
+
+    number: int
+    folder: str
+    row: UrlRow
+    annotation: Annotation | None = None
+    ask_before_saving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row of the URL table: a line of the journal, a row of the report.
+
+    Attributes
+    ----------
+    row
+        The row of the URL table.
+    status, reason, description
+        As in the report; the reason is None where the image stands.
+    http_status
+        Of the last answer, 0 if there was none.
+    attempts, seconds
+        Tries so far, and the time that they took in all.
+    file
+        The image, relative to the category's folder; empty if there is none.
+    picture
+        What the image is, where it stands or was judged.
+    boxes
+        Boxes in its XML; None if it has no XML.
+    modified_ns
+        The image file's modification time, by which a changed file is told.
+    retry_after, proxy_at_fault
+        As in `NoBody`; they do not outlive the run.
+    """
+
+    row: UrlRow
+    status: Status
+    reason: Reason | None = None
+    description: str = ""
+    http_status: int = 0
+    attempts: int = 0
+    seconds: float = 0.0
+    file: str = ""
+    picture: Picture | None = None
+    boxes: int | None = None
+    modified_ns: int = 0
+    retry_after: float | None = None
+    proxy_at_fault: bool = False
+
+    @property
+    def reason_word(self) -> str:
+        """The report's word for the reason, e.g. `http_404`."""
+        if self.reason is None:
+            return ""
+        return f"http_{self.http_status}" if self.reason is Reason.HTTP_STATUS else self.reason.word
+
+    @property
+    def lasting(self) -> Lasting | None:
+        """How long this failure is believed; None where the image stands."""
+        if self.reason is Reason.HTTP_STATUS and is_passing_http(self.http_status):
+            return Lasting.IN_PASSING
+        return self.reason.lasting if self.reason else None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked of a run; the fields carry the names of the flags.
+
+    Attributes
+    ----------
+    batch_size
+        Images in flight at once, at most; None lets the tool choose.
+    fill
+        True: `how_many` counts images saved. False: it counts URLs tried.
+    timeout
+        Seconds that one try may take.
+    retries
+        Further tries after a passing failure.
+    min_side
+        In pixels; smaller images are refused.
+    """
+
+    save_dir: Path
+    annotations_dir: Path
+    url_data: Path
+    ncode_data: Path
+    with_annotation: bool = False
+    parallel: bool = True
+    verbose: bool = True
+    batch_size: int | None = None
+    categories: tuple[str, ...] = field(default=())
+    how_many: int | None = None
+    fill: bool = False
+    retry_failed: bool = False
+    timeout: float = 10.0
+    retries: int = 2
+    min_side: int = 16
+    speed_test: bool = True
+    honour_opt_out: bool = True
+    dry_run: bool = False

@@ -1,0 +1,181 @@
+"""Where things lie on disk, and how they get there whole.
+
+This module alone knows the names of files and folders in a result folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from .errors import DiskError, FolderInUseError, InputError
+from .models import ImageFormat
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; its own lock serves there
+    fcntl = None  # type: ignore[assignment]
+    import msvcrt
+
+RESULT_FOLDER = "partial_imagenet"
+LOCK_NAME = ".lock"
+PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
+EXTENSIONS = frozenset(f".{kind.value}" for kind in ImageFormat)
+
+
+@dataclass(frozen=True)
+class CategoryFolder:
+    """The files of one category below the result folder."""
+
+    path: Path
+
+    @property
+    def images(self) -> Path:
+        """The folder of the images."""
+        return self.path / "Images"
+
+    @property
+    def annotations(self) -> Path:
+        """The folder of the XML files."""
+        return self.path / "Annotation"
+
+    @property
+    def journal(self) -> Path:
+        """The file that a run appends to as it goes."""
+        return self.path / ".journal.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """The file that the user reads."""
+        return self.path / f"{self.path.name}_download_report.csv"
+
+    def image(self, image_code: str, image_format: ImageFormat) -> Path:
+        """Say where an image lies; `image_code` must have been checked, for it becomes a path."""
+        return self.images / f"{image_code}.{image_format.value}"
+
+    def annotation(self, image_code: str) -> Path:
+        """Say where the XML of an image lies."""
+        return self.annotations / f"{image_code}.xml"
+
+    def relative(self, path: Path) -> str:
+        """Spell a path below this folder as the report does, with slashes on every system."""
+        return path.relative_to(self.path).as_posix()
+
+    def make(self) -> None:
+        """Make the folders that are not there yet.
+
+        Raises
+        ------
+        DiskError
+            If they cannot be made.
+        """
+        try:
+            self.images.mkdir(parents=True, exist_ok=True)
+            self.annotations.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DiskError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
+
+    def remove_partials(self) -> None:
+        """Remove what a killed run left half written."""
+        for folder in (self.images, self.annotations, self.path):
+            for leftover in folder.glob(f"{PARTIAL_PREFIX}*{PARTIAL_SUFFIX}"):
+                leftover.unlink(missing_ok=True)
+
+
+def result_folder(save_dir: Path) -> Path:
+    """Make the result folder in `save_dir` if it is not there.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made or written to.
+    """
+    folder = save_dir / RESULT_FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--save_dir {save_dir}: {folder} cannot be made ({error.strerror}). Give another folder."
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"--save_dir {save_dir}: {folder} cannot be written to. Give another folder.")
+    return folder
+
+
+def write_whole(path: Path, data: bytes) -> os.stat_result:
+    """Write a file so that it is there whole under its name, or not at all.
+
+    Returns
+    -------
+    os.stat_result
+        Of the file written.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing is left behind then.
+    """
+    partial = path.with_name(f"{PARTIAL_PREFIX}{path.name}{PARTIAL_SUFFIX}")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            written = os.fstat(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return written
+
+
+class FolderLock:
+    """Keeps a second run off the result folder; a killed run's lock vanishes with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK_NAME
+        self._descriptor = -1
+
+    def __enter__(self) -> FolderLock:
+        while self._descriptor < 0:
+            descriptor = self._open()
+            try:
+                self._acquire(descriptor)
+            except OSError as error:
+                os.close(descriptor)
+                raise FolderInUseError(
+                    f"Another run is at work in {self._path.parent}. Wait for it, or give another --save_dir."
+                ) from error
+            self._descriptor = self._if_still_there(descriptor)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Removed while it is still held: who opened it in between sees that it is gone and opens anew.
+        if fcntl is not None:
+            self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        except OSError as error:
+            raise InputError(f"{self._path.parent} cannot be written to: {error.strerror}.") from error
+
+    @staticmethod
+    def _acquire(descriptor: int) -> None:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+    def _if_still_there(self, descriptor: int) -> int:
+        with contextlib.suppress(FileNotFoundError):  # a run that just ended has removed it
+            if self._path.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        os.close(descriptor)
+        return -1
