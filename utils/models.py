@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+USER_AGENT = "part-of-imagenet/0.1 (fetches images that ImageNet lists; honours X-Robots-Tag: noai)"
+"""Who asks, as servers are told."""
+
 
 class Status(str, Enum):
     """What became of one URL: the `status` column of the report."""
@@ -127,11 +130,19 @@ class UrlRow:
         Where the row begins in the table, in bytes: the table's order.
     image_code, url
         As the table has them; nothing is checked yet.
+    repeat
+        How many rows of the same category had this image code before it.
     """
 
     position: int
     image_code: str
     url: str
+    repeat: int = 0
+
+    @property
+    def key(self) -> str:
+        """What names the row from run to run, even if the table is made anew."""
+        return f"{self.image_code} {self.url} {self.repeat}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +295,10 @@ class Outcome:
         Boxes in its XML; None if it has no XML.
     modified_ns
         The image file's modification time, by which a changed file is told.
+    judged_with
+        The flag that decided, where a failure lasts as long as that flag is kept.
+    answered_by
+        The host that sent the image, after all redirects.
     retry_after, proxy_at_fault
         As in `NoBody`; they do not outlive the run.
     """
@@ -299,6 +314,8 @@ class Outcome:
     picture: Picture | None = None
     boxes: int | None = None
     modified_ns: int = 0
+    judged_with: str = ""
+    answered_by: str = ""
     retry_after: float | None = None
     proxy_at_fault: bool = False
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from .errors import DiskError, FolderInUseError, InputError
 from .models import ImageFormat
@@ -105,30 +107,37 @@ def result_folder(save_dir: Path) -> Path:
     return folder
 
 
-def write_whole(path: Path, data: bytes) -> os.stat_result:
-    """Write a file so that it is there whole under its name, or not at all.
-
-    Returns
-    -------
-    os.stat_result
-        Of the file written.
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that gets its name only when all is written; else nothing is left behind.
 
     Raises
     ------
     OSError
-        If it cannot be written; nothing is left behind then.
+        If it cannot be written.
     """
     partial = path.with_name(f"{PARTIAL_PREFIX}{path.name}{PARTIAL_SUFFIX}")
     try:
         with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            written = os.fstat(file.fileno())
+            yield file
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    return written
+
+
+def write_whole(path: Path, data: bytes) -> os.stat_result:
+    """Write a file so that it is there whole under its name, or not at all; returns its stat.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with whole_file(path) as file:
+        file.write(data)
+        file.flush()
+        return os.fstat(file.fileno())
 
 
 class FolderLock:

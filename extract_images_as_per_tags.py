@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Download the images of the categories marked in ncodes.csv, with their bounding boxes.
+
+`python extract_images_as_per_tags.py --help` shows the flags; README.md tells the user's day.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    # Imported here, because every worker process imports this file again and needs nothing of it.
+    from utils import extract_cli
+
+    return extract_cli.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

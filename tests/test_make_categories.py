@@ -1,0 +1,130 @@
+"""The tables that ship are made from WordNet, and from nothing else."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from utils import categories
+
+PROJECT = Path(__file__).resolve().parents[1]
+WORDNET = Path("/usr/share/wordnet/data.noun")
+
+NOUNS = """\
+  1 This software and database is being provided to you, the LICENSEE, by
+  2 Princeton University under the following license.
+00000010 03 n 01 entity 0 001 ~ 00000020 n 0000 | that which is
+00000020 03 n 02 living_thing 0 animate_thing 0 001 @ 00000010 n 0000 | alive; "@ 00000010 n 0000"
+00000030 05 n 01 fox 0 003 @ 00000020 n 0000 + 01460029 v 0102 ~ 00000040 n 0000 | alert mammal
+00000040 05 n 02 kit_fox 0 Vulpes_macrotis 0 002 @ 00000030 n 0000 @ 00000020 n 0000 | small
+00000050 05 n 0a a 0 b 0 c 0 d 0 e 0 f 0 g 0 h 0 i 0 j 0 001 @i 00000040 n 0000 | ten words
+00000060 05 n 01 "fox" 0 001 ~ 00000030 n 0000 | quoted, without anything above it
+"""
+
+
+def make(folder: Path, wnids: list[str], wordnet: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the script in a folder on a list of wnids."""
+    (folder / "wnids.txt").write_text("\n".join(wnids) + "\n")
+    script = [sys.executable, str(PROJECT / "tools" / "make_categories.py"), "--wordnet", str(wordnet)]
+    places = ["--categories_out", "categories.csv.gz", "--ncodes_out", "ncodes.csv", "--wnids", "wnids.txt"]
+    return subprocess.run(
+        [*script, *places, *options], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def made(folder: Path, wnids: list[str]) -> Path:
+    """Make both tables from the small WordNet; the first wnid comes from the list of annotated ones."""
+    (folder / "data.noun").write_text(NOUNS)
+    (folder / "annotated.txt").write_text(f"{wnids[0]}\n")
+    run = make(folder, wnids[1:], Path("data.noun"), "--annotated", "annotated.txt")
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def shipped_table(folder: Path) -> list[list[str]]:
+    """Unpack the table that was made."""
+    text = gzip.decompress((folder / "categories.csv.gz").read_bytes()).decode()
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_names_are_the_words_and_parents_the_nearest_categories(tmp_path: Path) -> None:
+    """Words are joined by ", "; where a hypernym is no category, its nearest ancestors that are stand in."""
+    made(tmp_path, ["n00000050", "n00000020", "n00000040", "n00000060"])
+    assert shipped_table(tmp_path) == [
+        ["code", "name", "parents"],
+        ["n00000020", "living thing, animate thing", ""],
+        ["n00000040", "kit fox, Vulpes macrotis", "n00000020"],
+        ["n00000050", "a, b, c, d, e, f, g, h, i, j", "n00000040"],
+        ["n00000060", '"fox"', ""],
+    ]
+
+
+def test_a_category_keeps_all_its_parents(tmp_path: Path) -> None:
+    """A synset with two hypernyms has two parents, in WordNet's order."""
+    made(tmp_path, ["n00000020", "n00000030", "n00000040"])
+    assert shipped_table(tmp_path)[3] == ["n00000040", "kit fox, Vulpes macrotis", "n00000030 n00000020"]
+
+
+def test_the_users_table_has_nothing_marked(tmp_path: Path) -> None:
+    """`ncodes.csv` has exactly its four columns, sorted by code, quoted where needed, with LF."""
+    made(tmp_path, ["n00000060", "n00000040"])
+    assert (tmp_path / "ncodes.csv").read_bytes() == (
+        b"code,name,to_download,how_many\n"
+        b'n00000040,"kit fox, Vulpes macrotis",False,-1\n'
+        b'n00000060,"""fox""",False,-1\n'
+    )
+
+
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    """Neither the time nor the order of the codes shows in what is made."""
+    codes = ["n00000020", "n00000030", "n00000040"]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = made(tmp_path / "one", codes), made(tmp_path / "two", codes[::-1])
+    assert (one / "categories.csv.gz").read_bytes() == (two / "categories.csv.gz").read_bytes()
+    assert (one / "categories.csv.gz").read_bytes()[4:8] == bytes(4), "the time of making is in it"
+
+
+@pytest.mark.parametrize(
+    ("wnids", "wordnet", "words"),
+    [(["n99999999"], "data.noun", "n99999999"), (["n00000020"], "elsewhere", "elsewhere")],
+)
+def test_wrong_sources_end_it_with_a_sentence(
+    tmp_path: Path, wnids: list[str], wordnet: str, words: str
+) -> None:
+    """A synset that WordNet does not have, or a file that is not there, is said; nothing is written."""
+    (tmp_path / "data.noun").write_text(NOUNS)
+    run = make(tmp_path, wnids, Path(wordnet), "--annotated", "wnids.txt")
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "ncodes.csv").exists()
+
+
+def test_what_ships_is_what_wordnet_says(tmp_path: Path) -> None:
+    """The shipped tables are made by the script from WordNet 3.0, to the byte."""
+    if not WORDNET.exists():
+        pytest.skip(f"{WORDNET} is not installed (Debian: wordnet-base)")
+    run = make(tmp_path, [category.code for category in categories.shipped()], WORDNET)
+    assert run.returncode == 0, run.stderr
+    # Unpacked, as another zlib may pack the same text differently.
+    packed = (PROJECT / "utils" / "data" / "categories.csv.gz").read_bytes()
+    assert gzip.decompress((tmp_path / "categories.csv.gz").read_bytes()) == gzip.decompress(packed)
+    assert (tmp_path / "ncodes.csv").read_bytes() == (PROJECT / "ncodes.csv").read_bytes()
+
+
+def test_the_codes_are_those_of_fall_2011(tmp_path: Path) -> None:
+    """Without a list, the script takes the 21,841 synsets that timm knows, and the four with boxes only."""
+    if not WORDNET.exists() or importlib.util.find_spec("timm") is None:
+        pytest.skip("needs Debian's wordnet-base and the package timm")
+    script = [sys.executable, str(PROJECT / "tools" / "make_categories.py")]
+    places = ["--categories_out", "categories.csv.gz", "--ncodes_out", "ncodes.csv"]
+    subprocess.run([*script, *places], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "ncodes.csv").read_bytes() == (PROJECT / "ncodes.csv").read_bytes()

@@ -1,0 +1,64 @@
+"""A measured speed is kept for a day; a cache that does not work is no error."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from utils import speed_cache
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep each test's cache apart from the user's."""
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "part-of-imagenet" / "network_speed.json"
+
+
+@pytest.mark.parametrize(
+    ("age", "speed_kept"),
+    [(0, 1e8), (23 * 3600, 1e8), (25 * 3600, None), (-3600, None), (1e300, None)],
+)
+def test_a_speed_is_kept_for_a_day(cache: Path, age: float, speed_kept: float | None) -> None:
+    """What is older, or was measured in the future as the clock was set back, is forgotten."""
+    cache.parent.mkdir(parents=True)
+    cache.write_text(json.dumps({"bits_per_second": 1e8, "measured_at": time.time() - age}))
+    assert speed_cache.remembered() == speed_kept
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"{", b"\xff\xfe", b"[]", b"3", b"null", b'{"measured_at": 1}', b"[" * 100_000]
+    + [
+        b'{"bits_per_second": %s, "measured_at": %d}' % (value, time.time())
+        for value in (b"0", b"-1", b"NaN", b"Infinity", b'"fast"', b"true", b"null", b"1" + b"0" * 400)
+    ]
+    + [b'{"bits_per_second": 1e8, "measured_at": "today"}', b'{"bits_per_second": 1e8, "measured_at": NaN}'],
+)
+def test_a_garbled_cache_is_no_error(cache: Path, garbage: bytes) -> None:
+    """Whatever lies there, the speed is unknown then, and the next one is remembered."""
+    cache.parent.mkdir(parents=True)
+    cache.write_bytes(garbage)
+    assert speed_cache.remembered() is None
+    speed_cache.remember(2e8)
+    assert speed_cache.remembered() == 2e8
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    """The speed is measured again next time then."""
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    speed_cache.remember(1e8)
+    assert speed_cache.remembered() is None
+
+
+def test_without_a_variable_the_cache_is_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative folder in the variable counts as none, as the XDG specification says."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for value in ("", "relative"):
+        monkeypatch.setenv(speed_cache._VARIABLE, value)
+        assert speed_cache.cache_file().is_relative_to(tmp_path)

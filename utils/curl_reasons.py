@@ -1,0 +1,141 @@
+"""What it means when curl gives no body: its result codes as the report's reasons.
+
+The codes alone do not tell causes apart: 1 is garbage for a status line as well as a redirect to `file:`,
+7 is a host that refuses as well as a proxy that does, 28 any kind of lateness. So code, message, the
+system's error number and what had been reached are looked at together.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pycurl
+
+from .models import NoBody, Reason
+
+MAX_RETRY_AFTER = 10**6
+REASONS = {
+    pycurl.E_URL_MALFORMAT: Reason.INVALID_URL,
+    pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS_ERROR,
+    pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
+    pycurl.E_TOO_MANY_REDIRECTS: Reason.TOO_MANY_REDIRECTS,
+    pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
+    pycurl.E_SSL_CONNECT_ERROR: Reason.TLS_ERROR,
+    pycurl.E_PEER_FAILED_VERIFICATION: Reason.TLS_ERROR,
+    pycurl.E_SSL_CERTPROBLEM: Reason.TLS_ERROR,
+    pycurl.E_SSL_CIPHER: Reason.TLS_ERROR,
+    pycurl.E_SSL_ISSUER_ERROR: Reason.TLS_ERROR,
+    pycurl.E_SSL_INVALIDCERTSTATUS: Reason.TLS_ERROR,
+    pycurl.E_SSL_ENGINE_NOTFOUND: Reason.TLS_ERROR,
+}
+WORDS = {
+    Reason.INVALID_URL: "The address cannot be understood.",
+    Reason.DNS_ERROR: "The host's name does not resolve.",
+    Reason.TRUNCATED: "The connection ended before the whole body had come.",
+    Reason.TOO_MANY_REDIRECTS: "More than 10 redirects.",
+    Reason.TOO_LARGE: "More than 20 MB.",
+    Reason.TLS_ERROR: "No secure connection could be made.",
+    Reason.CONNECTION_REFUSED: "The host refuses connections.",
+    Reason.CONNECT_TIMEOUT: "The host did not accept a connection in time.",
+    Reason.TIMEOUT: "The image did not arrive in time.",
+    Reason.CONNECTION_ERROR: "The connection broke.",
+    Reason.FORBIDDEN_REDIRECT: "A redirect leads where none may lead.",
+    Reason.RATE_LIMITED: "The host asks for fewer requests (429).",
+}
+UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a transfer ended.
+
+    Attributes
+    ----------
+    code, message
+        curl's; code 0 for a transfer that ended well, but perhaps not with a success.
+    http_status, retry_after
+        Of the last answer; 0 and "" without one.
+    blocked, too_large
+        Whether we ended it: it led to a forbidden address, or passed the cap.
+    """
+
+    code: int
+    message: str
+    http_status: int
+    retry_after: str = ""
+    blocked: bool = False
+    too_large: bool = False
+
+
+def no_body(curl: pycurl.Curl, ending: Ending) -> NoBody:
+    """Say why a transfer brought no body; the handle is asked for what the transfer reached."""
+    reason = _reason(curl, ending)
+    return NoBody(
+        reason=reason,
+        description=WORDS.get(reason) or f"The server answered {ending.http_status}.",
+        http_status=ending.http_status,
+        retry_after=seconds_to_wait(ending.retry_after),
+        proxy_at_fault=ending.http_status == 407 or _proxy_at_fault(curl, ending),
+        seconds=float(curl.getinfo(pycurl.TOTAL_TIME)),
+    )
+
+
+def seconds_to_wait(retry_after: str, now: float | None = None) -> float | None:
+    """Read a Retry-After header, in seconds or as a date; None where it says nothing usable."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text[:9]), MAX_RETRY_AFTER))
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return min(max(0.0, date.timestamp() - (time.time() if now is None else now)), MAX_RETRY_AFTER)
+
+
+def _reason(curl: pycurl.Curl, ending: Ending) -> Reason:
+    if ending.blocked:
+        return Reason.FORBIDDEN_REDIRECT
+    if ending.too_large:
+        return Reason.TOO_LARGE
+    if ending.http_status >= 400 or ending.code == 0:
+        return Reason.RATE_LIMITED if ending.http_status == 429 else Reason.HTTP_STATUS
+    told_apart = TOLD_APART.get(ending.code)
+    if told_apart:
+        return told_apart(curl, ending.message)
+    return REASONS.get(ending.code, Reason.CONNECTION_ERROR)
+
+
+def _unsupported(_curl: pycurl.Curl, message: str) -> Reason:
+    return Reason.FORBIDDEN_REDIRECT if message.startswith("Protocol") else Reason.CONNECTION_ERROR
+
+
+def _not_connected(curl: pycurl.Curl, message: str) -> Reason:
+    if "timed out" in message.lower() or curl.getinfo(pycurl.OS_ERRNO) == errno.ETIMEDOUT:
+        return Reason.CONNECT_TIMEOUT
+    if curl.getinfo(pycurl.OS_ERRNO) in UNREACHABLE | {errno.ECONNREFUSED}:
+        return Reason.CONNECTION_REFUSED
+    return Reason.CONNECTION_ERROR
+
+
+def _late(curl: pycurl.Curl, message: str) -> Reason:
+    if message.startswith("Resolving timed out"):
+        return Reason.DNS_ERROR
+    connected = curl.getinfo(pycurl.CONNECT_TIME) > 0 and not message.startswith("Connection timed out")
+    return Reason.TIMEOUT if connected else Reason.CONNECT_TIMEOUT
+
+
+def _proxy_at_fault(curl: pycurl.Curl, ending: Ending) -> bool:
+    if ending.code != pycurl.E_COULDNT_CONNECT:
+        return bool(ending.code == pycurl.E_COULDNT_RESOLVE_PROXY)
+    return bool(curl.getinfo(pycurl.USED_PROXY)) and "tunnel" not in ending.message
+
+
+TOLD_APART: dict[int, Callable[[pycurl.Curl, str], Reason]] = {
+    pycurl.E_UNSUPPORTED_PROTOCOL: _unsupported,
+    pycurl.E_COULDNT_CONNECT: _not_connected,
+    pycurl.E_OPERATION_TIMEDOUT: _late,
+}

@@ -1,0 +1,175 @@
+"""The command line of `extract_images_as_per_tags.py`: from flags to a run, and from a run to the screen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from . import categories, extract_options, summary
+from .cli import Bar, Console, Signals, guarded
+from .errors import InputError
+from .messages import WorkOrder
+from .models import Category, Settings
+from .pipeline import Run, Screen
+from .pool import Alone, Crew, Pool
+from .preview import preview
+from .progress import Progress
+from .schedule import Schedule
+from .storage import RESULT_FOLDER, CategoryFolder, FolderLock, result_folder
+from .summary import Summary
+from .supply import Store, how_many
+from .tempo import Tempo
+from .url_table import UrlTable, open_table
+
+CATEGORIES_SHOWN = 12
+LARGE_TABLE = 50_000_000
+"""Bytes, from which on indexing takes long enough to be mentioned."""
+IDLE_CONNECTIONS = 256
+"""Connections that a worker keeps open for further URLs of the same hosts."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    settings = extract_options.settings(arguments)
+    console = Console()
+    signals = Signals()
+    code = guarded(lambda: _extract(settings, console, signals))
+    return code if signals.exit_code is None else signals.exit_code
+
+
+class TerminalScreen(Screen):
+    """Shows a run on the terminal."""
+
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._bar = Bar(console)
+        self.say = console.say  # type: ignore[method-assign]  # said the same way, bar or not
+
+    def category_done(self, summary: Summary) -> None:
+        """Show how a category ended, if the user wants to know."""
+        if self._verbose:
+            self.say(summary.line())
+
+    def update(self, progress: Progress) -> None:
+        """Show how far the run is."""
+        self._bar.update(progress)
+
+    def close(self) -> None:
+        """Clear the bar away."""
+        self._bar.close()
+
+
+def _extract(settings: Settings, console: Console, signals: Signals) -> int:
+    everything = categories.read(settings.ncode_data)
+    selected = _selected(everything, settings)
+    table = open_table(settings.url_data, _indexing(console))
+    console.say(_selection(selected, table, settings))
+    if settings.dry_run:
+        return _dry_run(selected, table, settings, console)
+    folder = result_folder(settings.save_dir)
+    with FolderLock(folder):
+        labels = {category.code: category.folder for category in everything}
+        run = _work(selected, Store(settings, folder, table, labels), console, signals)
+    return _conclude(run, signals)
+
+
+def _selected(everything: Sequence[Category], settings: Settings) -> list[Category]:
+    if settings.categories:
+        return categories.find(everything, settings.categories)
+    marked = categories.selected(everything)
+    if not marked:
+        raise InputError(
+            f"No category is marked in {settings.ncode_data}. Set to_download to True for some and save it, "
+            "or name them, e.g. --categories carton cup"
+        )
+    return marked
+
+
+def _indexing(console: Console) -> Callable[[int, int], None]:
+    """Say once that the table is being indexed, for that takes some seconds the first time."""
+    told: list[int] = []
+
+    def progress(_done: int, total: int) -> None:
+        if not told and total > LARGE_TABLE:
+            told.append(total)
+            console.say(f"Indexing the URL table ({total / 1e6:.0f} MB), only this once ...")
+
+    return progress
+
+
+def _selection(selected: Sequence[Category], table: UrlTable, settings: Settings) -> str:
+    lines = [f"{len(selected)} categor{'ies' if len(selected) > 1 else 'y'}:"]
+    for category in selected[:CATEGORIES_SHOWN]:
+        count, wanted = table.count(category.code), _wanted(how_many(category, settings), settings)
+        lines.append(f"  {category.folder} ({category.code}): {count} URLs, {wanted}")
+    if len(selected) > CATEGORIES_SHOWN:
+        lines.append(f"  ... and {len(selected) - CATEGORIES_SHOWN} more")
+    return "\n".join(lines)
+
+
+def _wanted(limit: int, settings: Settings) -> str:
+    kind = "images with boxes" if settings.with_annotation else "images"
+    if limit < 0:
+        return f"all {kind}"
+    return f"until {limit} {kind} are there" if settings.fill else f"the first {limit} URLs"
+
+
+def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, console: Console) -> int:
+    console.say("What a run would do:")
+    to_try = 0
+    for category in selected:
+        folder = CategoryFolder(settings.save_dir / RESULT_FOLDER / category.folder)
+        planned = preview(category, table, folder, settings)
+        to_try += planned.to_try
+        console.say(f"  {planned.line()}")
+        if planned.problem:
+            console.say(f"    {planned.problem}")
+    console.say(f"{to_try} URLs to try at most. Nothing was downloaded: this was a dry run.")
+    return 0
+
+
+def _work(selected: Sequence[Category], store: Store, console: Console, signals: Signals) -> Run:
+    settings = store.settings
+    tempo = Tempo(settings, console.say)
+    crew = _crew(tempo, store)
+    screen = TerminalScreen(console, verbose=settings.verbose)
+    schedule = Schedule(batch_size=tempo.batch_size(), retries=settings.retries)
+    run = Run(selected, store, crew, schedule, tempo, screen=screen, stopped=signals.received)
+    try:
+        run.work()
+    finally:
+        tempo.stop()
+        screen.close()
+        if run.summaries:
+            console.say(summary.table(list(run.summaries.values())))
+            console.say(f"Images, annotations and reports lie in {store.folder}")
+    return run
+
+
+def _crew(tempo: Tempo, store: Store) -> Crew:
+    settings = store.settings
+    order = WorkOrder(
+        result_folder=store.folder,
+        timeout=settings.timeout,
+        min_side=settings.min_side,
+        honour_opt_out=settings.honour_opt_out,
+        with_annotation=settings.with_annotation,
+        transfers=IDLE_CONNECTIONS,
+    )
+    return Pool(tempo.processes, order) if settings.parallel else Alone(order)
+
+
+def _conclude(run: Run, signals: Signals) -> int:
+    if signals.received():
+        _warn("Interrupted. The reports are written; run the same command again to go on.")
+        return 0  # the signal's own exit code takes its place
+    for category in run.barren:
+        _warn(
+            f"There is no image of {category.folder} ({category.code}). "
+            f"Its report says why: {run.store.category(category).report}"
+        )
+    return 1 if run.barren else 0
+
+
+def _warn(sentence: str) -> None:
+    print(sentence, file=sys.stderr)

@@ -1,0 +1,208 @@
+"""What became of every URL of a category, a line at once: the truth from which all numbers derive.
+
+The journal is a file of JSON lines, appended and flushed as the outcomes come. The last line of an URL
+counts, so an image is taken back by one more line. Each run that looks at the category begins with a line
+of its own, by which images of earlier runs are told from those of this one. A torn last line, as a killed
+run may leave it, is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .errors import DiskError
+from .models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+
+TAIL = 65_536
+"""Bytes looked at from the end for the last whole line; a line has a few hundred."""
+REASONS = {reason.word: reason for reason in Reason}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the line that counts for an URL lies in the journal, and where the URL lies in the table."""
+
+    position: int
+    offset: int
+    earlier: bool  # written by an earlier run
+
+
+class Journal:
+    """The journal of one category, open for appending.
+
+    Raises
+    ------
+    DiskError
+        By every method, if the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file: BinaryIO = path.open("ab")
+            self._mend()
+        except OSError as error:
+            raise _disk_error(path, error) from error
+
+    def begin_run(self) -> None:
+        """Mark that what follows is of this run."""
+        self._write({"run": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+
+    def append(self, outcome: Outcome) -> None:
+        """Note what became of an URL; it counts from now on."""
+        self._write(_encode(outcome))
+
+    def standing(self) -> Iterator[Outcome]:
+        """Yield the outcome that counts for every URL, in the table's order."""
+        yield from standing(self._path)
+
+    def close(self) -> None:
+        """Close the file; nothing more is appended."""
+        self._file.close()
+
+    def _mend(self) -> None:
+        """Cut a torn last line off, so that the next line begins on its own."""
+        with self._path.open("rb") as file:
+            end = whole = file.seek(0, os.SEEK_END)
+            while whole:
+                begin = max(0, whole - TAIL)
+                file.seek(begin)
+                newline = file.read(whole - begin).rfind(b"\n")
+                if newline >= 0:
+                    whole = begin + newline + 1
+                    break
+                whole = begin
+        if whole < end:
+            self._file.truncate(whole)
+
+    def _write(self, record: dict[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise _disk_error(self._path, error) from error
+
+
+def standing(path: Path) -> Iterator[Outcome]:
+    """Yield the outcome that counts for every URL in a journal, in the table's order.
+
+    Only places are kept in memory, not outcomes. Images of earlier runs are `already_present`.
+    """
+    places = _places(path)
+    with path.open("rb") as file:
+        for place in sorted(places.values(), key=lambda place: place.position):
+            file.seek(place.offset)
+            outcome = _decode(json.loads(file.readline()))
+            if place.earlier and outcome.status.stands:
+                outcome = replace(outcome, status=Status.ALREADY_PRESENT)
+            yield outcome
+
+
+def _places(path: Path) -> dict[int, _Place]:
+    places: dict[int, _Place] = {}
+    last_run = 0
+    with path.open("rb") as file:
+        offset = 0
+        for line in file:
+            record = _record(line)
+            if "run" in record:
+                last_run = offset
+            elif record:
+                key = hash(f"{record['image_code']} {record['url']} {record.get('repeat', 0)}")
+                places.pop(key, None)
+                places[key] = _Place(record["position"], offset, earlier=False)
+            offset += len(line)
+    return {key: replace(place, earlier=place.offset < last_run) for key, place in places.items()}
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    """Read a line; one that is not ours (a file replaced by garbage) counts as nothing."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    if not isinstance(record, dict):
+        return {}
+    return record if "run" in record or _decodes(record) else {}
+
+
+def _decodes(record: dict[str, Any]) -> bool:
+    try:
+        _decode(record)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _encode(outcome: Outcome) -> dict[str, Any]:
+    """Spell an outcome out; what has its default is left out."""
+    record: dict[str, Any] = {
+        "image_code": outcome.row.image_code,
+        "url": outcome.row.url,
+        "position": outcome.row.position,
+        "repeat": outcome.row.repeat,
+        "status": outcome.status.value,
+        "reason": outcome.reason.word if outcome.reason else "",
+        "description": outcome.description,
+        "http_status": outcome.http_status,
+        "attempts": outcome.attempts,
+        "seconds": round(outcome.seconds, 3),
+        "file": outcome.file,
+        "boxes": outcome.boxes,
+        "modified_ns": outcome.modified_ns,
+        "judged_with": outcome.judged_with,
+        "answered_by": outcome.answered_by,
+    }
+    picture = outcome.picture
+    if picture:
+        record |= {
+            "format": picture.format.value,
+            "width": picture.width,
+            "height": picture.height,
+            "bytes": picture.bytes,
+            "sha256": picture.sha256,
+        }
+    return {key: value for key, value in record.items() if value or key in ("image_code", "url", "position")}
+
+
+def _decode(record: dict[str, Any]) -> Outcome:
+    row = UrlRow(
+        int(record["position"]), str(record["image_code"]), str(record["url"]), int(record.get("repeat", 0))
+    )
+    return Outcome(
+        row=row,
+        status=Status(record["status"]),
+        reason=REASONS[record["reason"]] if record.get("reason") else None,
+        description=str(record.get("description", "")),
+        http_status=int(record.get("http_status", 0)),
+        attempts=int(record.get("attempts", 0)),
+        seconds=float(record.get("seconds", 0.0)),
+        file=str(record.get("file", "")),
+        picture=_picture(record) if "sha256" in record else None,
+        boxes=record.get("boxes"),
+        modified_ns=int(record.get("modified_ns", 0)),
+        judged_with=str(record.get("judged_with", "")),
+        answered_by=str(record.get("answered_by", "")),
+    )
+
+
+def _picture(record: dict[str, Any]) -> Picture:
+    return Picture(
+        format=ImageFormat(record["format"]),
+        width=int(record["width"]),
+        height=int(record["height"]),
+        bytes=int(record["bytes"]),
+        sha256=str(record["sha256"]),
+    )
+
+
+def _disk_error(path: Path, error: OSError) -> DiskError:
+    return DiskError(
+        f"Cannot write {path}: {error.strerror}. What is saved stays; make room, and run again to go on."
+    )

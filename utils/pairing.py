@@ -1,0 +1,45 @@
+"""An image and its annotation, side by side on disk: no XML without its image."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from . import voc
+from .models import Annotation, ImageTask, Picture
+from .storage import CategoryFolder, write_whole
+
+
+def save(folder: CategoryFolder, task: ImageTask, data: bytes, picture: Picture) -> os.stat_result:
+    """Put an image into its folder, whole.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    return write_whole(folder.image(task.row.image_code, picture.format), data)
+
+
+def pair(folder: CategoryFolder, image: Path, picture: Picture, annotation: Annotation) -> int:
+    """Write the XML of an image that lies in its folder, and say how many boxes it has.
+
+    Parameters
+    ----------
+    annotation
+        Fitted to the picture, and labelled with folder names.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    xml = voc.to_xml(annotation, folder=folder.path.name, filename=image.name, picture=picture)
+    write_whole(folder.annotation(image.stem), xml)
+    return len(annotation.boxes)
+
+
+def remove(folder: CategoryFolder, image: Path) -> None:
+    """Take an image and its XML away; the XML first, for it may not be there alone."""
+    folder.annotation(image.stem).unlink(missing_ok=True)
+    image.unlink(missing_ok=True)

@@ -1,0 +1,303 @@
+"""A whole run, in the order in which it happens.
+
+Categories open one after another as the schedule has room, their tasks go to the workers, what comes back
+goes into the journals, and a category's report is written when nothing of it is left. The last word have
+the placeholders: pictures that turned out to be the same all over a host are taken back, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from . import journal, pairing, placeholders, url_rows
+from .errors import DatasetError, DiskError, ProxyError
+from .messages import Answer, Ended, Lost, Ready
+from .models import Category, ImageTask, Outcome, Reason
+from .placeholders import Sighting, Watch
+from .pool import Crew
+from .progress import Progress, Share
+from .schedule import Schedule, Settled
+from .summary import Summary
+from .supply import Store, Supply, how_many
+from .tempo import Tempo
+
+WINDOW = 8_192
+"""Tasks known to the schedule at once: many, so that a slow host does not hide the others behind it."""
+TASKS_A_TURN = 512
+LONGEST_WAIT = 0.2
+"""Seconds until the loop looks up, for signals and the screen."""
+TIME_TO_LEAVE = 1.0
+"""Seconds that an interrupted run takes for noting what it did not reach."""
+
+
+class Screen:
+    """What a run tells while it works; this one keeps it to itself."""
+
+    def say(self, text: str) -> None:
+        """Show a line."""
+
+    def category_done(self, summary: Summary) -> None:
+        """Show how a category ended."""
+
+    def update(self, progress: Progress) -> None:
+        """Show how far the run is."""
+
+
+@dataclass
+class Run:
+    """One run over the selected categories.
+
+    Parameters
+    ----------
+    stopped
+        Asked all the time whether the run is to end early.
+    """
+
+    categories: Sequence[Category]
+    store: Store
+    crew: Crew
+    schedule: Schedule
+    tempo: Tempo
+    screen: Screen
+    stopped: Callable[[], bool]
+    progress: Progress = field(default_factory=Progress)
+    watch: Watch = field(default_factory=Watch)
+    summaries: dict[str, Summary] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._unopened = deque(self.categories)
+        self._open: dict[str, Supply] = {}
+        self._owners: dict[int, Supply] = {}
+        self._shares = {
+            category.code: Share(self.progress, self._expected(category)) for category in self.categories
+        }
+        self._fatal: DatasetError | None = None
+
+    def work(self) -> None:
+        """Do everything, or as much as there is time for; reports are complete either way.
+
+        Raises
+        ------
+        DatasetError
+            If something stops the run; what was done until then is reported.
+        """
+        try:
+            while not self._is_to_end():
+                self._refill()
+                self._start()
+                if self.schedule.in_flight or self.schedule.waiting:
+                    self._hear(self.crew.exchange(self._patience()))
+                elif not self._open and not self._unopened and not self._take_placeholders_back():
+                    break
+                self.schedule.batch_size = self.tempo.batch_size()
+                self.screen.update(self.progress)
+        except DatasetError as error:
+            self._fatal = self._fatal or error
+        finally:
+            self._finish()
+        if self._fatal:
+            raise self._fatal
+
+    def note(self, category: Category, outcome: Outcome) -> None:
+        """Take into account what was written into a journal."""
+        self.progress.count(outcome)
+        if outcome.status.stands or not self._counts_saved(category):
+            self._shares[category.code].advance()
+        if outcome.status.stands:
+            self.watch.note(outcome)
+        if outcome.reason is Reason.DISK_ERROR and not self._fatal:
+            self._fatal = DiskError(
+                f"{outcome.row.image_code} could not be saved. {outcome.description} "
+                "What is saved stays; make room, and run again to go on."
+            )
+
+    def _is_to_end(self) -> bool:
+        return self._fatal is not None or self.stopped()
+
+    def _counts_saved(self, category: Category) -> bool:
+        settings = self.store.settings
+        return settings.fill and how_many(category, settings) >= 0
+
+    def _expected(self, category: Category) -> int:
+        limit, count = how_many(category, self.store.settings), self.store.table.count(category.code)
+        return count if limit < 0 else min(limit, count) if not self._counts_saved(category) else limit
+
+    def _refill(self) -> None:
+        """Let the schedule have more tasks; one category at most is opened while there is work."""
+        room = min(TASKS_A_TURN, WINDOW - self.schedule.waiting)
+        for supply in list(self._open.values()):
+            room -= self._draw(supply, room)
+        while room > 0 and self._unopened:
+            supply = self._open_next()
+            room -= self._draw(supply, room)
+            if self.schedule.waiting + self.schedule.in_flight >= self.schedule.batch_size:
+                return
+
+    def _draw(self, supply: Supply, room: int) -> int:
+        drawn = 0
+        while drawn < room:
+            task = supply.take()
+            if task is None:
+                break
+            drawn += 1
+            self._offer(supply, task)
+        if supply.finished:
+            self._close(supply)
+        return drawn
+
+    def _offer(self, supply: Supply, task: ImageTask) -> None:
+        self._owners[task.number] = supply
+        settled = self.schedule.offer(task, url_rows.host_of(task.row.url))
+        if settled:
+            self._settle(settled)
+
+    def _open_next(self) -> Supply:
+        category = self._unopened.popleft()
+        supply = self._open[category.folder] = Supply(category, self.store, self.note)
+        present = supply.present()
+        self._shares[category.code].advance(len(present))
+        for outcome in present:
+            self.watch.note(outcome)
+        if supply.problem:
+            self.screen.say(f"{category.folder}: {supply.problem}")
+        return supply
+
+    def _start(self) -> None:
+        tasks = self.schedule.next(time.monotonic())
+        if tasks:
+            self.crew.start(tasks)
+
+    def _patience(self) -> float:
+        wake_at = self.schedule.wake_at()
+        return LONGEST_WAIT if wake_at is None else min(LONGEST_WAIT, max(0.0, wake_at - time.monotonic()))
+
+    def _hear(self, answers: Iterable[Answer | Lost]) -> None:
+        """Take answers in, and give the supplies that they belong to a chance to react."""
+        touched: set[Supply] = set()
+        for answer in answers:
+            touched.update(self._react(answer))
+        for supply in touched:
+            for number in supply.grant():
+                self.crew.save(number)
+            self._drop(supply, supply.surplus())
+            if supply.finished:
+                self._close(supply)
+
+    def _react(self, answer: Answer | Lost) -> Iterator[Supply]:
+        now = time.monotonic()
+        if isinstance(answer, Lost):
+            owners = [self._owners[number] for number in answer.numbers if number in self._owners]
+            for number, owner in zip(answer.numbers, owners, strict=True):
+                owner.lose(number)
+            yield from owners
+            settled = self.schedule.lost(list(answer.numbers), killer=answer.killer, now=now)
+        elif answer.number not in self._owners:
+            return  # it was dropped, and the worker had not heard so yet
+        elif isinstance(answer, Ready):
+            self._owners[answer.number].ask(answer.number)
+            yield self._owners[answer.number]
+            return
+        else:
+            yield self._owners[answer.number]
+            settled = self._done(answer, now)
+        for one in settled:
+            yield self._owners[one.task.number]
+            self._settle(one)
+
+    def _done(self, ended: Ended, now: float) -> list[Settled]:
+        if ended.outcome.proxy_at_fault and not self.progress.saved:
+            self._fatal = ProxyError(
+                "The proxy that http_proxy, https_proxy or all_proxy names does not let us through. "
+                f"{ended.outcome.description} Correct or unset it, and run again."
+            )
+        return self.schedule.done(ended.number, ended.outcome, now)
+
+    def _settle(self, settled: Settled) -> None:
+        self._owners.pop(settled.task.number).settle(settled.task.number, settled.outcome)
+
+    def _drop(self, supply: Supply, numbers: list[int]) -> None:
+        if not numbers:
+            return
+        self.crew.drop(numbers)
+        for settled in self.schedule.drop(numbers, time.monotonic()):
+            supply.skip(settled)
+        for number in numbers:
+            self._owners.pop(number, None)
+
+    def _close(self, supply: Supply) -> None:
+        if self._open.pop(supply.category.folder, None) is None:
+            return
+        supply.close()
+        self._shares[supply.category.code].end()
+        self.screen.category_done(self._publish(supply.category))
+
+    def _publish(self, category: Category) -> Summary:
+        """Write a category's report from its journal, and count while doing so."""
+        from . import report  # pandas takes half a second to load, in which the workers can start
+
+        folder = self.store.category(category)
+        summary = self.summaries[category.code] = Summary(category.folder)
+        try:
+            report.write(folder.report, summary.counting(journal.standing(folder.journal)))
+        except OSError as error:
+            raise DiskError(
+                f"Cannot write {folder.report}: {error.strerror}. Make room, and run again to have it."
+            ) from error
+        return summary
+
+    def _take_placeholders_back(self) -> bool:
+        """Take pictures back that stand for many URLs of their host; True if the run goes on for it."""
+        found = self.watch.placeholders()
+        again = [category for category in self.categories if found and self._take_back(category, found)]
+        self.watch.forget(found)
+        if self.store.settings.fill and not self._is_to_end():
+            for category in again:
+                if self._counts_saved(category):
+                    self._open[category.folder] = Supply(category, self.store, self.note, again=True)
+        return bool(self._open)
+
+    def _take_back(self, category: Category, found: set[Sighting]) -> bool:
+        folder = self.store.category(category)
+        if not folder.journal.exists():
+            return False
+        taken = [one for one in journal.standing(folder.journal) if placeholders.is_sighting(one, found)]
+        if not taken:
+            return False
+        book = journal.Journal(folder.journal)
+        for outcome in taken:
+            pairing.remove(folder, folder.path / outcome.file)
+            book.append(placeholders.taken_back(outcome))
+        book.close()
+        self._publish(category)
+        return True
+
+    def _finish(self) -> None:
+        """End the workers, and write down how everything stands."""
+        deadline = time.monotonic() + TIME_TO_LEAVE
+        self._hear(answer for answer in self.crew.stop() if isinstance(answer, Ended))
+        for settled in self.schedule.abandon():
+            self._owners.pop(settled.task.number).interrupt(settled)
+        while self._unopened and time.monotonic() < deadline:
+            self._open_next()
+        for supply in list(self._open.values()):
+            supply.leave_rest(lambda: time.monotonic() < deadline)
+            self._close(supply)
+        self._take_placeholders_back()
+        self.screen.update(self.progress)
+
+    @property
+    def barren(self) -> list[Category]:
+        """The categories that wanted images and have none at all."""
+        settings = self.store.settings
+        return [
+            category
+            for category in self.categories
+            if how_many(category, settings) != 0 and not self._has_images(category)
+        ]
+
+    def _has_images(self, category: Category) -> bool:
+        summary = self.summaries.get(category.code, Summary(category.folder))
+        return bool(summary.annotated if self.store.settings.with_annotation else summary.standing)

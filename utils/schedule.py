@@ -1,0 +1,283 @@
+"""Which URL next: the whole policy of a run, with no I/O and no clock of its own.
+
+Tasks are offered, and wait at their host. `next` gives those that may start, `done` takes what came of
+them and says what is settled; whatever may still come well is tried again in time. There are no barriers:
+a place that becomes free is given to the next task at once.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from .hosts import LONGEST_REST, Host, asks_for_less, waits_too_long
+from .models import ImageTask, Lasting, Outcome, Reason, Status
+
+FIRST_RETRY = 1.0
+"""Seconds until a failed URL is tried again, give or take half; doubled by each further try."""
+GIVEN_UP = {
+    Reason.DEAD_HOST: "Its host does not answer anyone.",
+    Reason.RATE_LIMITED: "Its host asks for fewer requests, again and again; the next run tries it.",
+}
+MOST_CRASHES, MOST_LOSSES = 2, 5
+"""How often an image may kill its worker, or be lost with one that something else killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of a task."""
+
+    task: ImageTask
+    outcome: Outcome
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    task: ImageTask
+    host: Host
+    attempts: int = 0
+    seconds: float = 0.0
+    started: float = 0.0
+    crashes: int = 0
+    losses: int = 0
+    last: Outcome | None = None
+    dropped: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Queue:
+    host: Host
+    entries: deque[_Entry] = field(default_factory=deque)
+    listed: bool = False  # among the queues from which may be started, or those that rest
+
+
+class Schedule:
+    """Keeps the tasks of a run until they are settled.
+
+    Parameters
+    ----------
+    batch_size
+        Tasks in flight at once, at most; may be changed at any time.
+    retries
+        Further tries after a passing failure.
+    dice
+        Where the jitter of the waits comes from.
+    """
+
+    def __init__(self, *, batch_size: int, retries: int, dice: random.Random | None = None) -> None:
+        self.batch_size = batch_size
+        self._retries = retries
+        self._dice = dice or random.Random()
+        self._queues: dict[str, _Queue] = {}
+        self._open: deque[_Queue] = deque()
+        self._resting: list[tuple[float, int, _Queue]] = []
+        self._later: list[tuple[float, int, _Entry]] = []
+        self._entries: dict[int, _Entry] = {}
+        self._in_flight: set[int] = set()
+        self._ticket = itertools.count()
+
+    @property
+    def in_flight(self) -> int:
+        """Tasks started and not ended."""
+        return len(self._in_flight)
+
+    @property
+    def waiting(self) -> int:
+        """Tasks offered and not in flight."""
+        return len(self._entries) - len(self._in_flight)
+
+    def offer(self, task: ImageTask, host: str) -> Settled | None:
+        """Take a task in; one for a host that has been given up is settled at once."""
+        queue = self._queues.get(host) or self._queues.setdefault(host, _Queue(Host(host)))
+        if queue.host.given_up:
+            return _given_up(_Entry(task, queue.host))
+        entry = self._entries[task.number] = _Entry(task, queue.host)
+        self._enqueue(entry)
+        return None
+
+    def next(self, now: float) -> list[ImageTask]:
+        """Give the tasks that may start now; they count as started."""
+        self._wake(now)
+        started = []
+        while self._open and len(self._in_flight) < self.batch_size:
+            queue = self._open.popleft()
+            queue.listed = False
+            entry = self._pop(queue, now)
+            if entry is not None:
+                started.append(self._start(entry, now))
+            self._list(queue, now)
+        return started
+
+    def done(self, number: int, outcome: Outcome, now: float) -> list[Settled]:
+        """Take what came of a task, and say what is settled by it: itself, others, or nothing yet."""
+        entry = self._land(number)
+        if entry is None:
+            return []
+        entry.attempts += outcome.attempts
+        entry.seconds += outcome.seconds
+        entry.last = outcome = _summed(entry, outcome)
+        entry.host.learn(outcome, started=entry.started, now=now)
+        settled = []
+        if entry.host.given_up or not self._again(entry, outcome):
+            settled.append(self._settle(entry, outcome))
+        else:
+            self._retry(entry, outcome, now)
+        if entry.host.given_up:
+            settled += self._give_up(entry.host)
+        self._list(self._queues[entry.host.name], now)
+        return settled
+
+    def lost(self, numbers: list[int], *, killer: int | None, now: float) -> list[Settled]:
+        """Take back the tasks of a worker that died; `killer` is the image that it was judging."""
+        settled = []
+        for number in numbers:
+            entry = self._land(number)
+            if entry is None:
+                continue
+            entry.losses += 1
+            entry.crashes += number == killer
+            if entry.crashes >= MOST_CRASHES or entry.losses >= MOST_LOSSES:
+                settled.append(self._settle(entry, _crashed(entry)))
+            else:
+                self._enqueue(entry, first=True)
+            self._list(self._queues[entry.host.name], now)
+        return settled
+
+    def drop(self, numbers: list[int], now: float) -> list[Settled]:
+        """Forget tasks that are not needed any more; those that were started are settled as skipped."""
+        settled = []
+        for number in numbers:
+            entry = self._entries.get(number)
+            if entry is None:
+                continue
+            entry.dropped = True
+            started = entry.attempts > 0 or number in self._in_flight
+            self._land(number)
+            outcome = _ended(entry, Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
+            self._settle(entry, outcome)
+            self._list(self._queues[entry.host.name], now)
+            if started:
+                settled.append(Settled(entry.task, outcome))
+        return settled
+
+    def abandon(self) -> list[Settled]:
+        """Settle everything that is left as interrupted; nothing remains."""
+        left = list(self._entries.values())
+        self._in_flight.clear()
+        return [
+            self._settle(
+                entry,
+                _ended(entry, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, "The run ended before it was there."),
+            )
+            for entry in left
+        ]
+
+    def wake_at(self) -> float | None:
+        """Say when something that waits may start, if that is known; None if only `done` can change it."""
+        times = [heap[0][0] for heap in (self._resting, self._later) if heap]
+        return min(times, default=None)
+
+    def _start(self, entry: _Entry, now: float) -> ImageTask:
+        entry.started = now
+        entry.host.in_flight += 1
+        self._in_flight.add(entry.task.number)
+        return entry.task
+
+    def _land(self, number: int) -> _Entry | None:
+        entry = self._entries.get(number)
+        if entry is None or number not in self._in_flight:
+            return None
+        self._in_flight.discard(number)
+        entry.host.in_flight -= 1
+        return entry
+
+    def _settle(self, entry: _Entry, outcome: Outcome) -> Settled:
+        del self._entries[entry.task.number]
+        return Settled(entry.task, outcome)
+
+    def _again(self, entry: _Entry, outcome: Outcome) -> bool:
+        passing = outcome.lasting is Lasting.IN_PASSING and outcome.reason is not Reason.DISK_ERROR
+        return passing and not waits_too_long(outcome) and entry.attempts <= self._retries
+
+    def _retry(self, entry: _Entry, outcome: Outcome, now: float) -> None:
+        wait = FIRST_RETRY * 2 ** (entry.attempts - 1) * self._dice.uniform(0.5, 1.5)
+        if asks_for_less(outcome) and entry.host.rest_until > now:
+            wait = entry.host.rest_until - now
+        heapq.heappush(self._later, (now + wait, next(self._ticket), entry))
+
+    def _give_up(self, host: Host) -> list[Settled]:
+        left = [e for e in self._entries.values() if e.host is host and e.task.number not in self._in_flight]
+        for entry in left:
+            entry.dropped = True
+        self._queues[host.name].entries.clear()
+        return [self._settle(entry, _given_up(entry).outcome) for entry in left]
+
+    def _enqueue(self, entry: _Entry, *, first: bool = False) -> None:
+        queue = self._queues[entry.host.name]
+        if first:
+            queue.entries.appendleft(entry)
+        else:
+            queue.entries.append(entry)
+        if not queue.listed:
+            queue.listed = True
+            self._open.append(queue)
+
+    def _list(self, queue: _Queue, now: float) -> None:
+        """Put a queue where `next` finds it: at the open ones, or at those that rest."""
+        if queue.listed or not queue.entries or queue.host.in_flight >= queue.host.limit:
+            return
+        queue.listed = True
+        if queue.host.rest_until > now:
+            heapq.heappush(self._resting, (queue.host.rest_until, next(self._ticket), queue))
+        else:
+            self._open.append(queue)
+
+    def _pop(self, queue: _Queue, now: float) -> _Entry | None:
+        while queue.entries and queue.entries[0].dropped:
+            queue.entries.popleft()
+        return queue.entries.popleft() if queue.entries and queue.host.may_start(now) else None
+
+    def _wake(self, now: float) -> None:
+        while self._later and self._later[0][0] <= now:
+            entry = heapq.heappop(self._later)[2]
+            if not entry.dropped:
+                self._enqueue(entry, first=True)
+        while self._resting and self._resting[0][0] <= now:
+            queue = heapq.heappop(self._resting)[2]
+            queue.listed = False
+            self._list(queue, now)
+
+
+def _summed(entry: _Entry, outcome: Outcome) -> Outcome:
+    summed = replace(outcome, attempts=entry.attempts, seconds=entry.seconds)
+    if asks_for_less(outcome) and waits_too_long(outcome):
+        words = (
+            f"The host asks to wait {outcome.retry_after:.0f} s; more than {LONGEST_REST:.0f} s is too long."
+        )
+        return replace(summed, reason=Reason.RATE_LIMITED, description=words)
+    return summed
+
+
+def _ended(entry: _Entry, status: Status, reason: Reason, description: str) -> Outcome:
+    last = entry.last or Outcome(entry.task.row, status)
+    return replace(
+        last,
+        status=status,
+        reason=reason,
+        description=description,
+        attempts=entry.attempts,
+        seconds=entry.seconds,
+    )
+
+
+def _given_up(entry: _Entry) -> Settled:
+    reason = entry.host.given_up or Reason.DEAD_HOST
+    outcome = entry.last or _ended(entry, Status.FAILED, reason, GIVEN_UP[reason])
+    return Settled(entry.task, outcome)
+
+
+def _crashed(entry: _Entry) -> Outcome:
+    return _ended(entry, Status.FAILED, Reason.CRASHED, "The process that judged it died of it, twice.")

@@ -1,0 +1,186 @@
+"""The work on one image after another: fetch, judge, fit, save; an `Outcome` for every try of a task.
+
+A worker never raises for an image and never decides what comes next; it does what it is told and answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from . import boxes, images, opt_out, pairing, placeholders
+from .fetch import Fetched, Fetcher
+from .messages import Answer, Command, Drop, Ended, Ready, Save, Start, WorkOrder
+from .models import Annotation, Body, ImageTask, NoBody, Outcome, Picture, Reason, Refusal, Status
+from .storage import CategoryFolder
+from .url_rows import host_of, request_url
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """An image that may be saved."""
+
+    task: ImageTask
+    body: Body
+    picture: Picture
+    annotation: Annotation | None
+
+
+class Worker:
+    """The work itself, without the process around it.
+
+    Parameters
+    ----------
+    mark
+        Told the number of the task whose bytes are about to be judged, and -1 after: if the process dies
+        of an image, this says of which.
+    """
+
+    def __init__(self, order: WorkOrder, mark: Callable[[int], None]) -> None:
+        self._order = order
+        self._mark = mark
+        self._fetcher = Fetcher(order.timeout, idle_connections=order.transfers)
+        self._tasks: dict[int, ImageTask] = {}
+        self._held: dict[int, _Good] = {}
+        self._commands: dict[type[Command], Callable[..., Iterator[Answer]]] = {
+            Start: self._start,
+            Save: self._save_held,
+            Drop: self._drop,
+        }
+
+    def obey(self, command: Command) -> Iterator[Answer]:
+        """Do as told; yields what can be answered at once."""
+        yield from self._commands[type(command)](command)
+
+    def turn(self, timeout: float) -> Iterator[Answer]:
+        """Go on with everything for at most about `timeout` seconds, and yield what ended."""
+        for fetched in self._fetcher.turn(timeout):
+            yield self._finish(fetched)
+
+    def wake(self) -> None:
+        """End a waiting `turn`; may be called from another thread."""
+        self._fetcher.wake()
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._fetcher.close()
+
+    def _start(self, command: Start) -> Iterator[Answer]:
+        for task in command.tasks:
+            self._tasks[task.number] = task
+            self._fetcher.start(task.number, request_url(task.row.url))
+        yield from ()
+
+    def _save_held(self, command: Save) -> Iterator[Answer]:
+        for number in command.numbers:
+            good = self._held.pop(number, None)
+            if good is not None:
+                yield Ended(number, self._save(good))
+
+    def _drop(self, command: Drop) -> Iterator[Answer]:
+        for number in command.numbers:
+            self._tasks.pop(number, None)
+            self._held.pop(number, None)
+            self._fetcher.cancel(number)
+        yield from ()
+
+    def _finish(self, fetched: Fetched) -> Answer:
+        task = self._tasks.pop(fetched.number)
+        result = fetched.result
+        if isinstance(result, NoBody):
+            return Ended(task.number, _nothing_came(task, result))
+        self._mark(task.number)
+        good = self._judge(task, result)
+        self._mark(-1)
+        if isinstance(good, Outcome):
+            return Ended(task.number, good)
+        if task.ask_before_saving:
+            self._held[task.number] = good
+            return Ready(task.number)
+        return Ended(task.number, self._save(good))
+
+    def _judge(self, task: ImageTask, body: Body) -> _Good | Outcome:
+        if self._order.honour_opt_out and opt_out.asked_for(body.robots):
+            refusal = Refusal(Reason.OPTED_OUT, "Its server asks not to use it so (X-Robots-Tag).")
+            return self._refused(task, body, refusal)
+        known = placeholders.refusal(body)
+        if known:
+            return self._refused(task, body, known)
+        picture = images.judge(body.data, min_side=self._order.min_side, length_known=body.length_known)
+        if isinstance(picture, Refusal):
+            return self._refused(task, body, picture)
+        fitted = boxes.fit(task.annotation, picture) if task.annotation else None
+        if self._order.with_annotation and (fitted is None or fitted.annotation is None):
+            words = fitted.problem if fitted else "It has no annotation."
+            return self._refused(task, body, Refusal(Reason.ANNOTATION_MISMATCH, words), picture)
+        return _Good(task, body, picture, fitted.annotation if fitted else None)
+
+    def _save(self, good: _Good) -> Outcome:
+        folder = CategoryFolder(self._order.result_folder / good.task.folder)
+        image = folder.image(good.task.row.image_code, good.picture.format)
+        try:
+            written = pairing.save(folder, good.task, good.body.data, good.picture)
+            count = pairing.pair(folder, image, good.picture, good.annotation) if good.annotation else None
+        except OSError as error:
+            words = f"It could not be written: {error.strerror}."
+            return _failed(good.task, good.body, Refusal(Reason.DISK_ERROR, words))
+        return Outcome(
+            row=good.task.row,
+            status=Status.DOWNLOADED,
+            http_status=good.body.http_status,
+            attempts=1,
+            seconds=good.body.seconds,
+            file=folder.relative(image),
+            picture=good.picture,
+            boxes=count,
+            modified_ns=written.st_mtime_ns,
+            answered_by=host_of(good.body.final_url),
+        )
+
+    def _refused(
+        self, task: ImageTask, body: Body, refusal: Refusal, picture: Picture | None = None
+    ) -> Outcome:
+        return _failed(task, body, refusal, picture=picture, judged_with=self._flag_behind(refusal.reason))
+
+    def _flag_behind(self, reason: Reason) -> str:
+        return deciding_flag(reason, min_side=self._order.min_side)
+
+
+def deciding_flag(reason: Reason, *, min_side: int) -> str:
+    """Name the flag, with its value, that decided a refusal; "" where none did."""
+    flags = {
+        Reason.TOO_SMALL: f"min_side={min_side}",
+        Reason.OPTED_OUT: "honour_opt_out=True",
+        Reason.ANNOTATION_MISMATCH: "with_annotation=True",
+    }
+    return flags.get(reason, "")
+
+
+def _nothing_came(task: ImageTask, nothing: NoBody) -> Outcome:
+    return Outcome(
+        row=task.row,
+        status=Status.FAILED,
+        reason=nothing.reason,
+        description=nothing.description,
+        http_status=nothing.http_status,
+        attempts=1,
+        seconds=nothing.seconds,
+        retry_after=nothing.retry_after,
+        proxy_at_fault=nothing.proxy_at_fault,
+    )
+
+
+def _failed(
+    task: ImageTask, body: Body, refusal: Refusal, *, picture: Picture | None = None, judged_with: str = ""
+) -> Outcome:
+    return Outcome(
+        row=task.row,
+        status=Status.FAILED,
+        reason=refusal.reason,
+        description=refusal.description,
+        http_status=body.http_status,
+        attempts=1,
+        seconds=body.seconds,
+        picture=picture,
+        judged_with=judged_with,
+    )

@@ -1,0 +1,90 @@
+"""The process around a worker: its pipe, its signals, its end.
+
+The process imports neither pandas nor tables, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from ctypes import c_longlong
+from multiprocessing.connection import Connection
+
+from .messages import Answer, Command, Start, WorkOrder
+from .worker import Worker
+
+SENDING_INTERVAL = 0.01
+"""Seconds for which answers are gathered before they are sent, while more come at once."""
+
+
+def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
+    """Run a worker at the end of a pipe until the pipe closes, or None comes through it.
+
+    `judging` is shared with the parent: the number of the task whose bytes are being judged, else -1. If
+    the process dies of an image, this says of which.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent answers these, and stops its workers
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    worker = Worker(order, lambda number: setattr(judging, "value", number))
+    inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, inbox, worker.wake), daemon=True).start()
+    outbox = _Outbox(connection)
+    try:
+        while _obey_all(worker, inbox, outbox):
+            for answer in worker.turn(1.0):
+                outbox.put(answer)
+            outbox.flush()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone, and with it whoever wanted an answer
+    finally:
+        worker.close()
+
+
+class _Outbox:
+    """Sends answers in handfuls: a message costs more than what is in it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._answers: list[Answer] = []
+        self._sent = time.monotonic()
+
+    def put(self, answer: Answer) -> None:
+        self._answers.append(answer)
+        if time.monotonic() - self._sent > SENDING_INTERVAL:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._answers:
+            self._connection.send(self._answers)
+            self._answers = []
+        self._sent = time.monotonic()
+
+
+def _listen(
+    connection: Connection, inbox: queue.SimpleQueue[Command | None], wake: Callable[[], None]
+) -> None:
+    """Receive on a thread of its own, for a pipe cannot be waited for beside sockets on every system."""
+    command: Command | None = Start(())
+    while command is not None:
+        try:
+            command = connection.recv()
+        except (EOFError, OSError):
+            command = None
+        inbox.put(command)
+        wake()
+
+
+def _obey_all(worker: Worker, inbox: queue.SimpleQueue[Command | None], outbox: _Outbox) -> bool:
+    """Do all that has been told so far; False when the end was told."""
+    while not inbox.empty():
+        command = inbox.get()
+        if command is None:
+            return False
+        for answer in worker.obey(command):
+            outbox.put(answer)
+    outbox.flush()
+    return True
