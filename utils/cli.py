@@ -92,13 +92,22 @@ class Bar:
 
 
 class Signals:
-    """Takes note of the signals that ask a run to end; a second one ends it at once."""
+    """The signals that ask to end.
+
+    At first they raise KeyboardInterrupt. A run that can end in good order says `end_gently`; then the first
+    is only taken note of, and a second one ends everything at once.
+    """
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
+        self._gentle = False
         for name in SIGNAL_EXITS:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self._receive)
+
+    def end_gently(self) -> None:
+        """From now on, take note of the first signal and no more."""
+        self._gentle = True
 
     def received(self) -> bool:
         """Whether the run is to end."""
@@ -109,6 +118,8 @@ class Signals:
         if self.exit_code is not None:
             os._exit(code)  # the workers notice that their pipes are closed, and end, too
         self.exit_code = code
+        if not self._gentle:
+            raise KeyboardInterrupt
 
 
 def guarded(work: Callable[[], int]) -> int:

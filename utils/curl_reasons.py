@@ -121,11 +121,11 @@ def _not_connected(curl: pycurl.Curl, message: str) -> Reason:
     return Reason.CONNECTION_ERROR
 
 
-def _late(curl: pycurl.Curl, message: str) -> Reason:
+def _late(_curl: pycurl.Curl, message: str) -> Reason:
     if message.startswith("Resolving timed out"):
         return Reason.DNS_ERROR
-    connected = curl.getinfo(pycurl.CONNECT_TIME) > 0 and not message.startswith("Connection timed out")
-    return Reason.TIMEOUT if connected else Reason.CONNECT_TIMEOUT
+    # curl's connect time does not tell: it is 0 on a connection that served before
+    return Reason.CONNECT_TIMEOUT if message.startswith("Connection timed out") else Reason.TIMEOUT
 
 
 def _proxy_at_fault(curl: pycurl.Curl, ending: Ending) -> bool:

@@ -6,6 +6,7 @@
     ├── InputError           exit code 2: a flag or a file of the user's is not as it should be
     │   └── FolderInUseError another run works on the same result folder
     ├── SourceError          a prerequisite could not be fetched from anywhere
+    │   └── OneSourceError   one source of it cannot be used; the next one is tried
     ├── DiskError            the disk is full, or does not take what must be written
     ├── ProxyError           the proxy from the environment refuses
     └── WorkersLostError     the worker processes die again and again
@@ -32,6 +33,10 @@ class FolderInUseError(InputError):
 
 class SourceError(DatasetError):
     """None of the sources of a prerequisite could be used."""
+
+
+class OneSourceError(SourceError):
+    """One source of a prerequisite cannot be used; the next one is tried."""
 
 
 class DiskError(DatasetError):

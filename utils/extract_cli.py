@@ -130,6 +130,7 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
 
 def _work(selected: Sequence[Category], store: Store, console: Console, signals: Signals) -> Run:
     settings = store.settings
+    signals.end_gently()
     tempo = Tempo(settings, console.say)
     crew = _crew(tempo, store)
     screen = TerminalScreen(console, verbose=settings.verbose)
@@ -164,11 +165,20 @@ def _conclude(run: Run, signals: Signals) -> int:
         _warn("Interrupted. The reports are written; run the same command again to go on.")
         return 0  # the signal's own exit code takes its place
     for category in run.barren:
-        _warn(
-            f"There is no image of {category.folder} ({category.code}). "
-            f"Its report says why: {run.store.category(category).report}"
-        )
+        _warn(f"There is no image of {category.folder} ({category.code}). {_why_barren(category, run)}")
     return 1 if run.barren else 0
+
+
+def _why_barren(category: Category, run: Run) -> str:
+    """Say why a category has nothing, and what can be done about it."""
+    store = run.store
+    if not store.table.count(category.code) and not store.settings.with_annotation:
+        return f"{store.table.path} has no URL of it."
+    if not run.summaries[category.code].statuses:
+        return (
+            f"None of its URLs has boxes in {store.settings.annotations_dir}: try without --with_annotation."
+        )
+    return f"Its report says why: {store.category(category).report}"
 
 
 def _warn(sentence: str) -> None:

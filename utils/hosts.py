@@ -1,10 +1,11 @@
 """What is known of one host, and how it is treated: politely while it lives, not at all when it is dead.
 
 A host is a name and a port. It gets 8 requests at once, one more for each good answer up to 32, half as
-many after "too many requests", and a rest for as long as it asks. A host that gives nothing but connect
-failures is given up when that is sure: after two rounds of silence (or three URLs in one), or three rounds
-of refusals with rests in between, so that one that just restarts is not lost. One that has nothing but "too
-many requests" to say, rest after rest, is left for the next run.
+many after "too many requests", and a rest for as long as it asks; from then on it takes as many good answers
+as it may have requests to earn one more. A host that gives nothing but connect failures is given up when
+that is sure: after two rounds of silence (or three URLs in one), or three rounds of refusals with rests in
+between, so that one that just restarts is not lost. One that has nothing but "too many requests" to say,
+rest after rest, is left for the next run.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ FIRST_REST = 2.0
 FIRST_PROBE = 0.5
 """Seconds until a host that did not connect is tried again; doubled by each further round."""
 CONNECT_FAILURES = frozenset({Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT})
+CONNECTED = frozenset({Reason.TIMEOUT, Reason.CONNECTION_ERROR, Reason.TLS_ERROR})
+"""Failures that show all the same that somebody is there."""
 SILENT_URLS, SILENT_ROUNDS, REFUSING_ROUNDS = 3, 2, 3
 PATIENCE_WITH_THE_GOOD = 3
 """A host that once answered is given this many times as many rounds."""
@@ -46,6 +49,7 @@ class Host:
         self.in_flight = 0
         self.given_up: Reason | None = None
         self._answered = False
+        self._earned = 0.0  # of the next request at once
         self._slowed_at = -1.0
         self._rests = 0
         self._failures = 0
@@ -60,26 +64,39 @@ class Host:
         """Draw the consequences from the end of a request that was started at `started`."""
         if outcome.proxy_at_fault:
             return
-        if outcome.reason in CONNECT_FAILURES:
-            self._did_not_connect(outcome, started, now)
-        elif asks_for_less(outcome):
+        if asks_for_less(outcome):
             self._slow_down(outcome, started, now)
-        elif outcome.http_status:
-            self._answered_well()
+        elif outcome.http_status:  # with a connect failure, too: then its redirect led to a host that is dead
+            self._answered_well(outcome)
+        elif outcome.reason in CONNECT_FAILURES:
+            self._did_not_connect(outcome, started, now)
+        elif outcome.reason in CONNECTED:
+            self._lives()
 
-    def _answered_well(self) -> None:
+    def _lives(self) -> None:
         if self._failures:
             self.limit = FIRST_LIMIT
+        self._failures = self._rounds = 0
+
+    def _answered_well(self, outcome: Outcome) -> None:
+        self._lives()
         self._answered = True
-        self._failures = self._rounds = self._rests = 0
-        self.limit = min(HIGHEST_LIMIT, self.limit + 1)
+        self._rests = 0
+        if outcome.http_status < 500:
+            self._earned += 1.0 if self._slowed_at < 0 else 1.0 / self.limit
+        if self._earned >= 1.0:
+            self._earned = 0.0
+            self.limit = min(HIGHEST_LIMIT, self.limit + 1)
 
     def _slow_down(self, outcome: Outcome, started: float, now: float) -> None:
         self._answered = True
         self._failures = self._rounds = 0
-        if started < self._slowed_at:
-            return  # an answer to a request of before: the limit has been halved for this already
+        if started < self._slowed_at:  # sent before: the limit has been halved for this already
+            if not waits_too_long(outcome):
+                self._rest(now + (outcome.retry_after or 0.0))
+            return
         self._slowed_at = now
+        self._earned = 0.0
         self.limit = max(1, self.limit // 2)
         rest = self._rest_asked_for(outcome)
         if rest:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import journal, pairing, placeholders, url_rows
+from . import journal, pairing, placeholders, url_rows, voc
 from .errors import DatasetError, DiskError, ProxyError
 from .messages import Answer, Ended, Lost, Ready
-from .models import Category, ImageTask, Outcome, Reason
+from .models import Annotation, Category, ImageTask, Outcome, Reason
 from .placeholders import Sighting, Watch
 from .pool import Crew
 from .progress import Progress, Share
@@ -29,7 +29,7 @@ WINDOW = 8_192
 TASKS_A_TURN = 512
 LONGEST_WAIT = 0.2
 """Seconds until the loop looks up, for signals and the screen."""
-TIME_TO_LEAVE = 1.0
+TIME_TO_LEAVE = 0.6
 """Seconds that an interrupted run takes for noting what it did not reach."""
 
 
@@ -88,6 +88,7 @@ class Run:
             while not self._is_to_end():
                 self._refill()
                 self._start()
+                self._prepare_reports()
                 if self.schedule.in_flight or self.schedule.waiting:
                     self._hear(self.crew.exchange(self._patience()))
                 elif not self._open and not self._unopened and not self._take_placeholders_back():
@@ -156,19 +157,31 @@ class Run:
 
     def _open_next(self) -> Supply:
         category = self._unopened.popleft()
-        supply = self._open[category.folder] = Supply(category, self.store, self.note)
+        content = voc.read(self.store.settings.annotations_dir, category.code)
+        if content.problem:
+            self.screen.say(f"{category.folder}: {content.problem}")
+        return self._open_with(category, content.annotations)
+
+    def _open_with(self, category: Category, annotations: Mapping[str, Annotation]) -> Supply:
+        supply = self._open[category.folder] = Supply(
+            category, self.store, self.note, annotations=annotations
+        )
         present = supply.present()
         self._shares[category.code].advance(len(present))
         for outcome in present:
             self.watch.note(outcome)
-        if supply.problem:
-            self.screen.say(f"{category.folder}: {supply.problem}")
         return supply
 
     def _start(self) -> None:
         tasks = self.schedule.next(time.monotonic())
         if tasks:
             self.crew.start(tasks)
+
+    def _prepare_reports(self) -> None:
+        """Load pandas while the workers start: it takes half a second, and they do not need us meanwhile."""
+        from . import report
+
+        self._write_report = report.write
 
     def _patience(self) -> float:
         wake_at = self.schedule.wake_at()
@@ -236,12 +249,11 @@ class Run:
 
     def _publish(self, category: Category) -> Summary:
         """Write a category's report from its journal, and count while doing so."""
-        from . import report  # pandas takes half a second to load, in which the workers can start
-
+        self._prepare_reports()
         folder = self.store.category(category)
         summary = self.summaries[category.code] = Summary(category.folder)
         try:
-            report.write(folder.report, summary.counting(journal.standing(folder.journal)))
+            self._write_report(folder.report, summary.counting(journal.standing(folder.journal)))
         except OSError as error:
             raise DiskError(
                 f"Cannot write {folder.report}: {error.strerror}. Make room, and run again to have it."
@@ -256,7 +268,10 @@ class Run:
         if self.store.settings.fill and not self._is_to_end():
             for category in again:
                 if self._counts_saved(category):
-                    self._open[category.folder] = Supply(category, self.store, self.note, again=True)
+                    content = voc.read(self.store.settings.annotations_dir, category.code)
+                    self._open[category.folder] = Supply(
+                        category, self.store, self.note, annotations=content.annotations, again=True
+                    )
         return bool(self._open)
 
     def _take_back(self, category: Category, found: set[Sighting]) -> bool:
@@ -280,8 +295,9 @@ class Run:
         self._hear(answer for answer in self.crew.stop() if isinstance(answer, Ended))
         for settled in self.schedule.abandon():
             self._owners.pop(settled.task.number).interrupt(settled)
-        while self._unopened and time.monotonic() < deadline:
-            self._open_next()
+        if not self.store.settings.with_annotation:  # else the archives would have to be read first
+            while self._unopened and time.monotonic() < deadline:
+                self._open_with(self._unopened.popleft(), {}).leave_rest(lambda: time.monotonic() < deadline)
         for supply in list(self._open.values()):
             supply.leave_rest(lambda: time.monotonic() < deadline)
             self._close(supply)

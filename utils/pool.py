@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ctypes import c_longlong
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.sharedctypes import RawValue
 from typing import Protocol
@@ -24,7 +26,7 @@ from .worker_process import main
 
 MOST_DEATHS = 5
 """Deaths in a row, without one answer in between, after which there is no sense in going on."""
-LAST_WORDS = 1.0
+LAST_WORDS = 0.5
 """Seconds that workers have to end by themselves."""
 
 
@@ -53,10 +55,12 @@ class _Member:
     def __init__(self, order: WorkOrder) -> None:
         context = multiprocessing.get_context("spawn")
         self.tasks: set[int] = set()
+        self.has_spoken = False  # one that is still starting has nothing to lose
         self.connection, theirs = context.Pipe()
         self.judging: c_longlong = RawValue(c_longlong, -1)
         self.process = context.Process(target=main, args=(theirs, order, self.judging), daemon=True)
-        self.process.start()
+        with _no_signals():
+            self.process.start()
         theirs.close()
 
     def tell(self, command: Command | None) -> None:
@@ -70,6 +74,7 @@ class _Member:
             answers: list[Answer] = self.connection.recv()
         except (EOFError, OSError):
             return None
+        self.has_spoken = True
         self.tasks.difference_update(answer.number for answer in answers if isinstance(answer, Ended))
         return answers
 
@@ -81,6 +86,20 @@ class _Member:
         self.connection.close()
         self.process.close()
         return Lost(tuple(self.tasks), killer)
+
+
+@contextlib.contextmanager
+def _no_signals() -> Iterator[None]:
+    """Hold signals back: a process begins with them blocked, and cannot be hit before it ignores them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else it would be started with the process, and unblock signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Pool:
@@ -137,7 +156,7 @@ class Pool:
         answers: list[Answer | Lost] = []
         deadline = time.monotonic() + LAST_WORDS
         for member in self._members:
-            while member.connection.poll(max(0.0, deadline - time.monotonic())):
+            while member.has_spoken and member.connection.poll(max(0.0, deadline - time.monotonic())):
                 heard = member.hear()
                 if heard is None:
                     break

@@ -141,6 +141,8 @@ class Schedule:
             entry.crashes += number == killer
             if entry.crashes >= MOST_CRASHES or entry.losses >= MOST_LOSSES:
                 settled.append(self._settle(entry, _crashed(entry)))
+            elif entry.host.given_up:
+                settled.append(self._settle(entry, _given_up(entry).outcome))
             else:
                 self._enqueue(entry, first=True)
             self._list(self._queues[entry.host.name], now)
@@ -154,7 +156,7 @@ class Schedule:
             if entry is None:
                 continue
             entry.dropped = True
-            started = entry.attempts > 0 or number in self._in_flight
+            started = entry.attempts > 0 or entry.losses > 0 or number in self._in_flight
             self._land(number)
             outcome = _ended(entry, Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
             self._settle(entry, outcome)
@@ -166,7 +168,9 @@ class Schedule:
     def abandon(self) -> list[Settled]:
         """Settle everything that is left as interrupted; nothing remains."""
         left = list(self._entries.values())
-        self._in_flight.clear()
+        for entry in left:
+            entry.dropped = True
+            self._land(entry.task.number)
         return [
             self._settle(
                 entry,
@@ -241,8 +245,10 @@ class Schedule:
         return queue.entries.popleft() if queue.entries and queue.host.may_start(now) else None
 
     def _wake(self, now: float) -> None:
+        ready = []
         while self._later and self._later[0][0] <= now:
-            entry = heapq.heappop(self._later)[2]
+            ready.append(heapq.heappop(self._later)[2])
+        for entry in reversed(ready):  # who has waited longest stands in front
             if not entry.dropped:
                 self._enqueue(entry, first=True)
         while self._resting and self._resting[0][0] <= now:

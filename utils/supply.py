@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from . import boxes, inventory, pairing, voc
+from . import boxes, inventory, pairing
 from .candidates import Candidate, candidates
 from .inventory import Shelf
 from .journal import Journal
@@ -62,13 +62,22 @@ class Supply:
 
     Parameters
     ----------
+    annotations
+        What the category's archive holds, by image code.
     again
         Whether the books were open before in this run: then only URLs that nobody looked at are tried.
     """
 
-    def __init__(self, category: Category, store: Store, note: Note, *, again: bool = False) -> None:
+    def __init__(
+        self,
+        category: Category,
+        store: Store,
+        note: Note,
+        *,
+        annotations: Mapping[str, Annotation],
+        again: bool = False,
+    ) -> None:
         self.category = category
-        self.problem = ""
         self._store = store
         self._note = note
         self._settings = store.settings
@@ -79,7 +88,7 @@ class Supply:
         if not again:
             self._shelf.journal.begin_run()
         self._known = inventory.take_stock(self._shelf, store.table.rows_of)
-        self._annotations = self._read_annotations()
+        self._annotations = annotations
         self._pair_what_stands()
         self.standing = sum(self._counts(outcome) for outcome in self._known.values())
         self._candidates = candidates(
@@ -238,11 +247,6 @@ class Supply:
 
     def _counts(self, outcome: Outcome) -> bool:
         return outcome.status.stands and not (self._settings.with_annotation and outcome.boxes is None)
-
-    def _read_annotations(self) -> dict[str, Annotation]:
-        content = voc.read(self._settings.annotations_dir, self.category.code)
-        self.problem = content.problem
-        return content.annotations
 
     def _pair_what_stands(self) -> None:
         """Give images their XML that stand without: the archive came later, or a crash came before."""

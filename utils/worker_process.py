@@ -34,6 +34,7 @@ def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
     threading.Thread(target=_listen, args=(connection, inbox, worker.wake), daemon=True).start()
     outbox = _Outbox(connection)
     try:
+        connection.send([])  # up and listening
         while _obey_all(worker, inbox, outbox):
             for answer in worker.turn(1.0):
                 outbox.put(answer)

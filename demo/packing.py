@@ -1,0 +1,71 @@
+"""Packs photographs' URLs and boxes into the files that ImageNet gives away; it alone knows their layout."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Mapping
+
+from utils.models import Box
+
+from .photos import Photo
+from .pictures import Kind
+
+
+def url_list(photos: tuple[Photo, ...]) -> bytes:
+    """Pack the URL list as the zip of ImageNet's text file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fall11_urls.txt", "".join(f"{photo.code}\t{photo.url}\n" for photo in photos))
+    return buffer.getvalue()
+
+
+def box_archives(photos: tuple[Photo, ...]) -> bytes:
+    """Pack the boxes as ImageNet does: an archive of one archive for each category.
+
+    A category's archive has the pictures with a box of that category, other categories' pictures, too.
+    """
+    archives = {}
+    for kind in Kind:
+        shown = (photo for photo in photos if photo.annotated and _shows(photo, kind))
+        xmls = {f"Annotation/{kind.value}/{photo.code}.xml": xml(photo).encode("ascii") for photo in shown}
+        archives[f"{kind.value}.tar.gz"] = _tar_gz(xmls)
+    return _tar_gz(archives)
+
+
+def _shows(photo: Photo, kind: Kind) -> bool:
+    return any(box.label == kind.value for box in photo.drawing.boxes)
+
+
+def _tar_gz(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+def xml(photo: Photo) -> str:
+    """Write the boxes of a picture in ImageNet's layout, to the blank."""
+    objects = "".join(_object(box) for box in photo.drawing.boxes)
+    return (
+        f"<annotation>\n\t<folder>{photo.kind.value}</folder>\n\t<filename>{photo.code}</filename>\n"
+        "\t<source>\n\t\t<database>ImageNet database</database>\n\t</source>\n"
+        f"\t<size>\n\t\t<width>{photo.drawing.width}</width>\n\t\t<height>{photo.drawing.height}</height>\n"
+        f"\t\t<depth>3</depth>\n\t</size>\n\t<segmented>0</segmented>\n{objects}</annotation>"
+    )
+
+
+def _object(box: Box) -> str:
+    sides = "".join(
+        f"\t\t\t<{side}>{getattr(box, side)}</{side}>\n" for side in ("xmin", "ymin", "xmax", "ymax")
+    )
+    return (
+        f"\t<object>\n\t\t<name>{box.label}</name>\n\t\t<pose>{box.pose}</pose>\n"
+        f"\t\t<truncated>{box.truncated}</truncated>\n\t\t<difficult>{box.difficult}</difficult>\n"
+        f"\t\t<bndbox>\n{sides}\t\t</bndbox>\n\t</object>\n"
+    )

@@ -1,0 +1,43 @@
+"""What all tests share: a real web on loopback, one host or several."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo.web import Web
+from tests.project import Project
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's proxy away from tests that never leave the machine."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """Give a web server of one host."""
+    with Web() as server:
+        yield server
+
+
+@pytest.fixture
+def make_web() -> Iterator[Callable[[], Web]]:
+    """Give a maker of hosts; all of them stop with the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(Web())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Give an empty user's folder."""
+    return Project(tmp_path)

@@ -1,0 +1,88 @@
+"""Pictures of every sort for the tests, drawn when they are asked for."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+
+from PIL import Image
+
+from utils.images import judge
+from utils.models import Refusal
+
+SIZE = (120, 90)
+
+
+def paint(width: int = SIZE[0], height: int = SIZE[1]) -> Image.Image:
+    """Draw a picture with some detail in it."""
+    return Image.effect_mandelbrot((width, height), (-2, -1.5, 1, 1.5), 60).convert("RGB")
+
+
+def encode(kind: str, image: Image.Image | None = None, **options: object) -> bytes:
+    """Store a picture in a format."""
+    stored = io.BytesIO()
+    (image or paint()).save(stored, kind, **options)
+    return stored.getvalue()
+
+
+def frames(kind: str) -> bytes:
+    """Store an animation, or pages."""
+    return encode(kind, save_all=True, append_images=[paint().rotate(10), paint().rotate(20)])
+
+
+def rotated_by_exif() -> bytes:
+    """Store a picture that asks to be turned by a quarter."""
+    exif = Image.Exif()
+    exif[274] = 6
+    return encode("JPEG", exif=exif)
+
+
+def run_length_bmp() -> bytes:
+    """Write a BMP of run-length coded rows, which Pillow reads and does not write."""
+    rows = b"".join(bytes((SIZE[0], row, 0, 0)) for row in range(SIZE[1])) + b"\0\1"
+    palette = bytes(range(256)) * 4
+    offset = 14 + 40 + len(palette)
+    head = b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset)
+    return head + struct.pack("<IiiHHIIiiII", 40, *SIZE, 1, 8, 1, len(rows), 0, 0, 256, 0) + palette + rows
+
+
+GOOD: dict[str, Callable[[], bytes]] = {
+    "jpg plain": lambda: encode("JPEG"),
+    "jpg progressive": lambda: encode("JPEG", progressive=True),
+    "jpg gray": lambda: encode("JPEG", paint().convert("L")),
+    "jpg CMYK": lambda: encode("JPEG", paint().convert("CMYK")),
+    "jpg RGB": lambda: encode("JPEG", keep_rgb=True),
+    "jpg 4:4:4": lambda: encode("JPEG", subsampling=0),
+    "jpg restarts": lambda: encode("JPEG", restart_marker_rows=1),
+    "jpg rotated": rotated_by_exif,
+    "png plain": lambda: encode("PNG"),
+    "png palette": lambda: encode("PNG", paint().convert("P")),
+    "png alpha": lambda: encode("PNG", paint().convert("RGBA")),
+    "png 16 bit": lambda: encode("PNG", Image.new("I;16", SIZE, 999)),
+    "png 1 bit": lambda: encode("PNG", paint().convert("1")),
+    "png animated": lambda: frames("PNG"),
+    "gif plain": lambda: encode("GIF"),
+    "gif animated": lambda: frames("GIF"),
+    "webp lossy": lambda: encode("WEBP"),
+    "webp lossless": lambda: encode("WEBP", lossless=True),
+    "webp alpha": lambda: encode("WEBP", Image.new("RGBA", SIZE, (1, 2, 3, 4))),
+    "webp animated": lambda: frames("WEBP"),
+    "bmp plain": lambda: encode("BMP"),
+    "bmp palette": lambda: encode("BMP", paint().convert("P")),
+    "bmp run-length": run_length_bmp,
+    "tiff plain": lambda: encode("TIFF"),
+    "tiff LZW": lambda: encode("TIFF", compression="tiff_lzw"),
+    "tiff JPEG": lambda: encode("TIFF", compression="jpeg"),
+    "tiff fax": lambda: encode("TIFF", paint().convert("1"), compression="group4"),
+    "tiff float": lambda: encode("TIFF", paint().convert("F")),
+    "tiff pages": lambda: frames("TIFF"),
+}
+
+
+def refusal(data: bytes, *, min_side: int = 16, length_known: bool = True) -> Refusal:
+    """Judge what must be refused."""
+    judged = judge(data, min_side=min_side, length_known=length_known)
+    assert isinstance(judged, Refusal)
+    assert judged.description
+    return judged

@@ -1,0 +1,139 @@
+"""A user's folder made for a test: categories, URL table, archives; and the script run on it as users do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "extract_images_as_per_tags.py"
+XML = """<annotation>
+	<folder>{wnid}</folder>
+	<filename>{image_code}</filename>
+	<source><database>ImageNet database</database></source>
+	<size><width>{width}</width><height>{height}</height><depth>3</depth></size>
+	<segmented>0</segmented>
+{objects}</annotation>"""
+OBJECT = """	<object><name>{name}</name><pose>Unspecified</pose>
+	<truncated>0</truncated><difficult>0</difficult>
+	<bndbox><xmin>{0}</xmin><ymin>{1}</ymin><xmax>{2}</xmax><ymax>{3}</ymax></bndbox></object>
+"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run of the script came to."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@dataclass
+class Project:
+    """The folder; `write` puts everything on disk, `run` does so before it runs the script."""
+
+    path: Path
+    categories: list[list[str]] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    annotations: dict[str, dict[str, bytes]] = field(default_factory=dict)
+
+    def category(self, code: str, name: str, *, marked: bool = True, how_many: int | str = -1) -> None:
+        """Add a row to ncodes.csv."""
+        self.categories.append([code, name, str(marked), str(how_many)])
+
+    def url(self, image_code: str, url: str, *, code: str = "") -> None:
+        """Add a row to the URL table."""
+        self.rows.append([image_code, url, code or image_code[:9]])
+
+    def annotate(
+        self,
+        image_code: str,
+        *boxes: tuple[int, int, int, int],
+        size: tuple[int, int] = (64, 48),
+        archive: str = "",
+        name: str = "",
+    ) -> None:
+        """Add an XML to an archive, its own category's if none is named."""
+        wnid = archive or image_code[:9]
+        objects = "".join(OBJECT.format(*box, name=name or wnid) for box in boxes)
+        xml = XML.format(wnid=wnid, image_code=image_code, width=size[0], height=size[1], objects=objects)
+        self.annotations.setdefault(wnid, {})[image_code] = xml.encode()
+
+    def write(self) -> None:
+        """Put the three files on disk."""
+        self._write_csv("ncodes.csv", ["code", "name", "to_download", "how_many"], self.categories)
+        self._write_csv("imageNetURLs.csv", ["img_code", "img_url", "code"], self.rows)
+        (self.path / "annotation").mkdir(exist_ok=True)
+        for wnid, files in self.annotations.items():
+            with tarfile.open(self.path / "annotation" / f"{wnid}.tar.gz", "w:gz") as tar:
+                for image_code, xml in files.items():
+                    member = tarfile.TarInfo(f"Annotation/{wnid}/{image_code}.xml")
+                    member.size = len(xml)
+                    tar.addfile(member, io.BytesIO(xml))
+
+    def start(self, *flags: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        """Start the script, in a session of its own."""
+        self.write()
+        return subprocess.Popen(
+            [*prefix, sys.executable, str(SCRIPT), *self._places(), "--speed_test", "False", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env=dict(os.environ, XDG_CACHE_HOME=str(self.path / "cache")),
+        )
+
+    def run(self, *flags: str, prefix: tuple[str, ...] = (), timeout: float = 60) -> Finished:
+        """Run the script to its end."""
+        begun = time.monotonic()
+        with self.start(*flags, prefix=prefix) as process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            finally:
+                process.kill()
+        return Finished(process.returncode, out, err, time.monotonic() - begun)
+
+    @property
+    def result(self) -> Path:
+        """The result folder."""
+        return self.path / "partial_imagenet"
+
+    def report(self, folder: str) -> list[dict[str, str]]:
+        """Read a category's report."""
+        with (self.result / folder / f"{folder}_download_report.csv").open(
+            newline="", encoding="utf-8"
+        ) as file:
+            return list(csv.DictReader(file))
+
+    def images(self, folder: str) -> set[str]:
+        """Name everything that lies in a category's Images folder, hidden files, too."""
+        return {path.name for path in (self.result / folder / "Images").iterdir()}
+
+    def xmls(self, folder: str) -> set[str]:
+        """Name everything that lies in a category's Annotation folder."""
+        return {path.name for path in (self.result / folder / "Annotation").iterdir()}
+
+    def _places(self) -> list[str]:
+        names = {
+            "--ncode_data": "ncodes.csv",
+            "--url_data": "imageNetURLs.csv",
+            "--annotations_dir": "annotation",
+            "--save_dir": ".",
+        }
+        return [part for flag, name in names.items() for part in (flag, str(self.path / name))]
+
+    def _write_csv(self, name: str, header: list[str], rows: list[list[str]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([header, *rows])
+        path = self.path / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text.getvalue():
+            path.write_text(text.getvalue(), encoding="utf-8", newline="")

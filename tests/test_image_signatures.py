@@ -1,0 +1,63 @@
+"""What is no image is told by its first bytes, and said in words."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from pictures import encode, paint, refusal
+
+from utils.models import Reason
+
+OTHERS = {
+    b"": "nothing at all",
+    b"<!DOCTYPE html><html><body>Photo unavailable": "HTML",
+    b"\n\n <!-- parked --> <HTML>": "HTML",
+    b"\xef\xbb\xbf<html>": "HTML",
+    b'<?xml version="1.0"?>\n<!-- Inkscape -->\n<svg xmlns="x">': "SVG",
+    b"<svg>": "SVG",
+    b'<?xml version="1.0"?><rss>': "XML",
+    b"%PDF-1.7\n": "PDF",
+    b"%!PS-Adobe-3.0 EPSF-3.0": "PostScript",
+    b"8BPS\0\1": "Photoshop",
+    b"\0\0\0\x18ftypheic": "HEIC",
+    b"\0\0\0\x1cftypavif": "AVIF",
+    b"\0\0\0\x1cftypisom": "video",
+    b"\0\0\1\0\1\0\x10\x10": "icon",
+    b"RIFF\x24\0\0\0WAVEfmt ": "sound",
+    b"II*\0\x10\0\0\0CR\2\0": "raw",
+    b"PK\3\4": "archive",
+    b'{"error": 404}': "JSON",
+    b"Not found.\n": "plain text",
+    b"BM is how this text begins, and it goes on": "plain text",
+    b"\xff\xd9\xff\xd8 reversed": "ff d9 ff d8",
+}
+
+
+@pytest.mark.parametrize("data", OTHERS)
+def test_no_image(data: bytes) -> None:
+    """What is no image of the six formats is refused, and said to be what it is."""
+    refused = refusal(data, length_known=False)
+    assert refused.reason is Reason.NOT_AN_IMAGE
+    assert OTHERS[data] in refused.description
+
+
+@pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "JPEG2000", "EPS", "PCX", "ICNS"])
+def test_other_formats(kind: str) -> None:
+    """Formats that Pillow could read, but that are not on the list, are refused."""
+    assert refusal(encode(kind, paint(64, 64))).reason is Reason.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize("magic", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0*"])
+@pytest.mark.parametrize("rest", [b"", bytes(40), b"\xff" * 400, b"<html>" * 40])
+def test_only_the_magic(magic: bytes, rest: bytes) -> None:
+    """A right beginning with nothing right behind it is refused as damaged, or as too large."""
+    assert refusal(magic + rest).reason in (Reason.CORRUPT, Reason.TOO_LARGE)
+
+
+def test_random_bytes_behind_a_magic() -> None:
+    """Random bytes behind each magic are refused."""
+    noise = random.Random(7)
+    for magic in (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBPVP8 "):
+        for _ in range(30):
+            refusal(magic + noise.randbytes(300))

@@ -1,0 +1,68 @@
+"""Sizes and missing parts are seen without decoding."""
+
+from __future__ import annotations
+
+import struct
+import time
+import zlib
+
+import pytest
+from pictures import GOOD, encode, refusal
+
+from utils.images import judge
+from utils.models import Picture, Reason
+
+
+def png_header(width: int, height: int) -> bytes:
+    """Begin a PNG of this size."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+HUGE = {
+    "png": png_header(20_000, 20_000) + bytes(99),
+    "gif": b"GIF89a" + struct.pack("<HHBBB", 60_000, 60_000, 0, 0, 0) + bytes(99),
+    "bmp": b"BM" + bytes(12) + struct.pack("<Iii", 40, 20_000, -20_000) + bytes(99),
+    "webp": b"RIFF\x80\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3e\0" * 2 + bytes(99),
+    "webp lossless": b"RIFF\x80\0\0\0WEBPVP8L\x40\0\0\0\x2f\xff\xff\xff\x0f" + bytes(99),
+    "tiff": b"II*\0\x08\0\0\0\2\0" + b"\0\1\4\0\1\0\0\0 N\0\0" + b"\1\1\4\0\1\0\0\0 N\0\0" + bytes(99),
+}
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_too_many_pixels(kind: str) -> None:
+    """A picture of absurd size is refused from its header, at once, whatever follows."""
+    began = time.monotonic()
+    assert refusal(HUGE[kind]).reason is Reason.TOO_LARGE
+    assert time.monotonic() - began < 0.5
+
+
+def test_too_many_pixels_in_a_jpeg() -> None:
+    """A JPEG whose header says 65,000 by 65,000 is refused from there."""
+    data = bytearray(encode("JPEG"))
+    struct.pack_into(">HH", data, data.find(b"\xff\xc0") + 5, 65_000, 65_000)
+    assert refusal(bytes(data)).reason is Reason.TOO_LARGE
+
+
+def test_frame_beyond_its_screen() -> None:
+    """A GIF whose frame is far larger than its screen does not slip through by its header."""
+    data = bytearray(encode("GIF"))
+    place = data.find(b"\x2c", 13 + (6 << (data[10] & 7)))
+    struct.pack_into("<HH", data, place + 5, 8_000, 8_000)
+    assert refusal(bytes(data)).reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("kind", ["png plain", "png animated"])
+def test_wrong_checksum(kind: str) -> None:
+    """One wrong bit in the pixels of a PNG, or of its later frames, is found out."""
+    data = bytearray(GOOD[kind]())
+    data[len(data) * 9 // 10] ^= 4
+    assert refusal(bytes(data)).reason is Reason.CORRUPT
+
+
+def test_metadata_do_no_harm() -> None:
+    """A PNG passes whatever its texts and profiles hold, for they are no pixels."""
+    bomb = b"zTXtComment\0\0" + zlib.compress(bytes(30_000_000))
+    chunk = struct.pack(">I", len(bomb) - 4) + bomb + struct.pack(">I", zlib.crc32(bomb))
+    data = encode("PNG")
+    assert isinstance(judge(data[:33] + chunk + data[33:], min_side=16, length_known=True), Picture)
