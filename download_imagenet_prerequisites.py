@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""Get what a run needs, once: ncodes.csv, imageNetURLs.csv with its index, and annotation/.
+
+`python download_imagenet_prerequisites.py --help` shows the flags.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    from utils import download_cli
+
+    return download_cli.main(argv)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before anything could have begun
+        sys.exit(130)

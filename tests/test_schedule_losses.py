@@ -1,0 +1,190 @@
+"""What the schedule does when workers die, when tasks are not needed any more, and when the run ends."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.simulation import (
+    BLACKHOLE,
+    GOOD,
+    REFUSED,
+    RESET,
+    TOO_MANY,
+    Ask,
+    Reply,
+    Simulation,
+    after,
+    make_outcome,
+    make_task,
+)
+from utils.models import Reason, Status
+from utils.schedule import MOST_LOSSES, Schedule
+
+
+@pytest.fixture
+def schedule() -> Schedule:
+    """Give a schedule for 8 in flight."""
+    return Schedule(batch_size=8, retries=2, dice=random.Random(1))
+
+
+def offer(schedule: Schedule, count: int, host: str = "") -> None:
+    """Offer tasks, each at a host of its own if none is named."""
+    for number in range(count):
+        assert schedule.offer(make_task(number), host or f"h{number}") is None
+
+
+def test_the_image_that_kills_twice_is_the_one_that_crashed(schedule: Schedule) -> None:
+    """Its neighbours, lost with it both times, are saved, and their losses are no tries."""
+
+    def web(ask: Ask) -> Reply:
+        return after(GOOD, 5.0 if ask.of_task < 2 else 0.1)
+
+    simulation = Simulation(schedule, web)
+    simulation.offer("one", range(20))
+    for moment in (101.0, 102.0):
+        simulation.run(until=moment)
+        assert 3 in simulation.in_flight
+        simulation.lose(simulation.in_flight, killer=3)
+    simulation.run()
+    crashed = simulation.settled.pop(3)
+    assert (crashed.reason, crashed.status) == (Reason.CRASHED, Status.FAILED)
+    assert simulation.reasons() == {"": 19}
+    assert {outcome.attempts for outcome in simulation.settled.values()} == {1}
+
+
+def test_what_is_lost_goes_first(schedule: Schedule) -> None:
+    """It is started again before what has not been started yet."""
+    offer(schedule, 30, "one")
+    first = [task.number for task in schedule.next(0.0)]
+    assert schedule.lost(first, killer=None, now=1.0) == []
+    assert sorted(task.number for task in schedule.next(1.0)) == sorted(first)
+
+
+def test_deaths_of_unknown_cause_end_some_time(schedule: Schedule) -> None:
+    """An image that is lost again and again, though nobody accuses it, is given up."""
+    offer(schedule, 1)
+    for loss in range(MOST_LOSSES):
+        assert [task.number for task in schedule.next(loss)] == [0]
+        settled = schedule.lost([0], killer=None, now=loss)
+    (one,) = settled
+    assert one.outcome.reason is Reason.CRASHED
+    assert schedule.waiting == 0
+
+
+def test_what_is_lost_after_its_host_was_given_up_is_not_tried_again(schedule: Schedule) -> None:
+    """A dead host stays dead for a task whose worker died, too."""
+    offer(schedule, 8, "dead")
+    tasks = schedule.next(0.0)
+    for task in tasks[:4]:
+        schedule.done(task.number, make_outcome(task, BLACKHOLE), 5.0)
+    (settled,) = schedule.lost([tasks[7].number], killer=None, now=5.0)
+    assert settled.outcome.reason is Reason.DEAD_HOST
+    assert schedule.next(1000.0) == []
+
+
+def test_losing_what_is_not_in_flight_changes_nothing(schedule: Schedule) -> None:
+    """Neither what waits, nor what has ended, nor what never was."""
+    offer(schedule, 20)
+    task = schedule.next(0.0)[0]
+    schedule.done(task.number, make_outcome(task, GOOD), 1.0)
+    before = (schedule.in_flight, schedule.waiting)
+    assert schedule.lost([task.number, 19, 99], killer=19, now=1.0) == []
+    assert (schedule.in_flight, schedule.waiting) == before
+
+
+def test_what_was_started_and_is_dropped_is_skipped(schedule: Schedule) -> None:
+    """It is settled as not needed; what waits untouched is forgotten without a word."""
+    offer(schedule, 20)
+    started = {task.number for task in schedule.next(0.0)}
+    settled = schedule.drop(list(range(20)), 1.0)
+    assert {one.task.number for one in settled} == started
+    assert {(one.outcome.status, one.outcome.reason) for one in settled} == {(Status.SKIPPED, Reason.FILLED)}
+    assert (schedule.in_flight, schedule.waiting, schedule.next(100.0)) == (0, 0, [])
+
+
+def test_what_was_tried_or_lost_before_counts_as_started(schedule: Schedule) -> None:
+    """A task that waits for its next try has a row in the report: it was considered."""
+    offer(schedule, 3)
+    tasks = schedule.next(0.0)
+    schedule.done(0, make_outcome(tasks[0], RESET), 1.0)
+    schedule.lost([1], killer=1, now=1.0)
+    settled = {one.task.number: one.outcome for one in schedule.drop([0, 1, 2], 1.0)}
+    assert [settled[number].attempts for number in range(3)] == [1, 0, 0]
+    assert schedule.next(100.0) == []
+
+
+def test_places_that_a_drop_frees_are_used_at_once(schedule: Schedule) -> None:
+    """In the batch, and at the host."""
+    offer(schedule, 40, "one")
+    first = [task.number for task in schedule.next(0.0)]
+    assert len(first) == 8
+    schedule.drop(first[:5], 0.5)
+    assert len(schedule.next(0.5)) == 5
+
+
+def test_the_answer_to_a_dropped_task_is_not_heard(schedule: Schedule) -> None:
+    """It was settled already; it settles nothing, and frees no place twice."""
+    offer(schedule, 9)
+    task = schedule.next(0.0)[0]
+    schedule.drop([task.number], 0.5)
+    assert schedule.done(task.number, make_outcome(task, GOOD), 1.0) == []
+    assert schedule.in_flight == 7
+
+
+@pytest.mark.parametrize("reply", [RESET, TOO_MANY])
+def test_what_is_dropped_while_it_waits_never_starts(schedule: Schedule, reply: Reply) -> None:
+    """Not when its retry is due, and not when its host has rested."""
+    offer(schedule, 30, "one")
+    for task in schedule.next(0.0):
+        schedule.done(task.number, make_outcome(task, reply), 1.0)
+    schedule.drop(list(range(0, 30, 2)), 1.0)
+    now, started = 1.0, set()
+    while schedule.waiting:
+        for task in schedule.next(now):
+            started.add(task.number)
+            schedule.done(task.number, make_outcome(task, GOOD), now)
+        wake_at = schedule.wake_at()
+        now = max(now, wake_at or now)
+    assert started == set(range(1, 30, 2))
+
+
+def test_what_an_interrupted_run_leaves_is_not_attempted(schedule: Schedule) -> None:
+    """All that waits and all that is under way is settled, and nothing ever starts again."""
+    offer(schedule, 20, "one")
+    tasks = schedule.next(0.0)
+    schedule.done(tasks[0].number, make_outcome(tasks[0], RESET), 1.0)
+    settled = {one.task.number: one.outcome for one in schedule.abandon()}
+    assert sorted(settled) == list(range(20))
+    assert {one.status for one in settled.values()} == {Status.NOT_ATTEMPTED}
+    assert {one.reason for one in settled.values()} == {Reason.INTERRUPTED}
+    assert settled[tasks[0].number].attempts == 1
+    assert (schedule.in_flight, schedule.waiting) == (0, 0)
+    assert schedule.next(1000.0) == []
+    assert schedule.done(tasks[1].number, make_outcome(tasks[1], GOOD), 2.0) == []
+
+
+def test_wake_at_names_the_next_moment(schedule: Schedule) -> None:
+    """None while only an answer can change anything; the end of a rest or of a wait otherwise."""
+    offer(schedule, 1)
+    assert schedule.wake_at() is None
+    (task,) = schedule.next(0.0)
+    assert schedule.wake_at() is None
+    schedule.done(0, make_outcome(task, RESET), 10.0)
+    wake_at = schedule.wake_at()
+    assert wake_at is not None
+    assert 10.5 <= wake_at <= 11.5
+    assert schedule.next(wake_at - 0.001) == []
+    assert [again.number for again in schedule.next(wake_at)] == [0]
+
+
+def test_a_resting_host_wakes_when_its_rest_is_over(schedule: Schedule) -> None:
+    """With tasks that wait at it, though none of them is to be tried again."""
+    offer(schedule, 9, "one")
+    tasks = schedule.next(0.0)
+    for task in tasks:
+        schedule.done(task.number, make_outcome(task, REFUSED), 1.0)
+    assert schedule.next(1.0) == []
+    assert schedule.wake_at() == 1.5
+    assert [task.number for task in schedule.next(1.5)] == [8]

@@ -1,0 +1,158 @@
+"""What is accepted as an image code and a URL, and how URLs are sent."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utils.models import Reason, UrlRow
+from utils.url_rows import IMAGE_CODE, host_of, refusal, request_url
+
+GOOD = "n00007846_612"
+PRINTABLE = re.compile(r"[!-~]*")
+
+
+def reason_of(url: str, image_code: str = GOOD) -> Reason | None:
+    """Give the reason for which a row is refused."""
+    refused = refusal(UrlRow(0, image_code, url))
+    return refused.reason if refused else None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a.example/x.jpg",
+        "HTTPS://A.example:8443/x",
+        "http://user:secret@a.example/x",
+        "http://a.example",
+        "http://a.example:/x",
+        "http://a.example/two words\tand a tab.jpg",
+        'http://a.example/"quoted",comma.jpg#part',
+        "http://bücher.example/ö.jpg",
+        "http://[::1]:8080/x",
+        "http://under_score.a.example./x",
+        "  http://a.example/x  ",
+    ],
+)
+def test_ordinary_urls_pass(url: str) -> None:
+    """URLs as people write them are tried."""
+    assert reason_of(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("", "no URL"),
+        ("   ", "no URL"),
+        ("ftp://a.example/x", "'ftp:'"),
+        ("file:///etc/passwd", "'file:'"),
+        ("www.a.example/x.jpg", "begin with"),
+        ("http:///x.jpg", "no host"),
+        ("http:/a.example/x", "no host"),
+        ("http://user@/x", "no host"),
+        ("http://a.example:0/x", "port"),
+        ("http://a.example:99999/x", "port"),
+        ("http://a.example:eighty/x", "port"),
+        ("http://a.example:\u0661/x", "port"),
+        ("http://a b.example/x", "host name"),
+        ("http://a.example\\x", None),
+        ("http://exa\u2100mple.example/x", "host name"),
+        ("http://[::1/x", "host name"),
+        ("http://[nonsense]/x", "host name"),
+        ("http://[::1]x/y", "no host"),
+        ("http://" + "a" * 300 + "/x", "host has"),
+        ("http://a.example/\nx", "control"),
+        ("http://a.example/\x00x", "control"),
+        ("http://a.example/" + "x" * 8000, "8017 characters"),
+    ],
+)
+def test_urls_that_cannot_be_asked_for(url: str, word: str | None) -> None:
+    """A URL without http(s), host or a real port, or with control characters, is refused in words."""
+    refused = refusal(UrlRow(0, GOOD, url))
+    if word is None:
+        assert refused is None  # a backslash ends the host, as in browsers
+        return
+    assert refused is not None
+    assert refused.reason is Reason.INVALID_URL
+    assert word in refused.description
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "", "n00007846", "n00007846_", "n00007846_x", "n0000784_6", "N00007846_1", "n00007846_1\n",
+        " n00007846_1", "n00007846_1/../../x", "../../etc/passwd", "n0000784\u0666_1", "n00007846_\u0661",
+        "n00007846_" + "1" * 400,
+    ],
+)  # fmt: skip
+def test_no_other_text_is_an_image_code(code: str) -> None:
+    """Only n, eight ASCII digits, underscore, a few ASCII digits: the code becomes a file's name."""
+    assert reason_of("http://a.example/x", code) is Reason.INVALID_IMAGE_CODE
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("http://a.example/a b\tc.jpg", "http://a.example/a%20b%09c.jpg"),
+        ("http://a.example/%7Euser/100%.jpg", "http://a.example/%7Euser/100%.jpg"),
+        ("http://a.example/ö?q=ü#part", "http://a.example/%C3%B6?q=%C3%BC"),
+        ("HTTP://Bücher.Example:8080/x", "http://xn--bcher-kva.example:8080/x"),
+        ("http://user:p%40ss@a.example/x", "http://user:p%40ss@a.example/x"),
+        ("http://a.example?q=1", "http://a.example/?q=1"),
+        ("http://a.example", "http://a.example/"),
+        (" http://a.example:/x ", "http://a.example/x"),
+        ("http://[2001:DB8::1]:81/x", "http://[2001:db8::1]:81/x"),
+        ("http://a.example/0,0,1.jpg;v=1&b=[2]", "http://a.example/0,0,1.jpg;v=1&b=[2]"),
+    ],
+)
+def test_what_is_really_asked_for(url: str, sent: str) -> None:
+    """Blanks and non-ASCII are encoded once, fragments go, credentials stay."""
+    assert request_url(url) == sent
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://A.Example/x", "a.example:80"),
+        ("https://a.example/x", "a.example:443"),
+        ("http://user:pw@a.example:8080", "a.example:8080"),
+        ("http://bücher.example/", "xn--bcher-kva.example:80"),
+        ("http://[::1]/", "[::1]:80"),
+        ("no url", ""),
+    ],
+)
+def test_hosts_are_named_alike(url: str, host: str) -> None:
+    """However a URL spells it, one server has one name."""
+    assert host_of(url) == host
+
+
+HOSTILE = st.one_of(
+    st.text(),
+    st.text(alphabet="htps:/@[]%?#\\.:0123456789 \t\nü。℀\ud800"),
+    st.builds("http://{}@{}:{}/{}".format, st.text(), st.text(), st.text(), st.text()),
+    st.builds("https://{}/{}".format, st.text(min_size=1), st.text()),
+)
+
+
+@settings(deadline=None)
+@given(HOSTILE, st.text())
+def test_no_text_raises_and_what_is_sent_is_plain(url: str, image_code: str) -> None:
+    """Whatever the file holds, the answer is a value, and only visible ASCII is ever sent."""
+    refused = refusal(UrlRow(0, image_code, url))
+    assert (refused is None) <= bool(IMAGE_CODE.fullmatch(image_code))
+    sent = request_url(url)
+    assert PRINTABLE.fullmatch(sent)
+    assert PRINTABLE.fullmatch(host_of(url))
+    assert request_url(sent) == sent
+
+
+@settings(deadline=None)
+@given(HOSTILE)
+def test_what_passes_keeps_its_host(url: str) -> None:
+    """A URL that passes is still acceptable, and asks the same server, in the form that is sent."""
+    if reason_of(url) is None and len(request_url(url)) <= 8000:
+        assert reason_of(request_url(url)) is None
+        assert host_of(request_url(url)) == host_of(url) != ""
