@@ -1,16 +1,31 @@
-"""The house behind the two scripts, floor by floor; imports point down only.
+"""The house behind the two scripts, floor by floor. Imports point strictly down, to lower numbers.
 
-=======  =======================================================  ===============================
-floor    modules                                                  what lives there
-=======  =======================================================  ===============================
-5        cli                                                      the terminal
-4        prerequisites, pipeline                                  a whole run
-3        plan, pool -> worker                                     the machinery
-2        categories, url_table, voc, images, fetch, web_file,     one outside thing each; they
-         speed, hosts -> schedule, journal -> report              don't know each other
-1        errors, storage                                          what everybody stands on
-0        models                                                   the nouns
-=======  =======================================================  ===============================
+=====  ======================================================================================
+floor  rooms
+=====  ======================================================================================
+9      extract_cli, download_cli: from flags to a run, and to the screen
+8      pipeline: a whole run, in the order in which it happens
+7      pool: the worker processes; preview: what a run would do; publishing: the reports
+6      supply: one category's books; worker_process: the process around a worker;
+       prerequisites: the three files, once; extract_options: the flags
+5      worker: the work on one image; inventory: what is there already; candidates: which
+       URLs a category offers; cli: booleans, signals, exit codes
+4      url_table: the rows of a category; url_list: any list of URLs made into the table;
+       pairing: an image and its XML; tempo: how many in flight; sourcing: one source after
+       another; screen: lines and bars
+3      categories: ncodes.csv; fetch: many URLs at once; images: bytes judged; voc: archives
+       and XML; speed: the network's; web_file: one big file; schedule: which URL next;
+       report: the CSV; url_index: where a category's rows lie; annotation_archives: boxes
+       to be kept
+2      user_table, folder_names: of categories; url_layout, url_rows: of url_table;
+       voc_archive, boxes: of voc; image_signatures, image_structure: of images;
+       transfer: of fetch; hosts: of schedule; speed_cache: of speed;
+       part_file: of web_file; packed, known_sources: of prerequisites; placeholders,
+       opt_out: of worker; journal: what became of every URL; summary, progress: in numbers;
+1      storage: where things lie; messages: what parent and worker say to each other;
+       curl_reasons, redirects: of transfer
+0      models: the nouns; errors: what stops a run
+=====  ======================================================================================
 
-`tests/test_architecture.py` keeps these floors.
+`tests/test_architecture.py` reads this table and keeps it true.
 """

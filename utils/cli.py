@@ -1,26 +1,19 @@
-"""The terminal: booleans, signals, exit codes, lines and progress bars. The keeper of tqdm."""
+"""What both command lines need: readers of flags, signals, exit codes."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from types import FrameType
 
-from tqdm import tqdm
-
 from .errors import DatasetError
-from .progress import Progress
 
 TRUE = frozenset({"true", "yes", "1", "y"})
 FALSE = frozenset({"false", "no", "0", "n"})
 SIGNAL_EXITS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
-SECONDS_BETWEEN_LINES = 10.0
-"""Without a terminal a line of progress comes as often as this."""
 
 
 def boolean(text: str) -> bool:
@@ -44,51 +37,6 @@ def number(least: float, kind: Callable[[str], float] = int) -> Callable[[str], 
         return value
 
     return read
-
-
-class Console:
-    """Where a run's words go: lines to standard output, bars to a terminal on standard error."""
-
-    def __init__(self) -> None:
-        for stream in (sys.stdout, sys.stderr):  # an odd locale may lack a letter; the line matters more
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
-        logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr, force=True)
-
-    def say(self, text: str) -> None:
-        """Print a line; when nobody reads any more (`| head`), go on in silence."""
-        try:
-            tqdm.write(text, file=sys.stdout)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class Bar:
-    """How far a run is: a bar on a terminal, else a line now and then."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._started = self._last_line = time.monotonic()
-        self._bar = tqdm(unit=" images", leave=False, dynamic_ncols=True) if sys.stderr.isatty() else None
-
-    def update(self, progress: Progress) -> None:
-        """Show the present counts."""
-        seconds = max(0.001, time.monotonic() - self._started)
-        speed = f"{progress.bytes / 1e6 / seconds:.1f} MB/s, {progress.failed} failed"
-        if self._bar is not None:
-            self._bar.total = progress.total
-            self._bar.set_postfix_str(speed, refresh=False)
-            self._bar.update(progress.done - self._bar.n)
-        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            pace = f"{progress.saved / seconds:.1f} images/s"
-            self._console.say(f"{progress.done} of {progress.total}: {progress.saved} saved, {pace}, {speed}")
-
-    def close(self) -> None:
-        """Clear the bar away."""
-        if self._bar is not None:
-            self._bar.close()
 
 
 class Signals:
@@ -122,8 +70,13 @@ class Signals:
             raise KeyboardInterrupt
 
 
-def guarded(work: Callable[[], int]) -> int:
+def guarded(work: Callable[[], int], signals: Signals) -> int:
     """Do the work of a script, and turn what stops it into one sentence and an exit code."""
+    code = _guarded(work)
+    return code if signals.exit_code is None else signals.exit_code
+
+
+def _guarded(work: Callable[[], int]) -> int:
     try:
         return work()
     except DatasetError as error:

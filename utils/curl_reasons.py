@@ -46,6 +46,7 @@ WORDS = {
     Reason.FORBIDDEN_REDIRECT: "A redirect leads where none may lead.",
     Reason.RATE_LIMITED: "The host asks for fewer requests (429).",
 }
+HTTP_ERRORS = range(400, 600)
 UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
 
 
@@ -73,13 +74,14 @@ class Ending:
 
 def no_body(curl: pycurl.Curl, ending: Ending) -> NoBody:
     """Say why a transfer brought no body; the handle is asked for what the transfer reached."""
-    reason = _reason(curl, ending)
+    proxy_at_fault = _proxy_at_fault(curl, ending)
+    reason = Reason.CONNECTION_ERROR if proxy_at_fault else _reason(curl, ending)
     return NoBody(
         reason=reason,
-        description=WORDS.get(reason) or f"The server answered {ending.http_status}.",
+        description=_proxy_words(ending) if proxy_at_fault else _words(reason, ending),
         http_status=ending.http_status,
         retry_after=seconds_to_wait(ending.retry_after),
-        proxy_at_fault=ending.http_status == 407 or _proxy_at_fault(curl, ending),
+        proxy_at_fault=proxy_at_fault,
         seconds=float(curl.getinfo(pycurl.TOTAL_TIME)),
     )
 
@@ -90,10 +92,10 @@ def seconds_to_wait(retry_after: str, now: float | None = None) -> float | None:
     if text.isascii() and text.isdigit():
         return float(min(int(text[:9]), MAX_RETRY_AFTER))
     try:
-        date = email.utils.parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        then = email.utils.parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError, OSError):  # the last two for years and zones out of range
         return None
-    return min(max(0.0, date.timestamp() - (time.time() if now is None else now)), MAX_RETRY_AFTER)
+    return min(max(0.0, then - (time.time() if now is None else now)), float(MAX_RETRY_AFTER))
 
 
 def _reason(curl: pycurl.Curl, ending: Ending) -> Reason:
@@ -101,8 +103,10 @@ def _reason(curl: pycurl.Curl, ending: Ending) -> Reason:
         return Reason.FORBIDDEN_REDIRECT
     if ending.too_large:
         return Reason.TOO_LARGE
-    if ending.http_status >= 400 or ending.code == 0:
+    if ending.http_status in HTTP_ERRORS:
         return Reason.RATE_LIMITED if ending.http_status == 429 else Reason.HTTP_STATUS
+    if ending.code in (0, pycurl.E_WRITE_ERROR):  # a redirect to nowhere, or a status that nobody knows
+        return Reason.NOT_AN_IMAGE
     told_apart = TOLD_APART.get(ending.code)
     if told_apart:
         return told_apart(curl, ending.message)
@@ -110,7 +114,8 @@ def _reason(curl: pycurl.Curl, ending: Ending) -> Reason:
 
 
 def _unsupported(_curl: pycurl.Curl, message: str) -> Reason:
-    return Reason.FORBIDDEN_REDIRECT if message.startswith("Protocol") else Reason.CONNECTION_ERROR
+    elsewhere = message.startswith("Protocol") or "scheme" in message
+    return Reason.FORBIDDEN_REDIRECT if elsewhere else Reason.CONNECTION_ERROR
 
 
 def _not_connected(curl: pycurl.Curl, message: str) -> Reason:
@@ -129,9 +134,25 @@ def _late(_curl: pycurl.Curl, message: str) -> Reason:
 
 
 def _proxy_at_fault(curl: pycurl.Curl, ending: Ending) -> bool:
-    if ending.code != pycurl.E_COULDNT_CONNECT:
-        return bool(ending.code == pycurl.E_COULDNT_RESOLVE_PROXY)
-    return bool(curl.getinfo(pycurl.USED_PROXY)) and "tunnel" not in ending.message
+    """Whether it is the proxy that cannot be used; what it says of a host is not its fault."""
+    if ending.code == pycurl.E_COULDNT_RESOLVE_PROXY or ending.message.startswith("Unsupported proxy"):
+        return True
+    if not curl.getinfo(pycurl.USED_PROXY):
+        return False
+    if ending.code == pycurl.E_COULDNT_CONNECT:
+        return "tunnel" not in ending.message or ending.http_status == 407
+    late = ending.code == pycurl.E_OPERATION_TIMEDOUT and ending.message.startswith("Connection timed out")
+    unreached = late and curl.getinfo(pycurl.CONNECT_TIME) == 0
+    return bool(unreached or ending.http_status == 407)
+
+
+def _words(reason: Reason, ending: Ending) -> str:
+    return WORDS.get(reason) or f"The server answered {ending.http_status}."
+
+
+def _proxy_words(ending: Ending) -> str:
+    wants_password = ending.http_status == 407
+    return "The proxy wants a name and a password." if wants_password else "The proxy cannot be reached."
 
 
 TOLD_APART: dict[int, Callable[[pycurl.Curl, str], Reason]] = {

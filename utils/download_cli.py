@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
-from tqdm import tqdm
-
-from .cli import SECONDS_BETWEEN_LINES, SIGNAL_EXITS, Console, guarded
+from .cli import Signals, guarded
 from .prerequisites import Order, Piece, prepare
+from .screen import ByteBar, ByteLines, Console
 from .sourcing import Advance
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -29,10 +24,7 @@ Interrupted? Run the same command again: downloads go on where they stopped."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
     order = _order(_parser().parse_args(arguments))
-    stopped: list[int] = []
-    _interrupt_on_signals(stopped)
-    code = guarded(lambda: _prepare(order))
-    return stopped[0] if stopped else code
+    return guarded(lambda: _prepare(order), Signals())
 
 
 class TerminalScreen:
@@ -51,70 +43,9 @@ class TerminalScreen:
             shown.close()
 
 
-class ByteLines:
-    """How far something is, without a terminal: a line now and then."""
-
-    def __init__(self, title: str, say: Callable[[str], None]) -> None:
-        self._title = title
-        self._say = say
-        self._last_line = time.monotonic()
-
-    def advance(self, done: int, total: int) -> None:
-        """Show the present state, if the last line is long enough ago."""
-        if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:
-            return
-        self._last_line = time.monotonic()
-        of = f" of {total / 1e6:,.0f}" if total else ""
-        self._say(f"  {self._title}: {done / 1e6:,.0f}{of} MB")
-
-    def close(self) -> None:
-        """Leave the lines as they are."""
-
-
-class ByteBar:
-    """How far something is, on a terminal: a bar with speed and time left."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._bar: tqdm[NoReturn] | None = None  # comes with the first bytes: many things are done at once
-
-    def advance(self, done: int, total: int) -> None:
-        """Show the present state."""
-        if self._bar is None:  # asked so, for a bar without a total has no truth value
-            self._bar = self._begin(done)
-        bar = self._bar
-        bar.total = total or None
-        if done < bar.n:  # the server began anew
-            bar.reset(total or None)
-        bar.update(done - bar.n)
-
-    def close(self) -> None:
-        """Clear the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-
-    def _begin(self, done: int) -> tqdm[NoReturn]:
-        """Make the bar; what an earlier run did counts as done, not as speed."""
-        return tqdm(
-            desc=f"  {self._title}", initial=done, unit="B", unit_scale=True, leave=False, dynamic_ncols=True
-        )
-
-
 def _prepare(order: Order) -> int:
     prepare(order, TerminalScreen(Console()))
     return 0
-
-
-def _interrupt_on_signals(stopped: list[int]) -> None:
-    """Let every signal that asks for an end interrupt as Ctrl-C does, and note its exit code."""
-
-    def interrupt(signum: int, _frame: FrameType | None) -> None:
-        stopped.append(SIGNAL_EXITS[signal.Signals(signum).name])
-        raise KeyboardInterrupt
-
-    for name in SIGNAL_EXITS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), interrupt)
 
 
 def _order(flags: argparse.Namespace) -> Order:

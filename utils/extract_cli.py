@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from . import categories, extract_options, summary
-from .cli import Bar, Console, Signals, guarded
+from .cli import Signals, guarded
 from .errors import InputError
 from .messages import WorkOrder
 from .models import Category, Settings
@@ -15,6 +15,7 @@ from .pool import Alone, Crew, Pool
 from .preview import preview
 from .progress import Progress
 from .schedule import Schedule
+from .screen import Console, ImageBar
 from .storage import RESULT_FOLDER, CategoryFolder, FolderLock, result_folder
 from .summary import Summary
 from .supply import Store, how_many
@@ -33,8 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = extract_options.settings(arguments)
     console = Console()
     signals = Signals()
-    code = guarded(lambda: _extract(settings, console, signals))
-    return code if signals.exit_code is None else signals.exit_code
+    return guarded(lambda: _extract(settings, console, signals), signals)
 
 
 class TerminalScreen(Screen):
@@ -42,7 +42,7 @@ class TerminalScreen(Screen):
 
     def __init__(self, console: Console, *, verbose: bool) -> None:
         self._verbose = verbose
-        self._bar = Bar(console)
+        self._bar = ImageBar(console)
         self.say = console.say  # type: ignore[method-assign]  # said the same way, bar or not
 
     def category_done(self, summary: Summary) -> None:
@@ -141,8 +141,8 @@ def _work(selected: Sequence[Category], store: Store, console: Console, signals:
     finally:
         tempo.stop()
         screen.close()
-        if run.summaries:
-            console.say(summary.table(list(run.summaries.values())))
+        if run.publisher.summaries:
+            console.say(summary.table(list(run.publisher.summaries.values())))
             console.say(f"Images, annotations and reports lie in {store.folder}")
     return run
 
@@ -174,7 +174,7 @@ def _why_barren(category: Category, run: Run) -> str:
     store = run.store
     if not store.table.count(category.code) and not store.settings.with_annotation:
         return f"{store.table.path} has no URL of it."
-    if not run.summaries[category.code].statuses:
+    if not run.publisher.summaries[category.code].statuses:
         return (
             f"None of its URLs has boxes in {store.settings.annotations_dir}: try without --with_annotation."
         )

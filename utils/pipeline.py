@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import journal, pairing, placeholders, url_rows, voc
+from . import url_rows, voc
 from .errors import DatasetError, DiskError, ProxyError
 from .messages import Answer, Ended, Lost, Ready
 from .models import Annotation, Category, ImageTask, Outcome, Reason
-from .placeholders import Sighting, Watch
+from .placeholders import Watch
 from .pool import Crew
 from .progress import Progress, Share
+from .publishing import Publisher
 from .schedule import Schedule, Settled
 from .summary import Summary
 from .supply import Store, Supply, how_many
@@ -31,6 +32,7 @@ LONGEST_WAIT = 0.2
 """Seconds until the loop looks up, for signals and the screen."""
 TIME_TO_LEAVE = 0.6
 """Seconds that an interrupted run takes for noting what it did not reach."""
+TAKEN_BACK = "taken back: their hosts send the same picture for several URLs"
 
 
 class Screen:
@@ -65,9 +67,9 @@ class Run:
     stopped: Callable[[], bool]
     progress: Progress = field(default_factory=Progress)
     watch: Watch = field(default_factory=Watch)
-    summaries: dict[str, Summary] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.publisher = Publisher(self.store)
         self._unopened = deque(self.categories)
         self._open: dict[str, Supply] = {}
         self._owners: dict[int, Supply] = {}
@@ -88,7 +90,7 @@ class Run:
             while not self._is_to_end():
                 self._refill()
                 self._start()
-                self._prepare_reports()
+                self.publisher.prepare()
                 if self.schedule.in_flight or self.schedule.waiting:
                     self._hear(self.crew.exchange(self._patience()))
                 elif not self._open and not self._unopened and not self._take_placeholders_back():
@@ -177,12 +179,6 @@ class Run:
         if tasks:
             self.crew.start(tasks)
 
-    def _prepare_reports(self) -> None:
-        """Load pandas while the workers start: it takes half a second, and they do not need us meanwhile."""
-        from . import report
-
-        self._write_report = report.write
-
     def _patience(self) -> float:
         wake_at = self.schedule.wake_at()
         return LONGEST_WAIT if wake_at is None else min(LONGEST_WAIT, max(0.0, wake_at - time.monotonic()))
@@ -245,49 +241,27 @@ class Run:
             return
         supply.close()
         self._shares[supply.category.code].end()
-        self.screen.category_done(self._publish(supply.category))
-
-    def _publish(self, category: Category) -> Summary:
-        """Write a category's report from its journal, and count while doing so."""
-        self._prepare_reports()
-        folder = self.store.category(category)
-        summary = self.summaries[category.code] = Summary(category.folder)
-        try:
-            self._write_report(folder.report, summary.counting(journal.standing(folder.journal)))
-        except OSError as error:
-            raise DiskError(
-                f"Cannot write {folder.report}: {error.strerror}. Make room, and run again to have it."
-            ) from error
-        return summary
+        self.screen.category_done(self.publisher.publish(supply.category))
 
     def _take_placeholders_back(self) -> bool:
         """Take pictures back that stand for many URLs of their host; True if the run goes on for it."""
         found = self.watch.placeholders()
-        again = [category for category in self.categories if found and self._take_back(category, found)]
+        if not found:
+            return False
+        for category in self.categories:
+            taken = self.publisher.take_back(category, found)
+            if taken:
+                self.screen.say(f"{category.folder}: {taken} {TAKEN_BACK}")
+            if taken and self._counts_saved(category) and not self._is_to_end():
+                self._open_again(category)
         self.watch.forget(found)
-        if self.store.settings.fill and not self._is_to_end():
-            for category in again:
-                if self._counts_saved(category):
-                    content = voc.read(self.store.settings.annotations_dir, category.code)
-                    self._open[category.folder] = Supply(
-                        category, self.store, self.note, annotations=content.annotations, again=True
-                    )
         return bool(self._open)
 
-    def _take_back(self, category: Category, found: set[Sighting]) -> bool:
-        folder = self.store.category(category)
-        if not folder.journal.exists():
-            return False
-        taken = [one for one in journal.standing(folder.journal) if placeholders.is_sighting(one, found)]
-        if not taken:
-            return False
-        book = journal.Journal(folder.journal)
-        for outcome in taken:
-            pairing.remove(folder, folder.path / outcome.file)
-            book.append(placeholders.taken_back(outcome))
-        book.close()
-        self._publish(category)
-        return True
+    def _open_again(self, category: Category) -> None:
+        content = voc.read(self.store.settings.annotations_dir, category.code)
+        self._open[category.folder] = Supply(
+            category, self.store, self.note, annotations=content.annotations, again=True
+        )
 
     def _finish(self) -> None:
         """End the workers, and write down how everything stands."""
@@ -315,5 +289,5 @@ class Run:
         ]
 
     def _has_images(self, category: Category) -> bool:
-        summary = self.summaries.get(category.code, Summary(category.folder))
+        summary = self.publisher.summaries.get(category.code, Summary(category.folder))
         return bool(summary.annotated if self.store.settings.with_annotation else summary.standing)

@@ -18,6 +18,13 @@ from urllib.request import (  # type: ignore[attr-defined]  # the stubs lack the
 import pycurl
 
 
+class _Lent(socket.socket):
+    """A socket of which pycurl takes a copy, so that nobody closes this one."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class RedirectGuard:
     """Watches the connections of one transfer; the first decides whether it began in public."""
 
@@ -34,7 +41,10 @@ class RedirectGuard:
         if not self._allowed(ip):
             self.blocked = True
             return int(pycurl.SOCKET_BAD)
-        return socket.socket(family, kind, protocol)  # type: ignore[arg-type]
+        try:
+            return _Lent(family, kind, protocol)  # type: ignore[arg-type]
+        except OSError:  # no more descriptors, or no such family here: another address may do
+            return int(pycurl.SOCKET_BAD)
 
     def before_request(self, ip: str) -> int:
         """Look at the address once more, for a connection may be an old one; pycurl's PREREQFUNCTION."""

@@ -1,0 +1,59 @@
+"""What the user reads of a category: its report, made from its journal, and the numbers that go with it."""
+
+from __future__ import annotations
+
+from . import journal, pairing, placeholders
+from .errors import DiskError
+from .models import Category
+from .placeholders import Sighting
+from .summary import Summary
+from .supply import Store
+
+
+class Publisher:
+    """Writes reports, and keeps the numbers of what it wrote: `summaries`, by category code."""
+
+    def __init__(self, store: Store) -> None:
+        self.summaries: dict[str, Summary] = {}
+        self._store = store
+
+    def prepare(self) -> None:
+        """Load pandas, which takes half a second; best while the workers start and do not need us."""
+        from . import report
+
+        self._write_report = report.write
+
+    def publish(self, category: Category) -> Summary:
+        """Write a category's report, and count while doing so.
+
+        Raises
+        ------
+        DiskError
+            If it cannot be written.
+        """
+        self.prepare()
+        folder = self._store.category(category)
+        summary = self.summaries[category.code] = Summary(category.folder)
+        try:
+            self._write_report(folder.report, summary.counting(journal.standing(folder.journal)))
+        except OSError as error:
+            raise DiskError(
+                f"Cannot write {folder.report}: {error.strerror}. Make room, and run again to have it."
+            ) from error
+        return summary
+
+    def take_back(self, category: Category, found: set[Sighting]) -> int:
+        """Take back the images of a category that turned out to be placeholders; say how many."""
+        folder = self._store.category(category)
+        if not folder.journal.exists():
+            return 0
+        taken = [one for one in journal.standing(folder.journal) if placeholders.is_sighting(one, found)]
+        if not taken:
+            return 0
+        book = journal.Journal(folder.journal)
+        for outcome in taken:
+            pairing.remove(folder, folder.path / outcome.file)
+            book.append(placeholders.taken_back(outcome))
+        book.close()
+        self.publish(category)
+        return len(taken)

@@ -1,0 +1,111 @@
+"""What the user sees: lines on standard output, bars on a terminal. The keeper of tqdm."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from .progress import Progress
+
+SECONDS_BETWEEN_LINES = 10.0
+"""Without a terminal a line of progress comes as often as this."""
+
+
+class Console:
+    """Where a run's words go: lines to standard output, bars to a terminal on standard error."""
+
+    def __init__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):  # an odd locale may lack a letter; the line matters more
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr, force=True)
+
+    def say(self, text: str) -> None:
+        """Print a line; when nobody reads any more (`| head`), go on in silence."""
+        try:
+            tqdm.write(text, file=sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class ImageBar:
+    """How far a run is: a bar on a terminal, else a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started = self._last_line = time.monotonic()
+        self._bar = tqdm(unit=" images", leave=False, dynamic_ncols=True) if sys.stderr.isatty() else None
+
+    def update(self, progress: Progress) -> None:
+        """Show the present counts."""
+        seconds = max(0.001, time.monotonic() - self._started)
+        speed = f"{progress.bytes / 1e6 / seconds:.1f} MB/s, {progress.failed} failed"
+        if self._bar is not None:
+            self._bar.total = progress.total
+            self._bar.set_postfix_str(speed, refresh=False)
+            self._bar.update(progress.done - self._bar.n)
+        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            pace = f"{progress.saved / seconds:.1f} images/s"
+            self._console.say(f"{progress.done} of {progress.total}: {progress.saved} saved, {pace}, {speed}")
+
+    def close(self) -> None:
+        """Clear the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class ByteLines:
+    """How far something is, without a terminal: a line now and then."""
+
+    def __init__(self, title: str, say: Callable[[str], None]) -> None:
+        self._title = title
+        self._say = say
+        self._last_line = time.monotonic()
+
+    def advance(self, done: int, total: int) -> None:
+        """Show the present state, if the last line is long enough ago."""
+        if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:
+            return
+        self._last_line = time.monotonic()
+        of = f" of {total / 1e6:,.0f}" if total else ""
+        self._say(f"  {self._title}: {done / 1e6:,.0f}{of} MB")
+
+    def close(self) -> None:
+        """Leave the lines as they are."""
+
+
+class ByteBar:
+    """How far something is, on a terminal: a bar with speed and time left."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: tqdm[NoReturn] | None = None  # comes with the first bytes: many things are done at once
+
+    def advance(self, done: int, total: int) -> None:
+        """Show the present state."""
+        if self._bar is None:  # asked so, for a bar without a total has no truth value
+            self._bar = self._begin(done)
+        bar = self._bar
+        bar.total = total or None
+        if done < bar.n:  # the server began anew
+            bar.reset(total or None)
+        bar.update(done - bar.n)
+
+    def close(self) -> None:
+        """Clear the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _begin(self, done: int) -> tqdm[NoReturn]:
+        """Make the bar; what an earlier run did counts as done, not as speed."""
+        return tqdm(
+            desc=f"  {self._title}", initial=done, unit="B", unit_scale=True, leave=False, dynamic_ncols=True
+        )

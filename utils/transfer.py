@@ -1,0 +1,183 @@
+"""One curl handle, and every limit that a transfer has: its time, its size, its redirects, its memory."""
+
+from __future__ import annotations
+
+import certifi
+import pycurl
+
+from .curl_reasons import Ending, no_body
+from .models import USER_AGENT, Body, NoBody
+from .redirects import RedirectGuard
+
+MAX_BYTES = 20_000_000
+MAX_REDIRECTS = 10
+MAX_ERROR_PAGE = 65_536
+"""Bytes read of an answer that is no success, so that its connection can serve again."""
+
+
+class Ledger:
+    """How many bytes of bodies are in memory, over all transfers of a fetcher, and how many may be."""
+
+    def __init__(self, budget: int) -> None:
+        self.held = 0
+        self._budget = budget
+        self.privileged: Transfer | None = None  # goes on when all others wait, so that one always ends
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may come in."""
+        return self.held < self._budget
+
+    def full_for(self, transfer: Transfer) -> bool:
+        """Whether a transfer must wait; one of them never does."""
+        if self.has_room:
+            return False
+        if self.privileged is None:
+            self.privileged = transfer
+        return self.privileged is not transfer
+
+    def free(self, paused: list[Transfer]) -> list[Transfer]:
+        """Say which of the transfers that wait may go on: all, or the one that soonest ends and makes room."""
+        if self.held < MEMORY_BUDGET or not paused:
+            return paused
+        if self.privileged is not None:
+            return []
+        self.privileged = max(paused, key=lambda transfer: transfer.size)
+        return [self.privileged]
+
+
+class Transfer:
+    """One curl handle, used for one URL after another.
+
+    Parameters
+    ----------
+    ledger
+        Shared by all transfers of a fetcher.
+    timeout
+        Seconds that a transfer may take in all; connecting may take half of it, at most 5.
+    """
+
+    def __init__(self, ledger: Ledger, timeout: float) -> None:
+        self.number = -1
+        self.paused = False
+        self.too_large = False
+        self.guard = RedirectGuard("")
+        self._ledger = ledger
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._status = 0
+        self._headers: dict[str, list[str]] = {}
+        self.curl = _new_handle(self, timeout)
+
+    def begin(self, number: int, url: str) -> None:
+        """Make ready for an URL; nothing of the former one is left."""
+        self.number, self.paused, self.too_large = number, False, False
+        self.guard = RedirectGuard(url)
+        self._chunks, self._size, self._status, self._headers = [], 0, 0, {}
+        self.curl.setopt(pycurl.URL, url)
+
+    def on_header(self, line: bytes) -> int | None:
+        """Note what matters of one header line; a status line begins a new answer."""
+        if line.startswith(b"HTTP/"):
+            self._status = _status_of(line)
+            self._headers = {}
+            return None
+        name, _, value = line.partition(b":")
+        key = name.strip().lower()
+        if key == b"location" and not self.guard.location_allowed(value.decode("utf-8", "replace").strip()):
+            return -1
+        if key in (b"retry-after", b"x-robots-tag", b"content-length", b"transfer-encoding"):
+            self._headers.setdefault(key.decode(), []).append(value.decode("latin-1").strip())
+        return None
+
+    def on_data(self, chunk: bytes) -> int | None:
+        """Keep a piece of the body, or end the transfer when it is more than anyone wants."""
+        succeeding = self._status < 300
+        if self._size + len(chunk) > (MAX_BYTES if succeeding else MAX_ERROR_PAGE):
+            self.too_large = succeeding
+            return -1
+        if self._ledger.full_for(self):
+            self.paused = True
+            return int(pycurl.WRITEFUNC_PAUSE)
+        self._size += len(chunk)
+        if succeeding:
+            self._chunks.append(chunk)
+            self._ledger.held += len(chunk)
+        return None
+
+    def result(self, code: int, message: str) -> Body | NoBody:
+        """Say what the transfer came to; `code` is curl's, 0 for success."""
+        seconds = float(self.curl.getinfo(pycurl.TOTAL_TIME))
+        if code == 0 and 200 <= self._status < 300:
+            self._chunks = [b"".join(self._chunks)]  # not kept twice while the body is judged
+            return Body(
+                data=self._chunks[0],
+                http_status=self._status,
+                final_url=self.curl.getinfo(pycurl.EFFECTIVE_URL),
+                robots=tuple(self._headers.get("x-robots-tag", ())),
+                length_known=self._length_known(),
+                seconds=seconds,
+            )
+        ending = Ending(
+            code,
+            message,
+            self._status,
+            retry_after=(self._headers.get("retry-after") or [""])[-1],
+            blocked=self.guard.blocked,
+            too_large=self.too_large,
+        )
+        return no_body(self.curl, ending)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body that have come."""
+        return self._size
+
+    def go_on(self) -> None:
+        """End a pause."""
+        self.paused = False
+        self.curl.pause(pycurl.PAUSE_CONT)
+
+    def forget(self) -> None:
+        """Let go of the body's memory."""
+        self._ledger.held -= sum(map(len, self._chunks))
+        self._chunks = []
+        if self._ledger.privileged is self:
+            self._ledger.privileged = None
+
+    def _length_known(self) -> bool:
+        coding = ",".join(self._headers.get("transfer-encoding", ())).lower()
+        framed = "content-length" in self._headers or "chunked" in coding
+        return framed or self.curl.getinfo(pycurl.INFO_HTTP_VERSION) > pycurl.CURL_HTTP_VERSION_1_1
+
+
+def _new_handle(transfer: Transfer, timeout: float) -> pycurl.Curl:
+    curl = pycurl.Curl()
+    web = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
+    options = {
+        pycurl.USERAGENT: USER_AGENT,
+        pycurl.HTTPHEADER: ["Accept: image/*,*/*;q=0.5"],
+        pycurl.ACCEPT_ENCODING: "identity",  # asked plain; what is compressed all the same gets unpacked
+        pycurl.FOLLOWLOCATION: 1,
+        pycurl.MAXREDIRS: MAX_REDIRECTS,
+        pycurl.PROTOCOLS: web,
+        pycurl.REDIR_PROTOCOLS: web,
+        pycurl.TIMEOUT_MS: max(1, int(timeout * 1000)),
+        pycurl.CONNECTTIMEOUT_MS: max(1, int(min(5.0, timeout / 2) * 1000)),
+        pycurl.MAXFILESIZE: MAX_BYTES,
+        pycurl.BUFFERSIZE: 131_072,
+        pycurl.NOSIGNAL: 1,
+        pycurl.CAINFO: certifi.where(),
+        pycurl.HEADERFUNCTION: transfer.on_header,
+        pycurl.WRITEFUNCTION: transfer.on_data,
+        pycurl.OPENSOCKETFUNCTION: lambda purpose, address: transfer.guard.open_socket(purpose, address),
+        pycurl.PREREQFUNCTION: lambda *connection: transfer.guard.before_request(connection[0]),
+    }
+    for option, value in options.items():
+        curl.setopt(option, value)
+    return curl
+
+
+def _status_of(line: bytes) -> int:
+    parts = line.split(None, 2)
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
