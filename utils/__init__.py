@@ -21,7 +21,7 @@ floor  rooms
        voc_archive, boxes: of voc; image_signatures, image_structure: of images;
        transfer: of fetch; hosts: of schedule; speed_cache: of speed;
        part_file: of web_file; packed, known_sources: of prerequisites; placeholders,
-       opt_out: of worker; journal: what became of every URL; summary, progress: in numbers;
+       opt_out: of worker; journal: what became of every URL; summary, progress: in numbers
 1      storage: where things lie; messages: what parent and worker say to each other;
        curl_reasons, redirects: of transfer
 0      models: the nouns; errors: what stops a run

@@ -39,6 +39,13 @@ def number(least: float, kind: Callable[[str], float] = int) -> Callable[[str], 
     return read
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves each flag's help on one line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=38, width=110)
+
+
 class Signals:
     """The signals that ask to end.
 

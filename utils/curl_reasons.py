@@ -24,6 +24,7 @@ REASONS = {
     pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
     pycurl.E_TOO_MANY_REDIRECTS: Reason.TOO_MANY_REDIRECTS,
     pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
+    pycurl.E_WRITE_ERROR: Reason.TOO_LARGE,  # there is no other reason for which we take no more
     pycurl.E_SSL_CONNECT_ERROR: Reason.TLS_ERROR,
     pycurl.E_PEER_FAILED_VERIFICATION: Reason.TLS_ERROR,
     pycurl.E_SSL_CERTPROBLEM: Reason.TLS_ERROR,
@@ -105,7 +106,8 @@ def _reason(curl: pycurl.Curl, ending: Ending) -> Reason:
         return Reason.TOO_LARGE
     if ending.http_status in HTTP_ERRORS:
         return Reason.RATE_LIMITED if ending.http_status == 429 else Reason.HTTP_STATUS
-    if ending.code in (0, pycurl.E_WRITE_ERROR):  # a redirect to nowhere, or a status that nobody knows
+    if ending.http_status >= 300 and ending.code in (0, pycurl.E_WRITE_ERROR):
+        # a redirect to nowhere, or a status that nobody knows
         return Reason.NOT_AN_IMAGE
     told_apart = TOLD_APART.get(ending.code)
     if told_apart:

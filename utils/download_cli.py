@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .cli import Signals, guarded
+from .cli import HelpFormatter, Signals, guarded
 from .prerequisites import Order, Piece, prepare
 from .screen import ByteBar, ByteLines, Console
 from .sourcing import Advance
@@ -23,7 +23,7 @@ Interrupted? Run the same command again: downloads go on where they stopped."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    order = _order(_parser().parse_args(arguments))
+    order = _order(parser().parse_args(arguments))
     return guarded(lambda: _prepare(order), Signals())
 
 
@@ -58,15 +58,17 @@ def _order(flags: argparse.Namespace) -> Order:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Make the parser."""
+    result = argparse.ArgumentParser(
         prog="download_imagenet_prerequisites.py",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
     )
     words = [piece.value for piece in Piece]
-    what = parser.add_argument_group("what to get, and where to put it")
+    what = result.add_argument_group("what to get, and where to put it")
     what.add_argument(
         "--ncodes_dir",
         type=Path,
@@ -75,24 +77,29 @@ def _parser() -> argparse.ArgumentParser:
         help="the folder of all three (default: beside the script)",
     )
     what.add_argument(
-        "--only", nargs="+", choices=words, default=words, help="just these of the three (default: all three)"
+        "--only",
+        nargs="+",
+        choices=words,
+        default=words,
+        metavar="PIECE",
+        help=f"just these: {', '.join(words)} (default: all three)",
     )
     what.add_argument(
         "--force",
         action="store_true",
-        help="fetch again what is there; the marks in ncodes.csv are kept (default: off)",
+        help="fetch again what is there; marks in ncodes.csv are kept",
     )
-    sources = parser.add_argument_group("where to get it from")
+    sources = result.add_argument_group("where to get it from")
     sources.add_argument(
         "--urls_source",
         action="append",
         default=[],
         metavar="URL_OR_PATH",
-        help="a zip, tgz, gz, txt or csv of URLs; repeatable, tried in order (default: the known sources)",
+        help="zip, tgz, gz, txt or csv; repeatable (default: the known ones)",
     )
     sources.add_argument(
         "--annotations_source",
         metavar="URL_OR_PATH",
-        help="bboxes_annotations.tar.gz, or a folder of archives (default: the known source)",
+        help="tar.gz, or a folder of archives (default: the known one)",
     )
-    return parser
+    return result

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cli import boolean, number
+from .cli import HelpFormatter, boolean, number
 from .models import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -104,9 +104,7 @@ def parser() -> argparse.ArgumentParser:
         prog="extract_images_as_per_tags.py",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
-            prog, max_help_position=28, width=110
-        ),
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     for title, options in GROUPS.items():

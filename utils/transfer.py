@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import certifi
 import pycurl
 
@@ -37,8 +39,8 @@ class Ledger:
         return self.privileged is not transfer
 
     def free(self, paused: list[Transfer]) -> list[Transfer]:
-        """Say which of the transfers that wait may go on: all, or the one that soonest ends and makes room."""
-        if self.held < MEMORY_BUDGET or not paused:
+        """Say which of the transfers that wait may go on: all, or the one that soonest makes room."""
+        if self.has_room or not paused:
             return paused
         if self.privileged is not None:
             return []
@@ -136,7 +138,8 @@ class Transfer:
     def go_on(self) -> None:
         """End a pause."""
         self.paused = False
-        self.curl.pause(pycurl.PAUSE_CONT)
+        with contextlib.suppress(pycurl.error):  # what had waited was too much: it ends like any other
+            self.curl.pause(pycurl.PAUSE_CONT)
 
     def forget(self) -> None:
         """Let go of the body's memory."""
