@@ -29,7 +29,12 @@ def test_same_size() -> None:
     annotation = annotated((2, 35, 320, 374), (0, 0, 499, 374))
     fitted = fit(annotation, picture(500, 375))
     assert fitted.annotation == annotation
-    assert (fitted.kept, fitted.scaled, fitted.mended, fitted.dropped) == (2, 0, 0, 0)
+    assert (fitted.counts.kept, fitted.counts.scaled, fitted.counts.mended, fitted.counts.dropped) == (
+        2,
+        0,
+        0,
+        0,
+    )
     assert fitted.problem == ""
 
 
@@ -39,7 +44,7 @@ def test_whole_picture_stays_whole(scale: float) -> None:
     width, height = round(500 * scale), round(375 * scale)
     fitted = fit(annotated((0, 0, 499, 374)), picture(width, height))
     assert corners(fitted.annotation) == [(0, 0, width - 1, height - 1)]
-    assert fitted.scaled == 1
+    assert fitted.counts.scaled == 1
 
 
 def test_scaled() -> None:
@@ -59,7 +64,7 @@ def test_shape(width: int, height: int, is_trusted: bool) -> None:
     fitted = fit(annotated((10, 10, 100, 100)), picture(width, height))
     assert (fitted.annotation is not None) is is_trusted
     assert ("another shape" in fitted.problem) is not is_trusted
-    assert fitted.dropped == (0 if is_trusted else 1)
+    assert fitted.counts.dropped == (0 if is_trusted else 1)
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 0), (0, 375), (-5, 375)])
@@ -74,28 +79,28 @@ def test_outside_is_clipped() -> None:
     """A box that reaches outside is clipped to the picture, and one that was reversed is swapped."""
     fitted = fit(annotated((-5, 300, 600, 400), (90, 80, 10, 20)), picture(500, 375))
     assert corners(fitted.annotation) == [(0, 300, 499, 374), (10, 20, 90, 80)]
-    assert (fitted.kept, fitted.mended) == (0, 2)
+    assert (fitted.counts.kept, fitted.counts.mended) == (0, 2)
 
 
 def test_reversed_and_scaled() -> None:
     """A reversed box scales like the same box in order, and counts as mended."""
     fitted = fit(annotated((19, 39, 10, 20)), picture(1000, 750))
     assert corners(fitted.annotation) == [(20, 40, 39, 79)]
-    assert (fitted.scaled, fitted.mended) == (0, 1)
+    assert (fitted.counts.scaled, fitted.counts.mended) == (0, 1)
 
 
 def test_without_area_is_dropped() -> None:
     """A box without area, or wholly outside, is dropped; every box is counted once."""
     fitted = fit(annotated((5, 5, 5, 9), (600, 5, 700, 9), (5, 400, 9, 500), (5, 5, 9, 9)), picture(500, 375))
     assert corners(fitted.annotation) == [(5, 5, 9, 9)]
-    assert (fitted.kept, fitted.dropped) == (1, 3)
+    assert (fitted.counts.kept, fitted.counts.dropped) == (1, 3)
 
 
 def test_shrunk_to_nothing_is_dropped() -> None:
     """A box that scaling leaves no area is dropped."""
     fitted = fit(annotated((100, 100, 103, 103)), picture(50, 38))
     assert fitted.annotation is None
-    assert fitted.dropped == 1
+    assert fitted.counts.dropped == 1
     assert "no box" in fitted.problem
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .models import Annotation, Box, Picture
+from .models import Annotation, Box, BoxCounts, Picture
 
 ASPECT_TOLERANCE = 0.015
 """Two pictures have the same shape if their aspect ratios differ by no more than this share."""
@@ -19,27 +19,20 @@ ASPECT_TOLERANCE = 0.015
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Boxes fitted to a picture; every box of before is counted in exactly one of the four.
+    """Boxes fitted to a picture; every box of before is counted in exactly one of `counts`' four.
 
     Attributes
     ----------
     annotation
         The boxes on this picture; None if they cannot be trusted, or none is left.
-    kept, scaled
-        Boxes taken as they were, and scaled.
-    mended
-        Boxes that reached outside and were clipped, or were reversed and swapped.
-    dropped
-        Boxes that lie outside or have no area.
+    counts
+        What became of them.
     problem
         Why there is no annotation; empty if there is one.
     """
 
     annotation: Annotation | None
-    kept: int = 0
-    scaled: int = 0
-    mended: int = 0
-    dropped: int = 0
+    counts: BoxCounts
     problem: str = ""
 
 
@@ -51,7 +44,7 @@ def fit(annotation: Annotation, picture: Picture) -> Fitted:
     """
     distrust = _distrust(annotation, picture)
     if distrust:
-        return Fitted(None, dropped=len(annotation.boxes), problem=distrust)
+        return Fitted(None, BoxCounts(dropped=len(annotation.boxes)), problem=distrust)
     is_scaled = (annotation.width, annotation.height) != (picture.width, picture.height)
     drawn = [swap(box) for box in annotation.boxes]
     scaled = _scale(drawn, annotation, picture) if is_scaled else drawn
@@ -61,10 +54,12 @@ def fit(annotation: Annotation, picture: Picture) -> Fitted:
     sound = sum(was is swapped and on_it is box and _has_area(box) for was, swapped, on_it, box in steps)
     return Fitted(
         Annotation(annotation.image_code, picture.width, picture.height, boxes) if boxes else None,
-        kept=0 if is_scaled else sound,
-        scaled=sound if is_scaled else 0,
-        mended=len(boxes) - sound,
-        dropped=len(clipped) - len(boxes),
+        BoxCounts(
+            kept=0 if is_scaled else sound,
+            scaled=sound if is_scaled else 0,
+            mended=len(boxes) - sound,
+            dropped=len(clipped) - len(boxes),
+        ),
         problem="" if boxes else "no box has any area inside the picture",
     )
 

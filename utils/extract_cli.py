@@ -142,7 +142,9 @@ def _work(selected: Sequence[Category], store: Store, console: Console, signals:
         tempo.stop()
         screen.close()
         if run.publisher.summaries:
-            console.say(summary.table(list(run.publisher.summaries.values())))
+            made = run.publisher.summaries
+            summaries = [made[category.code] for category in selected if category.code in made]
+            console.say("\n".join([summary.table(summaries), *summary.total(summaries).judgement()]))
             console.say(f"Images, annotations and reports lie in {store.folder}")
     return run
 

@@ -76,6 +76,11 @@ class Fetcher:
         """How many transfers are under way."""
         return len(self._running)
 
+    @property
+    def held(self) -> int:
+        """How many bytes of bodies are in memory."""
+        return self._ledger.held
+
     def start(self, number: int, url: str) -> None:
         """Begin to fetch an URL (ASCII, http or https) under a number of the caller's."""
         transfer = self._spare.pop() if self._spare else Transfer(self._ledger, self._timeout)

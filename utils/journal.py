@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import DiskError
-from .models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from .models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
 
 TAIL = 65_536
 """Bytes looked at from the end for the last whole line; a line has a few hundred."""
@@ -155,6 +155,7 @@ def _encode(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "file": outcome.file,
         "boxes": outcome.boxes,
+        "fitted": asdict(outcome.fitted) if outcome.fitted else None,
         "modified_ns": outcome.modified_ns,
         "judged_with": outcome.judged_with,
         "answered_by": outcome.answered_by,
@@ -186,6 +187,7 @@ def _decode(record: dict[str, Any]) -> Outcome:
         file=str(record.get("file", "")),
         picture=_picture(record) if "sha256" in record else None,
         boxes=record.get("boxes"),
+        fitted=BoxCounts(**record["fitted"]) if record.get("fitted") else None,
         modified_ns=int(record.get("modified_ns", 0)),
         judged_with=str(record.get("judged_with", "")),
         answered_by=str(record.get("answered_by", "")),

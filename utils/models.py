@@ -274,6 +274,34 @@ class ImageTask:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxCounts:
+    """What became of the boxes of an annotation when it was fitted to a picture.
+
+    Attributes
+    ----------
+    kept, scaled
+        Boxes taken as they were, and scaled.
+    mended
+        Boxes that reached outside and were clipped, or were reversed and swapped.
+    dropped
+        Boxes without area in the picture, or on a picture of another shape.
+    """
+
+    kept: int = 0
+    scaled: int = 0
+    mended: int = 0
+    dropped: int = 0
+
+    def __add__(self, other: BoxCounts) -> BoxCounts:
+        return BoxCounts(
+            self.kept + other.kept,
+            self.scaled + other.scaled,
+            self.mended + other.mended,
+            self.dropped + other.dropped,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one row of the URL table: a line of the journal, a row of the report.
 
@@ -293,6 +321,8 @@ class Outcome:
         What the image is, where it stands or was judged.
     boxes
         Boxes in its XML; None if it has no XML.
+    fitted
+        What became of its annotation's boxes; None if it has no annotation.
     modified_ns
         The image file's modification time, by which a changed file is told.
     judged_with
@@ -313,6 +343,7 @@ class Outcome:
     file: str = ""
     picture: Picture | None = None
     boxes: int | None = None
+    fitted: BoxCounts | None = None
     modified_ns: int = 0
     judged_with: str = ""
     answered_by: str = ""

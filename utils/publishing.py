@@ -33,7 +33,7 @@ class Publisher:
         """
         self.prepare()
         folder = self._store.category(category)
-        summary = self.summaries[category.code] = Summary(category.folder)
+        summary = self.summaries[category.code] = Summary(category.folder, category.code)
         try:
             self._write_report(folder.report, summary.counting(journal.standing(folder.journal)))
         except OSError as error:

@@ -6,21 +6,40 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .models import Outcome, Status
+from .models import BoxCounts, Outcome, Reason, Status
 
 MOST_REASONS = 4
+JUDGED = [
+    reason.word
+    for reason in (
+        Reason.PLACEHOLDER,
+        Reason.NOT_AN_IMAGE,
+        Reason.TRUNCATED,
+        Reason.CORRUPT,
+        Reason.TOO_SMALL,
+        Reason.TOO_LARGE,
+        Reason.OPTED_OUT,
+        Reason.ANNOTATION_MISMATCH,
+    )
+]
 WIDEST_NAME = 40
 
 
 @dataclass
 class Summary:
-    """The numbers of one category, or of several in all; grows by `add`."""
+    """The numbers of one category, or of several in all; grows by `add`.
+
+    `code` tells the category's own images from those of other synsets; without it none are told.
+    """
 
     name: str
+    code: str = ""
     statuses: Counter[Status] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     annotated: int = 0
-    boxes: int = 0
+    of_others: int = 0
+    fitted: BoxCounts = field(default_factory=BoxCounts)
+    misfits: int = 0
     bytes: int = 0
 
     def add(self, outcome: Outcome) -> None:
@@ -30,7 +49,9 @@ class Summary:
             self.reasons[outcome.reason_word] += 1
         if outcome.status.stands:
             self.annotated += outcome.boxes is not None
-            self.boxes += outcome.boxes or 0
+            self.of_others += not outcome.row.image_code.startswith(self.code)
+            self.misfits += outcome.boxes is None and outcome.fitted is not None
+            self.fitted += outcome.fitted or BoxCounts()
             self.bytes += outcome.picture.bytes if outcome.picture else 0
 
     def counting(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
@@ -44,7 +65,9 @@ class Summary:
         self.statuses += other.statuses
         self.reasons += other.reasons
         self.annotated += other.annotated
-        self.boxes += other.boxes
+        self.of_others += other.of_others
+        self.fitted += other.fitted
+        self.misfits += other.misfits
         self.bytes += other.bytes
 
     @property
@@ -64,6 +87,26 @@ class Summary:
         ]
         return f"{self.name}: {', '.join(part for part in parts if part)}"
 
+    def judgement(self) -> list[str]:
+        """Say in a few lines what was refused, and how boxes were fitted."""
+        refused = [f"{self.reasons[word]} {word}" for word in JUDGED if self.reasons[word]]
+        counts = self.fitted
+        boxes = [
+            f"{counts.kept} as they were",
+            f"{counts.scaled} scaled" if counts.scaled else "",
+            f"{counts.mended} mended" if counts.mended else "",
+            f"{counts.dropped} dropped" if counts.dropped else "",
+        ]
+        lines = [
+            f"Refused by their bytes: {', '.join(refused)}." if refused else "",
+            f"Boxes: {', '.join(filter(None, boxes))}." if counts != BoxCounts() else "",
+            f"Images of another shape than their boxes, saved without: {self.misfits}."
+            if self.misfits
+            else "",
+            f"Images of other categories that hold this one: {self.of_others}." if self.of_others else "",
+        ]
+        return [line for line in lines if line]
+
     def why(self) -> str:
         """Give the commonest reasons of failure with their counts, e.g. `http_404 9, timeout 3`."""
         common = [f"{word} {count}" for word, count in self.reasons.most_common(MOST_REASONS)]
@@ -77,14 +120,17 @@ class Summary:
         return f"{self.statuses[status]} {words}" if self.statuses[status] else ""
 
 
+def total(summaries: Sequence[Summary]) -> Summary:
+    """Add up."""
+    result = Summary("all")
+    for summary in summaries:
+        result.include(summary)
+    return result
+
+
 def table(summaries: Sequence[Summary]) -> str:
     """Set the numbers of categories in a table, with their totals where there are several."""
-    rows = list(summaries)
-    if len(rows) > 1:
-        total = Summary("all")
-        for summary in summaries:
-            total.include(summary)
-        rows.append(total)
+    rows = [*summaries, total(summaries)] if len(summaries) > 1 else list(summaries)
     header = [
         "category",
         "saved",

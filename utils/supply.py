@@ -261,7 +261,7 @@ class Supply:
             if fitted.annotation is None:
                 continue
             count = pairing.pair(folder, folder.path / outcome.file, outcome.picture, fitted.annotation)
-            self._known[key] = self._shelf.write(replace(outcome, boxes=count))
+            self._known[key] = self._shelf.write(replace(outcome, boxes=count, fitted=fitted.counts))
 
 
 def how_many(category: Category, settings: Settings) -> int:

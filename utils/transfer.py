@@ -86,8 +86,8 @@ class Transfer:
             return None
         name, _, value = line.partition(b":")
         key = name.strip().lower()
-        if key == b"location" and not self.guard.location_allowed(value.decode("utf-8", "replace").strip()):
-            return -1
+        if key == b"location" and 300 <= self._status < 400:
+            return None if self.guard.location_allowed(value.decode("utf-8", "replace").strip()) else -1
         if key in (b"retry-after", b"x-robots-tag", b"content-length", b"transfer-encoding"):
             self._headers.setdefault(key.decode(), []).append(value.decode("latin-1").strip())
         return None

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from . import boxes, images, opt_out, pairing, placeholders
+from .boxes import Fitted
 from .fetch import Fetched, Fetcher
 from .messages import Answer, Command, Drop, Ended, Ready, Save, Start, WorkOrder
-from .models import Annotation, Body, ImageTask, NoBody, Outcome, Picture, Reason, Refusal, Status
+from .models import Body, ImageTask, NoBody, Outcome, Picture, Reason, Refusal, Status
 from .storage import CategoryFolder
 from .url_rows import host_of, request_url
 
@@ -23,7 +24,7 @@ class _Good:
     task: ImageTask
     body: Body
     picture: Picture
-    annotation: Annotation | None
+    fitted: Fitted | None
 
 
 class Worker:
@@ -113,14 +114,15 @@ class Worker:
         if self._order.with_annotation and (fitted is None or fitted.annotation is None):
             words = fitted.problem if fitted else "It has no annotation."
             return self._refused(task, body, Refusal(Reason.ANNOTATION_MISMATCH, words), picture)
-        return _Good(task, body, picture, fitted.annotation if fitted else None)
+        return _Good(task, body, picture, fitted)
 
     def _save(self, good: _Good) -> Outcome:
         folder = CategoryFolder(self._order.result_folder / good.task.folder)
         image = folder.image(good.task.row.image_code, good.picture.format)
+        annotation = good.fitted.annotation if good.fitted else None
         try:
             written = pairing.save(folder, good.task, good.body.data, good.picture)
-            count = pairing.pair(folder, image, good.picture, good.annotation) if good.annotation else None
+            count = pairing.pair(folder, image, good.picture, annotation) if annotation else None
         except OSError as error:
             words = f"It could not be written: {error.strerror}."
             return _failed(good.task, good.body, Refusal(Reason.DISK_ERROR, words))
@@ -133,6 +135,7 @@ class Worker:
             file=folder.relative(image),
             picture=good.picture,
             boxes=count,
+            fitted=good.fitted.counts if good.fitted else None,
             modified_ns=written.st_mtime_ns,
             answered_by=host_of(good.body.final_url),
         )
