@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -100,5 +101,6 @@ def _guarded(work: Callable[[], int]) -> int:
 
 
 def _stopped(sentence: str, exit_code: int) -> int:
-    print(sentence, file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads it any more; the exit code still tells
+        print(sentence, file=sys.stderr, flush=True)
     return exit_code

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from . import categories, extract_options, summary
+from . import categories, extract_options, summary, verify
 from .cli import Signals, guarded
 from .errors import InputError
 from .messages import WorkOrder
-from .models import Category, Settings
+from .models import Category, Settings, UrlRow
 from .pipeline import Run, Screen
 from .pool import Alone, Crew, Pool
 from .preview import preview
@@ -61,6 +61,8 @@ class TerminalScreen(Screen):
 
 def _extract(settings: Settings, console: Console, signals: Signals) -> int:
     everything = categories.read(settings.ncode_data)
+    if settings.verify:
+        return _verify(everything, settings, console)
     selected = _selected(everything, settings)
     table = open_table(settings.url_data, _indexing(console))
     console.say(_selection(selected, table, settings))
@@ -126,6 +128,29 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
             console.say(f"    {planned.problem}")
     console.say(f"{to_try} URLs to try at most. Nothing was downloaded: this was a dry run.")
     return 0
+
+
+def _verify(everything: Sequence[Category], settings: Settings, console: Console) -> int:
+    root = settings.save_dir / RESULT_FOLDER
+    if not root.is_dir():
+        raise InputError(
+            f"There is nothing to verify: {root} is not there. Give the --save_dir that it is in."
+        )
+    named = categories.find(everything, settings.categories) if settings.categories else None
+    chosen = [one for one in verify.folders(root, everything) if named is None or one in named]
+    rows_of = open_table(settings.url_data).rows_of if settings.url_data.exists() else _no_rows
+    verification = verify.Verification(root, rows_of, settings.min_side, tell=console.say)
+    with FolderLock(root):
+        verification.run(chosen)
+    console.say(f"{verification.images} images in {len(chosen)} folders are whole and fit their boxes.")
+    if verification.findings:
+        console.say(f"{verification.findings} things did not hold, and were taken back; see the reports.")
+    return 1 if verification.findings else 0
+
+
+def _no_rows(_image_codes: Collection[str]) -> list[UrlRow]:
+    """Stand in for a URL table that is not there."""
+    return []
 
 
 def _work(selected: Sequence[Category], store: Store, console: Console, signals: Signals) -> Run:

@@ -88,6 +88,11 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "what to see": (
         Option("verbose", "a line for each category when it is done", default=True, read=boolean),
         Option("dry_run", "say what would be downloaded, and do nothing", extra=("switch",)),
+        Option(
+            "verify",
+            "judge the result folder again, download nothing, take bad files back",
+            extra=("switch",),
+        ),
     ),
 }
 PLACES = {

@@ -2,7 +2,7 @@
 
 A run may have been killed at any moment, and users copy, edit and delete files. So partial files go,
 images without a line are judged and adopted, images that were changed are judged anew, and each XML has
-its image.
+its image, which it fits. A thorough inventory judges every image anew.
 """
 
 from __future__ import annotations
@@ -12,22 +12,45 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import images, pairing
+from . import images, pairing, placeholders
 from .journal import Journal
-from .models import ImageFormat, Outcome, Picture, Reason, Refusal, Status, UrlRow
+from .models import Body, ImageFormat, Outcome, Picture, Reason, Refusal, Status, UrlRow
 from .storage import EXTENSIONS, CategoryFolder
-from .url_rows import IMAGE_CODE
+from .url_rows import IMAGE_CODE, host_of
 
 GONE = "Its file was removed or spoilt after it was saved; it is fetched again when it is asked for."
 
 
+RowsOf = Callable[[Collection[str]], Iterable[UrlRow]]
+"""Finds the rows of image codes in the URL table."""
+
+
+def _keep_to_yourself(_finding: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class Shelf:
-    """A category's folder with its journal, and how its images are judged."""
+    """A category's folder with its journal, and how its images are judged.
+
+    Attributes
+    ----------
+    thorough
+        Whether every image is judged anew, not only those that look changed.
+    tell
+        Told what did not hold, a sentence each.
+    """
 
     folder: CategoryFolder
     journal: Journal
     min_side: int
+    thorough: bool = False
+    tell: Callable[[str], None] = _keep_to_yourself
+
+    @property
+    def name(self) -> str:
+        """How the category's folder is called."""
+        return self.folder.path.name
 
     def write(self, outcome: Outcome) -> Outcome:
         """Note an outcome in the journal."""
@@ -35,13 +58,13 @@ class Shelf:
         return outcome
 
 
-def take_stock(shelf: Shelf, rows_of: Callable[[Collection[str]], Iterable[UrlRow]]) -> dict[str, Outcome]:
+def take_stock(shelf: Shelf, rows_of: RowsOf) -> dict[str, Outcome]:
     """Bring journal and disk into agreement.
 
     Parameters
     ----------
     rows_of
-        Finds the rows of image codes in the URL table, for images that have no line in the journal.
+        Asked for images that have no line in the journal; those without a row are left alone.
 
     Returns
     -------
@@ -49,14 +72,21 @@ def take_stock(shelf: Shelf, rows_of: Callable[[Collection[str]], Iterable[UrlRo
         What is known of every URL, by `UrlRow.key`; what stands in it lies on disk and is whole.
     """
     shelf.folder.remove_partials()
-    on_disk = _images(shelf.folder)
+    on_disk = {shelf.folder.relative(path): path for path in image_files(shelf.folder)}
     known = {outcome.row.key: _confirmed(shelf, outcome, on_disk) for outcome in shelf.journal.standing()}
     claimed = {outcome.file for outcome in known.values() if outcome.status.stands}
-    orphans = {path.stem: path for path in on_disk.values() if shelf.folder.relative(path) not in claimed}
+    orphans = {path.stem: path for name, path in on_disk.items() if name not in claimed and path.exists()}
     if orphans:
         known |= {outcome.row.key: outcome for outcome in _adopted(shelf, orphans, known, rows_of)}
-    _remove_lonely_annotations(shelf.folder, known.values())
+    _remove_lonely_annotations(shelf)
     return known
+
+
+def image_files(folder: CategoryFolder) -> list[Path]:
+    """Find the files that are images by their names: an image code, and an image's extension."""
+    with os.scandir(folder.images) as entries:
+        paths = [Path(entry.path) for entry in entries if entry.is_file(follow_symlinks=False)]
+    return [path for path in paths if path.suffix.lower() in EXTENSIONS and IMAGE_CODE.fullmatch(path.stem)]
 
 
 def adopt(shelf: Shelf, row: UrlRow) -> Outcome | None:
@@ -68,12 +98,23 @@ def adopt(shelf: Shelf, row: UrlRow) -> Outcome | None:
     return None
 
 
-def _images(folder: CategoryFolder) -> dict[str, Path]:
-    """Find the files that may be images of ours, by name relative to the category's folder."""
-    with os.scandir(folder.images) as entries:
-        paths = [Path(entry.path) for entry in entries if entry.is_file(follow_symlinks=False)]
-    ours = [path for path in paths if path.suffix in EXTENSIONS and IMAGE_CODE.fullmatch(path.stem)]
-    return {folder.relative(path): path for path in ours}
+def judge_file(path: Path, min_side: int) -> Picture | Refusal:
+    """Judge the bytes of a file as if they had just come from the web."""
+    if path.stat().st_size > images.MAX_BYTES:
+        return Refusal(Reason.TOO_LARGE, "It has more than 20 MB.")
+    data = path.read_bytes()
+    known = placeholders.refusal(Body(data, http_status=200, final_url=""))
+    return known or images.judge(data, min_side=min_side, length_known=True)
+
+
+def fitting_boxes(shelf: Shelf, image: Path, picture: Picture) -> int | None:
+    """Say how many boxes the XML of an image has; one that does not fit it is removed."""
+    boxes = pairing.boxes_of(shelf.folder, image, picture)
+    xml = shelf.folder.annotation(image.stem)
+    if boxes is None and xml.exists():
+        shelf.tell(f"{shelf.name}/Annotation/{xml.name} was removed. It does not fit its image.")
+        xml.unlink()
+    return boxes
 
 
 def _confirmed(shelf: Shelf, outcome: Outcome, on_disk: dict[str, Path]) -> Outcome:
@@ -81,66 +122,57 @@ def _confirmed(shelf: Shelf, outcome: Outcome, on_disk: dict[str, Path]) -> Outc
     if not outcome.status.stands:
         return outcome
     path = on_disk.get(outcome.file)
-    if path is not None:
-        stat = path.stat()
-        unchanged = stat.st_mtime_ns == outcome.modified_ns
-        if unchanged and outcome.picture and stat.st_size == outcome.picture.bytes:
-            return outcome
-        judged = _judged(shelf, path, outcome)
-        if judged:
-            return judged
-        del on_disk[outcome.file]
-    return shelf.write(
-        replace(
-            outcome,
-            status=Status.NOT_ATTEMPTED,
-            reason=Reason.INTERRUPTED,
-            description=GONE,
-            file="",
-            boxes=None,
-        )
+    if path is None:
+        shelf.tell(f"{shelf.name}/{outcome.file} is not there any more.")
+        return shelf.write(_gone(outcome))
+    if _looks_unchanged(path, outcome) and not shelf.thorough:
+        return outcome
+    return _judged(shelf, path, outcome) or shelf.write(_gone(outcome))
+
+
+def _looks_unchanged(path: Path, outcome: Outcome) -> bool:
+    stat = path.stat()
+    size = outcome.picture.bytes if outcome.picture else -1
+    return (stat.st_size, stat.st_mtime_ns) == (size, outcome.modified_ns)
+
+
+def _gone(outcome: Outcome) -> Outcome:
+    return replace(
+        outcome,
+        status=Status.NOT_ATTEMPTED,
+        reason=Reason.INTERRUPTED,
+        description=GONE,
+        file="",
+        boxes=None,
+        fitted=None,
     )
 
 
 def _judged(shelf: Shelf, path: Path, outcome: Outcome) -> Outcome | None:
-    """Judge a file; a good one is noted under `outcome`, any other is removed."""
-    picture = _picture(path, shelf.min_side)
-    if picture is None:
+    """Judge a file; a good one is noted under `outcome` and gets its right name, any other is removed."""
+    picture = judge_file(path, shelf.min_side)
+    if isinstance(picture, Refusal):
+        shelf.tell(f"{shelf.name}/{shelf.folder.relative(path)} was removed. {picture.description}")
         pairing.remove(shelf.folder, path)
         return None
-    same = outcome.picture is not None and outcome.picture.sha256 == picture.sha256
-    if not same:  # boxes of another picture do not fit this one; they are made anew
-        shelf.folder.annotation(path.stem).unlink(missing_ok=True)
-    return shelf.write(
-        replace(
-            outcome,
-            status=outcome.status,
-            reason=None,
-            description="",
-            file=shelf.folder.relative(path),
-            picture=picture,
-            boxes=outcome.boxes if same else None,
-            modified_ns=path.stat().st_mtime_ns,
-        )
+    image = path.replace(shelf.folder.image(path.stem, picture.format))
+    boxes = fitting_boxes(shelf, image, picture)
+    judged = replace(
+        outcome,
+        reason=None,
+        description="",
+        file=shelf.folder.relative(image),
+        picture=picture,
+        boxes=boxes,
+        modified_ns=image.stat().st_mtime_ns,
     )
-
-
-def _picture(path: Path, min_side: int) -> Picture | None:
-    """Judge a file's bytes; None if they are no image, or one of another format than its name says."""
-    if path.stat().st_size > images.MAX_BYTES:
-        return None
-    judged = images.judge(path.read_bytes(), min_side=min_side, length_known=True)
-    if isinstance(judged, Refusal) or judged.format.value != path.suffix[1:]:
-        return None
-    return judged
+    return judged if judged == outcome else shelf.write(judged)
 
 
 def _adopted(
-    shelf: Shelf,
-    orphans: dict[str, Path],
-    known: dict[str, Outcome],
-    rows_of: Callable[[Collection[str]], Iterable[UrlRow]],
+    shelf: Shelf, orphans: dict[str, Path], known: dict[str, Outcome], rows_of: RowsOf
 ) -> list[Outcome]:
+    """Judge images without a line in the journal; what is good is theirs from now on."""
     standing = {outcome.row.image_code for outcome in known.values() if outcome.status.stands}
     adopted = []
     for row in rows_of(orphans.keys()):
@@ -150,18 +182,16 @@ def _adopted(
         if row.image_code in standing:  # the same image under another extension
             path.unlink()
             continue
-        outcome = _judged(
-            shelf,
-            path,
-            replace(known.get(row.key) or Outcome(row, Status.DOWNLOADED), status=Status.DOWNLOADED),
-        )
+        before = known.get(row.key) or Outcome(row, Status.DOWNLOADED, answered_by=host_of(row.url))
+        outcome = _judged(shelf, path, replace(before, status=Status.DOWNLOADED))
         if outcome:
             adopted.append(outcome)
     return adopted
 
 
-def _remove_lonely_annotations(folder: CategoryFolder, known: Iterable[Outcome]) -> None:
-    with_image = {outcome.row.image_code for outcome in known if outcome.status.stands}
-    for path in folder.annotations.glob("*.xml"):
+def _remove_lonely_annotations(shelf: Shelf) -> None:
+    with_image = {path.stem for path in image_files(shelf.folder)}
+    for path in shelf.folder.annotations.glob("*.xml"):
         if IMAGE_CODE.fullmatch(path.stem) and path.stem not in with_image:
+            shelf.tell(f"{shelf.name}/Annotation/{path.name} was removed. Its image is not there.")
             path.unlink()

@@ -8,6 +8,7 @@ run may leave it, is dropped.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from .models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, Ur
 
 TAIL = 65_536
 """Bytes looked at from the end for the last whole line; a line has a few hundred."""
+ALWAYS = frozenset({"image_code", "url", "position", "boxes"})
+"""What is written even if it is 0 or empty; no boxes at all is None."""
 REASONS = {reason.word: reason for reason in Reason}
 
 
@@ -64,7 +67,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; nothing more is appended."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # a line that could not be written was complained about before
+            self._file.close()
 
     def _mend(self) -> None:
         """Cut a torn last line off, so that the next line begins on its own."""
@@ -116,7 +120,7 @@ def _places(path: Path) -> dict[int, _Place]:
             elif record:
                 key = hash(f"{record['image_code']} {record['url']} {record.get('repeat', 0)}")
                 places.pop(key, None)
-                places[key] = _Place(record["position"], offset, earlier=False)
+                places[key] = _Place(int(record["position"]), offset, earlier=False)
             offset += len(line)
     return {key: replace(place, earlier=place.offset < last_run) for key, place in places.items()}
 
@@ -125,7 +129,7 @@ def _record(line: bytes) -> dict[str, Any]:
     """Read a line; one that is not ours (a file replaced by garbage) counts as nothing."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(record, dict):
         return {}
@@ -135,7 +139,7 @@ def _record(line: bytes) -> dict[str, Any]:
 def _decodes(record: dict[str, Any]) -> bool:
     try:
         _decode(record)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return False
     return True
 
@@ -169,7 +173,7 @@ def _encode(outcome: Outcome) -> dict[str, Any]:
             "bytes": picture.bytes,
             "sha256": picture.sha256,
         }
-    return {key: value for key, value in record.items() if value or key in ("image_code", "url", "position")}
+    return {key: value for key, value in record.items() if value or (key in ALWAYS and value is not None)}
 
 
 def _decode(record: dict[str, Any]) -> Outcome:
@@ -186,7 +190,7 @@ def _decode(record: dict[str, Any]) -> Outcome:
         seconds=float(record.get("seconds", 0.0)),
         file=str(record.get("file", "")),
         picture=_picture(record) if "sha256" in record else None,
-        boxes=record.get("boxes"),
+        boxes=int(record["boxes"]) if "boxes" in record else None,
         fitted=BoxCounts(**record["fitted"]) if record.get("fitted") else None,
         modified_ns=int(record.get("modified_ns", 0)),
         judged_with=str(record.get("judged_with", "")),

@@ -401,3 +401,4 @@ class Settings:
     speed_test: bool = True
     honour_opt_out: bool = True
     dry_run: bool = False
+    verify: bool = False

@@ -24,7 +24,7 @@ def _refuses(value: str) -> bool:
     for part in value.lower().split(","):
         name, colon, rest = part.partition(":")
         directive = part.strip()
-        if colon and name.strip() not in WITH_VALUES:
+        if colon and name.strip() not in WITH_VALUES and " " not in name.strip():  # else it is half a date
             bot, directive = name.strip(), rest.strip()
         if bot in OUR_NAMES and directive in REFUSING:
             return True

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from . import voc
+from . import boxes, voc
 from .models import Annotation, ImageTask, Picture
 from .storage import CategoryFolder, write_whole
+
+MAX_XML_BYTES = 1_000_000
 
 
 def save(folder: CategoryFolder, task: ImageTask, data: bytes, picture: Picture) -> os.stat_result:
@@ -37,6 +39,18 @@ def pair(folder: CategoryFolder, image: Path, picture: Picture, annotation: Anno
     xml = voc.to_xml(annotation, folder=folder.path.name, filename=image.name, picture=picture)
     write_whole(folder.annotation(image.stem), xml)
     return len(annotation.boxes)
+
+
+def boxes_of(folder: CategoryFolder, image: Path, picture: Picture) -> int | None:
+    """Say how many boxes the XML of an image has; None if it has none that fits it."""
+    path = folder.annotation(image.stem)
+    if not path.is_file() or path.stat().st_size > MAX_XML_BYTES:
+        return None
+    stated = voc.read_back(path.read_bytes(), image.stem)
+    if stated is None or (stated.width, stated.height) != (picture.width, picture.height):
+        return None
+    fits = boxes.fit(stated, picture).annotation == stated
+    return len(stated.boxes) if fits else None
 
 
 def remove(folder: CategoryFolder, image: Path) -> None:

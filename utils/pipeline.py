@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import url_rows, voc
+from . import placeholders, url_rows, voc
 from .errors import DatasetError, DiskError, ProxyError
 from .messages import Answer, Ended, Lost, Ready
 from .models import Annotation, Category, ImageTask, Outcome, Reason
@@ -32,7 +32,6 @@ LONGEST_WAIT = 0.2
 """Seconds until the loop looks up, for signals and the screen."""
 TIME_TO_LEAVE = 0.6
 """Seconds that an interrupted run takes for noting what it did not reach."""
-TAKEN_BACK = "taken back: their hosts send the same picture for several URLs"
 
 
 class Screen:
@@ -69,7 +68,7 @@ class Run:
     watch: Watch = field(default_factory=Watch)
 
     def __post_init__(self) -> None:
-        self.publisher = Publisher(self.store)
+        self.publisher = Publisher(self.store.category)
         self._unopened = deque(self.categories)
         self._open: dict[str, Supply] = {}
         self._owners: dict[int, Supply] = {}
@@ -251,7 +250,7 @@ class Run:
         for category in self.categories:
             taken = self.publisher.take_back(category, found)
             if taken:
-                self.screen.say(f"{category.folder}: {taken} {TAKEN_BACK}")
+                self.screen.say(f"{category.folder}: {taken} {placeholders.TAKEN_BACK_MANY}")
             if taken and self._counts_saved(category) and not self._is_to_end():
                 self._open_again(category)
         self.watch.forget(found)

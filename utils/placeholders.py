@@ -40,6 +40,7 @@ KNOWN_PICTURES = {
 }
 FEWEST_URLS, SMALLEST_SHARE = 3, 0.1
 TAKEN_BACK = "Its host sent the same picture for several other URLs."
+TAKEN_BACK_MANY = "taken back: their hosts send the same picture for several URLs"
 
 
 def refusal(body: Body) -> Refusal | None:

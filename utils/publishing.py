@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import journal, pairing, placeholders
 from .errors import DiskError
 from .models import Category
 from .placeholders import Sighting
+from .storage import CategoryFolder
 from .summary import Summary
-from .supply import Store
 
 
 class Publisher:
     """Writes reports, and keeps the numbers of what it wrote: `summaries`, by category code."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, folder_of: Callable[[Category], CategoryFolder]) -> None:
         self.summaries: dict[str, Summary] = {}
-        self._store = store
+        self._folder_of = folder_of
 
     def prepare(self) -> None:
         """Load pandas, which takes half a second; best while the workers start and do not need us."""
@@ -32,7 +34,7 @@ class Publisher:
             If it cannot be written.
         """
         self.prepare()
-        folder = self._store.category(category)
+        folder = self._folder_of(category)
         summary = self.summaries[category.code] = Summary(category.folder, category.code)
         try:
             self._write_report(folder.report, summary.counting(journal.standing(folder.journal)))
@@ -44,7 +46,7 @@ class Publisher:
 
     def take_back(self, category: Category, found: set[Sighting]) -> int:
         """Take back the images of a category that turned out to be placeholders; say how many."""
-        folder = self._store.category(category)
+        folder = self._folder_of(category)
         if not folder.journal.exists():
             return 0
         taken = [one for one in journal.standing(folder.journal) if placeholders.is_sighting(one, found)]

@@ -29,7 +29,7 @@ COLUMNS = [
     "boxes",
 ]
 ROWS_AT_ONCE = 5_000
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "|")
 
 
 def write(path: Path, outcomes: Iterable[Outcome]) -> None:
@@ -48,7 +48,7 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
         pandas.DataFrame(columns=COLUMNS).to_csv(file, index=False, lineterminator="\n")
         while rows := [_row(outcome) for outcome in islice(remaining, ROWS_AT_ONCE)]:
             frame = pandas.DataFrame(rows, columns=COLUMNS, dtype=object)
-            frame.to_csv(file, index=False, header=False, lineterminator="\n")
+            frame.to_csv(file, index=False, header=False, lineterminator="\n", errors="replace")
 
 
 def _row(outcome: Outcome) -> list[str]:
@@ -75,4 +75,5 @@ def _values(outcome: Outcome) -> Iterator[object]:
 
 
 def _harmless(text: str) -> str:
+    text = text.replace("\r", "%0D")  # unquoted, it would end the row
     return "'" + text if text.startswith(FORMULA_STARTS) else text

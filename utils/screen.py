@@ -21,6 +21,8 @@ class Console:
     """Where a run's words go: lines to standard output, bars to a terminal on standard error."""
 
     def __init__(self) -> None:
+        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  # closed by `>&-`
+        sys.stderr = sys.stderr or sys.stdout
         for stream in (sys.stdout, sys.stderr):  # an odd locale may lack a letter; the line matters more
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")

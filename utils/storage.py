@@ -25,7 +25,8 @@ except ImportError:  # Windows has no flock; its own lock serves there
 RESULT_FOLDER = "partial_imagenet"
 LOCK_NAME = ".lock"
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
-EXTENSIONS = frozenset(f".{kind.value}" for kind in ImageFormat)
+EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
+"""How images are named, in any case; ours are named by `ImageFormat`."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import certifi
 import pycurl
 
@@ -68,6 +66,7 @@ class Transfer:
         self._chunks: list[bytes] = []
         self._size = 0
         self._status = 0
+        self._broken = 0
         self._headers: dict[str, list[str]] = {}
         self.curl = _new_handle(self, timeout)
 
@@ -75,7 +74,7 @@ class Transfer:
         """Make ready for an URL; nothing of the former one is left."""
         self.number, self.paused, self.too_large = number, False, False
         self.guard = RedirectGuard(url)
-        self._chunks, self._size, self._status, self._headers = [], 0, 0, {}
+        self._chunks, self._size, self._status, self._broken, self._headers = [], 0, 0, 0, {}
         self.curl.setopt(pycurl.URL, url)
 
     def on_header(self, line: bytes) -> int | None:
@@ -110,6 +109,7 @@ class Transfer:
     def result(self, code: int, message: str) -> Body | NoBody:
         """Say what the transfer came to; `code` is curl's, 0 for success."""
         seconds = float(self.curl.getinfo(pycurl.TOTAL_TIME))
+        code = self._broken or code
         if code == 0 and 200 <= self._status < 300:
             self._chunks = [b"".join(self._chunks)]  # not kept twice while the body is judged
             return Body(
@@ -138,8 +138,10 @@ class Transfer:
     def go_on(self) -> None:
         """End a pause."""
         self.paused = False
-        with contextlib.suppress(pycurl.error):  # what had waited was too much: it ends like any other
+        try:
             self.curl.pause(pycurl.PAUSE_CONT)
+        except pycurl.error as error:  # what had waited was too much; curl then may end as if all were well
+            self._broken = int(error.args[0])
 
     def forget(self) -> None:
         """Let go of the body's memory."""
