@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from utils.models import ImageTask, Outcome, Reason, Status, UrlRow
-from utils.schedule import Schedule, Settled
+from utils.journey import Settled
+from utils.schedule import Schedule
 
 CONNECT_TIMEOUT = 5.0
 MOST_TURNS = 200_000

@@ -11,15 +11,15 @@ floor  rooms
 5      worker: the work on one image; inventory: what is there already; candidates: which
        URLs a category offers; cli: booleans, signals, exit codes
 4      url_table: the rows of a category; url_list: any list of URLs made into the table;
-       pairing: an image and its XML; tempo: how many in flight; sourcing: one source after
-       another; screen: lines and bars
+       alternates: where an image lies today; pairing: an image and its XML; tempo: how many
+       in flight; sourcing: one source after another; screen: lines and bars
 3      categories: ncodes.csv; fetch: many URLs at once; images: bytes judged; voc: archives
        and XML; speed: the network's; web_file: one big file; schedule: which URL next;
        report: the CSV; url_index: where a category's rows lie; annotation_archives: boxes
        to be kept
 2      user_table, folder_names: of categories; url_layout, url_rows: of url_table;
        voc_archive, boxes: of voc; image_signatures, image_structure: of images;
-       transfer: of fetch; hosts: of schedule; speed_cache: of speed;
+       transfer: of fetch; hosts, journey: of schedule; speed_cache: of speed;
        part_file: of web_file; packed, known_sources: of prerequisites; placeholders,
        opt_out: of worker; journal: what became of every URL; summary, progress: in numbers
 1      storage: where things lie; messages: what parent and worker say to each other;

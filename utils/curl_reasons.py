@@ -47,6 +47,7 @@ WORDS = {
     Reason.FORBIDDEN_REDIRECT: "A redirect leads where none may lead.",
     Reason.RATE_LIMITED: "The host asks for fewer requests (429).",
 }
+UNREACHED = frozenset({Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT, Reason.TLS_ERROR})
 HTTP_ERRORS = range(400, 600)
 UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
 
@@ -83,6 +84,7 @@ def no_body(curl: pycurl.Curl, ending: Ending) -> NoBody:
         http_status=ending.http_status,
         retry_after=seconds_to_wait(ending.retry_after),
         proxy_at_fault=proxy_at_fault,
+        unreached=reason in UNREACHED or "tunnel failed" in ending.message,
         seconds=float(curl.getinfo(pycurl.TOTAL_TIME)),
     )
 

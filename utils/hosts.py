@@ -56,6 +56,11 @@ class Host:
         self._rounds = 0
         self._struck_at = -1.0
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether it did not connect when it was last tried."""
+        return self._rounds > 0 or self.given_up is Reason.DEAD_HOST
+
     def may_start(self, now: float) -> bool:
         """Whether it may be sent one more request now."""
         return self.in_flight < self.limit and now >= self.rest_until

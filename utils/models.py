@@ -236,6 +236,8 @@ class NoBody:
         Seconds for which the host wants to be left alone, if it said so.
     proxy_at_fault
         Whether a proxy refused, and not the host.
+    unreached
+        Whether no connection to the host came about.
     seconds
         From the start of the transfer to its end.
     """
@@ -245,7 +247,16 @@ class NoBody:
     http_status: int = 0
     retry_after: float | None = None
     proxy_at_fault: bool = False
+    unreached: bool = False
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way to an image: what to ask for (ASCII, percent-encoded), and the host whose turn it takes."""
+
+    address: str
+    host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +271,8 @@ class ImageTask:
         The category's folder, below the result folder.
     row
         The row of the URL table that it comes from.
+    address
+        What is asked for: the row's URL, or where its image lies today.
     annotation
         Its boxes, labelled as in the result folder; None if it has none.
     ask_before_saving
@@ -269,6 +282,7 @@ class ImageTask:
     number: int
     folder: str
     row: UrlRow
+    address: str = ""
     annotation: Annotation | None = None
     ask_before_saving: bool = False
 
@@ -329,7 +343,7 @@ class Outcome:
         The flag that decided, where a failure lasts as long as that flag is kept.
     answered_by
         The host that sent the image, after all redirects.
-    retry_after, proxy_at_fault
+    retry_after, proxy_at_fault, unreached
         As in `NoBody`; they do not outlive the run.
     """
 
@@ -349,6 +363,7 @@ class Outcome:
     answered_by: str = ""
     retry_after: float | None = None
     proxy_at_fault: bool = False
+    unreached: bool = False
 
     @property
     def reason_word(self) -> str:

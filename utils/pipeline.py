@@ -10,17 +10,18 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from . import placeholders, url_rows, voc
+from . import alternates, placeholders, voc
 from .errors import DatasetError, DiskError, ProxyError
+from .journey import Settled
 from .messages import Answer, Ended, Lost, Ready
 from .models import Annotation, Category, ImageTask, Outcome, Reason
 from .placeholders import Watch
 from .pool import Crew
 from .progress import Progress, Share
 from .publishing import Publisher
-from .schedule import Schedule, Settled
+from .schedule import Schedule
 from .summary import Summary
 from .supply import Store, Supply, how_many
 from .tempo import Tempo
@@ -152,7 +153,9 @@ class Run:
 
     def _offer(self, supply: Supply, task: ImageTask) -> None:
         self._owners[task.number] = supply
-        settled = self.schedule.offer(task, url_rows.host_of(task.row.url))
+        best, *others = alternates.routes(task.row.url)
+        task = replace(task, address=best.address)
+        settled = self.schedule.offer(task, best.host, others[0] if others else None)
         if settled:
             self._settle(settled)
 

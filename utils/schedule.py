@@ -11,47 +11,15 @@ import heapq
 import itertools
 import random
 from collections import deque
-from dataclasses import dataclass, field, replace
 
-from .hosts import LONGEST_REST, Host, asks_for_less, waits_too_long
-from .models import ImageTask, Lasting, Outcome, Reason, Status
+from .hosts import Host, asks_for_less, waits_too_long
+from .journey import Entry, Queue, Settled
+from .models import ImageTask, Lasting, Outcome, Reason, Route, Status
 
 FIRST_RETRY = 1.0
 """Seconds until a failed URL is tried again, give or take half; doubled by each further try."""
-GIVEN_UP = {
-    Reason.DEAD_HOST: "Its host does not answer anyone.",
-    Reason.RATE_LIMITED: "Its host asks for fewer requests, again and again; the next run tries it.",
-}
 MOST_CRASHES, MOST_LOSSES = 2, 5
 """How often an image may kill its worker, or be lost with one that something else killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The end of a task."""
-
-    task: ImageTask
-    outcome: Outcome
-
-
-@dataclass(slots=True, eq=False)
-class _Entry:
-    task: ImageTask
-    host: Host
-    attempts: int = 0
-    seconds: float = 0.0
-    started: float = 0.0
-    crashes: int = 0
-    losses: int = 0
-    last: Outcome | None = None
-    dropped: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Queue:
-    host: Host
-    entries: deque[_Entry] = field(default_factory=deque)
-    listed: bool = False  # among the queues from which may be started, or those that rest
 
 
 class Schedule:
@@ -71,11 +39,11 @@ class Schedule:
         self.batch_size = batch_size
         self._retries = retries
         self._dice = dice or random.Random()
-        self._queues: dict[str, _Queue] = {}
-        self._open: deque[_Queue] = deque()
-        self._resting: list[tuple[float, int, _Queue]] = []
-        self._later: list[tuple[float, int, _Entry]] = []
-        self._entries: dict[int, _Entry] = {}
+        self._queues: dict[str, Queue] = {}
+        self._open: deque[Queue] = deque()
+        self._resting: list[tuple[float, int, Queue]] = []
+        self._later: list[tuple[float, int, Entry]] = []
+        self._entries: dict[int, Entry] = {}
         self._in_flight: set[int] = set()
         self._ticket = itertools.count()
 
@@ -89,12 +57,25 @@ class Schedule:
         """Tasks offered and not in flight."""
         return len(self._entries) - len(self._in_flight)
 
-    def offer(self, task: ImageTask, host: str) -> Settled | None:
-        """Take a task in; one for a host that has been given up is settled at once."""
-        queue = self._queues.get(host) or self._queues.setdefault(host, _Queue(Host(host)))
-        if queue.host.given_up:
-            return _given_up(_Entry(task, queue.host))
-        entry = self._entries[task.number] = _Entry(task, queue.host)
+    def offer(self, task: ImageTask, host: str, fallback: Route | None = None) -> Settled | None:
+        """Take a task in; one for a host that has been given up is settled at once.
+
+        Parameters
+        ----------
+        host
+            Of `task.address`.
+        fallback
+            The way to take if no connection comes about; its failures say nothing of the other's host.
+        """
+        queue = self._queue(host)
+        entry = Entry(task, queue.host, fallback)
+        if fallback and queue.host.doubtful and (queue.entries or queue.host.in_flight):
+            self._take_fallback(entry)  # one at a time is enough to see whether it is there again
+        if entry.host.given_up is Reason.DEAD_HOST:
+            self._take_fallback(entry)
+        if entry.host.given_up:
+            return Settled(task, entry.given_up())
+        self._entries[task.number] = entry
         self._enqueue(entry)
         return None
 
@@ -116,18 +97,22 @@ class Schedule:
         entry = self._land(number)
         if entry is None:
             return []
-        entry.attempts += outcome.attempts
-        entry.seconds += outcome.seconds
-        entry.last = outcome = _summed(entry, outcome)
+        outcome = entry.take(outcome)
         entry.host.learn(outcome, started=entry.started, now=now)
+        asked = self._queues[entry.host.name]
         settled = []
-        if entry.host.given_up or not self._again(entry, outcome):
+        if entry.fallback and outcome.unreached:
+            self._take_fallback(entry)
+            self._enqueue(entry)
+        elif entry.host.given_up or not self._again(entry, outcome):
             settled.append(self._settle(entry, outcome))
         else:
             self._retry(entry, outcome, now)
-        if entry.host.given_up:
-            settled += self._give_up(entry.host)
-        self._list(self._queues[entry.host.name], now)
+        if asked.host.doubtful:
+            self._reroute(asked)
+        if asked.host.given_up:
+            settled += self._give_up(asked.host)
+        self._list(asked, now)
         return settled
 
     def lost(self, numbers: list[int], *, killer: int | None, now: float) -> list[Settled]:
@@ -140,9 +125,9 @@ class Schedule:
             entry.losses += 1
             entry.crashes += number == killer
             if entry.crashes >= MOST_CRASHES or entry.losses >= MOST_LOSSES:
-                settled.append(self._settle(entry, _crashed(entry)))
+                settled.append(self._settle(entry, entry.crashed()))
             elif entry.host.given_up:
-                settled.append(self._settle(entry, _given_up(entry).outcome))
+                settled.append(self._settle(entry, entry.given_up()))
             else:
                 self._enqueue(entry, first=True)
             self._list(self._queues[entry.host.name], now)
@@ -158,7 +143,7 @@ class Schedule:
             entry.dropped = True
             started = entry.attempts > 0 or entry.losses > 0 or number in self._in_flight
             self._land(number)
-            outcome = _ended(entry, Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
+            outcome = entry.ended(Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
             self._settle(entry, outcome)
             self._list(self._queues[entry.host.name], now)
             if started:
@@ -174,7 +159,7 @@ class Schedule:
         return [
             self._settle(
                 entry,
-                _ended(entry, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, "The run ended before it was there."),
+                entry.ended(Status.NOT_ATTEMPTED, Reason.INTERRUPTED, "The run ended before it was there."),
             )
             for entry in left
         ]
@@ -184,13 +169,29 @@ class Schedule:
         times = [heap[0][0] for heap in (self._resting, self._later) if heap]
         return min(times, default=None)
 
-    def _start(self, entry: _Entry, now: float) -> ImageTask:
+    def _queue(self, host: str) -> Queue:
+        return self._queues.get(host) or self._queues.setdefault(host, Queue(Host(host)))
+
+    def _take_fallback(self, entry: Entry) -> None:
+        if entry.fallback:
+            entry.turn_to(self._queue(entry.fallback.host).host)
+
+    def _reroute(self, queue: Queue) -> None:
+        """Turn those that wait at a doubtful host to their other ways."""
+        staying = [entry for entry in queue.entries if entry.fallback is None]
+        leaving = [entry for entry in queue.entries if entry.fallback and not entry.dropped]
+        queue.entries = deque(staying)
+        for entry in leaving:
+            self._take_fallback(entry)
+            self._enqueue(entry)
+
+    def _start(self, entry: Entry, now: float) -> ImageTask:
         entry.started = now
         entry.host.in_flight += 1
         self._in_flight.add(entry.task.number)
         return entry.task
 
-    def _land(self, number: int) -> _Entry | None:
+    def _land(self, number: int) -> Entry | None:
         entry = self._entries.get(number)
         if entry is None or number not in self._in_flight:
             return None
@@ -198,28 +199,39 @@ class Schedule:
         entry.host.in_flight -= 1
         return entry
 
-    def _settle(self, entry: _Entry, outcome: Outcome) -> Settled:
+    def _settle(self, entry: Entry, outcome: Outcome) -> Settled:
         del self._entries[entry.task.number]
         return Settled(entry.task, outcome)
 
-    def _again(self, entry: _Entry, outcome: Outcome) -> bool:
+    def _again(self, entry: Entry, outcome: Outcome) -> bool:
         passing = outcome.lasting is Lasting.IN_PASSING and outcome.reason is not Reason.DISK_ERROR
-        return passing and not waits_too_long(outcome) and entry.attempts <= self._retries
+        return (
+            passing
+            and not waits_too_long(outcome)
+            and entry.attempts - entry.attempts_elsewhere <= self._retries
+        )
 
-    def _retry(self, entry: _Entry, outcome: Outcome, now: float) -> None:
-        wait = FIRST_RETRY * 2 ** (entry.attempts - 1) * self._dice.uniform(0.5, 1.5)
+    def _retry(self, entry: Entry, outcome: Outcome, now: float) -> None:
+        wait = (
+            FIRST_RETRY * 2 ** (entry.attempts - entry.attempts_elsewhere - 1) * self._dice.uniform(0.5, 1.5)
+        )
         if asks_for_less(outcome) and entry.host.rest_until > now:
             wait = entry.host.rest_until - now
         heapq.heappush(self._later, (now + wait, next(self._ticket), entry))
 
     def _give_up(self, host: Host) -> list[Settled]:
         left = [e for e in self._entries.values() if e.host is host and e.task.number not in self._in_flight]
-        for entry in left:
-            entry.dropped = True
         self._queues[host.name].entries.clear()
-        return [self._settle(entry, _given_up(entry).outcome) for entry in left]
+        settled = []
+        for entry in left:
+            if entry.fallback and host.doubtful:  # it waits to be tried again, and will be on its other way
+                self._take_fallback(entry)
+            else:
+                entry.dropped = True
+                settled.append(self._settle(entry, entry.given_up()))
+        return settled
 
-    def _enqueue(self, entry: _Entry, *, first: bool = False) -> None:
+    def _enqueue(self, entry: Entry, *, first: bool = False) -> None:
         queue = self._queues[entry.host.name]
         if first:
             queue.entries.appendleft(entry)
@@ -229,7 +241,7 @@ class Schedule:
             queue.listed = True
             self._open.append(queue)
 
-    def _list(self, queue: _Queue, now: float) -> None:
+    def _list(self, queue: Queue, now: float) -> None:
         """Put a queue where `next` finds it: at the open ones, or at those that rest."""
         if queue.listed or not queue.entries or queue.host.in_flight >= queue.host.limit:
             return
@@ -239,7 +251,7 @@ class Schedule:
         else:
             self._open.append(queue)
 
-    def _pop(self, queue: _Queue, now: float) -> _Entry | None:
+    def _pop(self, queue: Queue, now: float) -> Entry | None:
         while queue.entries and queue.entries[0].dropped:
             queue.entries.popleft()
         return queue.entries.popleft() if queue.entries and queue.host.may_start(now) else None
@@ -255,35 +267,3 @@ class Schedule:
             queue = heapq.heappop(self._resting)[2]
             queue.listed = False
             self._list(queue, now)
-
-
-def _summed(entry: _Entry, outcome: Outcome) -> Outcome:
-    summed = replace(outcome, attempts=entry.attempts, seconds=entry.seconds)
-    if asks_for_less(outcome) and waits_too_long(outcome):
-        words = (
-            f"The host asks to wait {outcome.retry_after:.0f} s; more than {LONGEST_REST:.0f} s is too long."
-        )
-        return replace(summed, reason=Reason.RATE_LIMITED, description=words)
-    return summed
-
-
-def _ended(entry: _Entry, status: Status, reason: Reason, description: str) -> Outcome:
-    last = entry.last or Outcome(entry.task.row, status)
-    return replace(
-        last,
-        status=status,
-        reason=reason,
-        description=description,
-        attempts=entry.attempts,
-        seconds=entry.seconds,
-    )
-
-
-def _given_up(entry: _Entry) -> Settled:
-    reason = entry.host.given_up or Reason.DEAD_HOST
-    outcome = entry.last or _ended(entry, Status.FAILED, reason, GIVEN_UP[reason])
-    return Settled(entry.task, outcome)
-
-
-def _crashed(entry: _Entry) -> Outcome:
-    return _ended(entry, Status.FAILED, Reason.CRASHED, "The process that judged it died of it, twice.")

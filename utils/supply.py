@@ -17,8 +17,8 @@ from . import boxes, inventory, pairing
 from .candidates import Candidate, candidates
 from .inventory import Shelf
 from .journal import Journal
+from .journey import Settled
 from .models import Annotation, Category, ImageTask, Lasting, Outcome, Reason, Settings, Status
-from .schedule import Settled
 from .storage import CategoryFolder
 from .url_table import UrlTable
 from .worker import deciding_flag

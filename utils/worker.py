@@ -14,7 +14,7 @@ from .fetch import Fetched, Fetcher
 from .messages import Answer, Command, Drop, Ended, Ready, Save, Start, WorkOrder
 from .models import Body, ImageTask, NoBody, Outcome, Picture, Reason, Refusal, Status
 from .storage import CategoryFolder
-from .url_rows import host_of, request_url
+from .url_rows import host_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Worker:
     def _start(self, command: Start) -> Iterator[Answer]:
         for task in command.tasks:
             self._tasks[task.number] = task
-            self._fetcher.start(task.number, request_url(task.row.url))
+            self._fetcher.start(task.number, task.address)
         yield from ()
 
     def _save_held(self, command: Save) -> Iterator[Answer]:
@@ -170,6 +170,7 @@ def _nothing_came(task: ImageTask, nothing: NoBody) -> Outcome:
         seconds=nothing.seconds,
         retry_after=nothing.retry_after,
         proxy_at_fault=nothing.proxy_at_fault,
+        unreached=nothing.unreached,
     )
 
 

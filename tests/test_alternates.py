@@ -1,0 +1,111 @@
+"""Images that moved are looked for where they lie today, and only then at their old address."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation import make_task
+from utils import alternates
+from utils.models import Outcome, Reason, Route, Status, UrlRow
+from utils.schedule import Schedule
+
+ROW = UrlRow(0, "n00000001_1", "http://farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg")
+OLD = Route("http://farm3.static.flickr.com/1/2_a.jpg", "farm3.static.flickr.com:80")
+NEW = "live.staticflickr.com:443"
+
+
+def failed(reason: Reason, *, http_status: int = 0, unreached: bool = False) -> Outcome:
+    """Make the outcome of one failed try."""
+    return Outcome(
+        ROW, Status.FAILED, reason, http_status=http_status, attempts=1, seconds=1.0, unreached=unreached
+    )
+
+
+UNREACHED = failed(Reason.CONNECT_TIMEOUT, unreached=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg",
+        "http://static.flickr.com/2348/2392903754_04ec8ab8b3.jpg",
+        "http://farm3.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg",
+    ],
+)
+def test_flickr_moved(url: str) -> None:
+    """Flickr's old addresses are tried at live.staticflickr.com first, the original second."""
+    best, second = alternates.routes(url)
+    assert best == Route("https://live.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg", NEW)
+    assert second.address == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg",
+        "http://farm3.static.flickr.com.example.org/2348/2392903754_04ec8ab8b3.jpg",
+        "http://farm3.static.flickr.com/2348/buddyicons/1.jpg",
+        "https://live.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg",
+        "http://www.flickr.com/photos/x",
+    ],
+)
+def test_nothing_else_moved(url: str) -> None:
+    """Any other URL has one way, its own."""
+    assert [route.address for route in alternates.routes(url)] == [url]
+
+
+def test_unreached_alternate_leads_to_the_original() -> None:
+    """Only a failure to connect goes on to the original; both attempts are counted in the one row."""
+    schedule = Schedule(batch_size=4, retries=0)
+    assert schedule.offer(make_task(1), NEW, OLD) is None
+    assert [task.number for task in schedule.next(0.0)] == [1]
+    assert schedule.done(1, UNREACHED, 5.0) == []
+    (task,) = schedule.next(5.0)
+    assert task.address == OLD.address
+    (settled,) = schedule.done(1, failed(Reason.HTTP_STATUS, http_status=404), 6.0)
+    assert (settled.outcome.attempts, settled.outcome.seconds) == (2, 2.0)
+    assert settled.outcome.http_status == 404
+
+
+def test_retries_of_the_original_are_all_its_own() -> None:
+    """The try at the alternate is not taken from the tries of the original."""
+    schedule = Schedule(batch_size=4, retries=1)
+    schedule.offer(make_task(1), NEW, OLD)
+    schedule.next(0.0)
+    schedule.done(1, UNREACHED, 0.0)
+    schedule.next(0.0)
+    assert schedule.done(1, failed(Reason.TIMEOUT), 1.0) == []
+    assert [task.address for task in schedule.next(100.0)] == [OLD.address]
+    (settled,) = schedule.done(1, failed(Reason.TIMEOUT), 101.0)
+    assert settled.outcome.attempts == 3
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_answer_of_the_alternate_is_final(status: int) -> None:
+    """A 404 or 410 at the new address is the end; the old one is not asked."""
+    schedule = Schedule(batch_size=4, retries=2)
+    schedule.offer(make_task(1), NEW, OLD)
+    schedule.next(0.0)
+    (settled,) = schedule.done(1, failed(Reason.HTTP_STATUS, http_status=status), 1.0)
+    assert settled.outcome.attempts == 1
+    assert not schedule.waiting
+
+
+def test_dead_alternate_says_nothing_of_the_original() -> None:
+    """A hundred images behind a dead alternate cost it a few tries, and all get theirs at the original."""
+    schedule = Schedule(batch_size=300, retries=0)
+    for number in range(100):
+        schedule.offer(make_task(number), NEW, OLD)
+    now, tries, good = 0.0, 0, 0
+    while schedule.in_flight or schedule.waiting:
+        for task in schedule.next(now):
+            if task.address == OLD.address:
+                outcome = Outcome(ROW, Status.DOWNLOADED, http_status=200, attempts=1)
+                good += len(schedule.done(task.number, outcome, now))
+            else:
+                tries += 1
+                assert not schedule.done(task.number, UNREACHED, now)
+        now += 0.1
+    assert good == 100
+    assert tries <= 10
+    assert now < 10
