@@ -19,11 +19,11 @@ floor  rooms
        to be kept
 2      user_table, folder_names: of categories; url_layout, url_rows: of url_table;
        voc_archive, boxes: of voc; image_signatures, image_structure: of images;
-       transfer: of fetch; hosts, journey: of schedule; speed_cache: of speed;
+       transfer: of fetch; journey: of schedule; speed_cache: of speed;
        part_file: of web_file; packed, known_sources: of prerequisites; placeholders,
        opt_out: of worker; journal: what became of every URL; summary, progress: in numbers
 1      storage: where things lie; messages: what parent and worker say to each other;
-       curl_reasons, redirects: of transfer
+       curl_reasons, redirects: of transfer; hosts: of journey
 0      models: the nouns; errors: what stops a run
 =====  ======================================================================================
 

@@ -54,6 +54,11 @@ class Entry:
     last: Outcome | None = None
     dropped: bool = False
 
+    @property
+    def attempts_here(self) -> int:
+        """How many of the attempts were made at its present host."""
+        return self.attempts - self.attempts_elsewhere
+
     def take(self, outcome: Outcome) -> Outcome:
         """Add an attempt to the history; returns the outcome with the sums of all attempts."""
         self.attempts += outcome.attempts

@@ -205,16 +205,10 @@ class Schedule:
 
     def _again(self, entry: Entry, outcome: Outcome) -> bool:
         passing = outcome.lasting is Lasting.IN_PASSING and outcome.reason is not Reason.DISK_ERROR
-        return (
-            passing
-            and not waits_too_long(outcome)
-            and entry.attempts - entry.attempts_elsewhere <= self._retries
-        )
+        return passing and not waits_too_long(outcome) and entry.attempts_here <= self._retries
 
     def _retry(self, entry: Entry, outcome: Outcome, now: float) -> None:
-        wait = (
-            FIRST_RETRY * 2 ** (entry.attempts - entry.attempts_elsewhere - 1) * self._dice.uniform(0.5, 1.5)
-        )
+        wait = FIRST_RETRY * 2 ** (entry.attempts_here - 1) * self._dice.uniform(0.5, 1.5)
         if asks_for_less(outcome) and entry.host.rest_until > now:
             wait = entry.host.rest_until - now
         heapq.heappush(self._later, (now + wait, next(self._ticket), entry))
