@@ -1,0 +1,114 @@
+"""The main job on real URLs, real annotations and real photos, where those are at hand."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from tests.project import ROOT, SCRIPT
+
+SHARED = ROOT.parent / "shared"
+DATA, WEB = SHARED / "data", SHARED / "tools" / "old_web.py"
+CATEGORIES = ("n02391049", "n04557648", "n02802426")
+ALIVE = 0.6
+pytestmark = pytest.mark.skipif(not WEB.exists(), reason="the real data is not beside the project")
+
+
+@pytest.fixture(scope="module")
+def old_web() -> ModuleType:
+    """Load the web's own rules, which are the truth."""
+    spec = importlib.util.spec_from_file_location("old_web", WEB)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[str]:
+    """Start the web, and give its address."""
+    command = [sys.executable, str(WEB), "--alive", str(ALIVE), "--latency", "0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split(",")[0].removeprefix("old web on ").strip()
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def result(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the script on three real categories; give the result folder."""
+    folder = tmp_path_factory.mktemp("real")
+    (folder / "imageNetURLs.csv").write_bytes((DATA / "imageNetURLs.csv").read_bytes())
+    places = {
+        "--ncode_data": ROOT / "ncodes.csv",
+        "--url_data": folder / "imageNetURLs.csv",
+        "--annotations_dir": DATA / "annotation",
+        "--save_dir": folder,
+    }
+    flags = [str(part) for pair in places.items() for part in pair]
+    command = [sys.executable, str(SCRIPT), *flags, "--speed_test", "False", "--timeout", "8"]
+    finished = subprocess.run(
+        [*command, "--retries", "1", "--categories", *CATEGORIES],
+        env=dict(os.environ, http_proxy=proxy),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return folder / "partial_imagenet"
+
+
+def rows(result: Path) -> list[dict[str, str]]:
+    """Read all reports."""
+    found = []
+    for path in result.glob("*/*_download_report.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            found += list(csv.DictReader(file))
+    return found
+
+
+def test_no_living_image_is_lost_and_no_junk_saved(result: Path, old_web: ModuleType) -> None:
+    """Every living image is there; nothing dead is, but the odd picture of a host with one or two URLs."""
+    files = {"urls": DATA / "imageNetURLs.csv", "annotations": result, "photos": DATA / "photos"}
+    truth = old_web.OldWeb(Namespace(**files, alive=ALIVE, truth=None))
+    considered = [row for row in rows(result) if row["url"].startswith("http://") and row["url"].isascii()]
+    assert len(considered) > 250
+    fates = {row["image_code"]: truth.fate(row["url"]) for row in considered}
+    saved = {row["image_code"] for row in considered if row["status"] == "downloaded"}
+    living = {code for code, fate in fates.items() if fate in ("ok", "429", "503")}
+    assert living - saved == set()
+    assert {fates[code] for code in saved - living} <= {"parked"}
+    assert len(saved - living) < 10
+
+
+def test_every_xml_fits_its_image(result: Path) -> None:
+    """Each XML states its image's name and size, and its boxes lie inside."""
+    xmls = list(result.glob("*/Annotation/*.xml"))
+    assert len(xmls) > 40
+    for path in xmls:
+        xml = ElementTree.parse(path).getroot()
+        with Image.open(path.parents[1] / "Images" / (xml.findtext("filename") or "")) as image:
+            width, height = image.size
+        assert (xml.findtext("size/width"), xml.findtext("size/height")) == (str(width), str(height))
+        assert xml.findtext("folder") == path.parents[1].name
+        for box in xml.iter("bndbox"):
+            xmin, ymin, xmax, ymax = (
+                int(box.findtext(side) or -1) for side in ("xmin", "ymin", "xmax", "ymax")
+            )
+            assert 0 <= xmin < xmax < width
+            assert 0 <= ymin < ymax < height
