@@ -26,6 +26,8 @@ from .worker_process import main
 
 MOST_DEATHS = 5
 """Deaths in a row, without one answer in between, after which there is no sense in going on."""
+LONGEST_SILENCE = 30.0
+"""Seconds after which a worker that says nothing hangs, and is killed; it is heard every second else."""
 LAST_WORDS = 0.5
 """Seconds that workers have to end by themselves."""
 
@@ -56,6 +58,7 @@ class _Member:
         context = multiprocessing.get_context("spawn")
         self.tasks: set[int] = set()
         self.has_spoken = False  # one that is still starting has nothing to lose
+        self.silence = 0.0
         self.connection, theirs = context.Pipe()
         self.judging: c_longlong = RawValue(c_longlong, -1)
         self.process = context.Process(target=main, args=(theirs, order, self.judging), daemon=True)
@@ -75,6 +78,7 @@ class _Member:
         except (EOFError, OSError):
             return None
         self.has_spoken = True
+        self.silence = 0.0
         self.tasks.difference_update(answer.number for answer in answers if isinstance(answer, Ended))
         return answers
 
@@ -142,11 +146,13 @@ class Pool:
         WorkersLostError
             If workers die again and again without getting anything done.
         """
+        begun = time.monotonic()
         answers: list[Answer | Lost] = []
         by_connection = {member.connection: member for member in self._members}
         for ready in wait(list(by_connection), timeout):
             if isinstance(ready, Connection):
                 answers += self._hear(by_connection[ready])
+        self._end_silence(min(1.0, time.monotonic() - begun))  # no more, for all may have been suspended
         return answers
 
     def stop(self) -> list[Answer | Lost]:
@@ -164,6 +170,13 @@ class Pool:
         answers += [member.bury() for member in self._members]
         self._members = []
         return answers
+
+    def _end_silence(self, seconds: float) -> None:
+        """Kill workers that hang; their death is then heard like any other."""
+        for member in self._members:
+            member.silence += seconds
+            if member.silence > LONGEST_SILENCE:
+                member.process.kill()
 
     def _hear(self, member: _Member) -> list[Answer | Lost]:
         heard = member.hear()

@@ -18,6 +18,8 @@ from .worker import Worker
 
 SENDING_INTERVAL = 0.01
 """Seconds for which answers are gathered before they are sent, while more come at once."""
+HEARTBEAT = 1.0
+"""Seconds after which a worker says that it lives, if it has nothing else to say."""
 
 
 def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
@@ -36,9 +38,10 @@ def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
     try:
         connection.send([])  # up and listening
         while _obey_all(worker, inbox, outbox):
-            for answer in worker.turn(1.0):
+            for answer in worker.turn(HEARTBEAT):
                 outbox.put(answer)
             outbox.flush()
+            outbox.beat()
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent is gone, and with it whoever wanted an answer
     finally:
@@ -60,8 +63,15 @@ class _Outbox:
 
     def flush(self) -> None:
         if self._answers:
-            self._connection.send(self._answers)
-            self._answers = []
+            self._send()
+
+    def beat(self) -> None:
+        if time.monotonic() - self._sent > HEARTBEAT:
+            self._send()
+
+    def _send(self) -> None:
+        self._connection.send(self._answers)
+        self._answers = []
         self._sent = time.monotonic()
 
 

@@ -1,0 +1,179 @@
+"""The pool and its workers: what goes in, what comes out, and what happens at a death."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import pictures
+from demo.answers import Answer
+from demo.web import Web
+from utils import pool
+from utils.errors import WorkersLostError
+from utils.messages import Ended, Lost, Ready, WorkOrder
+from utils.models import Annotation, Box, ImageTask, Reason, Status, UrlRow
+from utils.pool import Alone, Crew, Pool
+from utils.storage import CategoryFolder
+
+RED = "n00000001"
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> WorkOrder:
+    """Order work into an empty category."""
+    CategoryFolder(tmp_path / "red").make()
+    return WorkOrder(tmp_path, 5.0, min_side=16, honour_opt_out=True, with_annotation=False, transfers=8)
+
+
+@pytest.fixture(params=["pool", "alone"])
+def crew(request: pytest.FixtureRequest, order: WorkOrder) -> Iterator[Crew]:
+    """Give both kinds of crews."""
+    made: Crew = Pool(2, order) if request.param == "pool" else Alone(order)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def two_workers(order: WorkOrder) -> Iterator[Pool]:
+    """Give a pool of two processes."""
+    made = Pool(2, order)
+    yield made
+    made.stop()
+
+
+def task(number: int, web: Web, *, ask: bool = False, annotation: Annotation | None = None) -> ImageTask:
+    """Make a task of one picture of a web."""
+    address = web.url(f"/{number}")
+    row = UrlRow(number, f"{RED}_{number}", address)
+    return ImageTask(number, "red", row, address, annotation=annotation, ask_before_saving=ask)
+
+
+def listen(crew: Crew, until: Callable[[list[object]], bool]) -> list[object]:
+    """Collect answers until there are enough."""
+    heard: list[object] = []
+    deadline = time.monotonic() + 20
+    while not until(heard):
+        assert time.monotonic() < deadline, heard
+        heard += crew.exchange(0.1)
+    return heard
+
+
+def test_each_task_gets_one_answer(crew: Crew, web: Web, order: WorkOrder) -> None:
+    """Every task is answered once: with an image that lies there, or with the reason why not."""
+    for number in range(0, 20, 2):
+        web.answer(f"/{number}", Answer.jpeg(pictures.jpeg(seed=number)))
+    crew.start([task(number, web) for number in range(20)])
+    heard = listen(crew, lambda heard: len(heard) >= 20)
+    outcomes = {answer.number: answer.outcome for answer in heard if isinstance(answer, Ended)}
+    assert sorted(outcomes) == list(range(20))
+    saved = [number for number, outcome in outcomes.items() if outcome.status is Status.DOWNLOADED]
+    assert sorted(saved) == list(range(0, 20, 2))
+    for number in saved:
+        outcome = outcomes[number]
+        path = order.result_folder / "red" / outcome.file
+        assert outcome.picture
+        assert path.stat().st_size == outcome.picture.bytes
+        assert path.stat().st_mtime_ns == outcome.modified_ns
+    assert {outcomes[number].reason for number in range(1, 20, 2)} == {Reason.HTTP_STATUS}
+
+
+def test_image_that_asks_is_saved_when_told(crew: Crew, web: Web, order: WorkOrder) -> None:
+    """An image that asks before it is saved lies nowhere until it is told; a dropped one is never saved."""
+    web.otherwise(Answer.jpeg(pictures.jpeg()))
+    crew.start([task(1, web, ask=True), task(2, web, ask=True)])
+    heard = listen(crew, lambda heard: len(heard) >= 2)
+    assert {answer.number for answer in heard if isinstance(answer, Ready)} == {1, 2}
+    images = order.result_folder / "red" / "Images"
+    assert not list(images.iterdir())
+    crew.drop([2])
+    crew.save(1)
+    (ended,) = listen(crew, bool)
+    assert isinstance(ended, Ended)
+    assert ended.outcome.status is Status.DOWNLOADED
+    assert [path.name for path in images.iterdir()] == [f"{RED}_1.jpg"]
+
+
+def test_xml_comes_with_its_image(crew: Crew, web: Web, order: WorkOrder) -> None:
+    """An annotated image is saved with its XML, and says how its boxes were fitted."""
+    web.otherwise(Answer.jpeg(pictures.jpeg()))
+    annotation = Annotation(f"{RED}_1", 128, 96, (Box("red", 2, 2, 40, 40),))
+    crew.start([task(1, web, annotation=annotation)])
+    (ended,) = listen(crew, bool)
+    assert isinstance(ended, Ended)
+    assert ended.outcome.boxes == 1
+    assert ended.outcome.fitted
+    assert ended.outcome.fitted.scaled == 1
+    assert (order.result_folder / "red" / "Annotation" / f"{RED}_1.xml").exists()
+
+
+def test_dead_worker_gives_its_tasks_back(two_workers: Pool, web: Web) -> None:
+    """When a worker dies its tasks come back, no killer is named where none was judged, and work goes on."""
+    web.otherwise(Answer(body=pictures.jpeg(), delay=1.0))
+    two_workers.start([task(number, web) for number in range(6)])
+    time.sleep(0.9)
+    os.kill(two_workers._members[0].process.pid or 0, signal.SIGKILL)
+    heard = listen(two_workers, lambda heard: any(isinstance(answer, Lost) for answer in heard))
+    (lost,) = [answer for answer in heard if isinstance(answer, Lost)]
+    assert len(lost.numbers) == 3
+    assert lost.killer is None
+    two_workers.start([task(number, web) for number in lost.numbers])
+    seen = [answer.number for answer in heard if isinstance(answer, Ended)]
+    rest = listen(two_workers, lambda more: len(more) + len(seen) >= 6)
+    assert sorted(seen + [answer.number for answer in rest if isinstance(answer, Ended)]) == list(range(6))
+
+
+def test_hanging_worker_is_killed(two_workers: Pool, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that says nothing any more is killed, and what it had comes back."""
+    listen(two_workers, lambda _: all(member.has_spoken for member in two_workers._members))
+    monkeypatch.setattr(pool, "LONGEST_SILENCE", 3.0)
+    web.otherwise(Answer(body=pictures.jpeg(), delay=0.2))
+    os.kill(two_workers._members[1].process.pid or 0, signal.SIGSTOP)
+    two_workers.start([task(number, web) for number in range(4)])
+    heard = listen(two_workers, lambda heard: any(isinstance(answer, Lost) for answer in heard))
+    assert len([answer for answer in heard if isinstance(answer, Ended)]) == 2
+
+
+def test_workers_that_keep_dying_end_the_run(order: WorkOrder) -> None:
+    """Workers that die again and again without doing anything are not started for ever."""
+    crew = Pool(1, order)
+
+    def kill_all() -> None:
+        for _ in range(100):
+            for member in crew._members:
+                member.process.kill()
+            crew.exchange(5.0)
+
+    with pytest.raises(WorkersLostError, match="batch_size"):
+        kill_all()
+    crew.stop()
+
+
+def test_stop_leaves_nothing(order: WorkOrder, web: Web) -> None:
+    """Stopping ends at once, and says what was not done."""
+    crew = Pool(2, order)
+    web.otherwise(Answer(hang=True))
+    crew.start([task(number, web) for number in range(4)])
+    processes = [member.process.pid for member in crew._members]
+    begun = time.monotonic()
+    lost = [number for answer in crew.stop() if isinstance(answer, Lost) for number in answer.numbers]
+    assert sorted(lost) == list(range(4))
+    assert time.monotonic() - begun < 5
+    assert not any(Path(f"/proc/{pid}").exists() for pid in processes)
+
+
+def test_image_that_kills_is_named(order: WorkOrder) -> None:
+    """If a worker dies while it judges, the death names the task."""
+    crew = Pool(1, order)
+    member = crew._members[0]
+    member.tasks.update({7, 8})
+    member.judging.value = 8
+    member.process.kill()
+    (lost,) = listen(crew, bool)
+    assert isinstance(lost, Lost)
+    assert (sorted(lost.numbers), lost.killer) == ([7, 8], 8)
+    crew.stop()
