@@ -1,4 +1,5 @@
 # Two commands on a fresh machine: `make demo` shows the main job, `make test` proves it.
+# Another Python is taken with PYTHON=python3.12, after `make clean`.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,6 +8,7 @@ help:            ## what can be made here
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
 .venv/installed: requirement.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, e.g. make demo PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirement.txt
 	@touch $@
@@ -27,5 +29,5 @@ lint: .venv/installed-extras     ## style and types
 	$(BIN)/mypy
 
 clean:           ## remove the environment and what the demo and the tests left
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo/result .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -160,6 +160,15 @@ def test_fill_takes_what_there_is(project: Project, web: Web) -> None:
     assert statuses(project, "red") == {"downloaded": 6, "failed": 6}
 
 
+def test_fill_says_when_it_falls_short(project: Project, web: Web) -> None:
+    """When fewer images are to be had than were wanted, the screen says how many; that is no failure."""
+    project.category(RED, "red", how_many=50)
+    fill(project, web, living=3, dead=1)
+    finished = project.run("--fill")
+    assert finished.code == 0
+    assert "red: 3 of the 50 images that were wanted" in finished.out
+
+
 def test_smaller_how_many_deletes_nothing(project: Project, web: Web) -> None:
     """The report covers what earlier runs considered; a smaller how_many deletes nothing."""
     project.category(RED, "red")
@@ -226,7 +235,7 @@ def test_annotations_that_come_later_are_paired_without_fetching(project: Projec
     project.category(RED, "red")
     fill(project, web, living=2)
     finished = project.run()
-    assert "There are no annotations" in finished.out
+    assert "no bounding boxes" in finished.out
     project.annotate(f"{RED}_1", (1, 1, 9, 9))
     asked = len(web.requests)
     project.run()
@@ -319,6 +328,7 @@ def test_dry_run_does_nothing(project: Project, web: Web) -> None:
     assert not project.result.exists()
     project.run()
     assert "4 URLs, 0 to try, 3 already there, 1 dead for good" in project.run("--dry_run").out
+    assert "4 URLs, 1 to try, 3 already there" in project.run("--dry_run", "--retry_failed").out
 
 
 def test_one_picture_for_all_is_taken_back(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
@@ -426,7 +436,7 @@ def test_the_screen_says_what_lies_where(project: Project, web: Web) -> None:
     fill(project, web, living=3, dead=1)
     out = project.run().out
     assert re.search(r"red \(n00000001\): 4 URLs, all images", out)
-    assert re.search(r"Up to \d+ images? in flight: ", out)
+    assert re.search(r"Up to \d+ images in flight, 8 to 32 from one host: ", out)
     assert "red: 3 saved, 1 failed (http_404 1)" in out
     assert str(project.result) in out
     assert "\r" not in out

@@ -17,13 +17,18 @@ floor  rooms
        and XML; speed: the network's; web_file: one big file; schedule: which URL next;
        report: the CSV; url_index: where a category's rows lie; annotation_archives: boxes
        to be kept
-2      user_table, folder_names: of categories; url_layout, url_rows: of url_table;
-       voc_archive, boxes: of voc; image_signatures, image_structure: of images;
-       transfer: of fetch; journey: of schedule; speed_cache: of speed;
-       part_file: of web_file; packed, known_sources: of prerequisites; placeholders,
-       opt_out: of worker; journal: what became of every URL; summary, progress: in numbers
+2      user_table: tables as any program writes them; folder_names: safe and different;
+       url_layout: what a line means; url_rows: which rows can be asked for;
+       voc_archive: tar files that may be hostile; boxes: fitted to a picture;
+       image_signatures: what bytes begin like; image_structure: whether they are all there;
+       transfer: one request and its limits; journey: a task on its way through the schedule;
+       speed_cache: for a day; part_file: what a broken download leaves;
+       packed: zip, tgz and gz as a stream; known_sources: addresses of the prerequisites;
+       placeholders: pictures of nothing; opt_out: X-Robots-Tag; journal: what became of every
+       URL; summary, progress: in numbers
 1      storage: where things lie; messages: what parent and worker say to each other;
-       curl_reasons, redirects: of transfer; hosts: of journey
+       curl_reasons: what curl's codes mean; redirects: where none may lead; hosts: how
+       politely each is treated
 0      models: the nouns; errors: what stops a run
 =====  ======================================================================================
 

@@ -38,8 +38,11 @@ _MARKS = {
     "yes": True,
     "y": True,
     "x": True,
+    # what Excel makes of True and False in German, French, Spanish, Italian, Dutch, Portuguese
+    **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro"), True),
+    **dict.fromkeys(("falsch", "faux", "falso", "onwaar"), False),
 }
-_SPELLINGS_OFFERED = 5
+_SPELLINGS_OFFERED = 3
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,15 @@ def find(categories: Sequence[Category], queries: Iterable[str]) -> list[Categor
     """
     index = _index(categories)
     found: dict[str, Category] = {}
+    faults = []
     for query in queries:
-        category = _the_one(index, query)
-        found[category.code] = replace(category, selected=True)
+        fitting = index.get(_key(query), [])
+        if len(fitting) == 1:
+            found[fitting[0].code] = replace(fitting[0], selected=True)
+        else:
+            faults.append(_fault(index, query, fitting))
+    if faults:
+        raise InputError("\n".join(faults))
     return list(found.values())
 
 
@@ -199,20 +208,17 @@ def _key(text: str) -> str:
     return ", ".join(" ".join(part.split()) for part in text.replace("_", " ").casefold().split(","))
 
 
-def _the_one(index: dict[str, list[Category]], query: str) -> Category:
-    fitting = index.get(_key(query), [])
-    if len(fitting) > 1:
-        raise InputError(
-            f"--categories {query!r} fits {len(fitting)} categories; say the code of the one that you mean: "
-            f"{_listed(fitting)}."
-        )
-    if not fitting:
-        raise InputError(f"--categories {query!r} is no code and no name in the table{_hint(index, query)}")
-    return fitting[0]
+def _fault(index: dict[str, list[Category]], query: str, fitting: Sequence[Category]) -> str:
+    if fitting:
+        which = f"fits {len(fitting)} categories; say the code of the one that you mean"
+        return f"--categories {query!r} {which}: {_listed(fitting)}."
+    return f"--categories {query!r} is no code and no name in the table{_hint(index, query)}"
 
 
 def _hint(index: dict[str, list[Category]], query: str) -> str:
-    keys = difflib.get_close_matches(_key(query), index, n=_SPELLINGS_OFFERED)
+    if "," in query and any(_key(part) in index for part in query.split(",")):
+        return "; separate categories by blanks, not commas."
+    keys = difflib.get_close_matches(_key(query), index, n=_SPELLINGS_OFFERED, cutoff=0.75)
     close = {category.code: category for key in keys for category in index[key]}
     return f"; did you mean {_listed(close.values())}?" if close else "; look it up in ncodes.csv."
 

@@ -72,6 +72,7 @@ class Signals:
     def _receive(self, signum: int, _frame: FrameType | None) -> None:
         code = SIGNAL_EXITS[signal.Signals(signum).name]
         if self.exit_code is not None:
+            os.write(2, b"\nStopped at once. The next run completes the reports.\n")
             os._exit(code)  # the workers notice that their pipes are closed, and end, too
         self.exit_code = code
         if not self._gentle:

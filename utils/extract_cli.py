@@ -66,13 +66,15 @@ def _extract(settings: Settings, console: Console, signals: Signals) -> int:
     selected = _selected(everything, settings)
     table = open_table(settings.url_data, _indexing(console))
     console.say(_selection(selected, table, settings))
+    if not settings.annotations_dir.is_dir():
+        console.say(f"There are no bounding boxes: the folder {settings.annotations_dir} is not there.")
     if settings.dry_run:
         return _dry_run(selected, table, settings, console)
     folder = result_folder(settings.save_dir)
     with FolderLock(folder):
         labels = {category.code: category.folder for category in everything}
         run = _work(selected, Store(settings, folder, table, labels), console, signals)
-    return _conclude(run, signals)
+    return _conclude(run, console, signals)
 
 
 def _selected(everything: Sequence[Category], settings: Settings) -> list[Category]:
@@ -111,6 +113,8 @@ def _selection(selected: Sequence[Category], table: UrlTable, settings: Settings
 
 def _wanted(limit: int, settings: Settings) -> str:
     kind = "images with boxes" if settings.with_annotation else "images"
+    if limit == 0:
+        return "none, as how_many is 0"
     if limit < 0:
         return f"all {kind}"
     return f"until {limit} {kind} are there" if settings.fill else f"the first {limit} URLs"
@@ -187,13 +191,22 @@ def _crew(tempo: Tempo, store: Store) -> Crew:
     return Pool(tempo.processes, order) if settings.parallel else Alone(order)
 
 
-def _conclude(run: Run, signals: Signals) -> int:
+def _conclude(run: Run, console: Console, signals: Signals) -> int:
     if signals.received():
         _warn("Interrupted. The reports are written; run the same command again to go on.")
         return 0  # the signal's own exit code takes its place
+    for category in run.short:
+        console.say(_how_short(category, run))
     for category in run.barren:
         _warn(f"There is no image of {category.folder} ({category.code}). {_why_barren(category, run)}")
     return 1 if run.barren else 0
+
+
+def _how_short(category: Category, run: Run) -> str:
+    kind = "images with boxes" if run.store.settings.with_annotation else "images"
+    wanted = how_many(category, run.store.settings)
+    have = run.images_of(category)
+    return f"{category.folder}: {have} of the {wanted} {kind} that were wanted; no URL is left."
 
 
 def _why_barren(category: Category, run: Run) -> str:

@@ -60,7 +60,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("retry_failed", "try URLs again that were found dead for good", default=False, read=boolean),
     ),
     "where things lie": (
-        Option("save_dir", "partial_imagenet/ is made in it (default: beside the script)", "DIR", read=Path),
+        Option("save_dir", "where partial_imagenet/ is made (default: beside the script)", "DIR", read=Path),
         Option(
             "annotations_dir", "bounding boxes (default: annotation/ beside the script)", "DIR", read=Path
         ),
@@ -71,13 +71,17 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("parallel", "False: one image at a time, in one process", default=True, read=boolean),
         Option(
             "batch_size",
-            "images in flight at once (default: from network speed and cores, best so)",
+            "images in flight at once (default: from network speed and cores)",
             "N",
             read=number(1),
         ),
         Option("speed_test", "measure the network speed, at most once a day", default=True, read=boolean),
         Option(
-            "timeout", "for one try, redirects included", "SECONDS", default=10.0, read=number(0.1, float)
+            "timeout",
+            "the whole time of one try",
+            "SECONDS",
+            default=10.0,
+            read=number(0.1, float),
         ),
         Option("retries", "further tries after a passing failure", "N", default=2, read=number(0)),
         Option("min_side", "smaller images are refused", "PIXELS", default=16, read=number(1)),

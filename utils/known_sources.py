@@ -65,3 +65,5 @@ ANNOTATION_SOURCES = (
         least=3_000,
     ),
 )
+WANTED_URLS = f"imagenet_fall11_urls.tgz (334 MB, SHA-1 {_FALL_2011})"
+WANTED_ANNOTATIONS = "bboxes_annotations.tar.gz (48 MB)"

@@ -96,6 +96,7 @@ class Run:
                 elif not self._open and not self._unopened and not self._take_placeholders_back():
                     break
                 self.schedule.batch_size = self.tempo.batch_size()
+                self.progress.in_flight = self.schedule.in_flight
                 self.screen.update(self.progress)
         except DatasetError as error:
             self._fatal = self._fatal or error
@@ -162,7 +163,7 @@ class Run:
     def _open_next(self) -> Supply:
         category = self._unopened.popleft()
         content = voc.read(self.store.settings.annotations_dir, category.code)
-        if content.problem:
+        if content.problem and self.store.settings.annotations_dir.is_dir():
             self.screen.say(f"{category.folder}: {content.problem}")
         return self._open_with(category, content.annotations)
 
@@ -170,9 +171,8 @@ class Run:
         supply = self._open[category.folder] = Supply(
             category, self.store, self.note, annotations=annotations
         )
-        present = supply.present()
-        self._shares[category.code].advance(len(present))
-        for outcome in present:
+        self._shares[category.code].advance_before(supply.settled_before())
+        for outcome in supply.present():
             self.watch.note(outcome)
         return supply
 
@@ -283,13 +283,16 @@ class Run:
     @property
     def barren(self) -> list[Category]:
         """The categories that wanted images and have none at all."""
-        settings = self.store.settings
-        return [
-            category
-            for category in self.categories
-            if how_many(category, settings) != 0 and not self._has_images(category)
-        ]
+        wanting = [one for one in self.categories if how_many(one, self.store.settings) != 0]
+        return [category for category in wanting if not self.images_of(category)]
 
-    def _has_images(self, category: Category) -> bool:
+    @property
+    def short(self) -> list[Category]:
+        """The categories that have images, but fewer than were to be there."""
+        counting = [one for one in self.categories if self._counts_saved(one)]
+        return [one for one in counting if 0 < self.images_of(one) < how_many(one, self.store.settings)]
+
+    def images_of(self, category: Category) -> int:
+        """Say how many images of the kind that was asked for a category has."""
         summary = self.publisher.summaries.get(category.code, Summary(category.folder))
-        return bool(summary.annotated if self.store.settings.with_annotation else summary.standing)
+        return summary.annotated if self.store.settings.with_annotation else summary.standing

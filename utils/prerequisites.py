@@ -15,7 +15,7 @@ from pathlib import Path
 from . import annotation_archives, categories
 from .annotation_archives import UnpackOptions
 from .errors import DatasetError, DiskError, InputError, SourceError
-from .known_sources import ANNOTATION_SOURCES, URL_SOURCES, Source
+from .known_sources import ANNOTATION_SOURCES, URL_SOURCES, WANTED_ANNOTATIONS, WANTED_URLS, Source
 from .packed import open_text
 from .sourcing import Job, Screen, from_sources
 from .storage import write_whole
@@ -123,7 +123,7 @@ def _make_urls(order: Order, screen: Screen, terms: Terms) -> None:
             )
 
     sources = [Source(address) for address in order.urls_source] or URL_SOURCES
-    job = Job(NAME, "--urls_source", sources, use, room=2.5)
+    job = Job(NAME, "--urls_source", sources, use, room=2.5, wanted=WANTED_URLS)
     from_sources(job, order.ncodes_dir, screen=screen, terms=terms)
 
 
@@ -178,7 +178,7 @@ def _make_annotations(order: Order, screen: Screen, terms: Terms) -> None:
 
     own = order.annotations_source
     sources = [Source(own)] if own is not None else ANNOTATION_SOURCES
-    job = Job(folder.name, "--annotations_source", sources, use, room=2)
+    job = Job(folder.name, "--annotations_source", sources, use, room=2, wanted=WANTED_ANNOTATIONS)
     from_sources(job, order.ncodes_dir, screen=screen, terms=terms)
 
 

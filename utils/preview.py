@@ -58,10 +58,10 @@ def preview(category: Category, table: UrlTable, folder: CategoryFolder, setting
     known = _known(folder)
     offered = _offered(category, table, content.annotations, settings)
     present = [one for one in offered if _stands(known, one)]
-    dead = [one for one in offered if _is_dead(known, one)]
+    gone = [one for one in offered if _is_gone(known, one, settings)]
     limit = how_many(category, settings)
     considered = offered if limit < 0 or settings.fill else offered[:limit]
-    to_try = [one for one in considered if not (_stands(known, one) or _is_dead(known, one))]
+    to_try = [one for one in considered if not (_stands(known, one) or _is_gone(known, one, settings))]
     if settings.fill and 0 <= limit <= len(present):
         to_try = []
     return Preview(
@@ -69,7 +69,7 @@ def preview(category: Category, table: UrlTable, folder: CategoryFolder, setting
         urls=table.count(category.code),
         candidates=len(offered),
         present=len(present),
-        given_up=0 if settings.retry_failed else len(dead),
+        given_up=len(gone),
         to_try=len(to_try),
         problem=content.problem,
     )
@@ -93,8 +93,8 @@ def _stands(known: dict[str, Outcome], candidate: Candidate) -> bool:
     return outcome is not None and outcome.status.stands
 
 
-def _is_dead(known: dict[str, Outcome], candidate: Candidate) -> bool:
-    if candidate.refusal:
-        return True
+def _is_gone(known: dict[str, Outcome], candidate: Candidate, settings: Settings) -> bool:
+    if candidate.refusal or settings.retry_failed:
+        return candidate.refusal is not None
     outcome = known.get(candidate.row.key)
     return outcome is not None and outcome.status is Status.FAILED and outcome.lasting is Lasting.FOR_GOOD

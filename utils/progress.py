@@ -17,6 +17,10 @@ class Progress:
         Images or URLs to be dealt with, as far as can be told before; corrected as categories end.
     done
         How many of them are dealt with.
+    before
+        How many of these were dealt with by earlier runs.
+    in_flight
+        Images that are being fetched.
     saved, failed
         Images saved, and URLs that failed.
     bytes
@@ -25,6 +29,8 @@ class Progress:
 
     total: int = 0
     done: int = 0
+    before: int = 0
+    in_flight: int = 0
     saved: int = 0
     failed: int = 0
     bytes: int = 0
@@ -53,6 +59,12 @@ class Share:
         steps = min(steps, self.expected - self.done)
         self.done += steps
         self.progress.done += steps
+
+    def advance_before(self, steps: int) -> None:
+        """Go on by what earlier runs had done."""
+        was = self.done
+        self.advance(steps)
+        self.progress.before += self.done - was
 
     def end(self) -> None:
         """Correct the guess: what is done is all that there was."""

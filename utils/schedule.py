@@ -251,12 +251,10 @@ class Schedule:
         return queue.entries.popleft() if queue.entries and queue.host.may_start(now) else None
 
     def _wake(self, now: float) -> None:
-        ready = []
         while self._later and self._later[0][0] <= now:
-            ready.append(heapq.heappop(self._later)[2])
-        for entry in reversed(ready):  # who has waited longest stands in front
+            entry = heapq.heappop(self._later)[2]
             if not entry.dropped:
-                self._enqueue(entry, first=True)
+                self._enqueue(entry)  # behind those that nobody has tried yet: it may well be slow again
         while self._resting and self._resting[0][0] <= now:
             queue = heapq.heappop(self._resting)[2]
             queue.listed = False

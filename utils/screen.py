@@ -15,6 +15,8 @@ from .progress import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 """Without a terminal a line of progress comes as often as this."""
+SECONDS_BETWEEN_BARS = 0.2
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {postfix}"
 
 
 class Console:
@@ -42,26 +44,31 @@ class ImageBar:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._started = self._last_line = time.monotonic()
-        self._bar = tqdm(unit=" images", leave=False, dynamic_ncols=True) if sys.stderr.isatty() else None
+        self._started = self._shown = time.monotonic()
+        self._bar = tqdm(leave=False, dynamic_ncols=True, bar_format=BAR) if sys.stderr.isatty() else None
 
     def update(self, progress: Progress) -> None:
-        """Show the present counts."""
-        seconds = max(0.001, time.monotonic() - self._started)
-        speed = f"{progress.bytes / 1e6 / seconds:.1f} MB/s, {progress.failed} failed"
-        if self._bar is not None:
-            self._bar.total = progress.total
-            self._bar.set_postfix_str(speed, refresh=False)
-            self._bar.update(progress.done - self._bar.n)
-        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            pace = f"{progress.saved / seconds:.1f} images/s"
-            self._console.say(f"{progress.done} of {progress.total}: {progress.saved} saved, {pace}, {speed}")
+        """Show the present counts, if they were last shown long enough ago."""
+        interval = SECONDS_BETWEEN_LINES if self._bar is None else SECONDS_BETWEEN_BARS
+        if time.monotonic() - self._shown < interval:
+            return
+        self._shown = time.monotonic()
+        if self._bar is None:
+            self._console.say(f"{progress.done} of {progress.total}: {self._counts(progress)}")
+            return
+        self._bar.total, self._bar.n, self._bar.initial = progress.total, progress.done, progress.before
+        self._bar.set_postfix_str(self._counts(progress), refresh=False)
+        self._bar.refresh()
 
     def close(self) -> None:
         """Clear the bar away."""
         if self._bar is not None:
             self._bar.close()
+
+    def _counts(self, progress: Progress) -> str:
+        seconds = max(0.001, time.monotonic() - self._started)
+        pace = f"{progress.saved / seconds:.1f} images/s, {progress.bytes / 1e6 / seconds:.1f} MB/s"
+        return f"{progress.saved} saved, {progress.failed} failed, {progress.in_flight} in flight, {pace}"
 
 
 class ByteLines:

@@ -51,6 +51,8 @@ class Job:
         What is done with the file, once it is on disk.
     room
         Bytes of disk that are needed per byte to be downloaded.
+    wanted
+        Which file to look for, for a user who must get it by hand.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Job:
     sources: Sequence[Source]
     use: Callable[[Path, Source], None]
     room: float
+    wanted: str
 
 
 def from_sources(job: Job, folder: Path, *, screen: Screen, terms: Terms) -> None:
@@ -78,9 +81,10 @@ def from_sources(job: Job, folder: Path, *, screen: Screen, terms: Terms) -> Non
         screen.say(f"  {fault}")
         faults.append(f"  {source.address}: {fault}")
     raise SourceError(
-        f"{job.name} could not be had; what was there is as it was. Tried:\n"
+        f"{job.name} could not be had. Tried:\n"
         + "\n".join(faults)
-        + f"\nGet the file by hand, and run again with {job.flag} and its path."
+        + f"\nGet {job.wanted} by hand, e.g. from a web archive or from someone who has it, "
+        + f"and run again with {job.flag} and its path."
     )
 
 

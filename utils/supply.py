@@ -119,6 +119,13 @@ class Supply:
         """Give the images that stood when the books were opened."""
         return [outcome for outcome in self._known.values() if outcome.status.stands]
 
+    def settled_before(self) -> int:
+        """Count what earlier runs have settled: images that stand and, where URLs count, dead ones."""
+        return sum(
+            outcome.status.stands or (not self._by_saved and self._stays(outcome))
+            for outcome in self._known.values()
+        )
+
     def take(self) -> ImageTask | None:
         """Give the next task; None if there is none at present."""
         while self._wants_more():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import speed, speed_cache
+from .hosts import FIRST_LIMIT, HIGHEST_LIMIT
 from .models import Settings
 from .speed import BatchSize, SpeedTest
 
@@ -61,4 +62,5 @@ class Tempo:
 
     def _tell(self) -> None:
         number = self._chosen.number
-        self._say(f"Up to {number} image{'s' if number != 1 else ''} in flight: {self._chosen.why}.")
+        each = f", {FIRST_LIMIT} to {HIGHEST_LIMIT} from one host" if number > FIRST_LIMIT else ""
+        self._say(f"Up to {number} image{'s' if number != 1 else ''} in flight{each}: {self._chosen.why}.")

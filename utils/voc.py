@@ -92,8 +92,7 @@ def read(folder: Path, code: str) -> ArchiveContent:
     """
     path = find(folder, code)
     if path is None:
-        wanted = f"neither {code}.tar.gz nor {code}.tar nor {code}/"
-        return ArchiveContent({}, f"There are no annotations of {code}: {wanted} is in {folder}.")
+        return ArchiveContent({}, f"no bounding boxes, for {folder} has no archive of {code}.")
     tally = _Tally()
     damage = ""
     try:
