@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from types import TracebackType
+from typing import Any
 
 from .answers import Answer, Length, Reply, Request, resumable
 
@@ -95,6 +96,7 @@ class Web:
 
     async def _run(self) -> None:
         self._stop = asyncio.Event()
+        self._loop.set_exception_handler(_unless_a_client_left)
         self._loop.add_reader(self._listener, self._accept)
         self._running.set()
         await self._stop.wait()
@@ -152,6 +154,12 @@ class Web:
             return Answer.page("No tunnels here", 502)
         reply = self._otherwise if script is None else script.pop(0) if len(script) > 1 else script[0]
         return reply if isinstance(reply, Answer) else reply(request)
+
+
+def _unless_a_client_left(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what went wrong, but not that a client hung up while it was being answered: they may."""
+    if not isinstance(context.get("exception"), ConnectionError):
+        loop.default_exception_handler(context)
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

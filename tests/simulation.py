@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from utils.models import ImageTask, Outcome, Reason, Status, UrlRow
 from utils.journey import Settled
+from utils.models import ImageTask, Outcome, Reason, Status, UrlRow
 from utils.schedule import Schedule
 
 CONNECT_TIMEOUT = 5.0

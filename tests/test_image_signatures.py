@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from pictures import encode, paint, refusal
 
+from tests.pictures import encode, paint, refusal
 from utils.models import Reason
 
 OTHERS = {

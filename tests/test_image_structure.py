@@ -7,8 +7,8 @@ import time
 import zlib
 
 import pytest
-from pictures import GOOD, encode, refusal
 
+from tests.pictures import GOOD, encode, refusal
 from utils.images import judge
 from utils.models import Picture, Reason
 

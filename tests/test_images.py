@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import GOOD, SIZE, encode, frames, paint, refusal, rotated_by_exif, run_length_bmp
 from PIL import Image
 
+from tests.pictures import GOOD, SIZE, encode, frames, paint, refusal, rotated_by_exif, run_length_bmp
 from utils.images import judge
 from utils.models import ImageFormat, Picture, Reason, Refusal
 

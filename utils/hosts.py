@@ -23,7 +23,7 @@ CONNECT_FAILURES = frozenset({Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reaso
 CONNECTED = frozenset({Reason.TIMEOUT, Reason.CONNECTION_ERROR, Reason.TLS_ERROR})
 """Failures that show all the same that somebody is there."""
 SILENT_URLS, SILENT_ROUNDS, REFUSING_ROUNDS = 3, 2, 3
-PATIENCE_WITH_THE_GOOD = 3
+PATIENCE_WITH_THE_GOOD = 2
 """A host that once answered is given this many times as many rounds."""
 MOST_RESTS = 6
 """Rests in a row without one good answer, after which a host is left for the next run."""

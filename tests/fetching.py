@@ -1,0 +1,107 @@
+"""What the tests of the transport share: fetching to the end, bare servers, a network of proxies."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from utils.fetch import Fetcher
+from utils.models import Body, NoBody
+
+PATIENCE = 20.0
+TIMEOUT = 0.6
+
+
+def finish(fetcher: Fetcher) -> dict[int, Body | NoBody]:
+    """Drive a fetcher until nothing is under way."""
+    results: dict[int, Body | NoBody] = {}
+    deadline = time.monotonic() + PATIENCE
+    while fetcher.in_flight:
+        assert time.monotonic() < deadline, f"still under way: {fetcher.in_flight}"
+        for fetched in fetcher.turn(0.1):
+            assert fetched.number not in results
+            results[fetched.number] = fetched.result
+    return results
+
+
+def fetch_all(urls: Sequence[str], timeout: float = TIMEOUT) -> list[Body | NoBody]:
+    """Fetch URLs side by side, and give what they came to in their order."""
+    with contextlib.closing(Fetcher(timeout)) as fetcher:
+        for number, url in enumerate(urls):
+            fetcher.start(number, url)
+        results = finish(fetcher)
+    return [results[number] for number in range(len(urls))]
+
+
+def fetch(url: str, timeout: float = TIMEOUT) -> Body | NoBody:
+    """Fetch one URL."""
+    (result,) = fetch_all([url], timeout)
+    return result
+
+
+def body(url: str, timeout: float = 5.0) -> Body:
+    """Fetch one URL that must bring a body."""
+    result = fetch(url, timeout)
+    assert isinstance(result, Body), result
+    return result
+
+
+def nothing(url: str, timeout: float = TIMEOUT) -> NoBody:
+    """Fetch one URL that must bring none."""
+    result = fetch(url, timeout)
+    assert isinstance(result, NoBody), result
+    return result
+
+
+def unused_port() -> int:
+    """Find a port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(handle: Callable[[socket.socket], None], address: str = "127.0.0.1") -> Iterator[int]:
+    """Listen, and hand each connection to a function of its own thread; gives the port."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family, backlog=64) as server:
+        thread = threading.Thread(target=_accept, args=(server, handle))
+        thread.start()
+        try:
+            yield int(server.getsockname()[1])
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@contextlib.contextmanager
+def vanishing() -> Iterator[int]:
+    """Give a port whose connections vanish: its queue is full, and nobody ever accepts."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = int(server.getsockname()[1])
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+        time.sleep(0.05)
+        yield port
+
+
+def _accept(server: socket.socket, handle: Callable[[socket.socket], None]) -> None:
+    threads = []
+    with contextlib.suppress(OSError):
+        while True:
+            client, _ = server.accept()
+            threads.append(threading.Thread(target=_serve, args=(client, handle)))
+            threads[-1].start()
+    for thread in threads:
+        thread.join()
+
+
+def _serve(client: socket.socket, handle: Callable[[socket.socket], None]) -> None:
+    with client, contextlib.suppress(OSError):
+        client.settimeout(10)
+        handle(client)

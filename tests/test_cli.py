@@ -1,0 +1,204 @@
+"""Flags are read as they are promised, and every end of a script has its exit code and no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from utils.cli import SIGNAL_EXITS, Signals, boolean, guarded, number
+from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def signals() -> Iterator[Signals]:
+    """Give signals, and put the process's own handlers back after the test."""
+    before = {name: signal.getsignal(getattr(signal, name)) for name in SIGNAL_EXITS}
+    yield Signals()
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+def script(code: str) -> subprocess.Popen[str]:
+    """Start a script in the project."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end."""
+    process = script(code)
+    out, err = process.communicate(timeout=20)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.mark.parametrize("text", ["True", "true", "TRUE", "yes", "Yes", "y", "1", " true "])
+def test_many_words_mean_true(text: str) -> None:
+    """In any case, with blanks round them."""
+    assert boolean(text) is True
+
+
+@pytest.mark.parametrize("text", ["False", "false", "FALSE", "no", "No", "n", "0"])
+def test_many_words_mean_false(text: str) -> None:
+    """In any case."""
+    assert boolean(text) is False
+
+
+@pytest.mark.parametrize("text", ["", "maybe", "2", "tru", "None", "10", "\u00e9"])
+def test_other_words_are_refused(text: str) -> None:
+    """With the word in the message."""
+    with pytest.raises(argparse.ArgumentTypeError, match="neither True nor False"):
+        boolean(text)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (number(1), "1", 1),
+        (number(-1), "-1", -1),
+        (number(0), " 12 ", 12),
+        (number(0.1, float), "0.5", 0.5),
+        (number(0.1, float), "1e2", 100.0),
+    ],
+)
+def test_numbers_are_read(read: Callable[[str], float], text: str, value: float) -> None:
+    """Whole ones stay whole."""
+    assert read(text) == value
+    assert type(read(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (number(1), "0"),
+        (number(-1), "-2"),
+        (number(1), "1.5"),
+        (number(1), "ten"),
+        (number(1), ""),
+        (number(1), "9" * 5000),
+        (number(0.1, float), "0"),
+        (number(0.1, float), "nan"),
+        (number(0.1, float), "inf"),
+        (number(0.1, float), "1e999"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(read: Callable[[str], float], text: str) -> None:
+    """And so is what is no number, with one sentence."""
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a number from"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (InputError("ncodes.csv, line 3: no."), 2, "ncodes.csv, line 3: no.\n"),
+        (FolderInUseError("In use."), 2, "In use.\n"),
+        (DiskError("Full."), 1, "Full.\n"),
+        (SourceError("None."), 1, "None.\n"),
+        (DatasetError("Any."), 1, "Any.\n"),
+        (OSError(errno.ENOSPC, "No space left", "/a/b"), 1, "/a/b: No space left.\n"),
+        (OSError("odd"), 1, "odd.\n"),
+        (MemoryError(), 1, "There is not enough memory. Close other programs"),
+        (KeyboardInterrupt(), 130, "Interrupted. Run the same command again to go on.\n"),
+    ],
+)
+def test_what_stops_a_script_is_one_sentence_and_a_code(
+    error: BaseException, code: int, sentence: str, signals: Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, without a traceback."""
+
+    def work() -> int:
+        raise error
+
+    assert guarded(work, signals) == code
+    captured = capsys.readouterr()
+    assert captured.err.startswith(sentence)
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_a_script_that_ends_well_has_its_own_code(signals: Signals) -> None:
+    """Whatever it is."""
+    assert [guarded(lambda code=code: code, signals) for code in (0, 1)] == [0, 1]
+
+
+def test_nobody_may_be_left_to_read_the_sentence() -> None:
+    """With standard error closed the exit code is still the right one."""
+    code = (
+        "import os, sys\n"
+        "from utils.cli import Signals, guarded\n"
+        "from utils.errors import InputError\n"
+        "def work(): raise InputError('x' * 100_000)\n"
+        "reader, writer = os.pipe(); os.close(reader); os.dup2(writer, 2)\n"
+        "sys.exit(guarded(work, Signals()))\n"
+    )
+    assert run(code).returncode == 2
+
+
+@pytest.mark.parametrize("name", [name for name in SIGNAL_EXITS if hasattr(signal, name)])
+def test_a_signal_interrupts_what_cannot_end_gently(name: str) -> None:
+    """With the exit code of that signal, and one sentence."""
+    process = script(
+        "import sys, time\n"
+        "from utils.cli import Signals, guarded\n"
+        "signals = Signals()\n"
+        "def work():\n"
+        "    print('ready', flush=True); time.sleep(20); return 0\n"
+        "sys.exit(guarded(work, signals))\n"
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    began = time.monotonic()
+    process.send_signal(getattr(signal, name))
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == SIGNAL_EXITS[name]
+    assert err == "Interrupted. Run the same command again to go on.\n"
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_run_ends_in_good_order_at_the_first_signal_and_at_once_at_the_second(times: int) -> None:
+    """The first is taken note of; who is in a hurry sends another."""
+    process = script(
+        "import sys, time\n"
+        "from utils.cli import Signals, guarded\n"
+        "signals = Signals()\n"
+        "def work():\n"
+        "    signals.end_gently(); print('ready', flush=True)\n"
+        "    while not signals.received(): time.sleep(0.01)\n"
+        "    print('ending', flush=True); time.sleep(0.5); print('in good order', flush=True); return 0\n"
+        "sys.exit(guarded(work, signals))\n"
+    )
+    assert process.stdout is not None
+    for expected in ("ready\n", "ending\n")[:times]:
+        assert process.stdout.readline() == expected
+        process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert "Traceback" not in err
+    assert bool(err) is (times == 2)
+    assert ("in good order" in out) is (times == 1)
+
+
+def test_signals_are_not_received_before_they_come(signals: Signals) -> None:
+    """Nothing is to end yet."""
+    assert not signals.received()
+    signals.end_gently()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert signals.received()
+    assert signals.exit_code == 143

@@ -1,0 +1,284 @@
+"""Every way in which a transfer can bring no body ends in bounded time and has its reason."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from demo.web import Answer, Length, Web
+from tests.fetching import TIMEOUT, body, nothing, serving, unused_port, vanishing
+from utils.curl_reasons import MAX_RETRY_AFTER, seconds_to_wait
+from utils.models import NoBody, Reason
+
+PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"
+
+MISBEHAVIOUR = {
+    "accepted, then silence": (Answer(hang=True), Reason.TIMEOUT),
+    "a few bytes a second": (Answer(body=PICTURE, pace=20), Reason.TIMEOUT),
+    "stall after 1 kB": (Answer(body=PICTURE, cut=1000, hang=True), Reason.TIMEOUT),
+    "slow headers": (Answer(raw=HEAD * 20, pace=20), Reason.TIMEOUT),
+    "reset at once": (Answer(reset=True), Reason.CONNECTION_ERROR),
+    "reset mid-body": (Answer(body=PICTURE, cut=1000, reset=True), Reason.CONNECTION_ERROR),
+    "closed before the status line": (Answer(raw=b""), Reason.CONNECTION_ERROR),
+    "garbage for a status line": (Answer(raw=b"\x16\x03\x01 what?\r\n\r\n"), Reason.CONNECTION_ERROR),
+    "a version that is none": (Answer(raw=b"HTTP/9.9 200 OK\r\n\r\n"), Reason.CONNECTION_ERROR),
+    "nothing after 100": (Answer(raw=b"HTTP/1.1 100 Continue\r\n\r\n"), Reason.CONNECTION_ERROR),
+    "body cut": (Answer(body=PICTURE, cut=1000), Reason.TRUNCATED),
+    "chunked body cut": (Answer(body=PICTURE, cut=1000, chunked=True), Reason.TRUNCATED),
+    "compressed body cut": (Answer(body=PICTURE, cut=100, gzip=True), Reason.TRUNCATED),
+    "negative length": (Answer(body=PICTURE, length=-5), Reason.CONNECTION_ERROR),
+    "length that is no number": (
+        Answer(raw=HEAD + b"Content-Length: x\r\n\r\n" + PICTURE),
+        Reason.CONNECTION_ERROR,
+    ),
+    "two different lengths": (Answer(body=PICTURE, headers=("Content-Length: 9",)), Reason.CONNECTION_ERROR),
+    "called gzip, and is not": (
+        Answer(body=PICTURE, headers=("Content-Encoding: gzip",)),
+        Reason.CONNECTION_ERROR,
+    ),
+    "a header of 1 MB": (Answer(body=PICTURE, headers=("X: " + "a" * 10**6,)), Reason.CONNECTION_ERROR),
+    "10,000 headers": (Answer(headers=("X: a",) * 10_000), Reason.CONNECTION_ERROR),
+    "claims to be huge": (Answer(body=PICTURE, length=10**24), Reason.TOO_LARGE),
+    "429": (Answer.page("Slow down", 429), Reason.RATE_LIMITED),
+    "404": (Answer.page("No", 404), Reason.HTTP_STATUS),
+    "404 that stalls": (Answer(status=404, body=PICTURE, cut=1000, hang=True), Reason.HTTP_STATUS),
+    "404 with a large page": (Answer(status=404, body=PICTURE * 9), Reason.HTTP_STATUS),
+    "404 that claims to be huge": (Answer(status=404, length=10**10, cut=10), Reason.HTTP_STATUS),
+    "500 cut": (Answer(status=500, body=PICTURE, cut=10), Reason.HTTP_STATUS),
+    "redirect without a target": (Answer(status=302), Reason.NOT_AN_IMAGE),
+    "redirect to nothing": (Answer.redirect(""), Reason.NOT_AN_IMAGE),
+    "redirect to nothing, with a large page": (Answer(status=302, body=PICTURE * 9), Reason.NOT_AN_IMAGE),
+    "304": (Answer(status=304), Reason.NOT_AN_IMAGE),
+    "999": (Answer.page("No robots", 999), Reason.NOT_AN_IMAGE),
+    "redirect loop": (Answer.redirect("/x"), Reason.TOO_MANY_REDIRECTS),
+    "redirect to a file": (Answer.redirect("file:///etc/passwd"), Reason.FORBIDDEN_REDIRECT),
+    "redirect to ftp": (Answer.redirect("ftp://127.0.0.1/x"), Reason.FORBIDDEN_REDIRECT),
+    "redirect to data": (Answer.redirect("data:image/png;base64,AAAA"), Reason.FORBIDDEN_REDIRECT),
+    "redirect to gopher": (Answer.redirect("gopher://127.0.0.1/x"), Reason.FORBIDDEN_REDIRECT),
+    "redirect to a script": (Answer.redirect("javascript:alert(1)"), Reason.FORBIDDEN_REDIRECT),
+    "redirect to nonsense": (Answer.redirect("http://[broken/"), Reason.INVALID_URL),
+    "redirect to port 99999": (Answer.redirect("http://127.0.0.1:99999/"), Reason.INVALID_URL),
+}
+
+
+@pytest.mark.parametrize("case", MISBEHAVIOUR)
+def test_misbehaviour_has_its_reason(web: Web, case: str) -> None:
+    """Whatever a server does, the transfer ends within its time, and says why in words."""
+    answer, reason = MISBEHAVIOUR[case]
+    web.answer("/x", answer)
+    began = time.monotonic()
+    result = nothing(web.url("/x"))
+    assert result.reason is reason
+    assert result.description.endswith(".")
+    assert time.monotonic() - began < TIMEOUT + 0.5
+    assert result.seconds <= TIMEOUT + 0.3
+    assert not result.proxy_at_fault
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451, 500, 502, 503, 504, 599])
+def test_an_http_error_keeps_its_number(web: Web, status: int) -> None:
+    """The status is told, for the report names it."""
+    web.answer("/x", Answer.page("No", status))
+    result = nothing(web.url("/x"))
+    assert (result.reason, result.http_status) == (Reason.HTTP_STATUS, status)
+    assert result.description == f"The server answered {status}."
+
+
+def test_a_407_of_a_host_is_not_a_proxys(web: Web) -> None:
+    """Without a proxy nobody but the host can have said it."""
+    web.answer("/x", Answer.page("No", 407))
+    result = nothing(web.url("/x"))
+    assert (result.reason, result.proxy_at_fault) == (Reason.HTTP_STATUS, False)
+
+
+def test_nobody_listens() -> None:
+    """A refusal is told from silence."""
+    assert nothing(f"http://127.0.0.1:{unused_port()}/").reason is Reason.CONNECTION_REFUSED
+
+
+def test_no_such_name() -> None:
+    """The name server's no is told from a connection that fails (`.invalid` never resolves, RFC 6761)."""
+    assert nothing("http://no-such-host.invalid/", 5.0).reason is Reason.DNS_ERROR
+
+
+def test_connections_that_vanish() -> None:
+    """Who does not take a connection is given half of the time."""
+    with vanishing() as port:
+        result = nothing(f"http://127.0.0.1:{port}/")
+    assert result.reason is Reason.CONNECT_TIMEOUT
+    assert TIMEOUT / 2 - 0.05 < result.seconds < TIMEOUT
+
+
+def test_an_endless_body_is_too_large(web: Web) -> None:
+    """It is cut off at 20 MB, however fast it comes, with or without chunks."""
+    for chunked in (False, True):
+        web.answer("/x", Answer(body=PICTURE, endless=True, chunked=chunked))
+        assert nothing(web.url("/x"), 10.0).reason is Reason.TOO_LARGE
+
+
+def test_a_gzip_bomb_is_too_large(web: Web) -> None:
+    """It is cut off while it is being unpacked, also behind a redirect."""
+    web.answer("/bomb", Answer(body=bytes(40_000_000), gzip=True))
+    web.answer("/x", Answer.redirect("/bomb"))
+    for path in ("/bomb", "/x"):
+        assert nothing(web.url(path), 10.0).reason is Reason.TOO_LARGE
+
+
+def test_a_redirect_to_a_dead_host_names_the_failure_and_the_redirect(web: Web) -> None:
+    """The status tells that the first host answered."""
+    web.answer("/x", Answer.redirect(f"http://127.0.0.1:{unused_port()}/"))
+    result = nothing(web.url("/x"))
+    assert (result.reason, result.http_status) == (Reason.CONNECTION_REFUSED, 302)
+
+
+@pytest.mark.parametrize("value", ["7", " 7 ", "0", "Wed, 21 Oct 2099 07:28:00 GMT", "soon", "-1", ""])
+def test_retry_after_is_told(web: Web, value: str) -> None:
+    """In seconds as a number, or not at all."""
+    web.answer("/x", Answer(status=429, headers=(f"Retry-After: {value}",)))
+    expected = {"7": 7.0, " 7 ": 7.0, "0": 0.0, "Wed, 21 Oct 2099 07:28:00 GMT": MAX_RETRY_AFTER}
+    assert nothing(web.url("/x")).retry_after == expected.get(value)
+
+
+def test_retry_after_may_be_a_date() -> None:
+    """Three forms are in use; what is past means now."""
+    now = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
+    for text in (
+        "Sun, 06 Nov 1994 08:50:07 GMT",
+        "Sunday, 06-Nov-94 08:50:07 GMT",
+        "06 Nov 1994 09:50:07 +0100",
+    ):
+        assert seconds_to_wait(text, now) == 30.0
+    assert seconds_to_wait("Sun, 06 Nov 1994 08:49:07 GMT", now) == 0.0
+
+
+@given(
+    st.text(max_size=40)
+    | st.from_regex(
+        r"[A-Z][a-z]{2}, \d{1,3} (Jan|Feb|Dec) \d{1,6} \d\d:\d\d:\d\d [+-]?\d{1,25}", fullmatch=True
+    )
+    | st.sampled_from(["Mon, 01 Jan 0001 00:00:00 -0000", "9" * 5000, "²", "٣", "1e9", "nan", "inf"])
+)
+def test_no_retry_after_is_harmful(text: str) -> None:
+    """Whatever a server writes there is a bounded number of seconds, or nothing."""
+    seconds = seconds_to_wait(text)
+    assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a certificate that nobody has signed."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -days 1 -keyout {path} -out {path}.crt"
+    try:
+        subprocess.run(command.split(), check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no openssl to make a certificate with")
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+def tls_handler(certificate: Path) -> Callable[..., None]:
+    """Give what answers one connection with TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def handle(client: object) -> None:
+        with context.wrap_socket(client, server_side=True) as secure:  # type: ignore[arg-type]
+            secure.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
+
+    return handle
+
+
+def test_a_certificate_that_nobody_signed(certificate: Path) -> None:
+    """No picture comes over a connection that cannot be trusted; of a redirect, either."""
+    with serving(tls_handler(certificate)) as port:
+        assert nothing(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
+        with Web() as web:
+            web.answer("/x", Answer.redirect(f"https://localhost:{port}/"))
+            assert nothing(web.url("/x"), 5.0).reason is Reason.TLS_ERROR
+
+
+def test_plain_words_to_a_secure_port(certificate: Path) -> None:
+    """It hangs up, or says something that is no HTTP."""
+    with serving(tls_handler(certificate)) as port:
+        assert nothing(f"http://127.0.0.1:{port}/", 5.0).reason is Reason.CONNECTION_ERROR
+
+
+def test_secure_words_to_a_plain_port() -> None:
+    """It answers in plain text, which is no TLS; who says nothing is late."""
+    with serving(lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+        assert nothing(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
+    with serving(lambda client: client.recv(1 << 20) and time.sleep(1)) as port:
+        assert nothing(f"https://127.0.0.1:{port}/").reason is Reason.CONNECT_TIMEOUT
+
+
+PROXIED = ("http://public.test/a", "https://public.test/a")
+
+
+def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> NoBody:
+    """Ask for a URL through a proxy that does not work."""
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("https_proxy", proxy)
+    result = nothing(url, 1.0)
+    assert "proxy" in result.description.lower() or not result.proxy_at_fault
+    return result
+
+
+@pytest.mark.parametrize("url", PROXIED)
+def test_a_proxy_that_cannot_be_used_is_at_fault(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Whether it refuses, vanishes, has no name, or is spelled wrong: it is not the host's failure."""
+    with vanishing() as port:
+        for proxy in (
+            f"http://127.0.0.1:{unused_port()}",
+            f"socks5h://127.0.0.1:{unused_port()}",
+            f"http://127.0.0.1:{port}",
+            "http://no-such-proxy.invalid:80",
+            "what://127.0.0.1:1",
+            "!!! nonsense",
+        ):
+            result = proxy_failure(monkeypatch, url, proxy)
+            assert (result.reason, result.proxy_at_fault) == (Reason.CONNECTION_ERROR, True), proxy
+
+
+@pytest.mark.parametrize("url", PROXIED)
+def test_a_proxy_that_wants_a_password_is_at_fault(
+    web: Web, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """A 407 is no answer of the host, and not for good."""
+    web.otherwise(Answer.page("Who are you?", 407))
+    web.answer("public.test:443", Answer.page("Who are you?", 407))
+    result = proxy_failure(monkeypatch, url, web.url(""))
+    assert (result.reason, result.proxy_at_fault) == (Reason.CONNECTION_ERROR, True)
+
+
+def test_what_a_proxy_says_of_a_host_is_not_its_fault(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """502, 403 and silence of a proxy that works are about the one host behind it."""
+    web.otherwise(Answer.page("No answer from there", 502))
+    web.answer("http://public.test/slow", Answer(hang=True))
+    web.answer("public.test:443", Answer.page("Not allowed", 403))
+    for url, status in ((PROXIED[0], 502), (PROXIED[1], 403), ("http://public.test/slow", 0)):
+        result = proxy_failure(monkeypatch, url, web.url(""))
+        assert (result.http_status, result.proxy_at_fault) == (status, False)
+
+
+def test_a_length_that_is_unknown_is_said(web: Web) -> None:
+    """Only then a body that is cut looks like a whole one."""
+    for known, answer in (
+        (True, Answer(body=PICTURE)),
+        (True, Answer(body=PICTURE, chunked=True)),
+        (True, Answer(body=PICTURE, gzip=True)),
+        (True, Answer(body=PICTURE, headers=(f"Content-Length: {len(PICTURE)}",))),
+        (False, Answer(body=PICTURE, length=Length.OMITTED)),
+        (False, Answer(body=PICTURE, length=Length.OMITTED, headers=("Transfer-Encoding: identity",))),
+    ):
+        web.answer("/x", answer)
+        got = body(web.url("/x"))
+        assert (got.data, got.length_known) == (PICTURE, known)

@@ -1,0 +1,87 @@
+"""The nouns hold still, and the report's words are the promised ones."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from utils import models
+from utils.models import (
+    Category,
+    Lasting,
+    Outcome,
+    Reason,
+    Settings,
+    Status,
+    UrlRow,
+    is_passing_http,
+)
+
+ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
+FOR_GOOD = """invalid_url invalid_image_code duplicate_image_code forbidden_redirect not_an_image corrupt
+    too_large placeholder too_many_redirects http_status"""
+IN_PASSING = "connect_timeout timeout connection_error truncated rate_limited disk_error"
+AT_ONCE = "dns_error connection_refused tls_error dead_host crashed interrupted filled"
+BY_FLAG = "too_small annotation_mismatch opted_out"
+
+
+def failed(reason: Reason, http_status: int = 0) -> Outcome:
+    """Give a failure."""
+    return Outcome(ROW, Status.FAILED, reason, http_status=http_status)
+
+
+@pytest.mark.parametrize(
+    ("words", "lasting"),
+    [
+        (FOR_GOOD, Lasting.FOR_GOOD),
+        (IN_PASSING, Lasting.IN_PASSING),
+        (AT_ONCE, Lasting.AT_ONCE),
+        (BY_FLAG, Lasting.BY_FLAG),
+    ],
+)
+def test_each_reason_lasts_as_promised(words: str, lasting: Lasting) -> None:
+    """For good, in passing, tried once a run, or until a flag changes; there are no others."""
+    assert {reason.word for reason in Reason if reason.lasting is lasting} == set(words.split())
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 407, 418, 451, 499])
+def test_a_no_is_for_good(status: int) -> None:
+    """An HTTP status below 500 says that asking again is no use."""
+    assert failed(Reason.HTTP_STATUS, status).lasting is Lasting.FOR_GOOD
+    assert not is_passing_http(status)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+def test_a_not_now_is_in_passing(status: int) -> None:
+    """Too late, too early, too many, and whatever is the server's own trouble."""
+    assert failed(Reason.HTTP_STATUS, status).lasting is Lasting.IN_PASSING
+
+
+def test_an_http_failure_is_called_by_its_number() -> None:
+    """Every other reason by its word, and none where there is no failure."""
+    assert failed(Reason.HTTP_STATUS, 404).reason_word == "http_404"
+    assert failed(Reason.TIMEOUT, 200).reason_word == "timeout"
+    saved = Outcome(ROW, Status.DOWNLOADED)
+    assert (saved.reason_word, saved.lasting) == ("", None)
+
+
+def test_two_statuses_mean_that_the_image_is_there() -> None:
+    """And the words are those of the report."""
+    assert {status.value for status in Status if status.stands} == {"downloaded", "already_present"}
+    assert {status.value for status in Status if not status.stands} == {"failed", "skipped", "not_attempted"}
+
+
+def test_a_row_is_known_by_what_it_says() -> None:
+    """Not by its place in the table, which another table may put elsewhere; a repeated row is its own."""
+    assert ROW.key == dataclasses.replace(ROW, position=99).key
+    others = [{"image_code": "n00000001_2"}, {"url": "http://host/2.jpg"}, {"repeat": 1}]
+    assert len({ROW.key, *(dataclasses.replace(ROW, **other).key for other in others)}) == 4
+
+
+def test_nouns_are_frozen() -> None:
+    """Nobody changes a value under another's hands."""
+    nouns = [noun for noun in vars(models).values() if dataclasses.is_dataclass(noun)]
+    assert {Category, Outcome, Settings, UrlRow} <= set(nouns)
+    for noun in nouns:
+        assert noun.__dataclass_params__.frozen, noun

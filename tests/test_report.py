@@ -1,0 +1,149 @@
+"""The download report opens in a spreadsheet as it does in pandas, and harms neither."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas
+import pytest
+
+from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from utils.report import COLUMNS, write
+
+PICTURE = Picture(ImageFormat.PNG, 500, 375, 123_456, "ab" * 32)
+SAVED = Outcome(
+    UrlRow(0, "n00000001_1", "http://host/1.jpg"),
+    Status.DOWNLOADED,
+    http_status=200,
+    attempts=2,
+    seconds=1.23456,
+    file="Images/n00000001_1.png",
+    picture=PICTURE,
+    boxes=0,
+)
+FAILED = Outcome(
+    UrlRow(60, "n00000001_2", "http://host/2.jpg"),
+    Status.FAILED,
+    Reason.HTTP_STATUS,
+    "The server answered 404.",
+    http_status=404,
+    attempts=1,
+)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Read a report as csv readers do."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def with_url(url: str) -> Outcome:
+    """Give a row of this URL."""
+    return dataclasses.replace(FAILED, row=UrlRow(0, "n00000001_3", url), reason=Reason.INVALID_URL)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Say where the report goes."""
+    return tmp_path / "thing_download_report.csv"
+
+
+def test_the_columns_are_the_promised_ones(path: Path) -> None:
+    """In their order, also where nothing was considered at all."""
+    write(path, [])
+    assert path.read_text() == (
+        "image_code,url,status,reason,description,http_status,attempts,seconds,"
+        "file,format,width,height,bytes,sha256,boxes\n"
+    )
+    assert len(COLUMNS) == 15
+
+
+def test_a_row_says_all_that_is_known(path: Path) -> None:
+    """A saved image has its picture's numbers, a failure its reason; what is not known is empty."""
+    write(path, [SAVED, FAILED])
+    saved, failed = rows(path)
+    assert list(saved.values()) == [
+        *("n00000001_1", "http://host/1.jpg", "downloaded", "", "", "200", "2", "1.235"),
+        *("Images/n00000001_1.png", "png", "500", "375", "123456", "ab" * 32, "0"),
+    ]
+    assert list(failed.values()) == [
+        *("n00000001_2", "http://host/2.jpg", "failed", "http_404", "The server answered 404."),
+        *("404", "1", "0.000", "", "", "", "", "", "", ""),
+    ]
+
+
+def test_whole_numbers_stay_whole(path: Path) -> None:
+    """No cell says 500.0, though other rows lack the number."""
+    write(path, [SAVED, FAILED, SAVED])
+    assert [row["width"] for row in rows(path)] == ["500", "", "500"]
+    assert [row["http_status"] for row in rows(path)] == ["200", "404", "200"]
+    assert pandas.read_csv(path, dtype=str)["bytes"].tolist()[0] == "123456"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "|", "\n"])
+def test_no_cell_starts_a_formula(path: Path, start: str) -> None:
+    """A text that a spreadsheet would compute gets an apostrophe before it, in every column."""
+    text = f"{start}1+1"
+    write(path, [dataclasses.replace(with_url(text), description=text, file=text)])
+    (row,) = rows(path)
+    assert {row[column] for column in ("url", "description", "file")} == {f"'{text}"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://host/a,b;c",
+        'http://host/"quoted"',
+        "http://host/a\nb",
+        "http://host/a\r\nb",
+        "http://host/a\rb",
+        "http://host/\u00e4\u732b\U0001f408",
+        "http://host/'",
+        "http://host/a b\tc",
+        "http://host/\u2028\x85\x0b\x1c",
+        "http://host/\x00",
+        "",
+    ],
+)
+def test_any_url_makes_one_row_of_fifteen_cells(path: Path, url: str) -> None:
+    """With separators, quotes, line ends and letters of any script; the cell is the URL."""
+    write(path, [FAILED, with_url(url), SAVED])
+    found = rows(path)
+    assert [row["image_code"] for row in found] == ["n00000001_2", "n00000001_3", "n00000001_1"]
+    assert found[1]["url"] == url.replace("\r", "%0D")
+    assert not any(None in row or None in row.values() for row in found)
+    frame = pandas.read_csv(path, dtype=str, keep_default_na=False)
+    assert frame["image_code"].tolist() == ["n00000001_2", "n00000001_3", "n00000001_1"]
+
+
+def test_what_is_no_text_does_not_break_the_report(path: Path) -> None:
+    """Half a surrogate pair cannot be written as UTF-8; a question mark can."""
+    write(path, [with_url("http://host/\ud800"), SAVED])
+    assert [row["url"] for row in rows(path)] == ["http://host/?", "http://host/1.jpg"]
+
+
+def test_a_long_report_is_written_piece_by_piece(path: Path) -> None:
+    """12,000 rows, one header, in order, in a few seconds."""
+    began = time.monotonic()
+    write(path, (dataclasses.replace(FAILED, attempts=number) for number in range(12_000)))
+    assert [row["attempts"] for row in rows(path)] == [str(number) for number in range(12_000)]
+    assert time.monotonic() - began < 10
+
+
+def test_a_report_that_fails_leaves_the_old_one(path: Path) -> None:
+    """Whole or not at all, and nothing beside it."""
+
+    def breaking() -> Iterator[Outcome]:
+        yield from [FAILED] * 6000
+        raise OSError(28, "No space left on device")
+
+    write(path, [SAVED])
+    before = path.read_bytes()
+    with pytest.raises(OSError, match="No space left"):
+        write(path, breaking())
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]

@@ -1,0 +1,88 @@
+"""The numbers at the end add up, and stand in columns."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from utils.summary import WIDEST_NAME, Summary, table
+
+ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
+PICTURE = Picture(ImageFormat.JPEG, 100, 100, 1_500_000, "ab" * 32)
+SAVED = Outcome(ROW, Status.DOWNLOADED, picture=PICTURE)
+BOXED = dataclasses.replace(SAVED, boxes=3)
+THERE = dataclasses.replace(SAVED, status=Status.ALREADY_PRESENT)
+DEAD = Outcome(ROW, Status.FAILED, Reason.HTTP_STATUS, http_status=404)
+SMALL = Outcome(ROW, Status.FAILED, Reason.TOO_SMALL, picture=PICTURE)
+SKIPPED = Outcome(ROW, Status.SKIPPED, Reason.FILLED)
+UNTRIED = Outcome(ROW, Status.NOT_ATTEMPTED, Reason.INTERRUPTED)
+
+
+def summed(name: str, *outcomes: Outcome) -> Summary:
+    """Count outcomes."""
+    summary = Summary(name)
+    assert list(summary.counting(outcomes)) == list(outcomes)
+    return summary
+
+
+def test_outcomes_are_counted_as_they_pass() -> None:
+    """Only what stands has bytes and boxes; an image without an XML is not annotated."""
+    summary = summed("thing", SAVED, BOXED, THERE, DEAD, SMALL, SKIPPED, UNTRIED)
+    assert (summary.standing, summary.annotated, summary.bytes) == (3, 1, 4_500_000)
+    assert summary.reasons == {"http_404": 1, "too_small": 1}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "line"),
+    [
+        ([], "thing: 0 saved"),
+        ([SAVED, BOXED], "thing: 2 saved, 1 with boxes"),
+        ([THERE, DEAD], "thing: 0 saved, 1 already there, 1 failed (http_404 1)"),
+        ([SAVED, SKIPPED, UNTRIED], "thing: 1 saved, 1 not needed, 1 not attempted"),
+    ],
+)
+def test_a_line_says_what_there_is_to_say(outcomes: list[Outcome], line: str) -> None:
+    """And is silent about what did not happen."""
+    assert summed("thing", *outcomes).line() == line
+
+
+def test_the_commonest_reasons_come_first_and_the_rest_together() -> None:
+    """Four are named."""
+    failures = [
+        dataclasses.replace(DEAD, http_status=status)
+        for status, count in {404: 9, 410: 5, 403: 4, 500: 3, 401: 2, 503: 1}.items()
+        for _ in range(count)
+    ]
+    assert summed("thing", *failures).why() == "http_404 9, http_410 5, http_403 4, http_500 3, other 3"
+    assert summed("thing", SAVED).why() == ""
+
+
+def test_the_table_is_aligned_and_has_totals() -> None:
+    """Numbers are right-aligned under their headings; columns in which nothing happened are left out."""
+    text = table([summed("hen", BOXED, DEAD), summed("a_longer_name", *[SAVED] * 100, THERE)])
+    assert text.split("\n") == [
+        "category       saved  already there  with boxes  failed     MB  failed because of",
+        "hen                1              0           1       1    1.5  http_404 1",
+        "a_longer_name    100              1           0       0  151.5",
+        "all              101              1           1       1  153.0  http_404 1",
+    ]
+
+
+def test_a_single_category_needs_no_total() -> None:
+    """And an empty table still has its heading."""
+    assert len(table([summed("hen", SAVED)]).splitlines()) == 2
+    assert table([]).splitlines()[0].startswith("category  saved")
+
+
+def test_what_was_skipped_or_interrupted_gets_its_column() -> None:
+    """As soon as one category has it."""
+    heading = table([summed("hen", SKIPPED), summed("cock", UNTRIED)]).splitlines()[0]
+    assert "not needed  not attempted" in heading
+
+
+def test_long_names_are_cut() -> None:
+    """A table is no wider than it must be."""
+    line = table([summed("x" * 100, SAVED)]).splitlines()[1]
+    assert line.split()[0] == "x" * (WIDEST_NAME - 1) + "\u2026"

@@ -1,0 +1,102 @@
+"""How much of all bodies lies in memory at once is bounded, and that costs no body."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from demo.web import Answer, Web
+from tests.fetching import finish, serving
+from utils.fetch import Fetcher
+from utils.models import Body, NoBody, Reason
+
+PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(body=PICTURE * 6, pace=2_000_000), Answer(body=PICTURE * 18, gzip=True)],
+    ids=["slow", "packed"],
+)
+def test_bodies_in_memory_are_bounded_and_all_arrive(web: Web, answer: Answer) -> None:
+    """Over the budget all transfers wait but one; room goes to the next, and none is forgotten."""
+    web.answer("/x", answer)
+    size, budget, most = len(answer.body), 1_000_000, 0
+    with contextlib.closing(Fetcher(10.0, memory_budget=budget)) as fetcher:
+        for number in range(24):
+            fetcher.start(number, web.url("/x"))
+        arrived = 0
+        while fetcher.in_flight:
+            for fetched in fetcher.turn(0.1):
+                assert isinstance(fetched.result, Body), fetched.result
+                assert len(fetched.result.data) == size
+                arrived += 1
+                most = max(most, fetcher.held)
+            most = max(most, fetcher.held)
+        assert fetcher.held == 0
+    assert arrived == 24
+    assert budget <= most <= budget + size + 200_000
+
+
+def test_too_much_that_had_to_wait_ends_like_any_other(web: Web) -> None:
+    """Bombs and endless bodies neither break the loop nor keep the memory."""
+    web.answer("/bomb", Answer(body=bytes(21_000_000), gzip=True))
+    web.answer("/endless", Answer(body=PICTURE, endless=True))
+    web.answer("/good", Answer(body=PICTURE))
+    with contextlib.closing(Fetcher(10.0, memory_budget=1_000_000)) as fetcher:
+        for number in range(30):
+            fetcher.start(number, web.url(("/bomb", "/endless", "/good")[number % 3]))
+        results = finish(fetcher)
+        for number in range(32, 90, 3):  # in the places of those that failed
+            fetcher.start(number, web.url("/good"))
+        results |= finish(fetcher)
+        assert fetcher.held == 0
+    good = {number for number, result in results.items() if isinstance(result, Body)}
+    assert good == set(range(2, 90, 3))
+    reasons = {result.reason for result in results.values() if isinstance(result, NoBody)}
+    assert reasons == {Reason.TOO_LARGE}
+
+
+def test_cancelling_while_the_budget_is_used_up_lets_others_go_on(web: Web) -> None:
+    """Also when the one that was allowed to go on is the one that is given up."""
+    web.answer("/stuck", Answer(body=PICTURE * 5, cut=400_000, hang=True))
+    web.answer("/good", Answer(body=PICTURE * 5))
+    with contextlib.closing(Fetcher(10.0, memory_budget=300_000)) as fetcher:
+        fetcher.start(0, web.url("/stuck"))
+        while fetcher.held < 400_000:
+            assert list(fetcher.turn(0.05)) == []
+        for number in range(1, 6):
+            fetcher.start(number, web.url("/good"))
+        for _ in range(5):
+            assert list(fetcher.turn(0.05)) == []
+        fetcher.cancel(0)
+        results = finish(fetcher)
+    assert [len(result.data) for result in results.values() if isinstance(result, Body)] == [512_010] * 5
+
+
+def test_what_waits_goes_on_though_nothing_was_freed() -> None:
+    """Another ended, but what is held by the one that waits fills the budget by itself."""
+    signals = {"/large": threading.Event(), "/small": threading.Event()}
+
+    def handle(client: socket.socket) -> None:
+        path = client.recv(65536).split()[1].decode()
+        first, rest = (400_000, 200_000) if path == "/large" else (50_000, 50_000)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (first + rest) + bytes(first))
+        assert signals[path].wait(10)
+        client.sendall(bytes(rest))
+        client.recv(1)
+
+    with serving(handle) as port, contextlib.closing(Fetcher(5.0, memory_budget=400_000)) as fetcher:
+        for number, (path, held) in enumerate({"/large": 400_000, "/small": 450_000}.items()):
+            fetcher.start(number, f"http://127.0.0.1:{port}{path}")
+            while fetcher.held < held:
+                assert list(fetcher.turn(0.05)) == []
+        for event in signals.values():
+            event.set()
+            for _ in range(4 * (event is signals["/large"])):
+                assert list(fetcher.turn(0.05)) == []
+        results = finish(fetcher)
+    assert {len(result.data) for result in results.values() if isinstance(result, Body)} == {600_000, 100_000}
