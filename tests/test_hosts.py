@@ -182,13 +182,13 @@ def test_a_recovered_host_has_its_places_back() -> None:
 
 @pytest.mark.parametrize("reply", [REFUSED, NO_NAME, BLACKHOLE])
 def test_a_host_that_was_good_is_given_more_time(reply: Reply) -> None:
-    """It survives three times as many rounds, but not for ever, nor for more than five minutes."""
+    """It survives twice as many rounds, but not for ever, nor for more than five minutes."""
     host, now, rounds = Host("a:80"), 10.0, 0
     learn(host, GOOD, now=now)
     while host.given_up is None:
         learn(host, reply, started=now, now=now + reply.seconds)
         now, rounds = host.rest_until, rounds + 1
-    assert rounds == (6 if reply is BLACKHOLE else 9)
+    assert rounds == (4 if reply is BLACKHOLE else 6)
     assert now < 300
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from utils.errors import DiskError
+from utils.errors import DiskError, FolderError
 from utils.journal import Journal, standing
 from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
 
@@ -58,7 +58,6 @@ def write(path: Path, *outcomes: Outcome, run: bool = False) -> None:
         journal.begin_run()
     for outcome in outcomes:
         journal.append(outcome)
-    journal.close()
 
 
 def numbers(path: Path) -> list[int]:
@@ -85,7 +84,6 @@ def test_a_line_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
         journal.append(saved(number))
         assert numbers(path) == list(range(number + 1))
     assert list(journal.standing()) == [saved(number) for number in range(3)]
-    journal.close()
 
 
 def test_the_last_line_of_an_url_counts(path: Path) -> None:
@@ -221,19 +219,18 @@ def test_a_long_journal_takes_little_memory(path: Path) -> None:
     assert peak < 10_000_000
 
 
-def test_a_journal_that_cannot_be_opened_stops_the_run(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_opened_stops_its_category(tmp_path: Path) -> None:
     """With the file's name, and what to do."""
     for path in (tmp_path / "missing" / ".journal.jsonl", tmp_path):
-        with pytest.raises(DiskError, match=rf"Cannot write {path}: .*run again"):
+        with pytest.raises(FolderError, match=rf"Cannot work with {path}: .*run again"):
             Journal(path)
 
 
 def test_a_full_disk_stops_the_run() -> None:
-    """At the first line that does not fit; closing afterwards is no second failure."""
+    """At the first line that does not fit."""
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("there is no /dev/full to play a full disk")
     journal = Journal(full)
     with pytest.raises(DiskError, match=r"Cannot write /dev/full: No space left on device\."):
         journal.append(saved(1))
-    journal.close()

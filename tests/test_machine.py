@@ -294,3 +294,55 @@ def test_memory_is_bounded(project: Project, web: Web) -> None:
     assert {row["reason"] for row in project.report("red")} == {"too_large"}, finished.err
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert largest < 400_000  # kilobytes
+
+
+def test_one_broken_folder_costs_only_its_category(project: Project, web: Web) -> None:
+    """A category whose folder cannot be worked with is said and left out; the others are downloaded."""
+    for number in (1, 2, 3):
+        project.category(f"n0000000{number}", f"colour {number}")
+        web.answer(f"/{number}", Answer.jpeg(pictures.jpeg(seed=number)))
+        project.url(f"n0000000{number}_1", web.url(f"/{number}"))
+    (project.result / "colour_1").mkdir(parents=True)
+    (project.result / "colour_1" / "Images").write_text("I am a file")
+    (project.result / "colour_2" / "colour_2_download_report.csv").mkdir(parents=True)
+    finished = project.run()
+    assert finished.code == 1
+    assert "Traceback" not in finished.err
+    assert "colour_1: Cannot work with" in finished.err
+    assert "colour_2: Cannot work with" in finished.err
+    assert project.images("colour_2") == {"n00000002_1.jpg"}
+    assert project.images("colour_3") == {"n00000003_1.jpg"}
+    assert project.report("colour_3")[0]["status"] == "downloaded"
+
+
+def test_many_categories_need_few_files(project: Project, web: Web) -> None:
+    """Hundreds of categories on slow hosts do not use up the file descriptors."""
+    for number in range(300):
+        code = f"n{number:08d}"
+        project.category(code, f"colour {number}")
+        web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number % 7) + b"%d" % number, delay=0.3))
+        project.url(f"{code}_1", web.url(f"/{number}"))
+    finished = project.run("--verbose", "False", prefix=("bash", "-c", 'ulimit -n 128; exec "$0" "$@"'))
+    assert finished.code == 0, finished.err
+    assert len(list(project.result.glob("*/Images/*.jpg"))) == 300
+
+
+def test_image_saved_by_a_worker_that_died_is_not_forgotten(project: Project, web: Web) -> None:
+    """With --fill, an image that a worker saved before it was killed counts: there are never too many."""
+    for round_number in range(3):
+        code = f"n0000001{round_number}"
+        project.category(code, f"colour {round_number}", how_many=6)
+        for number in range(30):
+            web.answer(f"/{code}{number}", Answer(body=pictures.jpeg(seed=number), delay=0.05))
+            project.url(f"{code}_{number}", web.url(f"/{code}{number}"))
+        with project.start("--fill", "--categories", code, "--batch_size", "4") as process:
+            folder = project.result / f"colour_{round_number}" / "Images"
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline and not (folder.exists() and any(folder.glob("*.jpg"))):
+                time.sleep(0.001)
+            os.kill(workers(process)[0], signal.SIGKILL)
+            process.communicate()
+        assert process.returncode == 0
+        assert len(project.images(f"colour_{round_number}")) == 6
+        saved = [r for r in project.report(f"colour_{round_number}") if r["status"] == "downloaded"]
+        assert len(saved) == 6

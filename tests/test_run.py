@@ -467,3 +467,18 @@ def test_no_process_is_left(project: Project, web: Web) -> None:
             state, _, group = path.read_text().rpartition(")")[2].split()[:3]
             left += [path.parent.name] if int(group) == process.pid and state != "Z" else []
     assert not left
+
+
+def test_fill_tries_what_it_had_skipped(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
+    """URLs that were skipped because placeholders came first are tried when those are taken back."""
+    project.category(RED, "red", how_many=3)
+    parked = make_web()
+    parked.otherwise(picture(99))
+    for number in range(3):
+        project.url(f"{RED}_{number + 100}", parked.url(f"/{number}.jpg"))
+    for number in range(4):
+        web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=1.0))
+        project.url(f"{RED}_{number}", web.url(f"/{number}"))
+    assert project.run("--fill").code == 0
+    assert len(project.images("red")) == 3
+    assert sum(row["status"] == "downloaded" for row in project.report("red")) == 3

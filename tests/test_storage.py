@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.errors import DiskError, FolderInUseError, InputError
+from utils.errors import FolderError, FolderInUseError, InputError
 from utils.models import ImageFormat
 from utils.storage import LOCK_NAME, CategoryFolder, FolderLock, result_folder, whole_file, write_whole
 
@@ -122,10 +122,10 @@ def test_a_categorys_files_lie_where_promised(tmp_path: Path) -> None:
     assert folder.relative(folder.report) == "hinny_download_report.csv"
 
 
-def test_folders_that_cannot_be_made_stop_the_run(tmp_path: Path) -> None:
+def test_folders_that_cannot_be_made_stop_their_category(tmp_path: Path) -> None:
     """With a sentence that names them."""
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DiskError, match=r"Cannot make the folder .*/file/hinny: Not a directory\."):
+    with pytest.raises(FolderError, match=r"Cannot work with .*/file/hinny: Not a directory\."):
         CategoryFolder(tmp_path / "file" / "hinny").make()
     with pytest.raises(InputError, match=r"--save_dir .*Give another folder\."):
         result_folder(tmp_path / "file")

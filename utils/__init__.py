@@ -3,8 +3,9 @@
 =====  ======================================================================================
 floor  rooms
 =====  ======================================================================================
-9      extract_cli, download_cli: from flags to a run, and to the screen
-8      pipeline: a whole run, in the order in which it happens; verify: a result judged again
+10     extract_cli, download_cli: from flags to a run, and to the screen
+9      pipeline: a whole run, in the order in which it happens
+8      books: what all categories of a run have; verify: a result judged again
 7      pool: the worker processes; preview: what a run would do; publishing: the reports
 6      supply: one category's books; worker_process: the process around a worker;
        prerequisites: the three files, once; extract_options: the flags

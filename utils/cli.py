@@ -25,16 +25,19 @@ def boolean(text: str) -> bool:
     return word in TRUE
 
 
-def number(least: float, kind: Callable[[str], float] = int) -> Callable[[str], float]:
-    """Make a reader of numbers that are `least` or more."""
+def number(
+    least: float, kind: Callable[[str], float] = int, *, most: float = 2**31
+) -> Callable[[str], float]:
+    """Make a reader of numbers from `least` to `most`."""
 
     def read(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
             value = float("nan")
-        if not least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} upwards")
+        if not least <= value <= most:
+            upwards = f"from {least} upwards" if value < least or value != value else f"up to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {upwards}")
         return value
 
     return read

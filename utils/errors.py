@@ -8,11 +8,17 @@
     ├── SourceError          a prerequisite could not be fetched from anywhere
     │   └── OneSourceError   one source of it cannot be used; the next one is tried
     ├── DiskError            the disk is full, or does not take what must be written
+    ├── FolderError          one category's folder cannot be worked with; the others can
     ├── ProxyError           the proxy from the environment refuses
     └── WorkersLostError     the worker processes die again and again
 
 The failure of a single image is never an exception; it is an `Outcome`.
 """
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
 
 
 class DatasetError(Exception):
@@ -43,9 +49,27 @@ class DiskError(DatasetError):
     """A file that the run needs could not be written."""
 
 
+class FolderError(DatasetError):
+    """The folder of one category cannot be worked with; the others can."""
+
+
 class ProxyError(DatasetError):
     """The proxy from the environment refuses to work for us."""
 
 
 class WorkersLostError(DatasetError):
     """Worker processes die faster than they do anything."""
+
+
+NO_SENSE_IN_GOING_ON = frozenset(
+    {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO}
+)
+
+
+def disk_error(path: Path, error: OSError) -> DatasetError:
+    """Make a sentence of what the system says when a file cannot be read or written."""
+    if error.errno in NO_SENSE_IN_GOING_ON:
+        return DiskError(
+            f"Cannot write {path}: {error.strerror}. What is saved stays; make room, and run again to go on."
+        )
+    return FolderError(f"Cannot work with {path}: {error.strerror}. Move it out of the way, and run again.")

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 
 from . import categories, extract_options, summary, verify
+from .books import Books, Screen
 from .cli import Signals, guarded
 from .errors import InputError
 from .messages import WorkOrder
 from .models import Category, Settings, UrlRow
-from .pipeline import Run, Screen
+from .pipeline import Run
 from .pool import Alone, Crew, Pool
 from .preview import preview
 from .progress import Progress
@@ -73,8 +74,9 @@ def _extract(settings: Settings, console: Console, signals: Signals) -> int:
     folder = result_folder(settings.save_dir)
     with FolderLock(folder):
         labels = {category.code: category.folder for category in everything}
-        run = _work(selected, Store(settings, folder, table, labels), console, signals)
-    return _conclude(run, console, signals)
+        store = Store(settings, folder, table, labels)
+        books = _work(selected, store, console, signals)
+    return _conclude(books, store, console, signals)
 
 
 def _selected(everything: Sequence[Category], settings: Settings) -> list[Category]:
@@ -157,25 +159,30 @@ def _no_rows(_image_codes: Collection[str]) -> list[UrlRow]:
     return []
 
 
-def _work(selected: Sequence[Category], store: Store, console: Console, signals: Signals) -> Run:
+def _work(selected: Sequence[Category], store: Store, console: Console, signals: Signals) -> Books:
     settings = store.settings
     signals.end_gently()
-    tempo = Tempo(settings, console.say)
-    crew = _crew(tempo, store)
+    progress = Progress()
     screen = TerminalScreen(console, verbose=settings.verbose)
+    books = Books(selected, store, progress=progress, screen=screen)
+    tempo = Tempo(settings, console.say)
     schedule = Schedule(batch_size=tempo.batch_size(), retries=settings.retries)
-    run = Run(selected, store, crew, schedule, tempo, screen=screen, stopped=signals.received)
     try:
-        run.work()
+        with _crew(tempo, store) as crew:
+            Run(books, crew, schedule, tempo, progress, screen=screen, stopped=signals.received).work()
     finally:
         tempo.stop()
         screen.close()
-        if run.publisher.summaries:
-            made = run.publisher.summaries
-            summaries = [made[category.code] for category in selected if category.code in made]
-            console.say("\n".join([summary.table(summaries), *summary.total(summaries).judgement()]))
-            console.say(f"Images, annotations and reports lie in {store.folder}")
-    return run
+        _say_totals(selected, books, store, console)
+    return books
+
+
+def _say_totals(selected: Sequence[Category], books: Books, store: Store, console: Console) -> None:
+    made = books.publisher.summaries
+    summaries = [made[category.code] for category in selected if category.code in made]
+    if summaries:
+        console.say("\n".join([summary.table(summaries), *summary.total(summaries).judgement()]))
+        console.say(f"Images, annotations and reports lie in {store.folder}")
 
 
 def _crew(tempo: Tempo, store: Store) -> Crew:
@@ -191,30 +198,33 @@ def _crew(tempo: Tempo, store: Store) -> Crew:
     return Pool(tempo.processes, order) if settings.parallel else Alone(order)
 
 
-def _conclude(run: Run, console: Console, signals: Signals) -> int:
+def _conclude(books: Books, store: Store, console: Console, signals: Signals) -> int:
+    for fault in books.faults:
+        _warn(fault)
     if signals.received():
         _warn("Interrupted. The reports are written; run the same command again to go on.")
         return 0  # the signal's own exit code takes its place
-    for category in run.short:
-        console.say(_how_short(category, run))
-    for category in run.barren:
-        _warn(f"There is no image of {category.folder} ({category.code}). {_why_barren(category, run)}")
-    return 1 if run.barren else 0
+    for category in books.short:
+        console.say(_how_short(category, books, store))
+    for category in books.barren:
+        _warn(
+            f"There is no image of {category.folder} ({category.code}). {_why_barren(category, books, store)}"
+        )
+    return 1 if books.barren or books.faults else 0
 
 
-def _how_short(category: Category, run: Run) -> str:
-    kind = "images with boxes" if run.store.settings.with_annotation else "images"
-    wanted = how_many(category, run.store.settings)
-    have = run.images_of(category)
+def _how_short(category: Category, books: Books, store: Store) -> str:
+    kind = "images with boxes" if store.settings.with_annotation else "images"
+    have, wanted = books.images_of(category), how_many(category, store.settings)
     return f"{category.folder}: {have} of the {wanted} {kind} that were wanted; no URL is left."
 
 
-def _why_barren(category: Category, run: Run) -> str:
+def _why_barren(category: Category, books: Books, store: Store) -> str:
     """Say why a category has nothing, and what can be done about it."""
-    store = run.store
     if not store.table.count(category.code) and not store.settings.with_annotation:
         return f"{store.table.path} has no URL of it."
-    if not run.publisher.summaries[category.code].statuses:
+    considered = books.publisher.summaries.get(category.code)
+    if considered and not considered.statuses:
         return (
             f"None of its URLs has boxes in {store.settings.annotations_dir}: try without --with_annotation."
         )

@@ -81,7 +81,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "the whole time of one try",
             "SECONDS",
             default=10.0,
-            read=number(0.1, float),
+            read=number(0.1, float, most=3600),
         ),
         Option("retries", "further tries after a passing failure", "N", default=2, read=number(0)),
         Option("min_side", "smaller images are refused", "PIXELS", default=16, read=number(1)),

@@ -89,12 +89,12 @@ def image_files(folder: CategoryFolder) -> list[Path]:
     return [path for path in paths if path.suffix.lower() in EXTENSIONS and IMAGE_CODE.fullmatch(path.stem)]
 
 
-def adopt(shelf: Shelf, row: UrlRow) -> Outcome | None:
-    """Judge an image that may lie on disk without a line in the journal, and note it if it is good."""
+def find(shelf: Shelf, row: UrlRow) -> Outcome | None:
+    """Judge an image that may lie on disk without a line in the journal; the caller writes that."""
     for image_format in ImageFormat:
         path = shelf.folder.image(row.image_code, image_format)
-        if path.exists():
-            return _judged(shelf, path, Outcome(row, Status.DOWNLOADED))
+        if path.is_file():
+            return _judged(shelf, path, Outcome(row, Status.DOWNLOADED, answered_by=host_of(row.url)))
     return None
 
 
@@ -127,7 +127,8 @@ def _confirmed(shelf: Shelf, outcome: Outcome, on_disk: dict[str, Path]) -> Outc
         return shelf.write(_gone(outcome))
     if _looks_unchanged(path, outcome) and not shelf.thorough:
         return outcome
-    return _judged(shelf, path, outcome) or shelf.write(_gone(outcome))
+    judged = _judged(shelf, path, outcome) or _gone(outcome)
+    return judged if judged == outcome else shelf.write(judged)
 
 
 def _looks_unchanged(path: Path, outcome: Outcome) -> bool:
@@ -149,7 +150,7 @@ def _gone(outcome: Outcome) -> Outcome:
 
 
 def _judged(shelf: Shelf, path: Path, outcome: Outcome) -> Outcome | None:
-    """Judge a file; a good one is noted under `outcome` and gets its right name, any other is removed."""
+    """Judge a file; a good one gets its right name and makes an outcome, any other is removed."""
     picture = judge_file(path, shelf.min_side)
     if isinstance(picture, Refusal):
         shelf.tell(f"{shelf.name}/{shelf.folder.relative(path)} was removed. {picture.description}")
@@ -157,7 +158,7 @@ def _judged(shelf: Shelf, path: Path, outcome: Outcome) -> Outcome | None:
         return None
     image = path.replace(shelf.folder.image(path.stem, picture.format))
     boxes = fitting_boxes(shelf, image, picture)
-    judged = replace(
+    return replace(
         outcome,
         reason=None,
         description="",
@@ -166,7 +167,6 @@ def _judged(shelf: Shelf, path: Path, outcome: Outcome) -> Outcome | None:
         boxes=boxes,
         modified_ns=image.stat().st_mtime_ns,
     )
-    return judged if judged == outcome else shelf.write(judged)
 
 
 def _adopted(
@@ -185,7 +185,7 @@ def _adopted(
         before = known.get(row.key) or Outcome(row, Status.DOWNLOADED, answered_by=host_of(row.url))
         outcome = _judged(shelf, path, replace(before, status=Status.DOWNLOADED))
         if outcome:
-            adopted.append(outcome)
+            adopted.append(shelf.write(outcome))
     return adopted
 
 

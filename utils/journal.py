@@ -8,16 +8,15 @@ run may leave it, is dropped.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from .errors import DiskError
+from .errors import disk_error
 from .models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
 
 TAIL = 65_536
@@ -33,7 +32,14 @@ class _Place:
 
     position: int
     offset: int
-    earlier: bool  # written by an earlier run
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The lines that count, by URL; those before `last_run` were written by earlier runs."""
+
+    by_url: dict[int, _Place]
+    last_run: int
 
 
 class Journal:
@@ -48,10 +54,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file: BinaryIO = path.open("ab")
+            path.touch()
             self._mend()
         except OSError as error:
-            raise _disk_error(path, error) from error
+            raise disk_error(path, error) from error
 
     def begin_run(self) -> None:
         """Mark that what follows is of this run."""
@@ -64,11 +70,6 @@ class Journal:
     def standing(self) -> Iterator[Outcome]:
         """Yield the outcome that counts for every URL, in the table's order."""
         yield from standing(self._path)
-
-    def close(self) -> None:
-        """Close the file; nothing more is appended."""
-        with contextlib.suppress(OSError):  # a line that could not be written was complained about before
-            self._file.close()
 
     def _mend(self) -> None:
         """Cut a torn last line off, so that the next line begins on its own."""
@@ -83,46 +84,64 @@ class Journal:
                     break
                 whole = begin
         if whole < end:
-            self._file.truncate(whole)
+            os.truncate(self._path, whole)
 
     def _write(self, record: dict[str, Any]) -> None:
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         try:
-            self._file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
-            self._file.flush()
+            # Opened for each line: a run may have a thousand journals, and descriptors are few.
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+            try:
+                _write_all(descriptor, line)
+            finally:
+                os.close(descriptor)
         except OSError as error:
-            raise _disk_error(self._path, error) from error
+            raise disk_error(self._path, error) from error
 
 
 def standing(path: Path) -> Iterator[Outcome]:
     """Yield the outcome that counts for every URL in a journal, in the table's order.
 
     Only places are kept in memory, not outcomes. Images of earlier runs are `already_present`.
+
+    Raises
+    ------
+    DiskError
+        If the journal cannot be read.
     """
-    places = _places(path)
-    with path.open("rb") as file:
-        for place in sorted(places.values(), key=lambda place: place.position):
-            file.seek(place.offset)
-            outcome = _decode(json.loads(file.readline()))
-            if place.earlier and outcome.status.stands:
-                outcome = replace(outcome, status=Status.ALREADY_PRESENT)
-            yield outcome
+    try:
+        places = _places(path)
+        with path.open("rb") as file:
+            for place in sorted(places.by_url.values(), key=lambda place: place.position):
+                file.seek(place.offset)
+                outcome = _outcome(file.readline())
+                if outcome and outcome.status.stands and place.offset < places.last_run:
+                    outcome = replace(outcome, status=Status.ALREADY_PRESENT)
+                if outcome:
+                    yield outcome
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
-def _places(path: Path) -> dict[int, _Place]:
-    places: dict[int, _Place] = {}
-    last_run = 0
+def _write_all(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    if written < len(data):  # nearly full: the rest says so itself, by an error
+        _write_all(descriptor, data[written:])
+
+
+def _places(path: Path) -> _Places:
+    by_url: dict[int, _Place] = {}
+    last_run = offset = 0
     with path.open("rb") as file:
-        offset = 0
         for line in file:
             record = _record(line)
             if "run" in record:
                 last_run = offset
             elif record:
-                key = hash(f"{record['image_code']} {record['url']} {record.get('repeat', 0)}")
-                places.pop(key, None)
-                places[key] = _Place(int(record["position"]), offset, earlier=False)
+                key = f"{record['image_code']} {record['url']} {record.get('repeat', 0)}"
+                by_url[hash(key)] = _Place(record["position"], offset)
             offset += len(line)
-    return {key: replace(place, earlier=place.offset < last_run) for key, place in places.items()}
+    return _Places(by_url, last_run)
 
 
 def _record(line: bytes) -> dict[str, Any]:
@@ -133,15 +152,16 @@ def _record(line: bytes) -> dict[str, Any]:
         return {}
     if not isinstance(record, dict):
         return {}
-    return record if "run" in record or _decodes(record) else {}
+    ours = isinstance(record.get("position"), int) and {"image_code", "url", "status"} <= record.keys()
+    return record if ours or "run" in record else {}
 
 
-def _decodes(record: dict[str, Any]) -> bool:
+def _outcome(line: bytes) -> Outcome | None:
+    """Decode a line; None if it is not as we write them."""
     try:
-        _decode(record)
+        return _decode(json.loads(line))
     except (KeyError, TypeError, ValueError, OverflowError):
-        return False
-    return True
+        return None
 
 
 def _encode(outcome: Outcome) -> dict[str, Any]:
@@ -205,10 +225,4 @@ def _picture(record: dict[str, Any]) -> Picture:
         height=int(record["height"]),
         bytes=int(record["bytes"]),
         sha256=str(record["sha256"]),
-    )
-
-
-def _disk_error(path: Path, error: OSError) -> DiskError:
-    return DiskError(
-        f"Cannot write {path}: {error.strerror}. What is saved stays; make room, and run again to go on."
     )

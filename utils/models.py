@@ -345,6 +345,8 @@ class Outcome:
         The host that sent the image, after all redirects.
     retry_after, proxy_at_fault, unreached
         As in `NoBody`; they do not outlive the run.
+    disk_full
+        Whether it could not be saved because nothing can be saved any more.
     """
 
     row: UrlRow
@@ -364,6 +366,7 @@ class Outcome:
     retry_after: float | None = None
     proxy_at_fault: bool = False
     unreached: bool = False
+    disk_full: bool = False
 
     @property
     def reason_word(self) -> str:

@@ -33,7 +33,13 @@ LAST_WORDS = 0.5
 
 
 class Crew(Protocol):
-    """What does the work: a pool of processes, or this process alone."""
+    """What does the work: a pool of processes, or this process alone; it is stopped where it is left."""
+
+    def __enter__(self) -> Crew:
+        """Begin."""
+
+    def __exit__(self, *error: object) -> None:
+        """Stop, if that has not been done."""
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
         """Hand tasks out."""
@@ -111,8 +117,20 @@ class Pool:
 
     def __init__(self, size: int, order: WorkOrder) -> None:
         self._order = order
-        self._members = [_Member(order) for _ in range(size)]
         self._deaths = 0
+        self._members: list[_Member] = []
+        try:
+            for _ in range(size):
+                self._members.append(_Member(order))
+        except BaseException:  # else those that started would wait for ever
+            self.stop()
+            raise
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
         """Hand tasks out, each to the worker that has least to do."""
@@ -201,6 +219,13 @@ class Alone:
     def __init__(self, order: WorkOrder) -> None:
         self._worker = Worker(order, lambda _number: None)
         self._answers: list[Answer | Lost] = []
+        self._stopped = False
+
+    def __enter__(self) -> Alone:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
         """Begin with tasks."""
@@ -222,5 +247,8 @@ class Alone:
 
     def stop(self) -> list[Answer | Lost]:
         """Give up what is under way."""
-        self._worker.close()
-        return self._answers
+        if not self._stopped:
+            self._stopped = True
+            self._worker.close()
+        answers, self._answers = self._answers, []
+        return answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import journal, pairing, placeholders
-from .errors import DiskError
+from .errors import disk_error
 from .models import Category
 from .placeholders import Sighting
 from .storage import CategoryFolder
@@ -30,7 +30,7 @@ class Publisher:
 
         Raises
         ------
-        DiskError
+        DiskError, FolderError
             If it cannot be written.
         """
         self.prepare()
@@ -39,9 +39,7 @@ class Publisher:
         try:
             self._write_report(folder.report, summary.counting(journal.standing(folder.journal)))
         except OSError as error:
-            raise DiskError(
-                f"Cannot write {folder.report}: {error.strerror}. Make room, and run again to have it."
-            ) from error
+            raise disk_error(folder.report, error) from error
         return summary
 
     def take_back(self, category: Category, found: set[Sighting]) -> int:
@@ -56,6 +54,5 @@ class Publisher:
         for outcome in taken:
             pairing.remove(folder, folder.path / outcome.file)
             book.append(placeholders.taken_back(outcome))
-        book.close()
         self.publish(category)
         return len(taken)

@@ -12,7 +12,7 @@ import itertools
 import random
 from collections import deque
 
-from .hosts import Host, asks_for_less, waits_too_long
+from .hosts import LONGEST_REST, Host, asks_for_less, waits_too_long
 from .journey import Entry, Queue, Settled
 from .models import ImageTask, Lasting, Outcome, Reason, Route, Status
 
@@ -208,7 +208,7 @@ class Schedule:
         return passing and not waits_too_long(outcome) and entry.attempts_here <= self._retries
 
     def _retry(self, entry: Entry, outcome: Outcome, now: float) -> None:
-        wait = FIRST_RETRY * 2 ** (entry.attempts_here - 1) * self._dice.uniform(0.5, 1.5)
+        wait = min(FIRST_RETRY * 2 ** (entry.attempts_here - 1), LONGEST_REST) * self._dice.uniform(0.5, 1.5)
         if asks_for_less(outcome) and entry.host.rest_until > now:
             wait = entry.host.rest_until - now
         heapq.heappush(self._later, (now + wait, next(self._ticket), entry))

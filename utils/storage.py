@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from .errors import DiskError, FolderInUseError, InputError
+from .errors import FolderInUseError, InputError, disk_error
 from .models import ImageFormat
 
 try:
@@ -72,20 +72,21 @@ class CategoryFolder:
 
         Raises
         ------
-        DiskError
+        DiskError, FolderError
             If they cannot be made.
         """
         try:
             self.images.mkdir(parents=True, exist_ok=True)
             self.annotations.mkdir(exist_ok=True)
         except OSError as error:
-            raise DiskError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
+            raise disk_error(self.path, error) from error
 
     def remove_partials(self) -> None:
         """Remove what a killed run left half written."""
         for folder in (self.images, self.annotations, self.path):
             for leftover in folder.glob(f"{PARTIAL_PREFIX}*{PARTIAL_SUFFIX}"):
-                leftover.unlink(missing_ok=True)
+                if not leftover.is_dir():  # a folder of that name is nobody's leftover of ours
+                    leftover.unlink(missing_ok=True)
 
 
 def result_folder(save_dir: Path) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from . import boxes, inventory, pairing
 from .candidates import Candidate, candidates
+from .errors import disk_error
 from .inventory import Shelf
 from .journal import Journal
 from .journey import Settled
@@ -87,7 +88,7 @@ class Supply:
         self._shelf = Shelf(folder, Journal(folder.journal), self._settings.min_side)
         if not again:
             self._shelf.journal.begin_run()
-        self._known = inventory.take_stock(self._shelf, store.table.rows_of)
+        self._known = self._take_stock()
         self._annotations = annotations
         self._pair_what_stands()
         self.standing = sum(self._counts(outcome) for outcome in self._known.values())
@@ -113,7 +114,7 @@ class Supply:
 
     @property
     def _by_saved(self) -> bool:
-        return self._settings.fill and self._limit >= 0
+        return counts_saved(self.category, self._settings)
 
     def present(self) -> list[Outcome]:
         """Give the images that stood when the books were opened."""
@@ -148,11 +149,15 @@ class Supply:
         """Take note of a good image that waits to be wanted."""
         self._asking.append(number)
 
-    def lose(self, number: int) -> None:
-        """Take note of a task that must be done again: what it was granted, it is not any more."""
-        self._granted.discard(number)
+    def recover(self, number: int) -> Outcome | None:
+        """Take note that the worker of a task died; gives the outcome if it had saved the image before."""
         if number in self._asking:
             self._asking.remove(number)
+        found = inventory.find(self._shelf, self._active[number].row)
+        if found is None:
+            self._granted.discard(number)
+            return None
+        return replace(self._paired(found), attempts=1)
 
     def grant(self) -> Iterator[int]:
         """Yield the images that may be saved, of those that wait."""
@@ -178,8 +183,8 @@ class Supply:
     def interrupt(self, settled: Settled) -> None:
         """Note that a task was under way when the run ended; its image may lie on disk all the same."""
         self._active.pop(settled.task.number, None)
-        if inventory.adopt(self._shelf, settled.task.row) is None:
-            self._write(settled.outcome)
+        found = inventory.find(self._shelf, settled.task.row)
+        self._write(self._paired(found) if found else settled.outcome)
 
     def leave_rest(self, has_time: Callable[[], bool]) -> None:
         """Note the URLs that were to be tried, but not reached, as long as there is time for it."""
@@ -194,7 +199,6 @@ class Supply:
 
     def close(self) -> None:
         """Close the books; what they say is in the journal."""
-        self._shelf.journal.close()
         self._known = {}
         self._annotations = {}
         self._candidates = iter(())
@@ -207,7 +211,7 @@ class Supply:
 
     def _is_to_be_tried(self, candidate: Candidate) -> bool:
         known = self._known.get(candidate.row.key)
-        if known is not None and (self._again or self._stays(known)):
+        if known is not None and (self._stays(known) or (self._again and known.status is Status.FAILED)):
             return False
         if candidate.refusal is None:
             return True
@@ -255,20 +259,40 @@ class Supply:
     def _counts(self, outcome: Outcome) -> bool:
         return outcome.status.stands and not (self._settings.with_annotation and outcome.boxes is None)
 
+    def _take_stock(self) -> dict[str, Outcome]:
+        try:
+            return inventory.take_stock(self._shelf, self._store.table.rows_of)
+        except OSError as error:
+            raise disk_error(self._shelf.folder.path, error) from error
+
     def _pair_what_stands(self) -> None:
         """Give images their XML that stand without: the archive came later, or a crash came before."""
         for key, outcome in self._known.items():
-            annotation = self._annotations.get(outcome.row.image_code)
-            if not outcome.status.stands or annotation is None or outcome.picture is None:
-                continue
-            folder = self._shelf.folder
-            if outcome.boxes is not None and folder.annotation(outcome.row.image_code).exists():
-                continue
-            fitted = boxes.fit(boxes.relabel(annotation, self._store.labels), outcome.picture)
-            if fitted.annotation is None:
-                continue
+            paired = self._paired(outcome)
+            if paired is not outcome:
+                self._known[key] = self._shelf.write(paired)
+
+    def _paired(self, outcome: Outcome) -> Outcome:
+        """Write the XML of an image that stands without, if it has an annotation that fits."""
+        annotation = self._annotations.get(outcome.row.image_code)
+        if not outcome.status.stands or annotation is None or outcome.picture is None:
+            return outcome
+        folder = self._shelf.folder
+        if outcome.boxes is not None and folder.annotation(outcome.row.image_code).exists():
+            return outcome
+        fitted = boxes.fit(boxes.relabel(annotation, self._store.labels), outcome.picture)
+        if fitted.annotation is None:
+            return outcome
+        try:
             count = pairing.pair(folder, folder.path / outcome.file, outcome.picture, fitted.annotation)
-            self._known[key] = self._shelf.write(replace(outcome, boxes=count, fitted=fitted.counts))
+        except OSError as error:
+            raise disk_error(folder.annotations, error) from error
+        return replace(outcome, boxes=count, fitted=fitted.counts)
+
+
+def counts_saved(category: Category, settings: Settings) -> bool:
+    """Whether a category's `how_many` counts images saved; else it counts URLs tried."""
+    return settings.fill and how_many(category, settings) >= 0
 
 
 def how_many(category: Category, settings: Settings) -> int:

@@ -63,7 +63,6 @@ class Verification:
         shelf = self._shelf(category)
         shelf.journal.begin_run()
         known = inventory.take_stock(shelf, self.rows_of)
-        shelf.journal.close()
         standing = [outcome for outcome in known.values() if outcome.status.stands]
         self.images += len(standing)
         return standing
@@ -72,7 +71,6 @@ class Verification:
         """Judge the images of a folder of which nothing else is known."""
         shelf = self._shelf(category)
         claimed = {outcome.file for outcome in shelf.journal.standing() if outcome.status.stands}
-        shelf.journal.close()
         for path in inventory.image_files(shelf.folder):
             if shelf.folder.relative(path) in claimed:
                 continue

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 # The largest real archive has 3,691 members in 5 MB, the largest XML some 10 KB.
-MAX_MEMBERS = 200_000
+MAX_MEMBERS = 50_000
 MAX_MEMBER_BYTES = 256 * 1024
-MAX_TOTAL_BYTES = 128 * 1024 * 1024
+MAX_TOTAL_BYTES = 32 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 """Of an extended header, which holds little more than a long name."""
 

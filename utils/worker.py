@@ -6,10 +6,11 @@ A worker never raises for an image and never decides what comes next; it does wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import boxes, images, opt_out, pairing, placeholders
 from .boxes import Fitted
+from .errors import NO_SENSE_IN_GOING_ON
 from .fetch import Fetched, Fetcher
 from .messages import Answer, Command, Drop, Ended, Ready, Save, Start, WorkOrder
 from .models import Body, ImageTask, NoBody, Outcome, Picture, Reason, Refusal, Status
@@ -125,7 +126,8 @@ class Worker:
             count = pairing.pair(folder, image, good.picture, annotation) if annotation else None
         except OSError as error:
             words = f"It could not be written: {error.strerror}."
-            return _failed(good.task, good.body, Refusal(Reason.DISK_ERROR, words))
+            failed = _failed(good.task, good.body, Refusal(Reason.DISK_ERROR, words))
+            return replace(failed, disk_full=error.errno in NO_SENSE_IN_GOING_ON)
         return Outcome(
             row=good.task.row,
             status=Status.DOWNLOADED,
