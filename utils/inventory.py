@@ -153,7 +153,7 @@ def _judged(shelf: Shelf, path: Path, outcome: Outcome) -> Outcome | None:
     """Judge a file; a good one gets its right name and makes an outcome, any other is removed."""
     picture = judge_file(path, shelf.min_side)
     if isinstance(picture, Refusal):
-        shelf.tell(f"{shelf.name}/{shelf.folder.relative(path)} was removed. {picture.description}")
+        shelf.tell(f"{shelf.name}/{shelf.folder.relative(path)} was removed. {picture.sentence}")
         pairing.remove(shelf.folder, path)
         return None
     image = path.replace(shelf.folder.image(path.stem, picture.format))

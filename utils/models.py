@@ -193,6 +193,11 @@ class Refusal:
     reason: Reason
     description: str
 
+    @property
+    def sentence(self) -> str:
+        """The description as the report and the screen say it."""
+        return f"{self.description[:1].upper()}{self.description[1:].removesuffix('.')}."
+
 
 @dataclass(frozen=True, slots=True)
 class Body:

@@ -216,7 +216,7 @@ class Supply:
         if candidate.refusal is None:
             return True
         refusal = candidate.refusal
-        outcome = Outcome(candidate.row, Status.FAILED, refusal.reason, refusal.description)
+        outcome = Outcome(candidate.row, Status.FAILED, refusal.reason, refusal.sentence)
         if known is None or known.reason is not refusal.reason:
             self._write(outcome)
         return False

@@ -76,7 +76,7 @@ class Verification:
                 continue
             picture = inventory.judge_file(path, self.min_side)
             if isinstance(picture, Refusal):
-                self._remove(shelf.folder, path, picture.description)
+                self._remove(shelf.folder, path, picture.sentence)
             else:
                 inventory.fitting_boxes(shelf, path, picture)
                 self.images += 1

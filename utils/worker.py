@@ -183,7 +183,7 @@ def _failed(
         row=task.row,
         status=Status.FAILED,
         reason=refusal.reason,
-        description=refusal.description,
+        description=refusal.sentence,
         http_status=body.http_status,
         attempts=1,
         seconds=body.seconds,
