@@ -49,8 +49,7 @@ class Web:
         self._running = threading.Event()
 
     def __enter__(self) -> Web:
-        self._listener = socket.create_server((HOST, 0), backlog=BACKLOG)
-        self._listener.setblocking(False)
+        self._listener = _listen(0)
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._work, name="web", daemon=True)
         self._thread.start()
@@ -89,6 +88,15 @@ class Web:
         """Count the requests for a path."""
         return sum(request.path == path for request in self.requests)
 
+    def refuse(self) -> None:
+        """Refuse connections, and break those that are there, until `accept_again`."""
+        asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result()
+
+    def accept_again(self) -> None:
+        """Listen again, at the same port."""
+        self._listener = _listen(self.port)
+        self._loop.call_soon_threadsafe(self._loop.add_reader, self._listener, self._accept)
+
     def _work(self) -> None:
         # A selector loop on Windows, too: only that one calls us for each connection that waits.
         with contextlib.closing(asyncio.SelectorEventLoop()) as self._loop:
@@ -100,8 +108,12 @@ class Web:
         self._loop.add_reader(self._listener, self._accept)
         self._running.set()
         await self._stop.wait()
-        self._loop.remove_reader(self._listener)
-        self._listener.close()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
         await asyncio.sleep(0)  # what was accepted a moment ago starts, for only then it cleans up
         for connection in self._connections:
             connection.cancel()
@@ -154,6 +166,12 @@ class Web:
             return Answer.page("No tunnels here", 502)
         reply = self._otherwise if script is None else script.pop(0) if len(script) > 1 else script[0]
         return reply if isinstance(reply, Answer) else reply(request)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.create_server((HOST, port), backlog=BACKLOG)
+    listener.setblocking(False)
+    return listener
 
 
 def _unless_a_client_left(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -114,6 +114,7 @@ class Simulation:
     def run(self, until: float = float("inf")) -> None:
         """Go on until nothing is left, or until a time."""
         for _ in range(MOST_TURNS):
+            self._note(self.schedule.due(self.now))
             self._start()
             at = min(
                 filter(None, (self._ends[0][0] if self._ends else None, self.schedule.wake_at())),

@@ -11,11 +11,12 @@ floor  rooms
        prerequisites: the three files, once; extract_options: the flags
 5      worker: the work on one image; inventory: what is there already; candidates: which
        URLs a category offers; cli: booleans, signals, exit codes
-4      url_table: the rows of a category; url_list: any list of URLs made into the table;
-       alternates: where an image lies today; pairing: an image and its XML; tempo: how many
-       in flight; sourcing: one source after another; screen: lines and bars
+4      schedule: which URL next; url_table: the rows of a category; url_list: any list of
+       URLs made into the table; alternates: where an image lies today; pairing: an image and
+       its XML; tempo: how many in flight; sourcing: one source after another; screen: lines
+       and bars
 3      categories: ncodes.csv; fetch: many URLs at once; images: bytes judged; voc: archives
-       and XML; speed: the network's; web_file: one big file; schedule: which URL next;
+       and XML; speed: the network's; web_file: one big file; outage: ours, or theirs;
        report: the CSV; url_index: where a category's rows lie; annotation_archives: boxes
        to be kept
 2      user_table: tables as any program writes them; folder_names: safe and different;

@@ -57,6 +57,11 @@ class Host:
         self._struck_at = -1.0
 
     @property
+    def has_answered(self) -> bool:
+        """Whether it has ever answered."""
+        return self._answered
+
+    @property
     def doubtful(self) -> bool:
         """Whether it did not connect when it was last tried."""
         return self._rounds > 0 or self.given_up is Reason.DEAD_HOST
@@ -98,7 +103,7 @@ class Host:
         self._failures = self._rounds = 0
         if started < self._slowed_at:  # sent before: the limit has been halved for this already
             if not waits_too_long(outcome):
-                self._rest(now + (outcome.retry_after or 0.0))
+                self.rest(now + (outcome.retry_after or 0.0))
             return
         self._slowed_at = now
         self._earned = 0.0
@@ -106,7 +111,7 @@ class Host:
         rest = self._rest_asked_for(outcome)
         if rest:
             self._rests += 1
-            self._rest(now + rest)
+            self.rest(now + rest)
         if self._rests > MOST_RESTS:
             self.given_up = Reason.RATE_LIMITED
 
@@ -120,7 +125,7 @@ class Host:
     def _did_not_connect(self, outcome: Outcome, started: float, now: float) -> None:
         self._failures += 1
         if started >= self._struck_at:
-            self._rest(now + FIRST_PROBE * 2**self._rounds)
+            self.rest(now + FIRST_PROBE * 2**self._rounds)
             self._rounds += 1
             self._struck_at = now
             self.limit = 1
@@ -134,5 +139,6 @@ class Host:
             return burst or self._rounds >= SILENT_ROUNDS * patience
         return self._rounds >= REFUSING_ROUNDS * patience
 
-    def _rest(self, until: float) -> None:
+    def rest(self, until: float) -> None:
+        """Leave it alone until a time, or longer if it rests already."""
         self.rest_until = max(self.rest_until, until)

@@ -28,6 +28,8 @@ WINDOW = 8_192
 TASKS_A_TURN = 512
 LONGEST_WAIT = 0.2
 """Seconds until the loop looks up, for signals and the screen."""
+GONE = "The network seems to be gone: no host can be reached any more. Waiting for it, up to a minute ..."
+BACK = "Going on."
 TIME_TO_LEAVE = 0.6
 """Seconds that an interrupted run takes for noting what it did not reach."""
 
@@ -50,6 +52,7 @@ class Run:
     screen: Screen
     stopped: Callable[[], bool]
     _owners: dict[int, Supply] = field(default_factory=dict)
+    _outage_told: bool = False
 
     def work(self) -> None:
         """Do everything, or as much as there is time for; reports are complete either way.
@@ -62,6 +65,8 @@ class Run:
         try:
             while not self._is_to_end():
                 self._refill()
+                for settled in self.schedule.due(time.monotonic()):
+                    self._settle(settled)
                 self._start()
                 self.books.publisher.prepare()
                 if self.schedule.in_flight or self.schedule.waiting:
@@ -187,6 +192,9 @@ class Run:
             self._owners.pop(number, None)
 
     def _show(self) -> None:
+        if self.schedule.in_outage(time.monotonic()) != self._outage_told:
+            self._outage_told = not self._outage_told
+            self.screen.say(GONE if self._outage_told else BACK)
         self.progress.in_flight = self.schedule.in_flight
         self.screen.update(self.progress)
 

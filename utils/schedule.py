@@ -15,6 +15,7 @@ from collections import deque
 from .hosts import LONGEST_REST, Host, asks_for_less, waits_too_long
 from .journey import Entry, Queue, Settled
 from .models import ImageTask, Lasting, Outcome, Reason, Route, Status
+from .outage import Outage
 
 FIRST_RETRY = 1.0
 """Seconds until a failed URL is tried again, give or take half; doubled by each further try."""
@@ -46,11 +47,16 @@ class Schedule:
         self._entries: dict[int, Entry] = {}
         self._in_flight: set[int] = set()
         self._ticket = itertools.count()
+        self._outage = Outage()
 
     @property
     def in_flight(self) -> int:
         """Tasks started and not ended."""
         return len(self._in_flight)
+
+    def in_outage(self, now: float) -> bool:
+        """Whether the network has been gone for a while, so that nothing but a probe is started."""
+        return self._outage.is_lasting(now)
 
     @property
     def waiting(self) -> int:
@@ -82,8 +88,9 @@ class Schedule:
     def next(self, now: float) -> list[ImageTask]:
         """Give the tasks that may start now; they count as started."""
         self._wake(now)
-        started = []
-        while self._open and len(self._in_flight) < self.batch_size:
+        started: list[ImageTask] = []
+        free = self._outage.most_starts(self.batch_size - len(self._in_flight), now)
+        while self._open and len(started) < free:
             queue = self._open.popleft()
             queue.listed = False
             entry = self._pop(queue, now)
@@ -97,6 +104,27 @@ class Schedule:
         entry = self._land(number)
         if entry is None:
             return []
+        if self._outage.keeps_back(entry, outcome, now):
+            self._list(self._queues[entry.host.name], now)
+            return []
+        return self.due(now) + self._judge(entry, outcome, now)
+
+    def due(self, now: float) -> list[Settled]:
+        """Say what is settled by the time that has passed."""
+        for entry in self._outage.to_repeat(now):
+            self._repeat(entry, now)
+        settled = []
+        for kept in self._outage.to_judge(now):
+            if kept.entry.task.number in self._entries:
+                settled += self._judge(kept.entry, kept.outcome, now)
+        return settled
+
+    def _repeat(self, entry: Entry, now: float) -> None:
+        if entry.task.number in self._entries:
+            self._enqueue(entry, first=True)
+            self._list(self._queues[entry.host.name], now)
+
+    def _judge(self, entry: Entry, outcome: Outcome, now: float) -> list[Settled]:
         outcome = entry.take(outcome)
         entry.host.learn(outcome, started=entry.started, now=now)
         asked = self._queues[entry.host.name]
@@ -167,7 +195,10 @@ class Schedule:
     def wake_at(self) -> float | None:
         """Say when something that waits may start, if that is known; None if only `done` can change it."""
         times = [heap[0][0] for heap in (self._resting, self._later) if heap]
-        return min(times, default=None)
+        outage = self._outage.wake_at()
+        if self._outage.on:
+            return outage
+        return min([*times, outage] if outage is not None else times, default=None)
 
     def _queue(self, host: str) -> Queue:
         return self._queues.get(host) or self._queues.setdefault(host, Queue(Host(host)))
