@@ -2,8 +2,8 @@
 
 A failure to connect to a host that had answered before is kept back for a moment. If anything is reached
 meanwhile it is judged like any other. If three such hosts fail, the network seems to be gone: only a probe
-goes out now and then, for a minute at most, and if nothing is reached for two seconds, what was kept back is done
-again, uncounted.
+goes out now and then, for a minute at most, and if nothing is reached for two seconds, what was kept back
+is done again, uncounted.
 """
 
 from __future__ import annotations

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
 import pandas
 
-from .models import Outcome
+from .models import Outcome, Picture
 from .storage import whole_file
 
 COLUMNS = [
@@ -29,6 +30,10 @@ COLUMNS = [
     "boxes",
 ]
 ROWS_AT_ONCE = 5_000
+LONGEST_TEXT = 32_000
+"""Characters; spreadsheets cut cells there, and Python's csv module refuses much longer ones."""
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+"""All but tab and line feed: a carriage return, unquoted, would end the row."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "|")
 
 
@@ -51,29 +56,30 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
             frame.to_csv(file, index=False, header=False, lineterminator="\n", errors="replace")
 
 
-def _row(outcome: Outcome) -> list[str]:
-    return [_harmless(str(value)) for value in _values(outcome)]
+def _row(outcome: Outcome) -> list[object]:
+    return [
+        _harmless(outcome.row.image_code),
+        _harmless(outcome.row.url),
+        outcome.status.value,
+        outcome.reason_word,
+        _harmless(outcome.description),
+        outcome.http_status or "",
+        outcome.attempts,
+        f"{outcome.seconds:.3f}",
+        _harmless(outcome.file),
+        *_picture(outcome.picture),
+        "" if outcome.boxes is None else outcome.boxes,
+    ]
 
 
-def _values(outcome: Outcome) -> Iterator[object]:
-    yield outcome.row.image_code
-    yield outcome.row.url
-    yield outcome.status.value
-    yield outcome.reason_word
-    yield outcome.description
-    yield outcome.http_status or ""
-    yield outcome.attempts
-    yield f"{outcome.seconds:.3f}"
-    yield outcome.file
-    picture = outcome.picture
-    yield from (
-        (picture.format.value, picture.width, picture.height, picture.bytes, picture.sha256)
-        if picture
-        else ("",) * 5
-    )
-    yield "" if outcome.boxes is None else outcome.boxes
+def _picture(picture: Picture | None) -> list[object]:
+    if picture is None:
+        return [""] * 5
+    return [picture.format.value, picture.width, picture.height, picture.bytes, picture.sha256]
 
 
 def _harmless(text: str) -> str:
-    text = text.replace("\r", "%0D")  # unquoted, it would end the row
-    return "'" + text if text.startswith(FORMULA_STARTS) else text
+    """Spell a text of the user's or the web's so that no reader of the file stumbles over it."""
+    if not text.isprintable():
+        text = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", text[:LONGEST_TEXT])
+    return "'" + text if text.startswith(FORMULA_STARTS) else text[:LONGEST_TEXT]
