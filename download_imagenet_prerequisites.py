@@ -18,14 +18,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:  # before anything could have begun
-        sys.exit(130)
-    except ModuleNotFoundError as error:
-        print(
-            f"The package {error.name} is missing. Install what is needed: "
-            f"{sys.executable} -m pip install -r requirement.txt",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+    from utils.door import enter
+
+    sys.exit(enter(main))

@@ -78,3 +78,11 @@ def test_help_is_readable(parser: argparse.ArgumentParser) -> None:
     for flag in flags(parser):
         assert len(re.findall(rf"^  {flag}\b.* {{2,}}\S", text, flags=re.MULTILINE)) == 1, flag
     assert max(map(len, text.splitlines())) <= 110
+
+
+def test_promises_have_their_tests() -> None:
+    """Every test that the README names for a promise is there."""
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", section("What you can rely on"))
+    assert len(named) > 15
+    for file, test in named:
+        assert f"def {test}(" in (Path(__file__).parent / file).read_text(encoding="utf-8"), (file, test)

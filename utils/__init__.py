@@ -31,7 +31,7 @@ floor  rooms
 1      storage: where things lie; messages: what parent and worker say to each other;
        curl_reasons: what curl's codes mean; redirects: where none may lead; hosts: how
        politely each is treated
-0      models: the nouns; errors: what stops a run
+0      models: the nouns; errors: what stops a run; door: the way into a script
 =====  ======================================================================================
 
 `tests/test_architecture.py` reads this table and keeps it true.
