@@ -16,7 +16,7 @@ from .progress import Progress
 SECONDS_BETWEEN_LINES = 10.0
 """Without a terminal a line of progress comes as often as this."""
 SECONDS_BETWEEN_BARS = 0.2
-BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {postfix}"
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {desc}"
 
 
 class Console:
@@ -57,7 +57,7 @@ class ImageBar:
             self._console.say(f"{progress.done} of {progress.total}: {self._counts(progress)}")
             return
         self._bar.total, self._bar.n, self._bar.initial = progress.total, progress.done, progress.before
-        self._bar.set_postfix_str(self._counts(progress), refresh=False)
+        self._bar.set_description_str(self._counts(progress), refresh=False)
         self._bar.refresh()
 
     def close(self) -> None:
