@@ -77,15 +77,16 @@ def serving(handle: Callable[[socket.socket], None], address: str = "127.0.0.1")
 
 
 @contextlib.contextmanager
-def vanishing() -> Iterator[int]:
+def vanishing(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """Give a port whose connections vanish: its queue is full, and nobody ever accepts."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        server = stack.enter_context(socket.create_server((address, port), family=family, backlog=0))
         port = int(server.getsockname()[1])
         for _ in range(4):
-            client = stack.enter_context(socket.socket())
+            client = stack.enter_context(socket.socket(family))
             client.setblocking(False)
-            client.connect_ex(("127.0.0.1", port))
+            client.connect_ex((address, port))
         time.sleep(0.05)
         yield port
 

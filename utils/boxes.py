@@ -46,7 +46,7 @@ def fit(annotation: Annotation, picture: Picture) -> Fitted:
     if distrust:
         return Fitted(None, BoxCounts(dropped=len(annotation.boxes)), problem=distrust)
     is_scaled = (annotation.width, annotation.height) != (picture.width, picture.height)
-    drawn = [swap(box) for box in annotation.boxes]
+    drawn = [_swap(box) for box in annotation.boxes]
     scaled = _scale(drawn, annotation, picture) if is_scaled else drawn
     clipped = [_clip(box, picture) for box in scaled]
     steps = zip(annotation.boxes, drawn, scaled, clipped, strict=True)
@@ -64,7 +64,7 @@ def fit(annotation: Annotation, picture: Picture) -> Fitted:
     )
 
 
-def swap(box: Box) -> Box:
+def _swap(box: Box) -> Box:
     """Return the box with its corners in order."""
     if box.xmin <= box.xmax and box.ymin <= box.ymax:
         return box

@@ -224,4 +224,9 @@ def _hint(index: dict[str, list[Category]], query: str) -> str:
 
 
 def _listed(categories: Iterable[Category]) -> str:
-    return ", ".join(f"{category.code} ({category.name})" for category in categories)
+    return ", ".join(f"{category.code} ({_shown(category.name)})" for category in categories)
+
+
+def _shown(name: str) -> str:
+    """Spell a name so that it does no more to a terminal than stand there."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

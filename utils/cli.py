@@ -98,6 +98,12 @@ def _guarded(work: Callable[[], int]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _stopped(f"{where}{error.strerror or error}.", 1)
+    except UnicodeEncodeError as error:
+        return _stopped(
+            f"{error.object!a} cannot be written in the encoding of this locale ({error.encoding}). "
+            "Set the environment variable PYTHONUTF8 to 1, and run again.",
+            2,
+        )
     except MemoryError:
         return _stopped(
             "There is not enough memory. Close other programs, or take a smaller --batch_size.", 1

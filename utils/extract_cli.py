@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Collection, Sequence
 
@@ -206,11 +207,18 @@ def _conclude(books: Books, store: Store, console: Console, signals: Signals) ->
         return 0  # the signal's own exit code takes its place
     for category in books.short:
         console.say(_how_short(category, books, store))
-    for category in books.barren:
+    for category in _barren_for_no_fault(books):
         _warn(
             f"There is no image of {category.folder} ({category.code}). {_why_barren(category, books, store)}"
         )
     return 1 if books.barren or books.faults else 0
+
+
+def _barren_for_no_fault(books: Books) -> list[Category]:
+    """Leave out those categories of which a fault has been told: that is why."""
+    return [
+        one for one in books.barren if not any(said.startswith(f"{one.folder}: ") for said in books.faults)
+    ]
 
 
 def _how_short(category: Category, books: Books, store: Store) -> str:
@@ -232,4 +240,5 @@ def _why_barren(category: Category, books: Books, store: Store) -> str:
 
 
 def _warn(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads it; the exit code still tells
+        print(sentence, file=sys.stderr)

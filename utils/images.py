@@ -125,6 +125,8 @@ def _decode_jpeg(data: bytes, size: Size) -> Size:
         # A height and width of 1 at least: the smallest scale, an eighth. (`min_factor` does not do that.)
         simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=True)
     except ValueError as error:
+        if "insufficient memory" in str(error).lower():
+            raise MemoryError from error
         if not _NOT_DAMAGE.match(str(error)):
             raise _jpeg_damage(data, error) from error
         return _open_odd_jpeg(data, is_decoded=True)
@@ -166,6 +168,8 @@ def _open_with_pillow(image_format: ImageFormat, data: bytes, *, is_decoded: boo
                 size = Size(image.width, image.height)
                 if is_decoded and size.width * size.height <= MAX_PIXELS:
                     image.load()
+        except MemoryError:
+            raise  # says nothing of the image: it is tried again where there is more
         except Exception as error:  # Pillow's decoders raise whatever comes, for bytes that make no sense
             kind = EndsEarlyError if "truncated" in str(error) else DamagedError
             raise kind(_in_words(error)) from error

@@ -160,7 +160,7 @@ def _outcome(line: bytes) -> Outcome | None:
     """Decode a line; None if it is not as we write them."""
     try:
         return _decode(json.loads(line))
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
         return None
 
 
@@ -211,11 +211,15 @@ def _decode(record: dict[str, Any]) -> Outcome:
         file=str(record.get("file", "")),
         picture=_picture(record) if "sha256" in record else None,
         boxes=int(record["boxes"]) if "boxes" in record else None,
-        fitted=BoxCounts(**record["fitted"]) if record.get("fitted") else None,
+        fitted=_box_counts(record["fitted"]) if record.get("fitted") else None,
         modified_ns=int(record.get("modified_ns", 0)),
         judged_with=str(record.get("judged_with", "")),
         answered_by=str(record.get("answered_by", "")),
     )
+
+
+def _box_counts(record: dict[str, Any]) -> BoxCounts:
+    return BoxCounts(**{name: int(count) for name, count in record.items()})
 
 
 def _picture(record: dict[str, Any]) -> Picture:

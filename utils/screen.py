@@ -31,11 +31,11 @@ class Console:
         logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr, force=True)
 
     def say(self, text: str) -> None:
-        """Print a line; when nobody reads any more (`| head`), go on in silence."""
+        """Print a line; when nobody reads any more (`| head`, a log on a full disk), go on in silence."""
         try:
             tqdm.write(text, file=sys.stdout)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -175,7 +175,9 @@ class FolderLock:
         try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         except OSError as error:
-            raise InputError(f"{self._path.parent} cannot be written to: {error.strerror}.") from error
+            raise InputError(
+                f"{self._path.parent} cannot be written to: {error.strerror}. Give another --save_dir."
+            ) from error
 
     @staticmethod
     def _acquire(descriptor: int) -> None:

@@ -100,7 +100,7 @@ class Summary:
         lines = [
             f"Refused by their bytes: {', '.join(refused)}." if refused else "",
             f"Boxes: {', '.join(filter(None, boxes))}." if counts != BoxCounts() else "",
-            f"Images of another shape than their boxes, saved without: {self.misfits}."
+            f"Images whose boxes do not fit them any more, saved without: {self.misfits}."
             if self.misfits
             else "",
             f"Images of other categories that hold this one: {self.of_others}." if self.of_others else "",

@@ -6,6 +6,7 @@ with or without quotes, in UTF-8 or Latin-1, line by line.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Callable, Collection
@@ -21,18 +22,22 @@ HEADER = b"img_code,img_url,code\n"
 WNID = re.compile(r"n[0-9]{8}")
 LONGEST_HEADER = 65536  # bytes; a gigabyte without a line's end must not be read for it
 MOST_JOINED_LINES = 4  # how many further lines a quoted field may span
+LONGEST_LINE = 32_500
+"""Bytes. The longest URL that can be asked for fits, in any encoding; what is kept of a longer line is still
+too long to be asked for, and fits a cell of a spreadsheet."""
 
-_BOM = b"\xef\xbb\xbf"
+_KEPT_END = 256  # bytes of a line that is too long: its last column is the code
 _OPENING_QUOTE = re.compile(rb'(?:^|,)[ \t]*"')
 _ROW_END = re.compile(rb',[ \t"]*n[0-9]{8}[ \t"]*\r?\n?\Z')
 _ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip file", b"BZh": "a bzip2 file"}
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Lines(Protocol):
     """A file, as far as it takes to read a line ahead and go back."""
 
-    def readline(self) -> bytes:
-        """Read the next line."""
+    def readline(self, size: int, /) -> bytes:
+        """Read the next line, or as much of it as `size` says, in bytes."""
 
     def tell(self) -> int:
         """Say where the next line is read."""
@@ -75,17 +80,22 @@ class Layout:
         return self._pick(text.split(","), ' \t"')
 
     def row_at(self, line: bytes, file: Lines) -> bytes:
-        """Give the whole row that `line`, just read from `file`, begins.
+        """Give the whole row that `line`, just read from `file`, begins; `line` itself if that is all.
 
         A quoted field may hold line ends. The further lines are taken only if they make a row of it;
-        if not, the quote is a stray one and costs only its own line.
+        if not, the quote is a stray one and costs only its own line. Of a line without an end within
+        `LONGEST_LINE` the middle is left out.
         """
+        if len(line) >= LONGEST_LINE and not line.endswith(b"\n"):
+            return _without_middle(line, file)
         if b'"' not in line or not self._is_open(line):
             return line
         behind, row = file.tell(), line
         for _ in range(MOST_JOINED_LINES):
-            further = file.readline()
+            further = file.readline(LONGEST_LINE)
             row += further
+            if len(row) > LONGEST_LINE:
+                break
             if row.count(b'"') % 2 == 0 and self._is_strict(row):
                 return row
             if self.code_is_last and _ROW_END.search(further):
@@ -141,7 +151,7 @@ def row_bytes(fields: Fields) -> bytes:
 
 def header_layout(header: bytes) -> Layout | None:
     """Find our columns in a header line, or None if one of them is missing."""
-    text = decoded(header.removeprefix(_BOM)).rstrip("\r\n")
+    text = decoded(header.removeprefix(codecs.BOM_UTF8)).rstrip("\r\n")
     names = [name.strip().lower() for name in _csv_fields(text)]
     if not set(COLUMNS) <= set(names):
         return None
@@ -172,7 +182,17 @@ def _header_fault(header: bytes) -> str:
     for magic, kind in _ARCHIVES.items():
         if header.startswith(magic):
             return f"this is {kind}. Give it to download_imagenet_prerequisites.py as --urls_source."
+    if header.startswith(_UTF16):
+        return "this is UTF-16. Save it as CSV (UTF-8)."
     return f"{expected}, but it is {decoded(header[:80]).strip()!a}. {advice}"
+
+
+def _without_middle(line: bytes, file: Lines) -> bytes:
+    """Step over the rest of a line; its beginning and its end are kept, for they name image and category."""
+    end = line
+    while not end.endswith(b"\n") and (further := file.readline(LONGEST_LINE)):
+        end = end[-_KEPT_END:] + further
+    return line[: LONGEST_LINE - _KEPT_END] + end[-_KEPT_END:]
 
 
 def _csv_fields(text: str, *, strict: bool = False) -> list[str]:

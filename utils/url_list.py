@@ -18,10 +18,9 @@ from typing import BinaryIO
 from . import url_index
 from .errors import DiskError, OneSourceError
 from .url_index import IndexBuilder, Stamp
-from .url_layout import HEADER, MOST_JOINED_LINES, Layout, decoded, header_layout, row_bytes
+from .url_layout import HEADER, LONGEST_LINE, MOST_JOINED_LINES, Layout, decoded, header_layout, row_bytes
 
 BAD_LINES_NAME = "imageNetURLs_bad_lines.txt"
-LONGEST_LINE = 65536  # bytes; no line end within that is no list
 MOST_BAD_LINES = 100_000  # the real list has far fewer
 
 _LINE = re.compile(rb"[ \t]*(n[0-9]{8})(_[0-9]{1,12})[ ]*\t[ \t]*([^\r\n]*[^\r\n\t ])[\r\n\t ]*")
@@ -74,13 +73,13 @@ class _Rewindable:
     """The lines of a stream that cannot seek; the last few can be read again."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
-        self._read = partial(stream.readline, LONGEST_LINE)
+        self._stream = stream
         self._recent: deque[bytes] = deque(maxlen=MOST_JOINED_LINES + 1)
         self._again: deque[bytes] = deque()
         self._number = 0
 
-    def readline(self) -> bytes:
-        line = self._again.popleft() if self._again else self._read()
+    def readline(self, size: int, /) -> bytes:
+        line = self._again.popleft() if self._again else self._stream.readline(size)
         self._number += 1
         self._recent.append(line)
         return line
@@ -163,7 +162,7 @@ def _rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
     beginning = stream.peek(LONGEST_LINE)[:LONGEST_LINE]
     layout = header_layout(beginning[: beginning.find(b"\n") + 1 or None])
     if layout is not None:
-        stream.readline()
+        stream.readline(LONGEST_LINE)
         return _csv_rows(stream, layout, bad)
     if _TELLING.search(beginning):
         return _txt_rows(stream, bad)
@@ -189,7 +188,7 @@ def _txt_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
 def _csv_rows(stream: io.BufferedReader, layout: Layout, bad: BadLines) -> _Rows:
     lines = _Rewindable(stream)
     as_ours = (layout.image_code, layout.url, layout.code, layout.width) == (0, 1, 2, 3)
-    for line in iter(lines.readline, b""):
+    for line in iter(partial(lines.readline, LONGEST_LINE), b""):
         plain = as_ours and _PLAIN_ROW.fullmatch(line)
         if plain:  # nearly every row of such a table: a third of the time that parsing takes
             yield plain[1], line

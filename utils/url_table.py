@@ -17,7 +17,7 @@ from . import url_index
 from .errors import InputError
 from .models import UrlRow
 from .url_index import Progress, Stamp, UrlIndex
-from .url_layout import WNID, Fields, Layout, Sieve, read_layout
+from .url_layout import LONGEST_LINE, WNID, Fields, Layout, Sieve, read_layout
 
 NAME = "imageNetURLs.csv"
 OTHER_NAME = "imageNetUrls.csv"  # older archives call it so
@@ -92,7 +92,7 @@ class UrlTable:
     def _read_range(self, file: BinaryIO, piece: range, sieve: Sieve) -> Iterator[_PlacedFields]:
         position = piece.start
         while position < piece.stop:
-            line = file.readline()
+            line = file.readline(LONGEST_LINE)
             if not line:
                 break
             row = self._layout.row_at(line, file)
@@ -100,7 +100,7 @@ class UrlTable:
             if fields is not None:
                 self._check(file)
                 yield _PlacedFields(position, fields)
-            position += len(row)
+            position = position + len(line) if row is line else file.tell()
 
     def _open(self) -> BinaryIO:
         try:
@@ -151,6 +151,8 @@ def _found(path: Path) -> Path:
         path = other
     if path.is_dir():
         raise InputError(f"{path} is a folder. Give the URL table in it, e.g. {path / NAME}.")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is a pipe or a device, which cannot be indexed. Give a file as --url_data.")
     if not path.exists():
         raise InputError(
             f"There is no URL table {path}. Run download_imagenet_prerequisites.py, or give --url_data."

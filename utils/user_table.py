@@ -27,6 +27,7 @@ _WITHOUT_MARK = ("utf-8", "cp1252")  # in this order: hardly any cp1252 text is 
 _WORKBOOK = b"PK\x03\x04"  # .xlsx and .ods are zip archives
 _END = "\x1aend of table"  # appended, so that a quotation mark that is never closed is found
 _SHOWN = 60  # characters of a wrong value
+_LARGEST = 32_000_000  # bytes; all 21,845 categories have one million
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def read_rows(path: Path, wanted: Sequence[str]) -> list[TableRow]:
 
 def _load(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
     except FileNotFoundError as error:
         raise InputError(
             f"{path} is not there: run download_imagenet_prerequisites.py first, or say --ncode_data FILE."
@@ -111,6 +113,11 @@ def _load(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
         why = "it is a folder" if path.is_dir() else getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read ({why}). Say --ncode_data FILE.") from error
+    if len(data) > _LARGEST:
+        raise InputError(
+            f"{path} has more than {_LARGEST // 10**6} MB, more than any table of categories. "
+            "Say --ncode_data FILE."
+        )
     if data.startswith(_WORKBOOK):
         raise InputError(f"{path} is a spreadsheet's workbook, not a CSV file. Save it as CSV (UTF-8).")
     return data

@@ -1,9 +1,9 @@
 """Keeps ImageNet's annotations: XML -> Annotation -> XML, one image or a whole category's archive.
 
 This module alone knows the layout of the XML (Pascal VOC's, but 0-based); `voc_archive` knows where the
-files come from, `boxes` how to fit them to a picture (`fit` and `relabel` are offered here, too). What
-is odd is mended, what is broken is left out and counted; nothing in an archive stops a run. An XML
-that declares a document type is not even parsed: entities are born nowhere else.
+files come from, `boxes` how to fit them to a picture (`fit` and `relabel` are offered here, too). Odd
+boxes are kept as they were drawn, what is broken is left out and counted; nothing in an archive stops a
+run. An XML that declares a document type is not even parsed: entities are born nowhere else.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from operator import is_not
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from .boxes import Fitted, fit, relabel, swap
+from .boxes import Fitted, fit, relabel
 from .models import Annotation, Box, Picture
 from .voc_archive import UNREADABLE, Member, find, members
 
@@ -29,6 +28,7 @@ _IMPOSSIBLE_SIDE = 65_535
 """A few real files say this: -1 in sixteen bits."""
 
 _MAX_COORDINATE = 10_000_000
+# What no XML can hold, or would not come back from one as it was written.
 _NOT_FOR_XML = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _LAYOUT = """\
@@ -74,15 +74,14 @@ class ArchiveContent:
         One sentence if anything was amiss, else empty.
     not_understood
         XML files that no annotation could be made of.
-    dropped, mended
-        Boxes left out because they have no name or no numbers, and boxes whose corners were reversed.
+    dropped
+        Boxes left out because they have no name or no numbers.
     """
 
     annotations: dict[str, Annotation]
     problem: str = ""
     not_understood: int = 0
     dropped: int = 0
-    mended: int = 0
 
 
 def read(folder: Path, code: str) -> ArchiveContent:
@@ -124,18 +123,21 @@ def to_xml(annotation: Annotation, *, folder: str, filename: str, picture: Pictu
         _OBJECT_LAYOUT.format(label=_clean(box.label), pose=_clean(box.pose), box=box)
         for box in annotation.boxes
     ]
-    text = _LAYOUT.format(
+    return _LAYOUT.format(
         folder=_clean(folder),
         filename=_clean(filename),
         width=picture.width,
         height=picture.height,
         objects="".join(objects),
-    )
-    return text.encode("ascii", "xmlcharrefreplace")
+    ).encode("ascii", "xmlcharrefreplace")
 
 
 def _clean(text: str) -> str:
-    return escape(_NOT_FOR_XML.sub("", text))
+    return escape(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return _NOT_FOR_XML.sub("", text).strip()
 
 
 class _Tally:
@@ -145,14 +147,12 @@ class _Tally:
         self._annotations: dict[str, Annotation] = {}
         self._not_understood = 0
         self._dropped = 0
-        self._mended = 0
 
     def take(self, member: Member) -> None:
         if member.image_code in self._annotations:
             return
         parsed = _parse(member.data, member.image_code)
         self._dropped += parsed.dropped
-        self._mended += parsed.mended
         if parsed.annotation is None:
             self._not_understood += 1
         else:
@@ -164,7 +164,6 @@ class _Tally:
             problem=self._problem(path, damage),
             not_understood=self._not_understood,
             dropped=self._dropped,
-            mended=self._mended,
         )
 
     def _problem(self, path: Path, damage: str) -> str:
@@ -186,7 +185,6 @@ class _Parsed:
 
     annotation: Annotation | None
     dropped: int = 0
-    mended: int = 0
 
 
 def _parse(data: bytes, image_code: str) -> _Parsed:
@@ -198,12 +196,10 @@ def _parse(data: bytes, image_code: str) -> _Parsed:
     except (ElementTree.ParseError, ValueError, LookupError):  # the latter two: an encoding nobody knows
         return _Parsed(None)
     drawn = [_box(element) for element in root.findall("object")[:MAX_BOXES]]
-    found = [box for box in drawn if box]
-    boxes = tuple([swap(box) for box in found])
+    boxes = tuple([box for box in drawn if box])  # as drawn, even if reversed: `fit` mends them, and counts
     return _Parsed(
         Annotation(image_code, *_size(root.find("size")), boxes) if boxes else None,
-        dropped=len(drawn) - len(found),
-        mended=sum(map(is_not, found, boxes)),
+        dropped=len(drawn) - len(boxes),
     )
 
 
@@ -217,7 +213,7 @@ def _size(element: ElementTree.Element | None) -> tuple[int, int]:
 
 def _box(element: ElementTree.Element) -> Box | None:
     texts, corners = _texts(element), _texts(element.find("bndbox"))
-    label = texts.get("name", "").strip()
+    label = _plain(texts.get("name", ""))
     xmin, ymin = _number(corners.get("xmin")), _number(corners.get("ymin"))
     xmax, ymax = _number(corners.get("xmax")), _number(corners.get("ymax"))
     if not label or xmin is None or ymin is None or xmax is None or ymax is None:
@@ -228,7 +224,7 @@ def _box(element: ElementTree.Element) -> Box | None:
         ymin=ymin,
         xmax=xmax,
         ymax=ymax,
-        pose=sys.intern(texts.get("pose", "").strip() or "Unspecified"),
+        pose=sys.intern(_plain(texts.get("pose", "")) or "Unspecified"),
         truncated=_number(texts.get("truncated")) or 0,
         difficult=_number(texts.get("difficult")) or 0,
     )

@@ -34,6 +34,7 @@ MAX_HEADER_BYTES = 64 * 1024
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError)
 """What `members` raises when it cannot go on; the members before that are good."""
 
+_NO_TAR = "it is not a tar archive from there on"
 _BLOCK = 512
 _CHUNK = 64 * 1024
 _NO_BLOCK = bytes(_BLOCK)
@@ -134,7 +135,7 @@ def _image_code(name: str) -> str:
 def _parse_header(block: bytes) -> _Header:
     checksum = sum(block) - sum(block[148:156]) + 8 * ord(" ")
     if checksum != _number(block[148:156]):
-        raise ValueError("it is not a tar archive from there on")
+        raise ValueError(_NO_TAR)
     return _Header(
         name=block[:100].partition(b"\0")[0],
         kind=block[156:157],
@@ -147,7 +148,10 @@ def _number(field: bytes) -> int:
     """Read a number of a tar header: octal digits, or binary where those do not suffice."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
-    return int(field.partition(b"\0")[0].strip() or b"0", 8)
+    digits = field.partition(b"\0")[0].strip()
+    if digits.strip(b"01234567"):  # a sign, too: who skips backwards comes under every limit
+        raise ValueError(_NO_TAR)
+    return int(digits or b"0", 8)
 
 
 def _read_payload(stream: _Stream, header: _Header) -> bytes:

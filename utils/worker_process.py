@@ -44,6 +44,8 @@ def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
             outbox.beat()
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent is gone, and with it whoever wanted an answer
+    except MemoryError:
+        return  # in silence: the parent hears the pipe close, knows what was judged, and tries it once more
     finally:
         worker.close()
 

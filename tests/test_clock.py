@@ -1,0 +1,68 @@
+"""No decision hangs on the wall clock: it may jump by an hour, forwards and back."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from demo import pictures
+from demo.answers import Answer
+from demo.web import Web
+from tests.project import ROOT, Project
+
+RED = "n00000001"
+WALL_CLOCKS = frozenset({"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"})
+ALLOWED = {
+    "curl_reasons.py": "Retry-After may be a date, and a date can only be compared with the wall clock",
+    "journal.py": "a run's line says for people when it began; only its place in the file counts",
+    "speed_cache.py": "a speed is kept for a day, and a process lives for less",
+}
+JUMPING = """
+import itertools, pathlib, time
+pathlib.Path(__file__).with_suffix(".seen").touch()
+_real, _calls = time.time, itertools.count()
+time.time = lambda: _real() + (3600, -3600, 0)[next(_calls) % 3]
+"""
+
+
+def wall_clocks(path: Path) -> set[str]:
+    """Find the wall clocks that a module reads."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)]
+    return {ast.unparse(node) for node in calls} & WALL_CLOCKS
+
+
+def test_only_monotonic_clocks_decide() -> None:
+    """The wall clock is read where a date is meant, and nowhere else."""
+    reading = {path.name for path in (ROOT / "utils").rglob("*.py") if wall_clocks(path)}
+    assert reading == set(ALLOWED)
+
+
+def test_clocks_are_found(tmp_path: Path) -> None:
+    """The search sees them."""
+    path = tmp_path / "module.py"
+    path.write_text("import time\nfrom datetime import datetime\nx = time.time()\ny = datetime.now()\n")
+    assert wall_clocks(path) == {"time.time", "datetime.now"}
+    path.write_text("import time\nx = time.monotonic()\n")
+    assert not wall_clocks(path)
+
+
+def test_the_wall_clock_jumps(project: Project, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run under a clock that jumps by hours at each look takes no longer, and fails nothing."""
+    (project.path / "sitecustomize.py").write_text(JUMPING)
+    monkeypatch.setenv("PYTHONPATH", str(project.path))
+    project.category(RED, "red")
+    for number in range(40):
+        good = Answer(body=pictures.jpeg(seed=number), delay=0.2)
+        web.answer(f"/{number}", *[Answer(status=500)] * (number % 4 == 0), good)
+        project.url(f"{RED}_{number}", web.url(f"/{number}"))
+    finished = project.run()
+    assert (finished.code, finished.err) == (0, "")
+    assert finished.seconds < 30
+    assert len(project.images("red")) == 40
+    assert all(float(row["seconds"]) < 20 for row in project.report("red"))
+    assert (project.path / "sitecustomize.seen").exists()
+    asked = len(web.requests)
+    assert "40 already there" in project.run().out
+    assert len(web.requests) == asked

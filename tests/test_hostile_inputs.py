@@ -1,0 +1,556 @@
+"""Archives, tables and names that mean harm, or are merely broken: a run goes on, says so, and stays inside.
+
+One run over all hostile archives, one over all hostile URLs, one over all hostile names.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import signal
+import stat
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas
+import pytest
+
+from demo import pictures
+from demo.answers import Answer
+from demo.web import Web
+from tests.project import Finished, Project
+from utils import extract_cli, url_rows, voc
+from utils.cli import SIGNAL_EXITS
+from utils.errors import InputError
+from utils.folder_names import folder_names
+from utils.models import Annotation, Reason
+from utils.url_list import convert
+from utils.url_table import open_table
+
+RED, BLUE = "n00000001", "n00000002"
+HEADER = b"img_code,img_url,code\n"
+LARGEST = 400_000  # kilobytes that one process may use
+# A small process in between: a child's peak begins with the memory of the process that starts it.
+MEASURE = """
+import pathlib, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)
+"""
+SIDE = "<width>64</width><height>48</height>"
+
+
+def code_of(number: int) -> str:
+    """Give the wnid of a case."""
+    return f"n{number:08d}"
+
+
+def picture(seed: int) -> Answer:
+    """Answer with a picture of its own, 64 x 48."""
+    return Answer(body=pictures.jpeg(64, 48, seed=seed))
+
+
+def run_bounded(project: Project, *flags: str) -> Finished:
+    """Run the script, and check that no process of it took too much memory."""
+    peak = project.path / "cache"  # the name that no run minds
+    finished = project.run(*flags, prefix=(sys.executable, "-c", MEASURE, str(peak)))
+    assert 1000 < int(peak.read_text()) < LARGEST
+    return finished
+
+
+def check_inside(project: Project, *brought: str) -> None:
+    """Check that a run left nothing but its result beside what the user brought."""
+    allowed = {"ncodes.csv", "imageNetURLs.csv", "annotation", "cache", "partial_imagenet", *brought}
+    assert {path.name for path in project.path.iterdir()} <= {*allowed, "imageNetURLs.csv.index"}
+    for path in project.result.rglob("*"):
+        assert not path.is_symlink()
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o7000, path
+        assert path.is_dir() or path.name.endswith((".jpg", ".xml", "_report.csv", ".jsonl"))
+
+
+# --- archives: each case is a category with one image ---
+
+
+def xml_of(*corners: object, size: str = SIDE, name: str = RED, prologue: str = "") -> bytes:
+    """Write an XML with one box, or with none."""
+    sides = zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=False)
+    box = "".join(f"<{side}>{value}</{side}>" for side, value in sides)
+    drawn = f"<object><name>{name}</name><bndbox>{box}</bndbox></object>"
+    return f"{prologue}<annotation><size>{size}</size>{drawn}</annotation>".encode()
+
+
+GOOD = xml_of(4, 5, 20, 30)
+
+
+def member(code: str, data: bytes = GOOD, path: str = "", **attributes: object) -> bytes:
+    """Make one member of a tar, as it stands there; `attributes` are those of TarInfo."""
+    info = tarfile.TarInfo(path or f"Annotation/{code}/{code}_1.xml")
+    info.size = len(data)
+    for name, value in attributes.items():
+        setattr(info, name, value)
+    return info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512)
+
+
+def special(kind: bytes) -> Callable[[str], bytes]:
+    """Make an archive whose only member is a link or a device that leads elsewhere."""
+    return lambda code: member(code, b"", type=kind, linkname="/etc/passwd") + bytes(1024)
+
+
+def sparse(code: str) -> bytes:
+    """Make an archive with a sparse file of 10 GB before the good one."""
+    block = bytearray(member(code, b"", f"{code}_9.xml", type=tarfile.GNUTYPE_SPARSE))
+    block[483:495] = b"\x80" + (10 * 1024**3).to_bytes(11, "big")
+    return with_checksum(block) + member(code) + bytes(1024)
+
+
+def with_size(block: bytes, size: bytes) -> bytes:
+    """Let a member claim a size, as it is spelled."""
+    return with_checksum(bytearray(block[:124] + size + block[136:]))
+
+
+def with_checksum(block: bytearray) -> bytes:
+    """Put the checksum of a tar's header right."""
+    block[148:156] = b"%06o\0 " % (sum(block) - sum(block[148:156]) + 256)
+    return bytes(block)
+
+
+def million_members(code: str) -> bytes:
+    """Make an archive with a good file and a million empty ones; packed, it has some megabytes."""
+    thousand = gzip.compress(member(code, b"", "x.xml") * 10_000, 1)
+    return gzip.compress(member(code), 1) + thousand * 100 + gzip.compress(bytes(1024))
+
+
+def laughs() -> str:
+    """Declare entities of which the last one is ten billion laughs."""
+    more = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(10))
+    return f'<!DOCTYPE annotation [<!ENTITY l0 "ha">{more}]>'
+
+
+def with_xml(data: bytes) -> Callable[[str], bytes]:
+    """Make a sound archive around an XML."""
+    return lambda code: member(code, data) + bytes(1024)
+
+
+ENTITY = '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+NOT_UNDERSTOOD = "1 XML files in it were not understood"
+NO_NUMBERS = "1 boxes in it have no name or no numbers"
+WHOLE = (4, 5, 20, 30)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An archive, what the screen says of it, and the corners of the box that its image ends with, if any."""
+
+    archive: Callable[[str], bytes | None]
+    said: str = ""
+    corners: tuple[int, ...] | None = None
+
+
+CASES: dict[str, Case] = {
+    "climbs out": Case(lambda code: member(code, path=f"../../../{code}_1.xml") + bytes(1024), "", WHOLE),
+    "absolute": Case(lambda code: member(code, path=f"/tmp/{code}_1.xml") + bytes(1024), "", WHOLE),
+    "setuid": Case(lambda code: member(code, mode=0o6777) + bytes(1024), "", WHOLE),
+    "symbolic link": Case(special(tarfile.SYMTYPE), "holds no annotations"),
+    "hard link": Case(special(tarfile.LNKTYPE), "holds no annotations"),
+    "device": Case(special(tarfile.CHRTYPE), "holds no annotations"),
+    "pipe": Case(special(tarfile.FIFOTYPE), "holds no annotations"),
+    "absent": Case(lambda _: None, "has no archive of"),
+    "empty": Case(lambda _: b"", "it is empty"),
+    "a web page": Case(lambda _: b"<!DOCTYPE html><html>Not found</html>" * 40, "not a tar archive"),
+    "cut": Case(
+        lambda code: (member(code) + member(code, bytes(5000), "y"))[:3000],
+        "beyond 1 annotations (it ends too early)",
+        WHOLE,
+    ),
+    "cut while packed": Case(
+        lambda code: gzip.compress(member(code) + os.urandom(9000))[:5000], "cannot be read beyond", WHOLE
+    ),
+    "a size below zero": Case(
+        lambda code: member(code) + with_size(member(code, b"", "y"), b"-7777777777\0") + bytes(9000),
+        "beyond 1 annotations (it is not a tar",
+        WHOLE,
+    ),
+    "sparse": Case(sparse, "", WHOLE),
+    "claims 10 GB": Case(
+        lambda code: member(code) + member(code, b"", f"{code}_2.xml", size=10 * 1024**3),
+        "more than 32 MB",
+        WHOLE,
+    ),
+    "a million members": Case(million_members, "more than 50,000 members", WHOLE),
+    "a gzip bomb": Case(
+        lambda code: gzip.compress(
+            member(code) + member(code, b"", "y", size=300 * 1024**2) + bytes(99_000_000), 1
+        ),
+        "more than 32 MB",
+        WHOLE,
+    ),
+    "a large XML": Case(with_xml(GOOD + b" " * 300_000), NOT_UNDERSTOOD),
+    "billion laughs": Case(with_xml(xml_of(1, 1, 9, 9, name="&l10;", prologue=laughs())), NOT_UNDERSTOOD),
+    "external entity": Case(with_xml(xml_of(1, 1, 9, 9, name="&e;", prologue=ENTITY)), NOT_UNDERSTOOD),
+    "document type": Case(with_xml(b"<!DOCTYPE annotation>" + GOOD), NOT_UNDERSTOOD),
+    "malformed": Case(with_xml(GOOD[:-9]), NOT_UNDERSTOOD),
+    "UTF-16": Case(with_xml(GOOD.decode().encode("utf-16")), NOT_UNDERSTOOD),
+    "no size": Case(with_xml(xml_of(*WHOLE, size="")), "1 dropped"),
+    "size 0": Case(with_xml(xml_of(*WHOLE, size="<width>0</width><height>0</height>")), "1 dropped"),
+    "size 65535": Case(
+        with_xml(xml_of(*WHOLE, size="<width>65535</width><height>65535</height>")), "1 dropped"
+    ),
+    "reversed": Case(with_xml(xml_of(20, 30, 4, 5)), "1 mended", WHOLE),
+    "partly outside": Case(with_xml(xml_of(-7, 5, 999, 30)), "1 mended", (0, 5, 63, 30)),
+    "wholly outside": Case(with_xml(xml_of(70, 5, 90, 30)), "1 dropped"),
+    "no area": Case(with_xml(xml_of(5, 5, 5, 30)), "1 dropped"),
+    "no numbers": Case(with_xml(xml_of("four", 5, 20, 30)), NO_NUMBERS),
+    "not a number": Case(with_xml(xml_of("nan", 5, "1e999", 30)), NO_NUMBERS),
+    "no box": Case(with_xml(xml_of()), NO_NUMBERS),
+}
+
+
+@dataclass
+class Ran:
+    """A run over all cases, and where each of them is."""
+
+    project: Project
+    finished: Finished
+    folders: dict[str, str] = field(default_factory=dict)
+
+    def said(self, name: str) -> str:
+        """Give the lines of the screen about a case, and the boxes' total."""
+        beginning = f"{self.folders[name]}: "
+        return "\n".join(line for line in self.finished.out.splitlines() if line.startswith(beginning))
+
+    def annotation(self, name: str) -> Annotation | None:
+        """Read the XML of a case's image."""
+        folder = self.project.result / self.folders[name]
+        (code,) = [path.stem for path in (folder / "Images").iterdir()]
+        path = folder / "Annotation" / f"{code}.xml"
+        return voc.read_back(path.read_bytes(), code) if path.exists() else None
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Run the script once over all hostile archives."""
+    project = Project(tmp_path_factory.mktemp("archives"))
+    (project.path / "annotation").mkdir()
+    with Web() as web:
+        for number, (name, case) in enumerate(CASES.items()):
+            code = code_of(number)
+            project.category(code, name)
+            web.answer(f"/{code}", picture(number))
+            project.url(f"{code}_1", web.url(f"/{code}"))
+            data = case.archive(code)
+            if data is not None:
+                (project.path / "annotation" / f"{code}.tar.gz").write_bytes(data)
+        finished = run_bounded(project)
+    folders = folder_names({name: name for name in CASES})
+    return Ran(project, finished, folders)
+
+
+def test_no_archive_stops_a_run(archives: Ran) -> None:
+    """Whatever the archives are, every image is saved, nothing lies outside the result, memory is bounded."""
+    assert archives.finished.code == 0, archives.finished.err
+    assert archives.finished.err == ""
+    for folder in archives.folders.values():
+        assert len(archives.project.images(folder)) == 1
+        assert [row["status"] for row in archives.project.report(folder)] == ["downloaded"]
+    check_inside(archives.project)
+    assert not Path(f"/tmp/{code_of(1)}_1.xml").exists()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_hostile_archive(archives: Ran, name: str) -> None:
+    """What can be understood is paired, fits and is written by our own names; what cannot is said."""
+    case = CASES[name]
+    said = archives.said(name)
+    if case.said.startswith("1 ") and case.said.endswith(("dropped", "mended")):
+        assert "boxes in it" not in said  # an ordinary fault of a box: counted in the totals
+    else:
+        assert case.said in said
+    annotation = archives.annotation(name)
+    assert (annotation is not None) is (case.corners is not None)
+    (row,) = archives.project.report(archives.folders[name])
+    assert row["boxes"] == ("1" if annotation else "")
+    if annotation:
+        (box,) = annotation.boxes
+        assert (box.xmin, box.ymin, box.xmax, box.ymax) == case.corners
+        assert (annotation.width, annotation.height) == (64, 48)
+
+
+def test_boxes_are_counted(archives: Ran) -> None:
+    """The totals say how many boxes were mended and dropped when they were fitted."""
+    said = [case.said for case in CASES.values()]
+    mended, dropped = said.count("1 mended"), said.count("1 dropped")
+    assert f"{mended} mended, {dropped} dropped." in archives.finished.out
+
+
+# --- the URL table: each case is a row ---
+
+
+def rows_at(port: int) -> dict[str, tuple[bytes, str]]:
+    """Give the rows: what stands in the table, and the report's reason, empty for an image."""
+    host = b"http://127.0.0.1:%d" % port
+    return {
+        "quote": (b'%b/q"x' % host, ""),
+        "quoted quote": (b'"%b/q""y"' % host, ""),
+        "bare comma": (b"%b/a,b,c" % host, ""),
+        "quoted comma": (b'"%b/d,e"' % host, ""),
+        "blanks": (b"  %b/f g\th " % host, ""),
+        "fragment": (b"%b/i#part" % host, ""),
+        "credentials": (b"http://user:p%%40ss@127.0.0.1:%d/j" % port, ""),
+        "wide digits": ("http://\uff11\uff12\uff17.0.0.1:%d/k".encode() % port, ""),
+        "Latin-1": (b"%b/\xe9" % host, ""),
+        "line end": (b'"%b/l\nm"' % host, "invalid_url"),
+        "two line ends": (b'"=1+1\r\n%b/l\r\nm"' % host, "invalid_url"),
+        "carriage return": (b'"%b/n\r=1+1"' % host, "invalid_url"),
+        "NUL": (b"%b/o\0p" % host, "invalid_url"),
+        "escape": (b"%b/\x1b[2J" % host, "invalid_url"),
+        "formula": (b"=cmd|' /C calc'!A0", "invalid_url"),
+        "script": (b"javascript:alert(1)", "invalid_url"),
+        "file": (b"file:///etc/passwd", "invalid_url"),
+        "port 0": (b"http://127.0.0.1:0/", "invalid_url"),
+        "port 99999": (b"http://127.0.0.1:99999/", "invalid_url"),
+        "nothing": (b"", "invalid_url"),
+        "8,001 characters": (host + b"/" + b"r" * 8001, "invalid_url"),
+        "60 MB": (host + b"/" + b"s" * 60_000_000, "invalid_url"),
+        "60 MB of quotes": (b'"' * 60_000_000, "invalid_url"),
+    }
+
+
+@pytest.fixture(scope="module")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """Run the script once over all hostile rows, among others; give the report's rows by the case's name."""
+    project = Project(tmp_path_factory.mktemp("urls"))
+    project.category(RED, "red")
+    project.category(BLUE, "blue")
+    table = project.path / "hostile.csv"
+    with Web() as web:
+        web.otherwise(lambda request: picture(sum(request.path.encode())))
+        cases = rows_at(web.port)
+        with table.open("wb") as file:
+            file.write(b"\xef\xbb\xbf" + HEADER.replace(b"\n", b"\r\n") + b'garbage\n\n"\n')
+            for number, (url, _) in enumerate(cases.values()):
+                file.write(b"n00000001_%d,%b,n00000001\n" % (number, url))
+                file.write(b"n00000002_%d,%b/blue%d,n00000002\n" % (number, web.url("").encode(), number))
+            file.write(b"=1+1,http://127.0.0.1:1/,n00000001\n")
+            file.write(b'"../../n00000001_99",http://127.0.0.1:1/,n00000001\n')
+            file.write(b"n00000001_100,http://127.0.0.1:1/,n0000000")  # the last line is cut
+        finished = run_bounded(project, "--url_data", str(table))
+        asked = {request.path: request for request in web.requests}
+    assert finished.code == 0, finished.err
+    assert finished.err == ""
+    check_inside(project, "hostile.csv", "hostile.csv.index")
+    assert len(project.images("blue")) == len(project.report("blue")) == len(cases)
+    rows = project.report("red")
+    frame = pandas.read_csv(project.result / "red" / "red_download_report.csv", keep_default_na=False)
+    assert frame["image_code"].tolist() == [row["image_code"] for row in rows]
+    assert [row["image_code"] for row in rows[-2:]] == ["'=1+1", "../../n00000001_99"]
+    assert {row["reason"] for row in rows[-2:]} == {"invalid_image_code"}
+    assert asked["/j"].headers["authorization"] == "Basic dXNlcjpwQHNz"
+    assert {"/i", "/k", "/a,b,c", "/d,e", "/q%22x", "/q%22y", "/f%20g%09h", "/%C3%A9"} <= asked.keys()
+    return dict(zip(cases, rows[:-2], strict=True))
+
+
+@pytest.mark.parametrize("name", rows_at(0))
+def test_hostile_url(urls: dict[str, dict[str, str]], name: str) -> None:
+    """A row costs at most itself, is one row of the report, and no cell of it is a formula."""
+    row, reason = urls[name], rows_at(0)[name][1]
+    assert row["image_code"] == f"{RED}_{list(urls).index(name)}"
+    assert row["reason"] == reason, row["description"]
+    assert row["status"] == ("failed" if reason else "downloaded")
+    assert not any(cell[:1] in "=+-@|\t\r\n" for cell in row.values() if cell)
+    assert all(len(cell) < 32_767 for cell in row.values())  # what a cell of a spreadsheet holds
+    assert bool(row["description"]) is bool(reason)
+
+
+# --- ncodes.csv ---
+
+
+@pytest.fixture
+def extract(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[bytes, bytes], Finished]]:
+    """Give a dry run of the script in this process, over two files with these bytes."""
+    before = {name: signal.getsignal(getattr(signal, name)) for name in SIGNAL_EXITS}
+
+    def run(ncodes: bytes, table: bytes = HEADER, *named: str) -> Finished:
+        places = {"--ncode_data": "ncodes.csv", "--url_data": "imageNetURLs.csv", "--save_dir": "."}
+        for name, data in {"ncodes.csv": ncodes, "imageNetURLs.csv": table}.items():
+            (project.path / name).write_bytes(data)
+        flags = [part for flag, name in places.items() for part in (flag, str(project.path / name))]
+        code = extract_cli.main([*flags, "--dry_run", *(["--categories", *named] if named else [])])
+        said = capsys.readouterr()
+        assert not project.result.exists()
+        assert (project.path / "ncodes.csv").read_bytes() == ncodes  # the user's: no run rewrites it
+        return Finished(code, said.out, said.err, 0)
+
+    yield run
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+NCODES = "code,name,to_download,how_many\n"
+FOX = 'n02119789,"kit fox, Vulpes macrotis",{},{}\n'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"{NCODES}{FOX.format('TRUE', '10.0')}".encode("utf-8-sig"),
+        f"{NCODES}{FOX.format('x', ' 10 ')}".replace("\n", "\r\n").encode(),
+        b'code;name;to_download;how_many\r\nn02119789;"kit fox, Vulpes macrotis";1;10\r\n',
+        b'\n how_many , note ,code,name,to_download\n\n10,hi, n02119789 ,"kit fox, Vulpes macrotis", Yes \n',
+        f"{NCODES}{FOX.format('y', '10')}".encode("utf-16"),
+        f"{NCODES}{FOX.format('True', '10')}n02110185,other\u00e9,,\nn02110186,x,no,0\n".encode("cp1252"),
+    ],
+    ids=["bom", "crlf", "semicolon", "order-blanks-extra", "utf-16", "cp1252"],
+)
+def test_ncodes_as_programs_save_it(extract: Callable[..., Finished], data: bytes) -> None:
+    """What Excel, LibreOffice, vim and pandas write selects the same category, with the same number."""
+    finished = extract(data)
+    assert finished.code == 0, finished.err
+    assert "1 category:\n  kit_fox,_Vulpes_macrotis (n02119789): 0 URLs, the first 10 URLs" in finished.out
+
+
+def wrong(mark: str, how_many: str) -> bytes:
+    """Spell a table whose fourth line has these values."""
+    return f"{NCODES}n00000001,red,True,\n\n{FOX.format(mark, how_many)}".encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        *[
+            (wrong(word, "1"), f"line 4, column to_download: {word!r}")
+            for word in ("maybe", "2", "=TRUE()", "🦊")
+        ],
+        *[
+            (wrong("True", word), f"line 4, column how_many: {word!r}")
+            for word in ("-2", "1.5", "ten", "1e3", "nan", "9" * 40, "=1+1")
+        ],
+        (f"{NCODES}n1,red,True,1\n".encode(), "line 2, column code: 'n1'"),
+        (f"{NCODES}../../x,red,True,1\n".encode(), "line 2, column code: '../../x'"),
+        (wrong("", "") + FOX.format("True", "1").encode(), "line 5, column code: 'n02119789'"),
+        (f"{NCODES}n00000001,a, b,True,1\n".encode(), "line 2: it has 5 values"),
+        (f'{NCODES}n00000001,"red,True,1\n'.encode(), "line 2: a quotation mark"),
+        (f"{NCODES}n00000001,\0,True,1\n".encode(), "line 2: there are NUL bytes"),
+        (b"code,name,to_download\n", "line 1: the column how_many is missing"),
+        (b"", "is empty"),
+        (b"PK\x03\x04", "workbook"),
+        (b"\x81\x8d\xff", "no text"),
+        (b"x" * 1_000_000, "line 1: a quotation mark"),
+        (b"x" * 60_000_000, "more than 32 MB"),
+    ],
+)
+def test_a_wrong_ncodes_ends_the_run(extract: Callable[..., Finished], data: bytes, words: str) -> None:
+    """What cannot be meant ends the run with exit code 2, and one line names file, line, column and value."""
+    finished = extract(data)
+    assert finished.code == 2
+    assert "ncodes.csv" in finished.err
+    assert words in finished.err
+    assert finished.err.count("\n") == 1
+    assert len(finished.err) < 500
+    assert finished.out == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"n00000001_1,http://a/,n00000001\n", "the header img_code,img_url,code is expected"),
+        (b"img_code,url,code\n", "is expected, but it is 'img_code,url,code'"),
+        (HEADER.decode().encode("utf-16"), "UTF-16"),
+        (b"x" * 60_000_000, "is expected"),
+        (b"PK\x03\x04" + bytes(100), "a zip archive"),
+    ],
+    ids=["empty", "no-header", "odd-header", "utf-16", "60 MB", "zip"],
+)
+def test_a_wrong_url_table_ends_the_run(extract: Callable[..., Finished], table: bytes, words: str) -> None:
+    """A file that is no URL table ends the run with exit code 2 and one line that says what it is."""
+    finished = extract(wrong("True", "1"), table)
+    assert finished.code == 2
+    assert "imageNetURLs.csv, line 1: " in finished.err
+    assert words in finished.err
+    assert finished.err.count("\n") == 1
+
+
+NAMES = {
+    "crane": "crane_n00000000",
+    "Crane": "Crane_n00000001",
+    "read/write head": "readwrite_head",
+    "../../../escaped": "escaped",
+    "etc.": "etc",
+    "CON": "_CON",
+    "nul.txt": "_nul.txt",
+    "x" * 300: "x" * 100,
+    "=cmd|' /C calc'!A0": "=cmd'_C_calc'!A0",
+    "🦊 fox": "🦊_fox",
+    "-rf": "rf",
+    "": "n00000011",
+    "a\nb\tc": "a_b_c",
+    "<b>&amp;": "b&amp;",
+    "$(id)`id`": "$(id)`id`",
+}
+
+
+def test_hostile_names(project: Project, web: Web) -> None:
+    """Every name gets a folder of its own below the result folder, with its image, XML and report in it."""
+    for number, name in enumerate(NAMES):
+        code = code_of(number)
+        project.category(code, name)
+        web.answer(f"/{code}", picture(number))
+        project.url(f"{code}_1", web.url(f"/{code}"))
+        project.annotate(f"{code}_1", (4, 5, 20, 30))
+    finished = project.run()
+    assert (finished.code, finished.err) == (0, "")
+    assert {path.name for path in project.result.iterdir()} == set(NAMES.values())
+    for number, folder in enumerate(NAMES.values()):
+        image_code = f"{code_of(number)}_1"
+        assert project.images(folder) == {f"{image_code}.jpg"}
+        xml = (project.result / folder / "Annotation" / f"{image_code}.xml").read_bytes()
+        annotation = voc.read_back(xml, image_code)
+        assert annotation is not None
+        assert annotation.boxes[0].label == folder
+        (row,) = project.report(folder)
+        assert row["status"] == "downloaded"
+    check_inside(project)
+    assert not list(project.path.parent.glob("escaped*"))
+
+
+def test_a_name_is_one_line_of_the_screen(extract: Callable[..., Finished]) -> None:
+    """No name moves the cursor, or begins a line of its own."""
+    text = io.StringIO()
+    csv.writer(text).writerow([RED, "\x1b[2Jred\r\nError: \x07gone\x9b, red", "True", "1"])
+    finished = extract((NCODES + text.getvalue()).encode())
+    assert finished.code == 0
+    assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in finished.out.replace("\n", ""))
+    assert "\nError" not in finished.out
+    ambiguous = extract(
+        (NCODES + text.getvalue() + text.getvalue().replace(RED, BLUE)).encode(), HEADER, "red"
+    )
+    assert ambiguous.code == 2
+    assert ambiguous.err.rstrip("\n").isprintable()
+
+
+def test_files_without_end(tmp_path: Path) -> None:
+    """A device or a pipe in the URL table's place ends in a sentence, not in waiting."""
+    os.mkfifo(tmp_path / "imageNetURLs.csv")
+    for path in (tmp_path / "imageNetURLs.csv", Path("/dev/zero")):
+        with pytest.raises(InputError, match="pipe or a device"):
+            open_table(path)
+
+
+def test_a_list_with_a_line_without_end(tmp_path: Path) -> None:
+    """A row of 60 MB in a published table is taken over, cut, as the bad row that it is."""
+    rows = [
+        b"n00000001_%d,http://127.0.0.1/%b,n00000001\n" % (size, b"u" * size) for size in (1, 60_000_000, 2)
+    ]
+    table = tmp_path / "imageNetURLs.csv"
+    counts = convert(io.BufferedReader(io.BytesIO(HEADER + b"".join(rows))), table, say=lambda: None)
+    assert (counts.rows, counts.bad_lines) == (3, 0)
+    refused = [url_rows.refusal(row) for row in open_table(table).rows(RED)]
+    assert [refusal and refusal.reason for refusal in refused] == [None, Reason.INVALID_URL, None]
+    assert table.stat().st_size < 40_000

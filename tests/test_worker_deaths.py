@@ -1,0 +1,176 @@
+"""What kills or stops a worker costs no more than itself: an image that is its death, memory, a signal."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import resource
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from demo import pictures
+from demo.answers import Answer
+from demo.web import Web
+from tests.fetching import serving
+from tests.machine import group_of, wait_until, workers
+from tests.project import Finished, Project
+
+RED = "n00000001"
+URLS, POISON = 40, 20
+MEGABYTE = 1_000_000
+PAGE = os.sysconf("SC_PAGE_SIZE")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+
+
+@pytest.fixture(scope="module")
+def huge() -> bytes:
+    """Draw a picture of nearly 50 megapixels in a small file, whose decoding takes 150 MB."""
+    stored = io.BytesIO()
+    Image.new("RGB", (7000, 7000), (90, 120, 40)).save(stored, "JPEG", progressive=True, quality=50)
+    return stored.getvalue()
+
+
+def offer(project: Project, web: Web, poison: str) -> None:
+    """Offer forty URLs, one of them the poisoned one."""
+    project.category(RED, "red")
+    for number in range(URLS):
+        web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.05 + number % 7 / 20))
+        project.url(f"{RED}_{number}", poison if number == POISON else web.url(f"/{number}"))
+
+
+def run_beside(project: Project, doing: Callable[[subprocess.Popen[str], threading.Event], None]) -> Finished:
+    """Run the script while something is done to it, which is to stop when the event is set."""
+    begun, over = time.monotonic(), threading.Event()
+    with project.start("--batch_size", "8") as process:
+        thread = threading.Thread(target=doing, args=(process, over))
+        thread.start()
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            over.set()
+            thread.join()
+    return Finished(process.returncode, out, err, time.monotonic() - begun)
+
+
+def kill_the_large(process: subprocess.Popen[str], over: threading.Event) -> None:
+    """Kill whichever worker holds more than 150 MB, as a system that is short of memory does."""
+    while not over.wait(0.002):
+        with contextlib.suppress(OSError):  # it ended in between
+            for pid in workers(process.pid):
+                resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+                if resident > 150 * MEGABYTE:
+                    os.kill(pid, signal.SIGKILL)
+
+
+def limit_memory(process: subprocess.Popen[str], images: Path) -> None:
+    """Let each worker have 60 MB more than it has when it is well under way, and refuse it the rest."""
+    wait_until(lambda: images.exists() and len(list(images.glob("*.jpg"))) > 12)
+    for pid in workers(process.pid):
+        has = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * PAGE
+        resource.prlimit(pid, resource.RLIMIT_AS, (has + 60 * MEGABYTE,) * 2)
+
+
+def check_only_poison_failed(project: Project, finished: Finished, reason: str) -> None:
+    """Check that the run came to a good end, and the poisoned image to the only bad one."""
+    assert (finished.code, finished.err) == (0, "")
+    rows = project.report("red")
+    assert len(rows) == URLS
+    assert {row["image_code"]: row["reason"] for row in rows if row["reason"]} == {f"{RED}_{POISON}": reason}
+    assert project.images("red") == {f"{RED}_{number}.jpg" for number in range(URLS) if number != POISON}
+    assert not list(project.result.rglob("*.part"))
+
+
+def test_an_image_that_kills_whoever_judges_it(project: Project, web: Web, huge: bytes) -> None:
+    """Its second victim is its last in this run; its neighbours are saved, the next run tries it again."""
+    web.answer("/huge", Answer(body=huge, delay=0.3))
+    offer(project, web, web.url("/huge"))
+    finished = run_beside(project, kill_the_large)
+    check_only_poison_failed(project, finished, "crashed")
+    assert web.count("/huge") == 2
+    assert project.run().code == 0
+    assert len(project.images("red")) == URLS
+
+
+def test_a_worker_that_gets_no_more_memory(project: Project, web: Web, huge: bytes) -> None:
+    """The image that needed it is no worse for it: the next run has memory, and saves it."""
+    web.answer("/huge", Answer(body=huge, delay=1.5))
+    offer(project, web, web.url("/huge"))
+    images = project.result / "red" / "Images"
+    finished = run_beside(project, lambda process, _over: limit_memory(process, images))
+    check_only_poison_failed(project, finished, "crashed")
+    assert project.run().code == 0
+    assert len(project.images("red")) == URLS
+
+
+@contextlib.contextmanager
+def killer() -> Iterator[list[int]]:
+    """Serve nothing, but kill whoever asks; gives the port, and after it those that were killed."""
+    told: list[int] = []
+
+    def handle(client: socket.socket) -> None:
+        client.recv(65536)
+        victim = owner(client.getpeername()[1])
+        told.append(victim)
+        os.kill(victim, signal.SIGKILL)
+
+    with serving(handle) as port:
+        told.append(port)
+        yield told
+
+
+def owner(port: int) -> int:
+    """Find the process that holds a TCP socket of this machine."""
+    held = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (inode,) = {line[9] for line in held if line[1].endswith(f":{port:04X}") and line[9] != "0"}
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if str(descriptor.readlink()) == f"socket:[{inode}]":
+                return int(descriptor.parts[2])
+    raise AssertionError(f"nobody holds port {port}")
+
+
+def test_a_url_whose_fetching_is_deadly(project: Project, web: Web) -> None:
+    """A worker may die before it judges anything; then, too, the run ends, and the next one is whole."""
+    with killer() as told:
+        offer(project, web, f"http://127.0.0.1:{told[0]}/")
+        finished = project.run("--batch_size", "8")
+    assert (finished.code, finished.err) == (0, "")
+    assert 2 <= len(told) - 1 <= 6
+    reasons = {row["image_code"]: row["reason"] for row in project.report("red")}
+    assert len(reasons) == URLS
+    assert reasons[f"{RED}_{POISON}"] == "crashed"
+    assert set(reasons.values()) == {"", "crashed"}
+    project.rows[POISON][1] = web.url(f"/{POISON}")
+    assert project.run().code == 0
+    assert len(project.images("red")) == URLS
+
+
+@pytest.mark.parametrize("whom", ["one worker", "all workers", "the whole run"])
+def test_stopped_and_continued(project: Project, web: Web, whom: str) -> None:
+    """Who is suspended for some seconds goes on afterwards, as if nothing had been."""
+
+    def suspend(process: subprocess.Popen[str], _over: threading.Event) -> None:
+        images = project.result / "red" / "Images"
+        wait_until(lambda: images.exists() and len(list(images.glob("*.jpg"))) > 3)
+        theirs = workers(process.pid)
+        pids = {"one worker": theirs[:1], "all workers": theirs}.get(whom, group_of(process.pid))
+        for kind in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in pids:
+                os.kill(pid, kind)
+            time.sleep(2)
+
+    offer(project, web, web.url(f"/{POISON}"))
+    finished = run_beside(project, suspend)
+    assert (finished.code, finished.err) == (0, "")
+    assert len(project.images("red")) == URLS
+    assert {row["status"] for row in project.report("red")} == {"downloaded"}
