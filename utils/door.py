@@ -1,9 +1,11 @@
-"""The way into a script: what may go wrong before anything of the house has been loaded."""
+"""The way into a script and out of it: what may go wrong before the house is loaded, and after it is left."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 
 def enter(main: Callable[[], int]) -> int:
@@ -16,3 +18,16 @@ def enter(main: Callable[[], int]) -> int:
         install = f"{sys.executable} -m pip install -r requirement.txt"
         print(f"The package {error.name} is missing. Install what is needed: {install}", file=sys.stderr)
         return 2
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _flush(stream)
+
+
+def _flush(stream: TextIO | None) -> None:
+    """Write the last words; if nobody takes them they go, or Python would end with a code of its own."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
