@@ -199,9 +199,8 @@ class Supply:
 
     def close(self) -> None:
         """Close the books; what they say is in the journal."""
-        self._known = {}
-        self._annotations = {}
-        self._candidates = iter(())
+        self._shelf.folder.remove_partials()  # of workers that were killed while they saved
+        self._known, self._annotations, self._candidates = {}, {}, iter(())
 
     def _wants_more(self) -> bool:
         if not self._by_saved:
