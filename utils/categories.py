@@ -23,7 +23,6 @@ from .models import Category
 from .user_table import TableRow, read_rows
 
 COLUMNS = ("code", "name", "to_download", "how_many")  # fixed by the file format
-SHIPPED_COLUMNS = ("code", "name", "parents")
 
 _CODE = re.compile(r"n[0-9]{8}")
 _HOW_MANY = re.compile(r"(-1|[+-]?0+|\+?[0-9]{1,15})(\.0*)?")
