@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from . import image_structure
 from .image_signatures import describe, recognise
 from .image_structure import DamagedError, EndsEarlyError, Size
-from .models import ImageFormat, Picture, Reason, Refusal
+from .models import MAX_IMAGE_BYTES, ImageFormat, Picture, Reason, Refusal
 
-MAX_BYTES = 20_000_000
+MAX_BYTES = MAX_IMAGE_BYTES
 MAX_PIXELS = 50_000_000
 
 MAX_SCANS = 100

@@ -11,6 +11,8 @@ from pathlib import Path
 
 USER_AGENT = "part-of-imagenet/0.1 (fetches images that ImageNet lists; honours X-Robots-Tag: noai)"
 """Who asks, as servers are told."""
+MAX_IMAGE_BYTES = 20_000_000
+"""More is neither fetched nor judged."""
 
 
 class Status(str, Enum):

@@ -6,10 +6,10 @@ import certifi
 import pycurl
 
 from .curl_reasons import Ending, no_body
-from .models import USER_AGENT, Body, NoBody
+from .models import MAX_IMAGE_BYTES, USER_AGENT, Body, NoBody
 from .redirects import RedirectGuard
 
-MAX_BYTES = 20_000_000
+MAX_BYTES = MAX_IMAGE_BYTES
 MAX_REDIRECTS = 10
 MAX_ERROR_PAGE = 65_536
 """Bytes read of an answer that is no success, so that its connection can serve again."""
