@@ -7,24 +7,37 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from utils.fetch import Fetcher
-from utils.models import Body, NoBody
+from utils.models import Body, NoBody, Redirect, Trail
 
 PATIENCE = 20.0
 TIMEOUT = 0.6
 
 
 def finish(fetcher: Fetcher) -> dict[int, Body | NoBody]:
-    """Drive a fetcher until nothing is under way."""
+    """Drive a fetcher until nothing is under way, and follow redirects at once."""
     results: dict[int, Body | NoBody] = {}
+    trails: dict[int, Trail] = {}
     deadline = time.monotonic() + PATIENCE
     while fetcher.in_flight:
         assert time.monotonic() < deadline, f"still under way: {fetcher.in_flight}"
         for fetched in fetcher.turn(0.1):
-            assert fetched.number not in results
-            results[fetched.number] = fetched.result
+            number, result = fetched.number, fetched.result
+            assert number not in results
+            if isinstance(result, Redirect):
+                trails[number] = result.trail
+                fetcher.start(number, result.route.address, result.trail)
+            else:
+                results[number] = _in_all(result, trails.get(number, Trail()))
     return results
+
+
+def _in_all(result: Body | NoBody, trail: Trail) -> Body | NoBody:
+    """Add what the redirects before it took, and their status where nobody answered in the end."""
+    status = result.http_status or trail.http_status
+    return replace(result, seconds=trail.seconds + result.seconds, http_status=status)
 
 
 def fetch_all(urls: Sequence[str], timeout: float = TIMEOUT) -> list[Body | NoBody]:

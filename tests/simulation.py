@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from utils.journey import Settled
-from utils.models import ImageTask, Outcome, Reason, Status, UrlRow
+from utils.models import ImageTask, Outcome, Reason, Redirect, Route, Status, Trail, UrlRow
 from utils.schedule import Schedule
 
 CONNECT_TIMEOUT = 5.0
@@ -29,13 +29,14 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reply:
-    """What comes of a request, and after how many seconds."""
+    """What comes of a request, and after how many seconds; `leads_to` makes it a redirect to a host."""
 
     seconds: float = 0.1
     reason: Reason | None = None
     http_status: int = 200
     retry_after: float | None = None
     proxy_at_fault: bool = False
+    leads_to: str = ""
 
 
 GOOD = Reply()
@@ -97,7 +98,8 @@ class Simulation:
         self.most_in_flight = 0
         self.most_at_once: Counter[str] = Counter()
         self.under_way: Counter[str] = Counter()
-        self._hosts: dict[int, str] = {}
+        self._homes: dict[int, str] = {}
+        self._hosts: dict[int, str] = {}  # whom a task asks, or asked last
         self._tries: Counter[int] = Counter()
         self._tries_of_host: Counter[str] = Counter()
         self._ends: list[tuple[float, int]] = []  # when which request ends
@@ -107,7 +109,7 @@ class Simulation:
     def offer(self, host: str, numbers: range) -> None:
         """Offer tasks of a host."""
         for number in numbers:
-            self._hosts[number] = host
+            self._homes[number] = self._hosts[number] = host
             settled = self.schedule.offer(make_task(number), host)
             self._note([settled] if settled else [])
 
@@ -156,7 +158,8 @@ class Simulation:
 
     def _start(self) -> None:
         for task in self.schedule.next(self.now):
-            host = self._hosts[task.number]
+            host = task.address if task.trail.redirects else self._homes[task.number]
+            self._hosts[task.number] = host
             ask = Ask(task, host, self.now, self._tries[task.number], self._tries_of_host[host])
             self._tries[task.number] += 1
             self._tries_of_host[host] += 1
@@ -172,11 +175,18 @@ class Simulation:
     def _end(self) -> None:
         while self._ends and self._ends[0][0] <= self.now:
             request = heapq.heappop(self._ends)[1]
-            number = self.asked[request - 1].task.number
-            if self._requests.get(number) == request:  # else its worker has died
-                reply = self._land(number)
-                outcome = make_outcome(make_task(number), reply)
-                self._note(self.schedule.done(number, outcome, self.now))
+            task = self.asked[request - 1].task
+            if self._requests.get(task.number) == request:  # else its worker has died
+                reply = self._land(task.number)
+                self._note(self._tell(task, reply))
+
+    def _tell(self, task: ImageTask, reply: Reply) -> list[Settled]:
+        if reply.leads_to:
+            trail = Trail(task.trail.redirects + 1, task.trail.seconds + reply.seconds, http_status=302)
+            redirect = Redirect(Route(reply.leads_to, reply.leads_to), trail)
+            return self.schedule.redirected(task.number, redirect, self.now)
+        outcome = make_outcome(make_task(task.number), reply)
+        return self.schedule.done(task.number, outcome, self.now)
 
     def _land(self, number: int) -> Reply:
         self.under_way[self._hosts[number]] -= 1

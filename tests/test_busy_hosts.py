@@ -12,6 +12,7 @@ from demo import pictures
 from demo.answers import Answer, Request
 from demo.web import Web
 from tests.project import Project
+from utils.hosts import FIRST_LIMIT, HIGHEST_LIMIT
 
 RED = "n00000001"
 REST = 3.0
@@ -109,3 +110,23 @@ def test_500_for_ever(project: Project, web: Web, retries: int) -> None:
     assert {web.count(f"/{number}") for number in range(10)} == {retries + 1}
     rows = project.report("red")[:10]
     assert {(row["reason"], row["attempts"]) for row in rows} == {("http_500", str(retries + 1))}
+
+
+def test_redirects_to_one_host_from_many_do_not_flood_it(
+    project: Project, make_web: Callable[[], Web]
+) -> None:
+    """Twelve hosts that lead to one bring it no more requests at once than any host gets; all is saved."""
+    target = make_web()
+    target.otherwise(lambda request: Answer(body=pictures.jpeg(seed=int(request.path.strip("/"))), delay=0.3))
+    project.category(RED, "red")
+    for host in range(12):
+        web = make_web()
+        for number in range(host * 8, host * 8 + 8):
+            web.answer(f"/{number}", Answer.redirect(target.url(f"/{number}")))
+        offer(project, web, range(host * 8, host * 8 + 8))
+    finished = project.run("--batch_size", "96")
+    assert (finished.code, finished.err) == (0, "")
+    assert len(project.images("red")) == 96
+    assert FIRST_LIMIT <= target.most_at_once <= HIGHEST_LIMIT
+    first = sorted(request.at for request in target.requests)[FIRST_LIMIT]
+    assert first - min(request.at for request in target.requests) >= 0.3

@@ -192,16 +192,6 @@ def test_a_host_that_was_good_is_given_more_time(reply: Reply) -> None:
     assert now < 300
 
 
-@pytest.mark.parametrize("reason", [Reason.CONNECTION_REFUSED, Reason.DNS_ERROR, Reason.CONNECT_TIMEOUT])
-def test_a_redirect_to_a_dead_host_is_not_the_fault_of_the_host_that_sent_it(reason: Reason) -> None:
-    """A connect failure after an answer happened elsewhere; the host counts as alive."""
-    host = Host("a:80")
-    for now in range(20):
-        learn(host, Reply(reason=reason, http_status=302), now=now)
-    assert host.given_up is None
-    assert host.may_start(20)
-
-
 def test_a_proxy_that_refuses_says_nothing_about_the_host() -> None:
     """No failure of the proxy changes anything."""
     host = Host("a:80")

@@ -1,4 +1,4 @@
-"""A redirect leads from a public address to a public one, or not at all."""
+"""A redirect leads to a web address, from a public one only to a public one, or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from demo.web import Answer, Web
 from tests.fetching import body, nothing
 from utils.models import Reason
-from utils.redirects import RedirectGuard, is_private
+from utils.redirects import RedirectGuard, is_private, target
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "[2a00:1450::1]"]
 PRIVATE = [
@@ -55,8 +55,8 @@ ODD_SPELLINGS = [
     "http://\uff11\uff12\uff17.0.0.1/",
     "http://127\u30020\u30020\u30021/",
     "https://169.254.169.254/latest/meta-data",
-    "http://[broken/",
 ]
+HERE = "http://me:pw@somewhere.test/a/x?q"
 
 
 def address(ip: str, port: int = 80) -> tuple[object, ...]:
@@ -66,12 +66,11 @@ def address(ip: str, port: int = 80) -> tuple[object, ...]:
     return (socket.AF_INET, socket.SOCK_STREAM, 6, (ip, port))
 
 
-def redirected(first_ip: str, location: str = "http://elsewhere.test/") -> RedirectGuard:
-    """Give the guard of a transfer that began at an address and was sent elsewhere, by name."""
-    guard = RedirectGuard("http://somewhere.test/a")
-    assert guard.before_request(first_ip) == pycurl.PREREQFUNC_OK
-    assert guard.location_allowed(location)
-    return guard
+def redirected(first_ip: str, url: str = "http://elsewhere.test/") -> RedirectGuard:
+    """Give the guard of a request that follows a redirect; the try began at an address."""
+    first = RedirectGuard("http://somewhere.test/a")
+    assert first.before_request(first_ip) == pycurl.PREREQFUNC_OK
+    return RedirectGuard(url, first.from_public)
 
 
 @pytest.mark.parametrize("ip", PRIVATE)
@@ -111,6 +110,7 @@ def test_from_public_to_public_is_allowed(ip: str) -> None:
 def test_what_begins_in_private_may_stay_there(ip: str) -> None:
     """A mirror in one's own network may redirect within it."""
     guard = redirected(ip, "http://10.0.0.1/")
+    assert not guard.from_public
     assert isinstance(guard.open_socket(0, address("10.0.0.1")), socket.socket)
     assert guard.before_request("10.0.0.1") == pycurl.PREREQFUNC_OK
     assert not guard.blocked
@@ -146,20 +146,54 @@ def test_sockets_are_handed_over_without_a_leak() -> None:
 @pytest.mark.parametrize("location", ODD_SPELLINGS)
 def test_literal_private_targets_are_refused_in_every_spelling(location: str) -> None:
     """Before any connection is made, as curl or a resolver would understand them."""
-    guard = RedirectGuard("http://somewhere.test/a")
-    guard.before_request("8.8.8.8")
-    assert not guard.location_allowed(location)
-    assert guard.blocked
+    refused = target(HERE, location.encode(), from_public=True)
+    # Spellings that no URL may have are refused as such.
+    assert refused in (Reason.FORBIDDEN_REDIRECT, Reason.INVALID_URL)
+    if location.isascii() and "%31" not in location and "%25" not in location:
+        assert refused is Reason.FORBIDDEN_REDIRECT
+        assert isinstance(target(HERE, location.encode(), from_public=False), str)
 
 
 @pytest.mark.parametrize(
-    "location", ["/b", "b", "", "?x", "http://8.8.8.8/", "//example.org", "http://1.2.3.4.5/"]
+    ("location", "expected"),
+    [
+        ("/b", "http://me:pw@somewhere.test/b"),
+        ("b c", "http://me:pw@somewhere.test/a/b%20c"),
+        ("../d#part", "http://me:pw@somewhere.test/d"),
+        ("?x", "http://me:pw@somewhere.test/a/x?x"),
+        ("http://8.8.8.8/", "http://8.8.8.8/"),
+        ("//example.org", "http://example.org/"),
+        ("HTTPS:/example.org/caf\u00e9", "https://example.org/caf%C3%A9"),
+        ("http://b\u00fccher.example/", "http://xn--bcher-kva.example/"),
+        ("http://1.2.3.4.5/", "http://1.2.3.4.5/"),
+    ],
 )
-def test_other_targets_are_left_to_the_addresses(location: str) -> None:
-    """Relative ones, public ones and names."""
-    guard = RedirectGuard("http://somewhere.test/a")
-    guard.before_request("8.8.8.8")
-    assert guard.location_allowed(location)
+def test_other_targets_are_left_to_the_addresses(location: str, expected: str) -> None:
+    """Relative ones, public ones and names, spelled as they are asked for; credentials stay at their host."""
+    assert target(HERE, location.encode(), from_public=True) == expected
+
+
+def test_a_target_in_an_old_encoding_keeps_its_bytes() -> None:
+    """What is no UTF-8 is asked for byte by byte."""
+    assert target(HERE, b"/caf\xe9 1", from_public=True) == "http://me:pw@somewhere.test/caf%E9%201"
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("file:///etc/passwd", Reason.FORBIDDEN_REDIRECT),
+        ("ftp://example.org/x", Reason.FORBIDDEN_REDIRECT),
+        ("data:image/png;base64,AAAA", Reason.FORBIDDEN_REDIRECT),
+        ("javascript:alert(1)", Reason.FORBIDDEN_REDIRECT),
+        ("http://[broken/", Reason.INVALID_URL),
+        ("http://example.org:99999/", Reason.INVALID_URL),
+        ("/" + "a" * 9000, Reason.INVALID_URL),
+    ],
+)
+def test_targets_that_nobody_follows(location: str, reason: Reason) -> None:
+    """Other protocols, and what is no address; wherever the try began."""
+    for from_public in (True, False):
+        assert target(HERE, location.encode(), from_public=from_public) is reason
 
 
 def through(monkeypatch: pytest.MonkeyPatch, proxy: Web, **exceptions: str) -> None:

@@ -34,7 +34,8 @@ from tests.simulation import (
     simulate,
 )
 from utils.models import Reason, Status
-from utils.schedule import MOST_LOSSES, Schedule
+from utils.redirects import MAX_REDIRECTS
+from utils.schedule import Schedule
 
 
 def always(reply: Reply) -> Web:
@@ -238,9 +239,11 @@ replies = st.sampled_from(
     + [NOT_FOUND, ERROR_500, UNAVAILABLE, TOO_MANY, REFUSED, NO_NAME, BAD_TLS, BLACKHOLE, SILENT, RESET, CUT]
     + [limited(TOO_MANY, wait) for wait in (0.0, 1.0, 59.0, 61.0)]
     + [limited(UNAVAILABLE, wait) for wait in (2.0, 3600.0)]
+    + [Reply(leads_to=host) for host in ("h0", "h1", "elsewhere")]
 )
 hosts = st.lists(st.tuples(st.integers(0, 40), st.lists(replies, min_size=1, max_size=6)), max_size=6)
-deaths = st.dictionaries(st.integers(1, 60), st.booleans(), max_size=4)
+deaths = st.dictionaries(st.integers(1, 60), st.booleans(), max_size=6)
+LOST = Reply(reason=Reason.TOO_MANY_REDIRECTS, http_status=302)
 
 
 @settings(max_examples=150, deadline=None)
@@ -252,7 +255,12 @@ def test_whatever_the_web_does_every_task_is_settled_once(
     scripts = {f"h{number}": script for number, (_, script) in enumerate(worlds)}
     schedule = Schedule(batch_size=batch_size, retries=retries, dice=random.Random(seed))
     dice = random.Random(seed)
-    simulation = Simulation(schedule, lambda ask: dice.choice(scripts[ask.host]))
+
+    def web(ask: Ask) -> Reply:
+        reply = dice.choice(scripts.get(ask.host, [GOOD, REFUSED]))
+        return LOST if reply.leads_to and ask.task.trail.redirects == MAX_REDIRECTS else reply
+
+    simulation = Simulation(schedule, web)
     first = 0
     for host, (count, _) in zip(scripts, worlds, strict=True):
         simulation.offer(host, range(first, first + count))
@@ -267,5 +275,5 @@ def test_whatever_the_web_does_every_task_is_settled_once(
     assert simulation.most_in_flight <= batch_size
     assert max(simulation.most_at_once.values(), default=0) <= 32
     for number in range(first):
-        assert simulation.tries(number) <= retries + 1 + MOST_LOSSES
+        assert simulation.tries(number) <= (retries + 1) * (MAX_REDIRECTS + 1) + len(deaths)
         assert simulation.settled[number].attempts <= retries + 1

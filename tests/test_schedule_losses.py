@@ -20,7 +20,8 @@ from tests.simulation import (
     make_task,
 )
 from utils.models import Reason, Status
-from utils.schedule import MOST_LOSSES, Schedule
+from utils.quarantine import GROUP
+from utils.schedule import Schedule
 
 
 @pytest.fixture
@@ -65,12 +66,55 @@ def test_what_is_lost_goes_first(schedule: Schedule) -> None:
 def test_deaths_of_unknown_cause_end_some_time(schedule: Schedule) -> None:
     """An image that is lost again and again, though nobody accuses it, is given up."""
     offer(schedule, 1)
-    for loss in range(MOST_LOSSES):
-        assert [task.number for task in schedule.next(loss)] == [0]
-        settled = schedule.lost([0], killer=None, now=loss)
-    (one,) = settled
-    assert one.outcome.reason is Reason.CRASHED
-    assert schedule.waiting == 0
+    settled, losses = [], 0
+    while not settled:
+        assert [task.number for task in schedule.next(losses)] == [0]
+        settled, losses = schedule.lost([0], killer=None, now=losses), losses + 1
+    assert [one.outcome.reason for one in settled] == [Reason.CRASHED]
+    assert (losses, schedule.waiting) == (4, 0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("killers", [{7}, {7, 8}, {0, 33, 66}])
+def test_who_kills_while_being_fetched_is_found_among_many(killers: set[int], seed: int) -> None:
+    """A worker dies of it with all that it has, unseen; the neighbours of the guilty are all saved."""
+    dice = random.Random(seed)
+    simulation = Simulation(Schedule(batch_size=64, retries=2, dice=dice), lambda _: after(GOOD, 1.0))
+    for host in range(10):
+        simulation.offer(f"h{host}", range(host * 20, host * 20 + 20))
+    for _ in range(500):
+        simulation.run(until=simulation.now + dice.uniform(0.1, 0.9))
+        for guilty in killers.intersection(simulation.in_flight):
+            worker = guilty % 2  # there are two
+            theirs = [n for n in simulation.in_flight if n % 2 == worker]
+            simulation.lose(theirs, killer=None) if guilty in theirs else None
+        if not (simulation.schedule.in_flight or simulation.schedule.waiting):
+            break
+    crashed = {n for n, outcome in simulation.settled.items() if outcome.reason is Reason.CRASHED}
+    assert crashed == killers
+    assert len(simulation.settled) == 200
+
+
+def test_suspects_are_tried_apart_beside_the_others(schedule: Schedule) -> None:
+    """A group of them at once, and one at a time when a group was lost; the others go on meanwhile."""
+    schedule.batch_size = 40
+    offer(schedule, 30)
+    for now in (0.0, 1.0):
+        assert schedule.lost([task.number for task in schedule.next(now)], killer=None, now=now) == []
+    for number in range(30, 36):
+        schedule.offer(make_task(number), f"h{number}")
+    started = [task.number for task in schedule.next(2.0)]
+    group = [number for number in started if number < 30]
+    assert (len(group), len(started)) == (GROUP, GROUP + 6)
+    assert schedule.lost(group, killer=None, now=3.0) == []
+    sizes = []
+    while tasks := schedule.next(4.0):
+        sizes.append(len(tasks))
+        for task in tasks:
+            schedule.done(task.number, make_outcome(task, GOOD), 4.0)
+    assert sorted(sizes) == [1] * GROUP + [6, 8, 8]
+    assert (schedule.in_flight, schedule.waiting) == (6, 0)
+
 
 
 def test_what_is_lost_after_its_host_was_given_up_is_not_tried_again(schedule: Schedule) -> None:

@@ -1,8 +1,7 @@
 """What it means when curl gives no body: its result codes as the report's reasons.
 
-The codes alone do not tell causes apart: 1 is garbage for a status line as well as a redirect to `file:`,
-7 is a host that refuses as well as a proxy that does, 28 any kind of lateness. So code, message, the
-system's error number and what had been reached are looked at together.
+The codes alone do not tell causes apart: 7 is a host that refuses as well as a proxy that does, 28 any kind
+of lateness. So code, message, the system's error number and what had been reached are looked at together.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ REASONS = {
     pycurl.E_URL_MALFORMAT: Reason.INVALID_URL,
     pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS_ERROR,
     pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
-    pycurl.E_TOO_MANY_REDIRECTS: Reason.TOO_MANY_REDIRECTS,
     pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
     pycurl.E_WRITE_ERROR: Reason.TOO_LARGE,  # there is no other reason for which we take no more
     pycurl.E_SSL_CONNECT_ERROR: Reason.TLS_ERROR,
@@ -62,16 +60,15 @@ class Ending:
         curl's; code 0 for a transfer that ended well, but perhaps not with a success.
     http_status, retry_after
         Of the last answer; 0 and "" without one.
-    blocked, too_large
-        Whether we ended it: it led to a forbidden address, or passed the cap.
+    refused
+        Why we would not have it, if it was we who ended it.
     """
 
     code: int
     message: str
     http_status: int
     retry_after: str = ""
-    blocked: bool = False
-    too_large: bool = False
+    refused: Reason | None = None
 
 
 def no_body(curl: pycurl.Curl, ending: Ending) -> NoBody:
@@ -102,10 +99,8 @@ def seconds_to_wait(retry_after: str, now: float | None = None) -> float | None:
 
 
 def _reason(curl: pycurl.Curl, ending: Ending) -> Reason:
-    if ending.blocked:
-        return Reason.FORBIDDEN_REDIRECT
-    if ending.too_large:
-        return Reason.TOO_LARGE
+    if ending.refused:
+        return ending.refused
     if ending.http_status in HTTP_ERRORS:
         return Reason.RATE_LIMITED if ending.http_status == 429 else Reason.HTTP_STATUS
     if ending.http_status >= 300 and ending.code in (0, pycurl.E_WRITE_ERROR):
@@ -115,11 +110,6 @@ def _reason(curl: pycurl.Curl, ending: Ending) -> Reason:
     if told_apart:
         return told_apart(curl, ending.message)
     return REASONS.get(ending.code, Reason.CONNECTION_ERROR)
-
-
-def _unsupported(_curl: pycurl.Curl, message: str) -> Reason:
-    elsewhere = message.startswith("Protocol") or "scheme" in message
-    return Reason.FORBIDDEN_REDIRECT if elsewhere else Reason.CONNECTION_ERROR
 
 
 def _not_connected(curl: pycurl.Curl, message: str) -> Reason:
@@ -160,7 +150,6 @@ def _proxy_words(ending: Ending) -> str:
 
 
 TOLD_APART: dict[int, Callable[[pycurl.Curl, str], Reason]] = {
-    pycurl.E_UNSUPPORTED_PROTOCOL: _unsupported,
     pycurl.E_COULDNT_CONNECT: _not_connected,
     pycurl.E_OPERATION_TIMEDOUT: _late,
 }

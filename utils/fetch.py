@@ -1,4 +1,4 @@
-"""Many URLs in flight at once, each ending in a `Body` or a `NoBody`. The keeper of pycurl.
+"""Many requests in flight at once, each ending in a `Body`, a `NoBody` or a `Redirect`. The keeper of pycurl.
 
 One `Fetcher` is one event loop over libcurl's multi interface; what a single transfer may do is in
 `transfer`.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pycurl
 
-from .models import Body, NoBody
+from .models import Body, NoBody, Redirect, Trail
 from .transfer import Ledger, Transfer
 
 MEMORY_BUDGET = 96_000_000
@@ -36,7 +36,7 @@ class Fetched:
     """The end of the transfer that was started under this number."""
 
     number: int
-    result: Body | NoBody
+    result: Body | NoBody | Redirect
 
 
 class Fetcher:
@@ -45,7 +45,7 @@ class Fetcher:
     Parameters
     ----------
     timeout
-        Seconds that one transfer may take in all; connecting may take half of it, at most 5.
+        Seconds that one try may take in all; connecting may take half of it, at most 5.
     idle_connections
         How many connections are kept for the next URL of the same host.
     memory_budget
@@ -81,11 +81,14 @@ class Fetcher:
         """How many bytes of bodies are in memory."""
         return self._ledger.held
 
-    def start(self, number: int, url: str) -> None:
-        """Begin to fetch an URL (ASCII, http or https) under a number of the caller's."""
+    def start(self, number: int, url: str, trail: Trail | None = None) -> None:
+        """Begin to fetch an URL (ASCII, http or https), under a number of the caller's.
+
+        `trail` says which redirects led to it; nothing if it is the first of its try.
+        """
         transfer = self._spare.pop() if self._spare else Transfer(self._ledger, self._timeout)
         self._by_handle[transfer.curl] = transfer
-        transfer.begin(number, url)
+        transfer.begin(number, url, trail or Trail())
         self._running[number] = transfer
         self._multi.add_handle(transfer.curl)
 

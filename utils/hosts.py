@@ -76,7 +76,7 @@ class Host:
             return
         if asks_for_less(outcome):
             self._slow_down(outcome, started, now)
-        elif outcome.http_status:  # with a connect failure, too: then its redirect led to a host that is dead
+        elif outcome.http_status:
             self._answered_well(outcome)
         elif outcome.reason in CONNECT_FAILURES:
             self._did_not_connect(outcome, started, now)

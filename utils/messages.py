@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .models import ImageTask, Outcome
+from .models import ImageTask, Outcome, Redirect
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirected:
+    """A task's image is elsewhere; whoever gave the task says when it is that host's turn."""
+
+    number: int
+    redirect: Redirect
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A good image of a task with `ask_before_saving` is there, and waits to be wanted."""
 
@@ -57,7 +65,7 @@ class Ready:
 
 
 Command = Start | Save | Drop
-Answer = Ended | Ready
+Answer = Ended | Redirected | Ready
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,13 +212,13 @@ class Body:
     http_status
         Of the final answer, 200 to 299.
     final_url
-        Where the redirects ended.
+        What was asked for at last, after all redirects.
     robots
         The values of its `X-Robots-Tag` headers.
     length_known
         Whether the protocol said where the body ends; if not, a cut body looks like a whole one.
     seconds
-        From the start of the transfer to its end.
+        From the start of the request to its end.
     """
 
     data: bytes
@@ -238,7 +238,7 @@ class NoBody:
     reason, description
         For the report.
     http_status
-        Of the last answer, 0 if there was none.
+        Of the answer, 0 if there was none.
     retry_after
         Seconds for which the host wants to be left alone, if it said so.
     proxy_at_fault
@@ -246,7 +246,7 @@ class NoBody:
     unreached
         Whether no connection to the host came about.
     seconds
-        From the start of the transfer to its end.
+        From the start of the request to its end.
     """
 
     reason: Reason
@@ -267,6 +267,36 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """How far a try has come along redirects.
+
+    Attributes
+    ----------
+    redirects
+        How many it has followed.
+    seconds
+        What its requests have taken of the time that a try has; waiting for a host's turn is not counted.
+    http_status
+        Of the last redirect, 0 before the first.
+    from_public
+        Whether it began at a public address; None as long as that is open.
+    """
+
+    redirects: int = 0
+    seconds: float = 0.0
+    http_status: int = 0
+    from_public: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """A server's answer that the image is elsewhere: where, and the trail that leads there."""
+
+    route: Route
+    trail: Trail
+
+
+@dataclass(frozen=True, slots=True)
 class ImageTask:
     """One URL to be tried: what a worker needs to know, and nothing else.
 
@@ -279,7 +309,9 @@ class ImageTask:
     row
         The row of the URL table that it comes from.
     address
-        What is asked for: the row's URL, or where its image lies today.
+        What is asked for: the row's URL, where its image lies today, or where a redirect leads.
+    trail
+        The redirects that led to the address.
     annotation
         Its boxes, labelled as in the result folder; None if it has none.
     ask_before_saving
@@ -290,6 +322,7 @@ class ImageTask:
     folder: str
     row: UrlRow
     address: str = ""
+    trail: Trail = Trail()  # frozen, so one may serve all
     annotation: Annotation | None = None
     ask_before_saving: bool = False
 
@@ -406,6 +439,12 @@ class Settings:
         Further tries after a passing failure.
     min_side
         In pixels; smaller images are refused.
+    find
+        Words of names that are looked for; nothing is downloaded then.
+    format
+        How what was found is listed; None for what fits the screen.
+    mark, unmark
+        Whether what was found or named is marked, with `how_many` if that is given, or not any more.
     """
 
     save_dir: Path
@@ -427,3 +466,8 @@ class Settings:
     honour_opt_out: bool = True
     dry_run: bool = False
     verify: bool = False
+    with_subcategories: bool = False
+    find: tuple[str, ...] = ()
+    format: str | None = None
+    mark: bool = False
+    unmark: bool = False

@@ -15,7 +15,7 @@ from . import alternates
 from .books import Books, Screen
 from .errors import DatasetError, ProxyError
 from .journey import Settled
-from .messages import Answer, Lost, Ready
+from .messages import Answer, Lost, Ready, Redirected
 from .models import ImageTask
 from .pool import Crew
 from .progress import Progress
@@ -157,6 +157,8 @@ class Run:
         if isinstance(answer, Ready):
             self._owners[answer.number].ask(answer.number)
             return []
+        if isinstance(answer, Redirected):
+            return self.schedule.redirected(answer.number, answer.redirect, now)
         if answer.outcome.proxy_at_fault and not self.progress.saved:
             self.books.fatal = ProxyError(
                 "The proxy that http_proxy, https_proxy or all_proxy names does not let us through. "

@@ -39,6 +39,7 @@ KNOWN_PICTURES = {
     )
 }
 FEWEST_URLS, SMALLEST_SHARE = 3, 0.1
+NO_LONGER_THERE = Refusal(Reason.PLACEHOLDER, 'A picture that says "no longer available".')
 TAKEN_BACK = "Its host sent the same picture for several other URLs."
 TAKEN_BACK_MANY = "taken back: their hosts send the same picture for several URLs"
 
@@ -47,9 +48,12 @@ def refusal(body: Body) -> Refusal | None:
     """Refuse a body that is known to be a placeholder."""
     known = KNOWN_PICTURES.get(len(body.data))
     is_known = known and hashlib.md5(body.data, usedforsecurity=False).hexdigest() == known.md5
-    if is_known or any(pattern.search(body.final_url) for pattern in FINAL_URLS):
-        return Refusal(Reason.PLACEHOLDER, 'A picture that says "no longer available".')
-    return None
+    return NO_LONGER_THERE if is_known else refusal_of_address(body.final_url)
+
+
+def refusal_of_address(url: str) -> Refusal | None:
+    """Refuse what is known to be the address of a placeholder."""
+    return NO_LONGER_THERE if any(pattern.search(url) for pattern in FINAL_URLS) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from multiprocessing.sharedctypes import RawValue
 from typing import Protocol
 
 from .errors import WorkersLostError
-from .messages import Answer, Command, Drop, Ended, Lost, Save, Start, WorkOrder
+from .messages import Answer, Command, Drop, Ended, Lost, Redirected, Save, Start, WorkOrder
 from .models import ImageTask
 from .worker import Worker
 from .worker_process import main
@@ -85,7 +85,8 @@ class _Member:
             return None
         self.has_spoken = True
         self.silence = 0.0
-        self.tasks.difference_update(answer.number for answer in answers if isinstance(answer, Ended))
+        ended = (answer.number for answer in answers if isinstance(answer, (Ended, Redirected)))
+        self.tasks.difference_update(ended)
         return answers
 
     def bury(self) -> Lost:

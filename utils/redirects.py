@@ -1,7 +1,8 @@
-"""Where a redirect may lead: from a public address never to a private, loopback or link-local one.
+"""Where a redirect leads, and where none may lead: from a public address never to a private one.
 
-The address connected to is what counts, for a name can resolve to anything. Behind a proxy that address
-is the proxy's, so there the names in the URLs are judged, as far as they are literal addresses.
+Nor to loopback or link-local addresses, nor to anything but http and https. The address connected to is
+what counts, for a name can resolve to anything. Behind a proxy that address is the proxy's, so there the
+names in the URLs are judged, as far as they are literal addresses.
 """
 
 from __future__ import annotations
@@ -10,15 +11,46 @@ import ipaddress
 import os
 import re
 import socket
+import string
 import unicodedata
 from collections.abc import Sequence
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # the stubs lack it
 
 import pycurl
 
+from .models import Reason
+from .url_rows import request_url, url_fault
+
+MAX_REDIRECTS = 10
 _SLASHES = re.compile(r"^(https?):/{1,3}(?=[^/])", re.IGNORECASE)
-"""What curl takes for the beginning of a whole URL."""
+"""What browsers and curl take for the beginning of a whole URL."""
+_WEB = re.compile(r"https?:", re.IGNORECASE)
+
+
+def target(base: str, location: bytes, *, from_public: bool) -> str | Reason:
+    """Say where a redirect leads, spelled as it is asked for, or why nobody follows it.
+
+    Parameters
+    ----------
+    base
+        The URL that was answered with the redirect.
+    location
+        The header's value, in whatever encoding.
+    from_public
+        Whether the try began at a public address.
+    """
+    try:
+        url = urljoin(base, _SLASHES.sub(r"\1://", _text(location)))
+    except ValueError:
+        return Reason.INVALID_URL
+    if not _WEB.match(url):
+        return Reason.FORBIDDEN_REDIRECT
+    if url_fault(url):
+        return Reason.INVALID_URL
+    if from_public and _is_private_host(url):
+        return Reason.FORBIDDEN_REDIRECT
+    return request_url(url)
 
 
 class _Lent(socket.socket):
@@ -29,20 +61,33 @@ class _Lent(socket.socket):
 
 
 class RedirectGuard:
-    """Watches the connections of one transfer; the first decides whether it began in public."""
+    """Watches the connections of one request.
 
-    def __init__(self, url: str) -> None:
+    Parameters
+    ----------
+    url
+        What is asked for.
+    from_public
+        Whether the try began at a public address; None if it begins with this request.
+    """
+
+    def __init__(self, url: str, from_public: bool | None = None) -> None:
         self.blocked = False
-        self._first_url = self._url = url
-        self._first_ip = ""
-        self._began_public: bool | None = None
+        self._url = url
+        self._ip = ""
+        self._from_public = from_public
+
+    @property
+    def from_public(self) -> bool:
+        """Whether the try began at a public address; to be asked once the request was sent."""
+        if self._from_public is not None:
+            return self._from_public
+        return not (_is_private_host(self._url) if _uses_proxy(self._url) else is_private(self._ip))
 
     def open_socket(self, _purpose: int, address: Sequence[object]) -> socket.socket | int:
         """Make the socket for a connection, or refuse it; pycurl's OPENSOCKETFUNCTION."""
         family, kind, protocol, target = address
-        ip = target[0] if isinstance(target, tuple) else ""
-        if not self._allowed(ip):
-            self.blocked = True
+        if not self._allows(target[0] if isinstance(target, tuple) else ""):
             return int(pycurl.SOCKET_BAD)
         try:
             made = socket.socket(family, kind, protocol)  # type: ignore[arg-type]
@@ -52,29 +97,13 @@ class RedirectGuard:
 
     def before_request(self, ip: str) -> int:
         """Look at the address once more, for a connection may be an old one; pycurl's PREREQFUNCTION."""
-        self._first_ip = self._first_ip or ip
-        if not self._allowed(ip):
-            self.blocked = True
-            return int(pycurl.PREREQFUNC_ABORT)
-        return int(pycurl.PREREQFUNC_OK)
+        self._ip = ip
+        return int(pycurl.PREREQFUNC_OK if self._allows(ip) else pycurl.PREREQFUNC_ABORT)
 
-    def location_allowed(self, location: str) -> bool:
-        """Judge the target of a redirect by its literal address, for a proxy may hide the real one."""
-        self._url = _joined(self._url, location)
-        self.blocked = self._is_public_origin() and _is_private_host(self._url)
-        return not self.blocked
-
-    def _allowed(self, ip: str) -> bool:
-        redirected = self._url is not self._first_url
-        return not (redirected and is_private(ip) and self._is_public_origin() and not _uses_proxy(self._url))
-
-    def _is_public_origin(self) -> bool:
-        if self._began_public is None:
-            proxied = _uses_proxy(self._first_url)
-            self._began_public = not (
-                _is_private_host(self._first_url) if proxied else is_private(self._first_ip)
-            )
-        return self._began_public
+    def _allows(self, ip: str) -> bool:
+        forbidden = bool(self._from_public) and is_private(ip) and not _uses_proxy(self._url)
+        self.blocked = self.blocked or forbidden
+        return not forbidden
 
 
 def is_private(ip: str) -> bool:
@@ -85,6 +114,14 @@ def is_private(ip: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
     return not (mapped or address).is_global
+
+
+def _text(location: bytes) -> str:
+    """Read a header in UTF-8; in any other encoding its bytes are taken over as percents."""
+    try:
+        return location.decode()
+    except UnicodeDecodeError:
+        return quote(location, safe=string.printable)
 
 
 def _is_private_host(url: str) -> bool:
@@ -108,13 +145,6 @@ def _is_odd_ipv4(host: str) -> bool:
         return is_private(socket.inet_ntoa(socket.inet_aton(host)))
     except (OSError, UnicodeError, ValueError):
         return False
-
-
-def _joined(base: str, location: str) -> str:
-    try:
-        return urljoin(base, _SLASHES.sub(r"\1://", location))
-    except ValueError:
-        return location
 
 
 def _uses_proxy(url: str) -> bool:

@@ -7,20 +7,20 @@ a place that becomes free is given to the next task at once.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import random
-from collections import deque
 
+from . import quarantine
 from .hosts import LONGEST_REST, Host, asks_for_less, waits_too_long
-from .journey import Entry, Queue, Settled
-from .models import ImageTask, Lasting, Outcome, Reason, Route, Status
+from .journey import Entry, Settled
+from .models import ImageTask, Lasting, Outcome, Reason, Redirect, Route, Status
 from .outage import Outage
+from .quarantine import Quarantine
+from .queues import Queues
 
 FIRST_RETRY = 1.0
 """Seconds until a failed URL is tried again, give or take half; doubled by each further try."""
-MOST_CRASHES, MOST_LOSSES = 2, 5
-"""How often an image may kill its worker, or be lost with one that something else killed."""
+MOST_CRASHES = 2
+"""How often an image may kill its worker."""
 
 
 class Schedule:
@@ -40,14 +40,11 @@ class Schedule:
         self.batch_size = batch_size
         self._retries = retries
         self._dice = dice or random.Random()
-        self._queues: dict[str, Queue] = {}
-        self._open: deque[Queue] = deque()
-        self._resting: list[tuple[float, int, Queue]] = []
-        self._later: list[tuple[float, int, Entry]] = []
+        self._queues = Queues()
+        self._quarantine = Quarantine()
+        self._outage = Outage()
         self._entries: dict[int, Entry] = {}
         self._in_flight: set[int] = set()
-        self._ticket = itertools.count()
-        self._outage = Outage()
 
     @property
     def in_flight(self) -> int:
@@ -73,9 +70,9 @@ class Schedule:
         fallback
             The way to take if no connection comes about; its failures say nothing of the other's host.
         """
-        queue = self._queue(host)
-        entry = Entry(task, queue.host, fallback)
-        if fallback and queue.host.doubtful and (queue.entries or queue.host.in_flight):
+        asked = self._queues.host(host)
+        entry = Entry(task, asked, fallback)
+        if fallback and asked.doubtful and (self._queues.waiting_at(asked) or asked.in_flight):
             self._take_fallback(entry)  # one at a time is enough to see whether it is there again
         if entry.host.given_up is Reason.DEAD_HOST:
             self._take_fallback(entry)
@@ -87,16 +84,16 @@ class Schedule:
 
     def next(self, now: float) -> list[ImageTask]:
         """Give the tasks that may start now; they count as started."""
-        self._wake(now)
+        for entry in self._queues.wake(now):
+            self._enqueue(entry)
         started: list[ImageTask] = []
         free = self._outage.most_starts(self.batch_size - len(self._in_flight), now)
-        while self._open and len(started) < free:
-            queue = self._open.popleft()
-            queue.listed = False
-            entry = self._pop(queue, now)
-            if entry is not None:
-                started.append(self._start(entry, now))
-            self._list(queue, now)
+        while len(started) < free:
+            one = self._quarantine.take(now) or self._queues.take(now)
+            if one is None:
+                break
+            started.append(self._start(one, now))
+            self._queues.line_up(one.host, now)
         return started
 
     def done(self, number: int, outcome: Outcome, now: float) -> list[Settled]:
@@ -105,9 +102,27 @@ class Schedule:
         if entry is None:
             return []
         if self._outage.keeps_back(entry, outcome, now):
-            self._list(self._queues[entry.host.name], now)
+            self._queues.line_up(entry.host, now)
             return []
         return self.due(now) + self._judge(entry, outcome, now)
+
+    def redirected(self, number: int, redirect: Redirect, now: float) -> list[Settled]:
+        """Let a task that was answered with a redirect wait for the turn of the host it leads to."""
+        entry = self._land(number)
+        if entry is None:
+            return []
+        asked, status = entry.host, redirect.trail.http_status
+        answer = Outcome(entry.task.row, Status.NOT_ATTEMPTED, http_status=status)
+        self._outage.keeps_back(entry, answer, now)  # never; but it learns that somebody was reached
+        asked.learn(answer, started=entry.started, now=now)
+        entry.follow(redirect, self._queues.host(redirect.route.host))
+        settled = self.due(now)
+        if entry.host.given_up:
+            settled.append(self._settle(entry, entry.given_up()))
+        else:
+            self._enqueue(entry, first=True)
+        self._queues.line_up(asked, now)
+        return settled
 
     def due(self, now: float) -> list[Settled]:
         """Say what is settled by the time that has passed."""
@@ -122,43 +137,42 @@ class Schedule:
     def _repeat(self, entry: Entry, now: float) -> None:
         if entry.task.number in self._entries:
             self._enqueue(entry, first=True)
-            self._list(self._queues[entry.host.name], now)
+            self._queues.line_up(entry.host, now)
 
     def _judge(self, entry: Entry, outcome: Outcome, now: float) -> list[Settled]:
+        asked = entry.host
+        asked.learn(outcome, started=entry.started, now=now)
         outcome = entry.take(outcome)
-        entry.host.learn(outcome, started=entry.started, now=now)
-        asked = self._queues[entry.host.name]
         settled = []
         if entry.fallback and outcome.unreached:
             self._take_fallback(entry)
             self._enqueue(entry)
-        elif entry.host.given_up or not self._again(entry, outcome):
+        elif asked.given_up or not self._again(entry, outcome):
             settled.append(self._settle(entry, outcome))
         else:
             self._retry(entry, outcome, now)
-        if asked.host.doubtful:
+        if asked.doubtful:
             self._reroute(asked)
-        if asked.host.given_up:
-            settled += self._give_up(asked.host)
-        self._list(asked, now)
+        if asked.given_up:
+            settled += self._give_up(asked)
+        self._queues.line_up(asked, now)
         return settled
 
     def lost(self, numbers: list[int], *, killer: int | None, now: float) -> list[Settled]:
         """Take back the tasks of a worker that died; `killer` is the image that it was judging."""
+        landed = [entry for number in numbers if (entry := self._land(number))]
+        blamed = quarantine.to_blame(landed) if killer is None else self._entries.get(killer)
         settled = []
-        for number in numbers:
-            entry = self._land(number)
-            if entry is None:
-                continue
-            entry.losses += 1
-            entry.crashes += number == killer
-            if entry.crashes >= MOST_CRASHES or entry.losses >= MOST_LOSSES:
+        for entry in landed:
+            entry.losses += killer is None
+            entry.crashes += entry is blamed
+            if entry.crashes >= MOST_CRASHES:
                 settled.append(self._settle(entry, entry.crashed()))
             elif entry.host.given_up:
                 settled.append(self._settle(entry, entry.given_up()))
             else:
                 self._enqueue(entry, first=True)
-            self._list(self._queues[entry.host.name], now)
+            self._queues.line_up(entry.host, now)
         return settled
 
     def drop(self, numbers: list[int], now: float) -> list[Settled]:
@@ -169,12 +183,11 @@ class Schedule:
             if entry is None:
                 continue
             entry.dropped = True
-            started = entry.attempts > 0 or entry.losses > 0 or number in self._in_flight
             self._land(number)
             outcome = entry.ended(Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
             self._settle(entry, outcome)
-            self._list(self._queues[entry.host.name], now)
-            if started:
+            self._queues.line_up(entry.host, now)
+            if entry.starts:
                 settled.append(Settled(entry.task, outcome))
         return settled
 
@@ -194,30 +207,27 @@ class Schedule:
 
     def wake_at(self) -> float | None:
         """Say when something that waits may start, if that is known; None if only `done` can change it."""
-        times = [heap[0][0] for heap in (self._resting, self._later) if heap]
         outage = self._outage.wake_at()
         if self._outage.on:
             return outage
-        return min([*times, outage] if outage is not None else times, default=None)
-
-    def _queue(self, host: str) -> Queue:
-        return self._queues.get(host) or self._queues.setdefault(host, Queue(Host(host)))
+        times = (self._queues.wake_at(), self._quarantine.wake_at(), outage)
+        return min((time for time in times if time is not None), default=None)
 
     def _take_fallback(self, entry: Entry) -> None:
         if entry.fallback:
-            entry.turn_to(self._queue(entry.fallback.host).host)
+            entry.turn_to(self._queues.host(entry.fallback.host))
 
-    def _reroute(self, queue: Queue) -> None:
+    def _reroute(self, host: Host) -> None:
         """Turn those that wait at a doubtful host to their other ways."""
-        staying = [entry for entry in queue.entries if entry.fallback is None]
-        leaving = [entry for entry in queue.entries if entry.fallback and not entry.dropped]
-        queue.entries = deque(staying)
-        for entry in leaving:
+        waiting = self._queues.waiting_at(host)
+        self._queues.empty(host)
+        for entry in waiting:
             self._take_fallback(entry)
             self._enqueue(entry)
 
     def _start(self, entry: Entry, now: float) -> ImageTask:
         entry.started = now
+        entry.starts += 1
         entry.host.in_flight += 1
         self._in_flight.add(entry.task.number)
         return entry.task
@@ -227,6 +237,7 @@ class Schedule:
         if entry is None or number not in self._in_flight:
             return None
         self._in_flight.discard(number)
+        self._quarantine.landed(entry)
         entry.host.in_flight -= 1
         return entry
 
@@ -242,11 +253,12 @@ class Schedule:
         wait = min(FIRST_RETRY * 2 ** (entry.attempts_here - 1), LONGEST_REST) * self._dice.uniform(0.5, 1.5)
         if asks_for_less(outcome) and entry.host.rest_until > now:
             wait = entry.host.rest_until - now
-        heapq.heappush(self._later, (now + wait, next(self._ticket), entry))
+        entry.begin_again()
+        self._queues.put_later(entry, now + wait)
 
     def _give_up(self, host: Host) -> list[Settled]:
         left = [e for e in self._entries.values() if e.host is host and e.task.number not in self._in_flight]
-        self._queues[host.name].entries.clear()
+        self._queues.empty(host)
         settled = []
         for entry in left:
             if entry.fallback and host.doubtful:  # it waits to be tried again, and will be on its other way
@@ -257,36 +269,7 @@ class Schedule:
         return settled
 
     def _enqueue(self, entry: Entry, *, first: bool = False) -> None:
-        queue = self._queues[entry.host.name]
-        if first:
-            queue.entries.appendleft(entry)
+        if quarantine.is_suspect(entry):
+            self._quarantine.put(entry)
         else:
-            queue.entries.append(entry)
-        if not queue.listed:
-            queue.listed = True
-            self._open.append(queue)
-
-    def _list(self, queue: Queue, now: float) -> None:
-        """Put a queue where `next` finds it: at the open ones, or at those that rest."""
-        if queue.listed or not queue.entries or queue.host.in_flight >= queue.host.limit:
-            return
-        queue.listed = True
-        if queue.host.rest_until > now:
-            heapq.heappush(self._resting, (queue.host.rest_until, next(self._ticket), queue))
-        else:
-            self._open.append(queue)
-
-    def _pop(self, queue: Queue, now: float) -> Entry | None:
-        while queue.entries and queue.entries[0].dropped:
-            queue.entries.popleft()
-        return queue.entries.popleft() if queue.entries and queue.host.may_start(now) else None
-
-    def _wake(self, now: float) -> None:
-        while self._later and self._later[0][0] <= now:
-            entry = heapq.heappop(self._later)[2]
-            if not entry.dropped:
-                self._enqueue(entry)  # behind those that nobody has tried yet: it may well be slow again
-        while self._resting and self._resting[0][0] <= now:
-            queue = heapq.heappop(self._resting)[2]
-            queue.listed = False
-            self._list(queue, now)
+            self._queues.put(entry, first=first)

@@ -1,4 +1,8 @@
-"""One curl handle, and every limit that a transfer has: its time, its size, its redirects, its memory."""
+"""One curl handle, and every limit that a request has: its time, its size, where it may lead, its memory.
+
+Redirects are not followed here: each is an answer like any other, so that its target is asked when it is
+the turn of that host.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,16 @@ import certifi
 import pycurl
 
 from .curl_reasons import Ending, no_body
-from .models import MAX_IMAGE_BYTES, USER_AGENT, Body, NoBody
-from .redirects import RedirectGuard
+from .models import MAX_IMAGE_BYTES, USER_AGENT, Body, NoBody, Reason, Redirect, Route, Trail
+from .redirects import MAX_REDIRECTS, RedirectGuard, target
+from .url_rows import host_of
 
 MAX_BYTES = MAX_IMAGE_BYTES
-MAX_REDIRECTS = 10
 MAX_ERROR_PAGE = 65_536
 """Bytes read of an answer that is no success, so that its connection can serve again."""
+TELLING_HEADERS = frozenset(
+    {b"location", b"retry-after", b"x-robots-tag", b"content-length", b"transfer-encoding"}
+)
 
 
 class Ledger:
@@ -54,15 +61,18 @@ class Transfer:
     ledger
         Shared by all transfers of a fetcher.
     timeout
-        Seconds that a transfer may take in all; connecting may take half of it, at most 5.
+        Seconds that a try may take in all; connecting may take half of it, at most 5.
     """
 
     def __init__(self, ledger: Ledger, timeout: float) -> None:
         self.number = -1
         self.paused = False
-        self.too_large = False
         self.guard = RedirectGuard("")
         self._ledger = ledger
+        self._timeout = timeout
+        self._url = ""
+        self._trail = Trail()
+        self._too_large = False
         self._chunks: list[bytes] = []
         self._size = 0
         self._status = 0
@@ -70,32 +80,31 @@ class Transfer:
         self._headers: dict[str, list[str]] = {}
         self.curl = _new_handle(self, timeout)
 
-    def begin(self, number: int, url: str) -> None:
-        """Make ready for an URL; nothing of the former one is left."""
-        self.number, self.paused, self.too_large = number, False, False
-        self.guard = RedirectGuard(url)
+    def begin(self, number: int, url: str, trail: Trail) -> None:
+        """Make ready for an URL, and the redirects that led to it; nothing of the former one is left."""
+        self.number, self.paused = number, False
+        self.guard = RedirectGuard(url, trail.from_public)
+        self._url, self._trail, self._too_large = url, trail, False
         self._chunks, self._size, self._status, self._broken, self._headers = [], 0, 0, 0, {}
         self.curl.setopt(pycurl.URL, url)
+        self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int((self._timeout - trail.seconds) * 1000)))
 
-    def on_header(self, line: bytes) -> int | None:
+    def on_header(self, line: bytes) -> None:
         """Note what matters of one header line; a status line begins a new answer."""
         if line.startswith(b"HTTP/"):
             self._status = _status_of(line)
             self._headers = {}
-            return None
+            return
         name, _, value = line.partition(b":")
         key = name.strip().lower()
-        if key == b"location" and 300 <= self._status < 400:
-            return None if self.guard.location_allowed(value.decode("utf-8", "replace").strip()) else -1
-        if key in (b"retry-after", b"x-robots-tag", b"content-length", b"transfer-encoding"):
+        if key in TELLING_HEADERS:
             self._headers.setdefault(key.decode(), []).append(value.decode("latin-1").strip())
-        return None
 
     def on_data(self, chunk: bytes) -> int | None:
         """Keep a piece of the body, or end the transfer when it is more than anyone wants."""
         succeeding = self._status < 300
         if self._size + len(chunk) > (MAX_BYTES if succeeding else MAX_ERROR_PAGE):
-            self.too_large = succeeding
+            self._too_large = succeeding
             return -1
         if self._ledger.full_for(self):
             self.paused = True
@@ -106,16 +115,25 @@ class Transfer:
             self._ledger.held += len(chunk)
         return None
 
-    def result(self, code: int, message: str) -> Body | NoBody:
-        """Say what the transfer came to; `code` is curl's, 0 for success."""
+    def result(self, code: int, message: str) -> Body | NoBody | Redirect:
+        """Say what the request came to; `code` is curl's, 0 for success."""
         seconds = float(self.curl.getinfo(pycurl.TOTAL_TIME))
         code = self._broken or code
+        leads_to = self._leads_to()
+        if isinstance(leads_to, str):
+            trail = Trail(
+                redirects=self._trail.redirects + 1,
+                seconds=self._trail.seconds + seconds,
+                http_status=self._status,
+                from_public=self.guard.from_public,
+            )
+            return Redirect(Route(leads_to, host_of(leads_to)), trail)
         if code == 0 and 200 <= self._status < 300:
             self._chunks = [b"".join(self._chunks)]  # not kept twice while the body is judged
             return Body(
                 data=self._chunks[0],
                 http_status=self._status,
-                final_url=self.curl.getinfo(pycurl.EFFECTIVE_URL),
+                final_url=self._url,
                 robots=tuple(self._headers.get("x-robots-tag", ())),
                 length_known=self._length_known(),
                 seconds=seconds,
@@ -125,8 +143,7 @@ class Transfer:
             message,
             self._status,
             retry_after=(self._headers.get("retry-after") or [""])[-1],
-            blocked=self.guard.blocked,
-            too_large=self.too_large,
+            refused=leads_to or self._refused(),
         )
         return no_body(self.curl, ending)
 
@@ -150,6 +167,23 @@ class Transfer:
         if self._ledger.privileged is self:
             self._ledger.privileged = None
 
+    def _leads_to(self) -> str | Reason | None:
+        """Say where the answer leads, if it is a redirect, or why nobody goes there.
+
+        What became of its page does not matter: a redirect is whole when its headers are.
+        """
+        location = (self._headers.get("location") or [""])[0]
+        if not location or not 300 <= self._status < 400:
+            return None
+        if self._trail.redirects == MAX_REDIRECTS:
+            return Reason.TOO_MANY_REDIRECTS
+        return target(self._url, location.encode("latin-1"), from_public=self.guard.from_public)
+
+    def _refused(self) -> Reason | None:
+        if self.guard.blocked:
+            return Reason.FORBIDDEN_REDIRECT
+        return Reason.TOO_LARGE if self._too_large else None
+
     def _length_known(self) -> bool:
         coding = ",".join(self._headers.get("transfer-encoding", ())).lower()
         framed = "content-length" in self._headers or "chunked" in coding
@@ -158,16 +192,11 @@ class Transfer:
 
 def _new_handle(transfer: Transfer, timeout: float) -> pycurl.Curl:
     curl = pycurl.Curl()
-    web = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
     options = {
         pycurl.USERAGENT: USER_AGENT,
         pycurl.HTTPHEADER: ["Accept: image/*,*/*;q=0.5"],
         pycurl.ACCEPT_ENCODING: "identity",  # asked plain; what is compressed all the same gets unpacked
-        pycurl.FOLLOWLOCATION: 1,
-        pycurl.MAXREDIRS: MAX_REDIRECTS,
-        pycurl.PROTOCOLS: web,
-        pycurl.REDIR_PROTOCOLS: web,
-        pycurl.TIMEOUT_MS: max(1, int(timeout * 1000)),
+        pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
         pycurl.CONNECTTIMEOUT_MS: max(1, int(min(5.0, timeout / 2) * 1000)),
         pycurl.MAXFILESIZE: MAX_BYTES,
         pycurl.BUFFERSIZE: 131_072,

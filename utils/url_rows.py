@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -48,7 +49,7 @@ def refusal(row: UrlRow) -> Refusal | None:
             Reason.INVALID_IMAGE_CODE,
             f"{_shown(row.image_code)} is no image code (n, eight digits, underscore, digits)",
         )
-    fault = _url_fault(row.url)
+    fault = url_fault(row.url)
     return Refusal(Reason.INVALID_URL, fault) if fault else None
 
 
@@ -69,11 +70,23 @@ def request_url(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Name the server that a URL asks: lower-case host, colon, port; empty if it names none."""
+    """Name the server that a URL asks: lower-case host, colon, port; empty if it names none.
+
+    Different spellings of a server are one: `example.org.` for `example.org`, `0x7f.1` for `127.0.0.1`.
+    """
     parts = _split(url)
     if parts is None or not parts.host:
         return ""
-    return f"{parts.host}:{_quoted(parts.port, '%') if parts.port else DEFAULT_PORTS[parts.scheme]}"
+    port = _quoted(parts.port, "%").lstrip("0") if parts.port else DEFAULT_PORTS[parts.scheme]
+    return f"{_one_spelling(parts.host)}:{port}"
+
+
+def _one_spelling(host: str) -> str:
+    host = host.removesuffix(".")
+    if host[-1:].isdigit() or "0x" in host:  # the only names that a resolver may take for numbers
+        with contextlib.suppress(OSError):
+            return socket.inet_ntoa(socket.inet_aton(host))
+    return host
 
 
 def _split(url: str) -> _Url | None:
@@ -99,7 +112,7 @@ def _ascii_host(host: str) -> str:
     return _quoted(host, "%").lower()
 
 
-def _url_fault(url: str) -> str:
+def url_fault(url: str) -> str:
     """Say what is wrong with a URL; nothing if it can be asked for."""
     if not url.strip(BLANKS):
         return "there is no URL"

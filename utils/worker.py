@@ -12,8 +12,8 @@ from . import boxes, images, opt_out, pairing, placeholders
 from .boxes import Fitted
 from .errors import NO_SENSE_IN_GOING_ON
 from .fetch import Fetched, Fetcher
-from .messages import Answer, Command, Drop, Ended, Ready, Save, Start, WorkOrder
-from .models import Body, ImageTask, NoBody, Outcome, Picture, Reason, Refusal, Status
+from .messages import Answer, Command, Drop, Ended, Ready, Redirected, Save, Start, WorkOrder
+from .models import Body, ImageTask, NoBody, Outcome, Picture, Reason, Redirect, Refusal, Status
 from .storage import CategoryFolder
 from .url_rows import host_of
 
@@ -70,7 +70,7 @@ class Worker:
     def _start(self, command: Start) -> Iterator[Answer]:
         for task in command.tasks:
             self._tasks[task.number] = task
-            self._fetcher.start(task.number, task.address)
+            self._fetcher.start(task.number, task.address, task.trail)
         yield from ()
 
     def _save_held(self, command: Save) -> Iterator[Answer]:
@@ -91,6 +91,8 @@ class Worker:
         result = fetched.result
         if isinstance(result, NoBody):
             return Ended(task.number, _nothing_came(task, result))
+        if isinstance(result, Redirect):
+            return _redirected(task, result)
         self._mark(task.number)
         good = self._judge(task, result)
         self._mark(-1)
@@ -159,6 +161,16 @@ def deciding_flag(reason: Reason, *, min_side: int) -> str:
         Reason.ANNOTATION_MISMATCH: "with_annotation=True",
     }
     return flags.get(reason, "")
+
+
+def _redirected(task: ImageTask, redirect: Redirect) -> Answer:
+    """Pass a redirect on; one to a known placeholder need not be followed."""
+    known = placeholders.refusal_of_address(redirect.route.address)
+    if known is None:
+        return Redirected(task.number, redirect)
+    trail = redirect.trail
+    page = Body(b"", trail.http_status, redirect.route.address, seconds=trail.seconds - task.trail.seconds)
+    return Ended(task.number, _failed(task, page, known))
 
 
 def _nothing_came(task: ImageTask, nothing: NoBody) -> Outcome:

@@ -1,0 +1,108 @@
+"""Where tasks wait for their turn: at their hosts, hosts in turn, and some until a time.
+
+Nothing is decided here but order: every host with something to do and room for it stands in one line, gives
+one task when it comes to the front, and goes to the end. Hosts that rest wait beside it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+
+from .hosts import Host
+from .journey import Entry
+
+
+@dataclass(slots=True, eq=False)
+class Queue:
+    """The tasks that wait at a host; `listed` while it stands in line or rests."""
+
+    host: Host
+    entries: deque[Entry] = field(default_factory=deque)
+    listed: bool = False
+
+
+class Queues:
+    """The queues of all hosts."""
+
+    def __init__(self) -> None:
+        self._by_host: dict[str, Queue] = {}
+        self._line: deque[Queue] = deque()
+        self._resting: list[tuple[float, int, Queue]] = []
+        self._later: list[tuple[float, int, Entry]] = []
+        self._ticket = itertools.count()
+
+    def host(self, name: str) -> Host:
+        """Give a host's record; an unknown one's is made."""
+        return self._queue(name).host
+
+    def waiting_at(self, host: Host) -> list[Entry]:
+        """Give the tasks that wait for a host's turn."""
+        return [entry for entry in self._queue(host.name).entries if not entry.dropped]
+
+    def put(self, entry: Entry, *, first: bool = False) -> None:
+        """Let a task wait at its host, behind all others or before them."""
+        queue = self._queue(entry.host.name)
+        if first:
+            queue.entries.appendleft(entry)
+        else:
+            queue.entries.append(entry)
+        if not queue.listed:
+            queue.listed = True
+            self._line.append(queue)
+
+    def put_later(self, entry: Entry, at: float) -> None:
+        """Let a task wait until a time; then it goes behind those that nobody has tried yet."""
+        heapq.heappush(self._later, (at, next(self._ticket), entry))
+
+    def take(self, now: float) -> Entry | None:
+        """Give the next task that may start; whoever starts it calls `line_up` for its host."""
+        while self._line:
+            queue = self._line.popleft()
+            queue.listed = False
+            entry = _pop(queue, now)
+            if entry is not None:
+                return entry
+            self.line_up(queue.host, now)
+        return None
+
+    def line_up(self, host: Host, now: float) -> None:
+        """Put a host where it belongs after something has changed: in line, or to those that rest."""
+        queue = self._queue(host.name)
+        if queue.listed or not queue.entries or host.in_flight >= host.limit:
+            return
+        queue.listed = True
+        if host.rest_until > now:
+            heapq.heappush(self._resting, (host.rest_until, next(self._ticket), queue))
+        else:
+            self._line.append(queue)
+
+    def empty(self, host: Host) -> None:
+        """Let nobody wait at a host any more."""
+        self._queue(host.name).entries.clear()
+
+    def wake(self, now: float) -> list[Entry]:
+        """Let hosts stand in line again that have rested; give the tasks whose time has come."""
+        while self._resting and self._resting[0][0] <= now:
+            queue = heapq.heappop(self._resting)[2]
+            queue.listed = False
+            self.line_up(queue.host, now)
+        due = []
+        while self._later and self._later[0][0] <= now:
+            due.append(heapq.heappop(self._later)[2])
+        return [entry for entry in due if not entry.dropped]
+
+    def wake_at(self) -> float | None:
+        """Say when `wake` has something to do; None if that is not known."""
+        return min((heap[0][0] for heap in (self._resting, self._later) if heap), default=None)
+
+    def _queue(self, name: str) -> Queue:
+        return self._by_host.get(name) or self._by_host.setdefault(name, Queue(Host(name)))
+
+
+def _pop(queue: Queue, now: float) -> Entry | None:
+    while queue.entries and queue.entries[0].dropped:
+        queue.entries.popleft()
+    return queue.entries.popleft() if queue.entries and queue.host.may_start(now) else None
