@@ -37,6 +37,12 @@ def table(tmp_path: Path) -> list[Category]:
     )
 
 
+@pytest.fixture(scope="module")
+def everything() -> list[Category]:
+    """Return all categories of the project."""
+    return categories.read(PROJECT / "ncodes.csv")
+
+
 def test_a_row_becomes_a_category(tmp_path: Path) -> None:
     """Rows keep their order; each knows its code, name, folder, mark, number and line."""
     fox = Category(
@@ -157,6 +163,33 @@ def test_an_unknown_name_offers_close_spellings(table: list[Category]) -> None:
     """A slip of the finger is answered with what may have been meant."""
     with pytest.raises(InputError, match=rf"'siberian huskey' is no .*did you mean {HUSKY} \(Siberian husky"):
         categories.find(table, [FOX, "siberian huskey"])
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("huskey", "n02109961 (Eskimo dog, husky)"),
+        ("cartoon", "n02971356 (carton)"),
+        ("siberian husky dog", "n02110185 (Siberian husky)"),
+        ("Sibirian husky", "n02110185 (Siberian husky)"),
+        ("sibirian", "n02110185 (Siberian husky)"),
+        ("retreiver dog", "n02099029 (retriever)"),
+        ("sled dogs", "n02109811 (sled dog, sledge dog)"),
+        ("n0211018", "n02110185 (Siberian husky)"),
+        ("02110185", "n02110185 (Siberian husky)"),
+        ("N021101855", "n02110185 (Siberian husky)"),
+    ],
+)
+def test_what_was_meant_is_offered_first(everything: list[Category], query: str, meant: str) -> None:
+    """Of all 21,845 categories, for mistyped names, parts of names, and mistyped codes."""
+    with pytest.raises(InputError, match=f"did you mean {re.escape(meant)}"):
+        categories.find(everything, [query])
+
+
+def test_a_wrong_code_is_not_answered_with_just_any(table: list[Category]) -> None:
+    """All codes are somewhat alike; the sentence says where to look instead."""
+    with pytest.raises(InputError, match=r"'n99999999' is no code.*--find.*ncodes\.csv"):
+        categories.find(table, ["n99999999"])
 
 
 @pytest.mark.parametrize("query", ["zzzzzzzzzz", "", " , "])

@@ -7,7 +7,6 @@ by its name. How a spreadsheet spells a table is known to `user_table`.
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import io
 import re
@@ -16,8 +15,9 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from . import storage
+from . import name_words, storage
 from .errors import DiskError, InputError
+from .finding import Finder
 from .folder_names import folder_names
 from .models import Category
 from .user_table import TableRow, read_rows
@@ -41,7 +41,10 @@ _MARKS = {
     **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro"), True),
     **dict.fromkeys(("falsch", "faux", "falso", "onwaar"), False),
 }
-_SPELLINGS_OFFERED = 3
+_OFFERED, _LISTED = 3, 5  # spellings, and categories that are called so
+_LIKE_A_CODE = re.compile(r"n?[0-9]{4,12}", re.IGNORECASE)
+_SURELY_MEANT = 0.85  # the likeness of a spelling that can hardly be anything else
+_ONE_LETTER_WRONG = 0.88  # one of nine: 16 letters of 18 agree
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,14 @@ class ShippedCategory:
     parents: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a row of `ncodes.csv` asks for: see `Category.selected` and `Category.how_many`."""
+
+    selected: bool
+    how_many: int
+
+
 def read(path: Path) -> list[Category]:
     """Read `ncodes.csv`, in whatever way it was saved; the rows keep their order.
 
@@ -75,6 +86,22 @@ def read(path: Path) -> list[Category]:
     by_code = _by_code(rows)
     folders = folder_names({code: row["name"] for code, row in by_code.items()})
     return [_category(row, code, folders[code]) for code, row in by_code.items()]
+
+
+def marks(rows: Iterable[TableRow]) -> dict[str, Mark]:
+    """Say what each row of `ncodes.csv` asks for, by its code; `read` reads the same, and names as well.
+
+    Raises
+    ------
+    InputError
+        If a row holds what it must not; the sentence says where.
+    """
+    return {code: Mark(_is_marked(row), _how_many(row)) for code, row in _by_code(rows).items()}
+
+
+def is_how_many(number: int) -> bool:
+    """Say whether a number may stand in the column `how_many`."""
+    return _HOW_MANY.fullmatch(str(number)) is not None
 
 
 def selected(categories: Iterable[Category]) -> list[Category]:
@@ -217,15 +244,29 @@ def _fault(index: dict[str, list[Category]], query: str, fitting: Sequence[Categ
 def _hint(index: dict[str, list[Category]], query: str) -> str:
     if "," in query and any(_key(part) in index for part in query.split(",")):
         return "; separate categories by blanks, not commas."
-    keys = difflib.get_close_matches(_key(query), index, n=_SPELLINGS_OFFERED, cutoff=0.75)
-    close = {category.code: category for key in keys for category in index[key]}
-    return f"; did you mean {_listed(close.values())}?" if close else "; look it up in ncodes.csv."
+    near = _near_codes(index, query) if _LIKE_A_CODE.fullmatch(query) else _near_names(index, query)
+    close = list({category.code: category for category in near}.values())[:_LISTED]
+    return f"; did you mean {_listed(close)}?" if close else "; look for it with --find, or in ncodes.csv."
+
+
+def _near_names(index: dict[str, list[Category]], query: str) -> list[Category]:
+    """Give what is called nearly so; where that is far-fetched, what has nearly such words in its name."""
+    keys = name_words.close_spellings(_key(query), index, at_most=_OFFERED)
+    called_so = [category for key in keys for category in index[key]]
+    if max(keys.values(), default=0) >= _SURELY_MEANT:
+        return called_so
+    everything = {category.code: category for fitting in index.values() for category in fitting}
+    return [*Finder(everything.values()).nearest(name_words.words(query)), *called_so][:_OFFERED]
+
+
+def _near_codes(index: dict[str, list[Category]], query: str) -> list[Category]:
+    """Give codes that begin so, and codes with one letter wrong: all codes are somewhat alike."""
+    text = f"n{query.lower().removeprefix('n')}"
+    codes = [key for key in index if _CODE.fullmatch(key)]
+    begun = [code for code in codes if code.startswith(text)]
+    near = name_words.close_spellings(text, codes, at_most=_OFFERED, cutoff=_ONE_LETTER_WRONG)
+    return [category for code in [*begun, *near][:_OFFERED] for category in index[code]]
 
 
 def _listed(categories: Iterable[Category]) -> str:
-    return ", ".join(f"{category.code} ({_shown(category.name)})" for category in categories)
-
-
-def _shown(name: str) -> str:
-    """Spell a name so that it does no more to a terminal than stand there."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    return ", ".join(f"{category.code} ({name_words.shown(category.name)})" for category in categories)

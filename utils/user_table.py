@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import functools
 import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +20,9 @@ from .errors import InputError
 SEPARATORS = (",", ";", "\t")
 # Excel's "CSV UTF-8", its "Unicode text", and the same from a big-endian machine.
 _BY_MARK = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WITHOUT_MARK = ("utf-8", "cp1252")  # in this order: hardly any cp1252 text is UTF-8 by chance
 _WORKBOOK = b"PK\x03\x04"  # .xlsx and .ods are zip archives
@@ -71,6 +72,57 @@ class TableRow:
         return InputError(f"{place}: {shown!r} is not allowed; {allowed}.")
 
 
+@dataclass(frozen=True)
+class UserTable:
+    """A table as it was saved.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    wanted
+        The columns that it must have.
+    data
+        The file's bytes: `bom`, then `text` in `encoding`.
+    bom
+        The mark at the beginning that says the encoding; empty where there is none.
+    encoding
+        A name that Python knows.
+    separator
+        Between the cells of a row.
+    text
+        All of it, with the line ends that it has.
+    """
+
+    path: Path
+    wanted: Sequence[str]
+    data: bytes
+    bom: bytes
+    encoding: str
+    separator: str
+    text: str
+
+    @functools.cached_property
+    def rows(self) -> list[TableRow]:
+        """The rows that are not blank, in order; an InputError if this is no such table (see `read_rows`)."""
+        lines = _lines(self.path, self.text, self.separator)
+        first = next(lines, None)
+        if first is None:
+            raise InputError(
+                f"{self.path} is empty. Delete it and let download_imagenet_prerequisites.py make it anew."
+            )
+        header = _header(self.path, *first, self.wanted)
+        rows = [TableRow(header, line, cells) for line, cells in lines]
+        for row in rows:
+            if any(row.cells[header.width :]):
+                raise _surplus(row)
+        return rows
+
+    def encoded(self, text: str) -> bytes:
+        """Spell another text as this one is spelled."""
+        return self.bom + text.encode(self.encoding)
+
+
 def read_rows(path: Path, wanted: Sequence[str]) -> list[TableRow]:
     """Read the rows of a table that are not blank.
 
@@ -87,25 +139,30 @@ def read_rows(path: Path, wanted: Sequence[str]) -> list[TableRow]:
     InputError
         If the file is not there, is no such table, or a row has more values than the header.
     """
-    text = _decode(path, _load(path))
-    lines = _lines(path, text, _separator(text, wanted))
-    first = next(lines, None)
-    if first is None:
-        raise InputError(
-            f"{path} is empty. Delete it and let download_imagenet_prerequisites.py make it anew."
-        )
-    header = _header(path, *first, wanted)
-    rows = [TableRow(header, line, cells) for line, cells in lines]
-    for row in rows:
-        if any(row.cells[header.width :]):
-            raise _surplus(row)
-    return rows
+    return read_table(path, wanted).rows
+
+
+def read_table(path: Path, wanted: Sequence[str]) -> UserTable:
+    """Read a table together with how it was saved; see `read_rows`."""
+    return table_of(path, _load(path), wanted)
+
+
+def table_of(path: Path, data: bytes, wanted: Sequence[str]) -> UserTable:
+    """Take bytes for the table that lies, or is to lie, at a path; see `read_rows`."""
+    _check_size_and_kind(path, data)
+    marked = [(bom, encoding) for bom, encoding in _BY_MARK if data.startswith(bom)]
+    for bom, encoding in marked or [(b"", encoding) for encoding in _WITHOUT_MARK]:
+        text = _decoded(data[len(bom) :], encoding)
+        if text is not None:
+            _check_nul(path, text)
+            return UserTable(path, wanted, data, bom, encoding, _separator(text, wanted), text)
+    raise InputError(f"{path} is no text that can be read. Save it as CSV (UTF-8).")
 
 
 def _load(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+            return file.read(_LARGEST + 1)
     except FileNotFoundError as error:
         raise InputError(
             f"{path} is not there: run download_imagenet_prerequisites.py first, or say --ncode_data FILE."
@@ -113,6 +170,9 @@ def _load(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
         why = "it is a folder" if path.is_dir() else getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read ({why}). Say --ncode_data FILE.") from error
+
+
+def _check_size_and_kind(path: Path, data: bytes) -> None:
     if len(data) > _LARGEST:
         raise InputError(
             f"{path} has more than {_LARGEST // 10**6} MB, more than any table of categories. "
@@ -120,19 +180,12 @@ def _load(path: Path) -> bytes:
         )
     if data.startswith(_WORKBOOK):
         raise InputError(f"{path} is a spreadsheet's workbook, not a CSV file. Save it as CSV (UTF-8).")
-    return data
 
 
-def _decode(path: Path, data: bytes) -> str:
-    marked = [encoding for mark, encoding in _BY_MARK if data.startswith(mark)]
-    texts = (_decoded(data, encoding) for encoding in marked or _WITHOUT_MARK)
-    text = next((text for text in texts if text is not None), None)
-    if text is None:
-        raise InputError(f"{path} is no text that can be read. Save it as CSV (UTF-8).")
+def _check_nul(path: Path, text: str) -> None:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}, line {line}: there are NUL bytes in it. Save it as CSV (UTF-8).")
-    return text
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
