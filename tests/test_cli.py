@@ -202,3 +202,39 @@ def test_signals_are_not_received_before_they_come(signals: Signals) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     assert signals.received()
     assert signals.exit_code == 143
+
+
+IN_THE_DOOR = (
+    "import sys, time\n"
+    "from utils.door import enter\n"
+    "def load():\n"
+    "    print('loading', flush=True)\n"
+    "    try: time.sleep(2)\n"
+    "    except BaseException: pass\n"
+    "    print('loaded', flush=True); return 0\n"
+    "sys.exit(enter(load))\n"
+)
+
+
+@pytest.mark.parametrize("name", [name for name in SIGNAL_EXITS if hasattr(signal, name)])
+def test_a_signal_while_a_script_is_loaded_ends_it_at_once(name: str) -> None:
+    """With its exit code and without a word, whatever is being loaded, and whatever that catches."""
+    process = script(IN_THE_DOOR)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(getattr(signal, name))
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (SIGNAL_EXITS[name], "", "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
+@pytest.mark.parametrize("loads", ["", "    from utils.cli import Signals; Signals()\n"])
+def test_under_nohup_a_script_survives_its_terminal(loads: str) -> None:
+    """A hang-up that was to be ignored is ignored, while the script is loaded and while it works."""
+    code = IN_THE_DOOR.replace("def load():\n", f"def load():\n{loads}").replace("sleep(2)", "sleep(0.3)")
+    process = script(f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{code}")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "loaded\n", "")

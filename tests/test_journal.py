@@ -203,6 +203,41 @@ def test_an_outcome_comes_back_as_it_went(path: Path, outcome: Outcome) -> None:
     assert list(standing(path)) == [outcome]
 
 
+def test_an_open_journal_knows_what_is_in_its_file(path: Path) -> None:
+    """Whatever was written before and after it was first read, one by one or in one go."""
+    write(path, saved(3), failed(1), run=True)
+    journal = Journal(path)
+    journal.begin_run()
+    assert [one.status for one in journal.standing()] == [Status.FAILED, Status.ALREADY_PRESENT]
+    journal.append_all([failed(3), saved(2)])
+    journal.append_all([])
+    journal.append(saved(1))
+    assert list(journal.standing()) == list(standing(path)) == [saved(1), saved(2), failed(3)]
+    journal.begin_run()
+    assert list(journal.standing()) == list(standing(path))
+    assert [one.status for one in journal.standing()].count(Status.ALREADY_PRESENT) == 2
+
+
+class EnoughError(Exception):
+    """Raised at a checkpoint."""
+
+
+@pytest.mark.parametrize("calls", range(7))
+def test_reading_can_be_left(path: Path, calls: int) -> None:
+    """At every line; read later, the journal is whole."""
+    write(path, *map(saved, range(4)))
+    left = iter(range(calls))
+
+    def checkpoint() -> None:
+        if next(left, None) is None:
+            raise EnoughError
+
+    journal = Journal(path)
+    with pytest.raises(EnoughError):
+        list(journal.standing(checkpoint))
+    assert len(list(journal.standing())) == 4
+
+
 def test_what_is_only_for_the_run_is_not_kept(path: Path) -> None:
     """A wait that a host asked for, and a proxy's failure, mean nothing later."""
     write(path, dataclasses.replace(failed(1), retry_after=9.0, proxy_at_fault=True))

@@ -6,20 +6,39 @@ A category whose folder cannot be worked with costs the others nothing; a full d
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from . import placeholders, voc
 from .errors import DatasetError, DiskError, FolderError
-from .models import Annotation, Category, Outcome
+from .models import Annotation, Category, Outcome, Source
 from .placeholders import Sighting, Watch
 from .progress import Progress, Share
 from .publishing import Publisher
+from .store import Store, counts_saved, how_many
 from .summary import Summary
-from .supply import Store, Supply, counts_saved, how_many
+from .supply import Supply
 
 MOST_OPEN = 256
-"""Books open at once; each holds its category's annotations in memory."""
+"""Books open at once; each holds its category's annotations and outcomes in memory."""
+MOST_AWAITING_TARS = 2
+"""The same, where each waits for a tar to be downloaded, one after another."""
+TIME_TO_REPORT = 0.7
+"""Seconds that an interrupted run takes for its reports, when all that it knows is in the journals."""
+OUTCOMES_AT_ONCE = 256
+
+LATE = "There was not enough time for these reports; they are made whole by the next run:"
+MOST_NAMED = 5
+
+
+class _AbandonedError(Exception):
+    """A piece of work was left undone, for the run is to end, and there is no time for it."""
+
+
+def _never() -> bool:
+    """Say that the run may go on."""
+    return False
 
 
 class Screen:
@@ -38,6 +57,11 @@ class Screen:
 class Books:
     """The books of a run.
 
+    Parameters
+    ----------
+    stopped
+        Asked all the time whether the run is to end early; then long work on a book is abandoned.
+
     Attributes
     ----------
     open
@@ -48,21 +72,33 @@ class Books:
         What makes it senseless to go on, if anything.
     faults
         What went wrong with single categories, in sentences.
+    unreported
+        The categories for whose reports there was no time when the run was interrupted.
     """
 
     def __init__(
-        self, categories: Sequence[Category], store: Store, *, progress: Progress, screen: Screen
+        self,
+        categories: Sequence[Category],
+        store: Store,
+        *,
+        progress: Progress,
+        screen: Screen,
+        stopped: Callable[[], bool] = _never,
     ) -> None:
         self.open: dict[str, Supply] = {}
         self.publisher = Publisher(store.category)
         self.fatal: DatasetError | None = None
         self.faults: list[str] = []
+        self.unreported: set[str] = set()
         self._categories = categories
         self._store = store
         self._progress = progress
         self._screen = screen
+        self._stopped = stopped
+        self._has_time = _never
         self._watch = Watch()
         self._unopened = deque(categories)
+        self._most_open = MOST_AWAITING_TARS if store.settings.source is Source.ARCHIVE else MOST_OPEN
         self._shares = {one.code: Share(progress, self._expected(one)) for one in categories}
 
     @property
@@ -71,41 +107,77 @@ class Books:
         return not self.open and not self._unopened
 
     def open_next(self) -> Supply | None:
-        """Open the next book; None if there is none, or too many are open."""
-        while self._unopened and len(self.open) < MOST_OPEN:
+        """Open the next book; None if there is none, too many are open, or the run is to end."""
+        while self._unopened and len(self.open) < self._most_open and not self._stopped():
             category = self._unopened.popleft()
             with self.costing_only(category):
-                return self._open(category, self._annotations(category))
+                try:
+                    return self._open(category, self._annotations(category))
+                except _AbandonedError:
+                    self._unopened.appendleft(category)
+                    return None
         return None
 
     def close(self, supply: Supply) -> None:
         """Close a book of which nothing is left, and publish its report."""
         category = supply.category
-        if self.open.pop(category.folder, None) is not None:
-            supply.close()
-            self._shares[category.code].end()
+        if self.open.pop(category.folder, None) is None:
+            return
+        try:
             with self.costing_only(category):
-                self._screen.category_done(self.publisher.publish(category))
+                supply.close()
+                self._tell(supply)
+                summary = self.publisher.publish(category, self._while_there_is_time(supply.outcomes()))
+                self._screen.category_done(summary)
+            self._shares[category.code].end()
+        except _AbandonedError:
+            self.open[category.folder] = supply
+
+    def _tell(self, supply: Supply) -> None:
+        """Tell what could not be had of a category; where URLs come first, that is normal life."""
+        if supply.problem and self._store.settings.source is Source.ARCHIVE:
+            self.faults.append(f"{supply.category.folder}: {supply.problem}")
+        elif supply.problem:
+            self._screen.say(f"{supply.category.folder}: {supply.problem}")
 
     def close_all(self, has_time: Callable[[], bool]) -> None:
         """Note in all books what was not reached, as long as there is time, and close them."""
+        self._has_time = has_time
+        for supply in list(self.open.values()):
+            self._leave_rest(supply)
         while self._unopened and has_time():
-            category = self._unopened.popleft()
-            with self.costing_only(category):
+            self._open_and_leave(self._unopened.popleft())
+        self.unreported.update(category.folder for category in self._unopened)
+        deadline = time.monotonic() + TIME_TO_REPORT
+        self._has_time = lambda: time.monotonic() < deadline
+        for supply in list(self.open.values()):
+            self.close(supply)
+        self.unreported.update(self.open)
+        if self.unreported:
+            self._screen.say(f"{LATE} {_listed(sorted(self.unreported))}")
+
+    def _open_and_leave(self, category: Category) -> None:
+        with self.costing_only(category):
+            try:
                 # Reading archives would take too long; who wants only annotated images considered none yet.
                 supply = self._open(category, {})
-                if not self._store.settings.with_annotation:
-                    supply.leave_rest(has_time)
-        for supply in list(self.open.values()):
-            with self.costing_only(supply.category):
-                supply.leave_rest(has_time)
-            self.close(supply)
+            except _AbandonedError:
+                self.unreported.add(category.folder)
+                return
+            if not self._store.settings.with_annotation:
+                self._leave_rest(supply)
+
+    def _leave_rest(self, supply: Supply) -> None:
+        with self.costing_only(supply.category):
+            if not supply.leave_rest(self._has_time):
+                self.unreported.add(supply.category.folder)
 
     def take_placeholders_back(self, *, and_go_on: bool) -> None:
         """Take pictures back that stand for many URLs of their host; open books again that lack some now."""
         found = self._watch.placeholders()
         for category in self._categories if found else ():
-            with self.costing_only(category):
+            # What is left undone for want of time, the next run does.
+            with self.costing_only(category), contextlib.suppress(_AbandonedError):
                 lacking = self._take_back(category, found) and counts_saved(category, self._store.settings)
                 if lacking and and_go_on:
                     self._open(category, self._annotations(category), again=True)
@@ -156,7 +228,14 @@ class Books:
     def _open(
         self, category: Category, annotations: Mapping[str, Annotation], *, again: bool = False
     ) -> Supply:
-        supply = Supply(category, self._store, self.note, annotations=annotations, again=again)
+        supply = Supply(
+            category,
+            self._store,
+            self.note,
+            annotations=annotations,
+            again=again,
+            checkpoint=self._checkpoint,
+        )
         self.open[category.folder] = supply
         if not again:
             self._shares[category.code].advance_before(supply.settled_before())
@@ -172,7 +251,7 @@ class Books:
         return content.annotations
 
     def _take_back(self, category: Category, found: set[Sighting]) -> bool:
-        taken = self.publisher.take_back(category, found)
+        taken = self.publisher.take_back(category, found, self._checkpoint)
         if taken:
             self._screen.say(f"{category.folder}: {taken} {placeholders.TAKEN_BACK_MANY}")
         return taken > 0
@@ -182,3 +261,19 @@ class Books:
         if counts_saved(category, self._store.settings):
             return limit
         return count if limit < 0 else min(limit, count)
+
+    def _checkpoint(self) -> None:
+        """Abandon what is being done if the run is to end, and there is no time for it."""
+        if self._stopped() and not self._has_time():
+            raise _AbandonedError
+
+    def _while_there_is_time(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        for number, outcome in enumerate(outcomes):
+            if number % OUTCOMES_AT_ONCE == 0:
+                self._checkpoint()
+            yield outcome
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

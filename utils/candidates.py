@@ -9,22 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from . import url_rows
-from .models import Annotation, Category, Reason, Refusal, UrlRow
+from .models import Annotation, Candidate, Category, Reason, Refusal, UrlRow
 from .url_table import UrlTable
 
 DUPLICATE = Refusal(Reason.DUPLICATE_IMAGE_CODE, "An earlier row of the category has the same image code.")
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row to be considered; `refusal` says why it cannot even be tried."""
-
-    row: UrlRow
-    refusal: Refusal | None
-    annotation: Annotation | None
 
 
 def candidates(

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+from .door import SIGNAL_EXITS, answer_signals
 from .errors import DatasetError
 
 TRUE = frozenset({"true", "yes", "1", "y"})
 FALSE = frozenset({"false", "no", "0", "n"})
-SIGNAL_EXITS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
 
 def boolean(text: str) -> bool:
@@ -60,9 +60,7 @@ class Signals:
     def __init__(self) -> None:
         self.exit_code: int | None = None
         self._gentle = False
-        for name in SIGNAL_EXITS:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._receive)
+        answer_signals(self._receive)
 
     def end_gently(self) -> None:
         """From now on, take note of the first signal and no more."""

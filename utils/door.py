@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import TextIO
+
+SIGNAL_EXITS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+"""The signals that ask to end, and the exit codes that say so."""
 
 
 def enter(main: Callable[[], int]) -> int:
     """Run a script's main function; returns its exit code."""
+    answer_signals(_leave)  # until the script answers them itself: loading it takes a while
     try:
         return main()
-    except KeyboardInterrupt:  # before anything could have begun
-        return 130
+    except KeyboardInterrupt:  # between two steps of the script's own answer
+        return SIGNAL_EXITS["SIGINT"]
     except ModuleNotFoundError as error:
         install = f"{sys.executable} -m pip install -r requirement.txt"
         print(f"The package {error.name} is missing. Install what is needed: {install}", file=sys.stderr)
         return 2
     finally:
+        answer_signals(_leave)  # all is done, and nothing is left that could be interrupted in order
         for stream in (sys.stdout, sys.stderr):
             _flush(stream)
+
+
+def answer_signals(answer: Callable[[int, FrameType | None], None]) -> None:
+    """Let the signals that ask to end be answered so; under `nohup`, a hang-up asks nothing."""
+    for name in SIGNAL_EXITS:
+        number = getattr(signal, name, None)  # not every system has all of them
+        ignored = number is not None and signal.getsignal(number) is signal.SIG_IGN
+        if number is not None and not (ignored and name == "SIGHUP"):
+            signal.signal(number, answer)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End at once: an exception could come out anywhere in what Python is just loading."""
+    os._exit(SIGNAL_EXITS[signal.Signals(number).name])
 
 
 def _flush(stream: TextIO | None) -> None:

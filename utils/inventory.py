@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import images, pairing, placeholders
-from .journal import Journal
+from .journal import Journal, pass_by
 from .models import Body, ImageFormat, Outcome, Picture, Reason, Refusal, Status, UrlRow
 from .storage import EXTENSIONS, CategoryFolder
 from .url_rows import IMAGE_CODE, host_of
@@ -39,6 +39,8 @@ class Shelf:
         Whether every image is judged anew, not only those that look changed.
     tell
         Told what did not hold, a sentence each.
+    checkpoint
+        Called before every URL and every image that is looked at; what it raises ends the taking of stock.
     """
 
     folder: CategoryFolder
@@ -46,6 +48,7 @@ class Shelf:
     min_side: int
     thorough: bool = False
     tell: Callable[[str], None] = _keep_to_yourself
+    checkpoint: Callable[[], None] = pass_by
 
     @property
     def name(self) -> str:
@@ -73,7 +76,8 @@ def take_stock(shelf: Shelf, rows_of: RowsOf) -> dict[str, Outcome]:
     """
     shelf.folder.remove_partials()
     on_disk = {shelf.folder.relative(path): path for path in image_files(shelf.folder)}
-    known = {outcome.row.key: _confirmed(shelf, outcome, on_disk) for outcome in shelf.journal.standing()}
+    standing = shelf.journal.standing(shelf.checkpoint)
+    known = {outcome.row.key: _confirmed(shelf, outcome, on_disk) for outcome in standing}
     claimed = {outcome.file for outcome in known.values() if outcome.status.stands}
     orphans = {path.stem: path for name, path in on_disk.items() if name not in claimed and path.exists()}
     if orphans:
@@ -119,6 +123,7 @@ def fitting_boxes(shelf: Shelf, image: Path, picture: Picture) -> int | None:
 
 def _confirmed(shelf: Shelf, outcome: Outcome, on_disk: dict[str, Path]) -> Outcome:
     """Check that an image which should stand does."""
+    shelf.checkpoint()
     if not outcome.status.stands:
         return outcome
     path = on_disk.get(outcome.file)
@@ -176,6 +181,7 @@ def _adopted(
     standing = {outcome.row.image_code for outcome in known.values() if outcome.status.stands}
     adopted = []
     for row in rows_of(orphans.keys()):
+        shelf.checkpoint()
         path = orphans.pop(row.image_code, None)
         if path is None:
             continue

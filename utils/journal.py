@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -23,27 +23,29 @@ TAIL = 65_536
 """Bytes looked at from the end for the last whole line; a line has a few hundred."""
 ALWAYS = frozenset({"image_code", "url", "position", "boxes"})
 """What is written even if it is 0 or empty; no boxes at all is None."""
+STATUSES = {status.value: status for status in Status}
 REASONS = {reason.word: reason for reason in Reason}
+_spell = json.JSONEncoder(separators=(",", ":")).encode
+_parse = json.JSONDecoder().decode
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the line that counts for an URL lies in the journal, and where the URL lies in the table."""
-
-    position: int
-    offset: int
+def pass_by() -> None:
+    """Do nothing at a checkpoint."""
 
 
 @dataclass(frozen=True)
 class _Places:
-    """The lines that count, by URL; those before `last_run` were written by earlier runs."""
+    """Where the lines that count lie; those before `last_run` were written by earlier runs.
 
-    by_url: dict[int, _Place]
+    `by_url` has for each URL its position in the table, and the offset of its line in the journal.
+    """
+
+    by_url: dict[int, tuple[int, int]]
     last_run: int
 
 
 class Journal:
-    """The journal of one category, open for appending.
+    """The journal of one category, open for appending; it reads its file once, and remembers.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._standing: dict[int, Outcome] | None = None
         try:
             path.touch()
             self._mend()
@@ -61,15 +64,27 @@ class Journal:
 
     def begin_run(self) -> None:
         """Mark that what follows is of this run."""
-        self._write({"run": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+        self._standing = None
+        self._write([{"run": datetime.now(timezone.utc).isoformat(timespec="seconds")}])
 
     def append(self, outcome: Outcome) -> None:
         """Note what became of an URL; it counts from now on."""
-        self._write(_encode(outcome))
+        self.append_all([outcome])
 
-    def standing(self) -> Iterator[Outcome]:
-        """Yield the outcome that counts for every URL, in the table's order."""
-        yield from standing(self._path)
+    def append_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Note what became of several URLs, in one go."""
+        self._write(map(_encode, outcomes))
+        if self._standing is not None:
+            self._standing.update((hash(outcome.row.key), outcome) for outcome in outcomes)
+
+    def standing(self, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
+        """Yield the outcome that counts for every URL, in the table's order.
+
+        `checkpoint` is called before every line that is read from the file; what it raises ends the reading.
+        """
+        if self._standing is None:
+            self._standing = {hash(one.row.key): one for one in standing(self._path, checkpoint)}
+        yield from sorted(self._standing.values(), key=lambda outcome: outcome.row.position)
 
     def _mend(self) -> None:
         """Cut a torn last line off, so that the next line begins on its own."""
@@ -86,23 +101,28 @@ class Journal:
         if whole < end:
             os.truncate(self._path, whole)
 
-    def _write(self, record: dict[str, Any]) -> None:
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    def _write(self, records: Iterable[dict[str, Any]]) -> None:
+        lines = "".join(_spell(record) + "\n" for record in records)
         try:
-            # Opened for each line: a run may have a thousand journals, and descriptors are few.
+            # Opened each time: a run may have a thousand journals, and descriptors are few.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
-                _write_all(descriptor, line)
+                _write_all(descriptor, lines.encode())
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise disk_error(self._path, error) from error
 
 
-def standing(path: Path) -> Iterator[Outcome]:
+def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
     """Yield the outcome that counts for every URL in a journal, in the table's order.
 
     Only places are kept in memory, not outcomes. Images of earlier runs are `already_present`.
+
+    Parameters
+    ----------
+    checkpoint
+        Called before every line that is read; what it raises ends the reading.
 
     Raises
     ------
@@ -110,13 +130,12 @@ def standing(path: Path) -> Iterator[Outcome]:
         If the journal cannot be read.
     """
     try:
-        places = _places(path)
+        places = _places(path, checkpoint)
         with path.open("rb") as file:
-            for place in sorted(places.by_url.values(), key=lambda place: place.position):
-                file.seek(place.offset)
-                outcome = _outcome(file.readline())
-                if outcome and outcome.status.stands and place.offset < places.last_run:
-                    outcome = replace(outcome, status=Status.ALREADY_PRESENT)
+            for _, offset in sorted(places.by_url.values()):
+                checkpoint()
+                file.seek(offset)
+                outcome = _outcome(file.readline(), earlier=offset < places.last_run)
                 if outcome:
                     yield outcome
     except OSError as error:
@@ -129,17 +148,18 @@ def _write_all(descriptor: int, data: bytes) -> None:
         _write_all(descriptor, data[written:])
 
 
-def _places(path: Path) -> _Places:
-    by_url: dict[int, _Place] = {}
+def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
+    by_url: dict[int, tuple[int, int]] = {}
     last_run = offset = 0
     with path.open("rb") as file:
         for line in file:
+            checkpoint()
             record = _record(line)
             if "run" in record:
                 last_run = offset
             elif record:
                 key = f"{record['image_code']} {record['url']} {record.get('repeat', 0)}"
-                by_url[hash(key)] = _Place(record["position"], offset)
+                by_url[hash(key)] = record["position"], offset
             offset += len(line)
     return _Places(by_url, last_run)
 
@@ -147,7 +167,7 @@ def _places(path: Path) -> _Places:
 def _record(line: bytes) -> dict[str, Any]:
     """Read a line; one that is not ours (a file replaced by garbage) counts as nothing."""
     try:
-        record = json.loads(line)
+        record = _parse(line.decode())
     except (ValueError, RecursionError):
         return {}
     if not isinstance(record, dict):
@@ -156,10 +176,10 @@ def _record(line: bytes) -> dict[str, Any]:
     return record if ours or "run" in record else {}
 
 
-def _outcome(line: bytes) -> Outcome | None:
+def _outcome(line: bytes, *, earlier: bool) -> Outcome | None:
     """Decode a line; None if it is not as we write them."""
     try:
-        return _decode(json.loads(line))
+        return _decode(_parse(line.decode()), earlier=earlier)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
         return None
 
@@ -196,13 +216,14 @@ def _encode(outcome: Outcome) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value or (key in ALWAYS and value is not None)}
 
 
-def _decode(record: dict[str, Any]) -> Outcome:
+def _decode(record: dict[str, Any], *, earlier: bool) -> Outcome:
+    status = STATUSES[record["status"]]
     row = UrlRow(
         int(record["position"]), str(record["image_code"]), str(record["url"]), int(record.get("repeat", 0))
     )
     return Outcome(
         row=row,
-        status=Status(record["status"]),
+        status=Status.ALREADY_PRESENT if earlier and status.stands else status,
         reason=REASONS[record["reason"]] if record.get("reason") else None,
         description=str(record.get("description", "")),
         http_status=int(record.get("http_status", 0)),

@@ -15,6 +15,14 @@ MAX_IMAGE_BYTES = 20_000_000
 """More is neither fetched nor judged."""
 
 
+class Source(str, Enum):
+    """Where images come from: the word of `--source`."""
+
+    URLS = "urls"
+    ARCHIVE = "archive"
+    BOTH = "both"
+
+
 class Status(str, Enum):
     """What became of one URL: the `status` column of the report."""
 
@@ -202,6 +210,60 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """An image in a tar.
+
+    Attributes
+    ----------
+    image_code
+        What its name says.
+    name
+        The last part of its path, extension and all.
+    offset, size
+        Where its bytes lie in the file, and how many there are.
+    stamp
+        A checksum of its header, by which it is told that another file lies there by now.
+    """
+
+    image_code: str
+    name: str
+    offset: int
+    size: int
+    stamp: int
+
+    @property
+    def end(self) -> int:
+        """The first byte behind it."""
+        return self.offset + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An image that lies in a tar on disk already."""
+
+    path: Path
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row to be considered.
+
+    Attributes
+    ----------
+    refusal
+        Why it cannot even be tried; None if it can.
+    piece
+        Where its bytes lie, if they need not be fetched.
+    """
+
+    row: UrlRow
+    refusal: Refusal | None
+    annotation: Annotation | None
+    piece: Piece | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """What a server sent for an image, whole as far as the protocol can tell.
 
@@ -314,6 +376,8 @@ class ImageTask:
         The redirects that led to the address.
     annotation
         Its boxes, labelled as in the result folder; None if it has none.
+    piece
+        Where its bytes lie, if they need not be fetched.
     ask_before_saving
         Whether the worker must ask whether the image is still wanted (`how_many` may be reached).
     """
@@ -324,6 +388,7 @@ class ImageTask:
     address: str = ""
     trail: Trail = Trail()  # frozen, so one may serve all
     annotation: Annotation | None = None
+    piece: Piece | None = None
     ask_before_saving: bool = False
 
 
@@ -439,6 +504,8 @@ class Settings:
         Further tries after a passing failure.
     min_side
         In pixels; smaller images are refused.
+    archive_url
+        Where the tars of whole categories lie, for the sources that are archives.
     find
         Words of names that are looked for; nothing is downloaded then.
     format
@@ -467,6 +534,9 @@ class Settings:
     dry_run: bool = False
     verify: bool = False
     with_subcategories: bool = False
+    source: Source = Source.URLS
+    archive_url: str = ""
+    accept_imagenet_terms: bool = False
     find: tuple[str, ...] = ()
     format: str | None = None
     mark: bool = False

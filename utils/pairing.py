@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from . import boxes, voc
-from .models import Annotation, ImageTask, Picture
+from .errors import disk_error
+from .models import Annotation, ImageTask, Outcome, Picture
 from .storage import CategoryFolder, write_whole
 
 MAX_XML_BYTES = 1_000_000
@@ -39,6 +42,37 @@ def pair(folder: CategoryFolder, image: Path, picture: Picture, annotation: Anno
     xml = voc.to_xml(annotation, folder=folder.path.name, filename=image.name, picture=picture)
     write_whole(folder.annotation(image.stem), xml)
     return len(annotation.boxes)
+
+
+def paired(
+    folder: CategoryFolder, outcome: Outcome, annotation: Annotation | None, labels: Mapping[str, str]
+) -> Outcome:
+    """Write the XML of an image that stands without, if it has an annotation that fits.
+
+    Parameters
+    ----------
+    annotation
+        As in the archive.
+    labels
+        The folder name of every wnid.
+
+    Raises
+    ------
+    DiskError, FolderError
+        If it cannot be written.
+    """
+    if not outcome.status.stands or annotation is None or outcome.picture is None:
+        return outcome
+    if outcome.boxes is not None and folder.annotation(outcome.row.image_code).exists():
+        return outcome
+    fitted = boxes.fit(boxes.relabel(annotation, labels), outcome.picture)
+    if fitted.annotation is None:
+        return outcome
+    try:
+        count = pair(folder, folder.path / outcome.file, outcome.picture, fitted.annotation)
+    except OSError as error:
+        raise disk_error(folder.annotations, error) from error
+    return replace(outcome, boxes=count, fitted=fitted.counts)
 
 
 def boxes_of(folder: CategoryFolder, image: Path, picture: Picture) -> int | None:

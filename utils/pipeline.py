@@ -16,7 +16,7 @@ from .books import Books, Screen
 from .errors import DatasetError, ProxyError
 from .journey import Settled
 from .messages import Answer, Lost, Ready, Redirected
-from .models import ImageTask
+from .models import ImageTask, Route
 from .pool import Crew
 from .progress import Progress
 from .schedule import Schedule
@@ -26,6 +26,8 @@ from .tempo import Tempo
 WINDOW = 8_192
 """Tasks known to the schedule at once: many, so that a slow host does not hide the others behind it."""
 TASKS_A_TURN = 512
+ON_DISK = Route("", "a tar on disk")
+"""The way to an image that need not be fetched; no host has a name with blanks."""
 LONGEST_WAIT = 0.2
 """Seconds until the loop looks up, for signals and the screen."""
 GONE = "The network seems to be gone: no host can be reached any more. Waiting for it, up to a minute ..."
@@ -69,12 +71,11 @@ class Run:
                     self._settle(settled)
                 self._start()
                 self.books.publisher.prepare()
-                if self.schedule.in_flight or self.schedule.waiting:
-                    self._hear(self.crew.exchange(self._patience()))
-                elif self.books.all_done:
+                if not self._is_waiting():
                     self.books.take_placeholders_back(and_go_on=True)
                     if self.books.all_done:
                         break
+                self._hear(self.crew.exchange(self._patience()))
                 self.schedule.batch_size = self.tempo.batch_size()
                 self._show()
         except DatasetError as error:
@@ -86,6 +87,10 @@ class Run:
 
     def _is_to_end(self) -> bool:
         return self.books.fatal is not None or self.stopped()
+
+    def _is_waiting(self) -> bool:
+        """Whether something is under way, or may come of what is open."""
+        return bool(self.schedule.in_flight or self.schedule.waiting or not self.books.all_done)
 
     def _refill(self) -> None:
         """Let the schedule have more tasks; one book at most is opened while there is enough to do."""
@@ -115,8 +120,8 @@ class Run:
 
     def _offer(self, supply: Supply, task: ImageTask) -> None:
         self._owners[task.number] = supply
-        best, *others = alternates.routes(task.row.url)
-        task = replace(task, address=best.address)
+        best, *others = [ON_DISK] if task.piece else alternates.routes(task.row.url)
+        task = replace(task, address=best.address or task.row.url)
         settled = self.schedule.offer(task, best.host, others[0] if others else None)
         if settled:
             self._settle(settled)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import journal, voc
-from .candidates import Candidate, candidates
-from .models import Annotation, Category, Lasting, Outcome, Settings, Status
+from .candidates import candidates
+from .models import Annotation, Candidate, Category, Lasting, Outcome, Settings, Source, Status
 from .storage import CategoryFolder
-from .supply import how_many
+from .store import how_many
 from .url_table import UrlTable
 
 
@@ -66,9 +66,9 @@ def preview(category: Category, table: UrlTable, folder: CategoryFolder, setting
         to_try = []
     return Preview(
         category,
-        urls=table.count(category.code),
+        urls=table.count(category.code) if offered else 0,
         candidates=len(offered),
-        present=len(present),
+        present=len(present) if offered else sum(outcome.status.stands for outcome in known.values()),
         given_up=len(gone),
         to_try=len(to_try),
         problem=content.problem,
@@ -85,6 +85,8 @@ def _offered(
     category: Category, table: UrlTable, annotations: Mapping[str, Annotation], settings: Settings
 ) -> list[Candidate]:
     only_annotated = settings.with_annotation
+    if settings.source is Source.ARCHIVE:
+        return []
     return list(candidates(category, table, annotations, only_annotated=only_annotated))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from . import journal, pairing, placeholders
 from .errors import disk_error
-from .models import Category
+from .models import Category, Outcome
 from .placeholders import Sighting
 from .storage import CategoryFolder
 from .summary import Summary
@@ -25,8 +25,13 @@ class Publisher:
 
         self._write_report = report.write
 
-    def publish(self, category: Category) -> Summary:
+    def publish(self, category: Category, outcomes: Iterable[Outcome] | None = None) -> Summary:
         """Write a category's report, and count while doing so.
+
+        Parameters
+        ----------
+        outcomes
+            What is known of every URL; None to read it from the journal.
 
         Raises
         ------
@@ -35,24 +40,31 @@ class Publisher:
         """
         self.prepare()
         folder = self._folder_of(category)
-        summary = self.summaries[category.code] = Summary(category.folder, category.code)
+        summary = Summary(category.folder, category.code)
+        known = journal.standing(folder.journal) if outcomes is None else outcomes
         try:
-            self._write_report(folder.report, summary.counting(journal.standing(folder.journal)))
+            self._write_report(folder.report, summary.counting(known))
         except OSError as error:
             raise disk_error(folder.report, error) from error
+        self.summaries[category.code] = summary
         return summary
 
-    def take_back(self, category: Category, found: set[Sighting]) -> int:
-        """Take back the images of a category that turned out to be placeholders; say how many."""
+    def take_back(
+        self, category: Category, found: set[Sighting], checkpoint: Callable[[], None] = journal.pass_by
+    ) -> int:
+        """Take back the images of a category that turned out to be placeholders; say how many.
+
+        What `checkpoint` raises while the journal is read ends it before anything was done.
+        """
         folder = self._folder_of(category)
         if not folder.journal.exists():
             return 0
-        taken = [one for one in journal.standing(folder.journal) if placeholders.is_sighting(one, found)]
+        book = journal.Journal(folder.journal)
+        taken = [one for one in book.standing(checkpoint) if placeholders.is_sighting(one, found)]
         if not taken:
             return 0
-        book = journal.Journal(folder.journal)
         for outcome in taken:
             pairing.remove(folder, folder.path / outcome.file)
             book.append(placeholders.taken_back(outcome))
-        self.publish(category)
+        self.publish(category, book.standing())
         return len(taken)

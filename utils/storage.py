@@ -55,6 +55,11 @@ class CategoryFolder:
         """The file that the user reads."""
         return self.path / f"{self.path.name}_download_report.csv"
 
+    @property
+    def archive_note(self) -> Path:
+        """The file that says how far the category's tar in an archive has been read."""
+        return self.path / ".archive.json"
+
     def image(self, image_code: str, image_format: ImageFormat) -> Path:
         """Say where an image lies; `image_code` must have been checked, for it becomes a path."""
         return self.images / f"{image_code}.{image_format.value}"

@@ -7,51 +7,26 @@ missing are tried side by side, and each asks before it is saved, so that exactl
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from . import boxes, inventory, pairing
-from .candidates import Candidate, candidates
 from .errors import disk_error
 from .inventory import Shelf
-from .journal import Journal
+from .journal import Journal, pass_by
 from .journey import Settled
-from .models import Annotation, Category, ImageTask, Lasting, Outcome, Reason, Settings, Status
-from .storage import CategoryFolder
-from .url_table import UrlTable
-from .worker import deciding_flag
+from .models import Annotation, Candidate, Category, ImageTask, Outcome, Reason, Status
+from .offering import Known, Offering
+from .store import Store, counts_saved, how_many
+from .verdicts import holds
 
 HEDGE = 2
 """URLs tried at once for each image that is missing, and as many more: half of the URLs are dead."""
+NOTED_AT_ONCE = 250
 NOT_REACHED = "The run ended before it was reached."
-
-
-@dataclass(frozen=True)
-class Store:
-    """What all categories of a run share.
-
-    Attributes
-    ----------
-    folder
-        The result folder.
-    labels
-        The folder name of every wnid, which is its label in an XML, too.
-    numbers
-        Where tasks get their numbers from.
-    """
-
-    settings: Settings
-    folder: Path
-    table: UrlTable
-    labels: Mapping[str, str]
-    numbers: Iterator[int] = field(default_factory=itertools.count)
-
-    def category(self, category: Category) -> CategoryFolder:
-        """Say where a category's images go."""
-        return CategoryFolder(self.folder / category.folder)
 
 
 Note = Callable[[Category, Outcome], None]
@@ -67,6 +42,8 @@ class Supply:
         What the category's archive holds, by image code.
     again
         Whether the books were open before in this run: then only URLs that nobody looked at are tried.
+    checkpoint
+        Called again and again while the books are opened; what it raises ends that.
     """
 
     def __init__(
@@ -77,6 +54,7 @@ class Supply:
         *,
         annotations: Mapping[str, Annotation],
         again: bool = False,
+        checkpoint: Callable[[], None] = pass_by,
     ) -> None:
         self.category = category
         self._store = store
@@ -85,27 +63,33 @@ class Supply:
         self._again = again
         folder = store.category(category)
         folder.make()
-        self._shelf = Shelf(folder, Journal(folder.journal), self._settings.min_side)
+        journal = Journal(folder.journal)
+        self._shelf = Shelf(folder, journal, self._settings.min_side, checkpoint=checkpoint)
         if not again:
-            self._shelf.journal.begin_run()
+            journal.begin_run()
         self._known = self._take_stock()
         self._annotations = annotations
         self._pair_what_stands()
+        self._standing_codes = {outcome.row.image_code for outcome in self.present()}
         self.standing = sum(self._counts(outcome) for outcome in self._known.values())
-        self._candidates = candidates(
-            category, store.table, self._annotations, only_annotated=self._settings.with_annotation
-        )
         self._limit = how_many(category, self._settings)
-        self._considered = 0
-        self._exhausted = False
         self._active: dict[int, ImageTask] = {}
+        known = Known(annotations, self._known.values(), self._standing_codes)
+        self._offering = Offering(category, store, known, is_idle=lambda: not self._active)
+        self._interrupted = False
         self._granted: set[int] = set()
         self._asking: deque[int] = deque()
+        self._cut_short: list[Settled] = []
 
     @property
     def finished(self) -> bool:
         """Whether nothing is under way and nothing more is wanted or to be had."""
-        return not self._active and (self._exhausted or not self._wants_more())
+        return not self._active and (self._offering.exhausted or not self._wants_more())
+
+    @property
+    def problem(self) -> str:
+        """Why not everything could be had that there is, in a sentence; empty if it could."""
+        return self._offering.problem
 
     @property
     def filled(self) -> bool:
@@ -120,24 +104,21 @@ class Supply:
         """Give the images that stood when the books were opened."""
         return [outcome for outcome in self._known.values() if outcome.status.stands]
 
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield what is known of every URL, as the journal has it."""
+        return self._shelf.journal.standing()
+
     def settled_before(self) -> int:
         """Count what earlier runs have settled: images that stand and, where URLs count, dead ones."""
         return sum(
-            outcome.status.stands or (not self._by_saved and self._stays(outcome))
+            outcome.status.stands or (not self._by_saved and holds(outcome, self._settings))
             for outcome in self._known.values()
         )
 
     def take(self) -> ImageTask | None:
         """Give the next task; None if there is none at present."""
-        while self._wants_more():
-            candidate = next(self._candidates, None)
-            if candidate is None:
-                self._exhausted = True
-                return None
-            self._considered += 1
-            if self._is_to_be_tried(candidate):
-                return self._task(candidate)
-        return None
+        candidate = self._next_to_be_tried()
+        return self._task(candidate) if candidate else None
 
     def settle(self, number: int, outcome: Outcome) -> None:
         """Note the end of a task."""
@@ -181,36 +162,73 @@ class Supply:
         self._write(settled.outcome)
 
     def interrupt(self, settled: Settled) -> None:
-        """Note that a task was under way when the run ended; its image may lie on disk all the same."""
+        """Take in that a task was under way when the run ended; `leave_rest` notes all of them at once."""
         self._active.pop(settled.task.number, None)
-        found = inventory.find(self._shelf, settled.task.row)
-        self._write(self._paired(found) if found else settled.outcome)
+        self._cut_short.append(settled)
 
-    def leave_rest(self, has_time: Callable[[], bool]) -> None:
-        """Note the URLs that were to be tried, but not reached, as long as there is time for it."""
-        if self._by_saved:
-            return  # nobody can say which of them would have been considered
-        while has_time():
-            task = self.take()
-            if task is None:
-                return
-            outcome = Outcome(task.row, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, NOT_REACHED)
-            self.settle(task.number, outcome)
+    def leave_rest(self, has_time: Callable[[], bool]) -> bool:
+        """Note the URLs that were under way and, as long as there is time, those that were not reached.
+
+        Returns whether there was time for all of them.
+        """
+        self._interrupted = True
+        self._write_all(self._ends_cut_short())
+        if not self._offering.end_early() or self._by_saved:
+            return True  # nobody can say which of the others would have been considered
+        rest = iter(self._next_to_be_tried, None)
+        while not self._offering.exhausted and self._wants_more():
+            if not has_time():
+                return False
+            some = itertools.islice(rest, NOTED_AT_ONCE)
+            self._write_all([_not_reached(one) for one in some if not self._is_noted(one)])
+        return True
 
     def close(self) -> None:
         """Close the books; what they say is in the journal."""
         self._shelf.folder.remove_partials()  # of workers that were killed while they saved
-        self._known, self._annotations, self._candidates = {}, {}, iter(())
+        self._offering.close(finished=not self._interrupted)
+        self._known, self._annotations = {}, {}
+
+    def _ends_cut_short(self) -> list[Outcome]:
+        """Say how tasks ended that were under way; the image of one may lie on disk all the same."""
+        if not self._cut_short:
+            return []
+        cut_short, self._cut_short = self._cut_short, []
+        with self._naming_faults():
+            on_disk = {path.stem for path in inventory.image_files(self._shelf.folder)}
+        ends = []
+        for settled in cut_short:
+            row = settled.task.row
+            found = inventory.find(self._shelf, row) if row.image_code in on_disk else None
+            ends.append(self._paired(found) if found else settled.outcome)
+        return ends
 
     def _wants_more(self) -> bool:
         if not self._by_saved:
-            return self._limit < 0 or self._considered < self._limit
+            return not self._offering.exhausted
         missing = self._limit - self.standing
         return missing > 0 and len(self._active) < HEDGE * (missing + 1)
 
-    def _is_to_be_tried(self, candidate: Candidate) -> bool:
+    def _next_to_be_tried(self) -> Candidate | None:
+        while self._wants_more():
+            candidate = self._offering.next()
+            if candidate is None:
+                return None
+            if self._is_to_be_tried(candidate):
+                return candidate
+        return None
+
+    def _is_noted(self, candidate: Candidate) -> bool:
         known = self._known.get(candidate.row.key)
-        if known is not None and (self._stays(known) or (self._again and known.status is Status.FAILED)):
+        return known is not None and known.status is Status.NOT_ATTEMPTED
+
+    def _is_to_be_tried(self, candidate: Candidate) -> bool:
+        if candidate.piece and candidate.row.image_code in self._standing_codes:
+            return False
+        known = self._known.get(candidate.row.key)
+        if known is not None and (
+            holds(known, self._settings) or (self._again and known.status is Status.FAILED)
+        ):
             return False
         if candidate.refusal is None:
             return True
@@ -220,24 +238,6 @@ class Supply:
             self._write(outcome)
         return False
 
-    def _stays(self, known: Outcome) -> bool:
-        """Whether what an earlier run found holds without trying again."""
-        if known.status.stands:
-            return True
-        if known.status is not Status.FAILED or known.reason is None or self._settings.retry_failed:
-            return False
-        if known.lasting is Lasting.BY_FLAG:
-            return known.judged_with == self._flag_now(known.reason)
-        return known.lasting is Lasting.FOR_GOOD
-
-    def _flag_now(self, reason: Reason) -> str:
-        settings = self._settings
-        in_force = {
-            Reason.OPTED_OUT: settings.honour_opt_out,
-            Reason.ANNOTATION_MISMATCH: settings.with_annotation,
-        }
-        return deciding_flag(reason, min_side=settings.min_side) if in_force.get(reason, True) else ""
-
     def _task(self, candidate: Candidate) -> ImageTask:
         annotation = candidate.annotation
         task = ImageTask(
@@ -245,55 +245,49 @@ class Supply:
             folder=self.category.folder,
             row=candidate.row,
             annotation=boxes.relabel(annotation, self._store.labels) if annotation else None,
+            piece=candidate.piece,
             ask_before_saving=self._by_saved,
         )
         self._active[task.number] = task
         return task
 
     def _write(self, outcome: Outcome) -> None:
-        self._shelf.journal.append(outcome)
-        self.standing += self._counts(outcome)
-        self._note(self.category, outcome)
+        self._write_all([outcome])
+
+    def _write_all(self, outcomes: Sequence[Outcome]) -> None:
+        self._shelf.journal.append_all(outcomes)
+        for outcome in outcomes:
+            self.standing += self._counts(outcome)
+            if outcome.status.stands:
+                self._standing_codes.add(outcome.row.image_code)
+            self._note(self.category, outcome)
 
     def _counts(self, outcome: Outcome) -> bool:
         return outcome.status.stands and not (self._settings.with_annotation and outcome.boxes is None)
 
     def _take_stock(self) -> dict[str, Outcome]:
-        try:
+        with self._naming_faults():
             return inventory.take_stock(self._shelf, self._store.table.rows_of)
+
+    @contextlib.contextmanager
+    def _naming_faults(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise disk_error(self._shelf.folder.path, error) from error
 
     def _pair_what_stands(self) -> None:
         """Give images their XML that stand without: the archive came later, or a crash came before."""
         for key, outcome in self._known.items():
+            self._shelf.checkpoint()
             paired = self._paired(outcome)
             if paired is not outcome:
                 self._known[key] = self._shelf.write(paired)
 
     def _paired(self, outcome: Outcome) -> Outcome:
-        """Write the XML of an image that stands without, if it has an annotation that fits."""
         annotation = self._annotations.get(outcome.row.image_code)
-        if not outcome.status.stands or annotation is None or outcome.picture is None:
-            return outcome
-        folder = self._shelf.folder
-        if outcome.boxes is not None and folder.annotation(outcome.row.image_code).exists():
-            return outcome
-        fitted = boxes.fit(boxes.relabel(annotation, self._store.labels), outcome.picture)
-        if fitted.annotation is None:
-            return outcome
-        try:
-            count = pairing.pair(folder, folder.path / outcome.file, outcome.picture, fitted.annotation)
-        except OSError as error:
-            raise disk_error(folder.annotations, error) from error
-        return replace(outcome, boxes=count, fitted=fitted.counts)
+        return pairing.paired(self._shelf.folder, outcome, annotation, self._store.labels)
 
 
-def counts_saved(category: Category, settings: Settings) -> bool:
-    """Whether a category's `how_many` counts images saved; else it counts URLs tried."""
-    return settings.fill and how_many(category, settings) >= 0
-
-
-def how_many(category: Category, settings: Settings) -> int:
-    """Say how many URLs or images of a category are wanted; -1 for all."""
-    return category.how_many if settings.how_many is None else settings.how_many
+def _not_reached(candidate: Candidate) -> Outcome:
+    return Outcome(candidate.row, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, NOT_REACHED)

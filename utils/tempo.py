@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from . import speed, speed_cache
 from .hosts import FIRST_LIMIT, HIGHEST_LIMIT
-from .models import Settings
+from .models import Settings, Source
 from .speed import BatchSize, SpeedTest
 
 
@@ -52,7 +52,7 @@ class Tempo:
             asked = BatchSize(settings.batch_size, "as --batch_size says")
             return speed.allowed(asked, cores=self._cores, open_files=self._open_files)
         remembered = speed_cache.remembered()
-        if settings.speed_test and remembered is None:
+        if settings.speed_test and remembered is None and settings.source is not Source.ARCHIVE:
             self._test = SpeedTest()
             self._test.start()
         return self._for_speed(remembered if settings.speed_test else None)

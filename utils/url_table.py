@@ -115,6 +115,29 @@ class UrlTable:
             raise InputError(f"{self.path} was changed during the run. Run again.")
 
 
+class NoUrlTable(UrlTable):
+    """Stands in for a table where none is needed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def codes(self) -> list[str]:
+        """Give none."""
+        return []
+
+    def count(self, code: str) -> int:  # noqa: ARG002  # it has no rows of any category
+        """Say 0."""
+        return 0
+
+    def rows(self, code: str) -> Iterator[UrlRow]:  # noqa: ARG002
+        """Read nothing."""
+        return iter(())
+
+    def rows_of(self, image_codes: Collection[str]) -> list[UrlRow]:  # noqa: ARG002
+        """Read nothing."""
+        return []
+
+
 def open_table(path: Path, progress: Progress | None = None) -> UrlTable:
     """Open the table, and index it if no index of it lies beside it.
 

@@ -8,12 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from . import boxes, images, opt_out, pairing, placeholders
+from . import boxes, image_tar, images, opt_out, pairing, placeholders
 from .boxes import Fitted
 from .errors import NO_SENSE_IN_GOING_ON
 from .fetch import Fetched, Fetcher
 from .messages import Answer, Command, Drop, Ended, Ready, Redirected, Save, Start, WorkOrder
-from .models import Body, ImageTask, NoBody, Outcome, Picture, Reason, Redirect, Refusal, Status
+from .models import (
+    Body,
+    ImageTask,
+    NoBody,
+    Outcome,
+    Picture,
+    Piece,
+    Reason,
+    Redirect,
+    Refusal,
+    Status,
+)
 from .storage import CategoryFolder
 from .url_rows import host_of
 
@@ -69,9 +80,11 @@ class Worker:
 
     def _start(self, command: Start) -> Iterator[Answer]:
         for task in command.tasks:
-            self._tasks[task.number] = task
-            self._fetcher.start(task.number, task.address, task.trail)
-        yield from ()
+            if task.piece:
+                yield self._take(task, _read(task.piece, task.address))
+            else:
+                self._tasks[task.number] = task
+                self._fetcher.start(task.number, task.address, task.trail)
 
     def _save_held(self, command: Save) -> Iterator[Answer]:
         for number in command.numbers:
@@ -87,8 +100,9 @@ class Worker:
         yield from ()
 
     def _finish(self, fetched: Fetched) -> Answer:
-        task = self._tasks.pop(fetched.number)
-        result = fetched.result
+        return self._take(self._tasks.pop(fetched.number), fetched.result)
+
+    def _take(self, task: ImageTask, result: Body | NoBody | Redirect) -> Answer:
         if isinstance(result, NoBody):
             return Ended(task.number, _nothing_came(task, result))
         if isinstance(result, Redirect):
@@ -161,6 +175,15 @@ def deciding_flag(reason: Reason, *, min_side: int) -> str:
         Reason.ANNOTATION_MISMATCH: "with_annotation=True",
     }
     return flags.get(reason, "")
+
+
+def _read(piece: Piece, address: str) -> Body | NoBody:
+    """Take an image out of a tar that lies on disk."""
+    status = 200 if host_of(address) else 0  # the tar's
+    try:
+        return Body(image_tar.read(piece.path, piece.member), http_status=status, final_url=address)
+    except image_tar.UNREADABLE as error:
+        return NoBody(Reason.TRUNCATED, f"It cannot be read from its tar: {error}.")
 
 
 def _redirected(task: ImageTask, redirect: Redirect) -> Answer:

@@ -1,0 +1,173 @@
+"""Told to end, a run leaves long work undone in good order: what it knows is in the journals."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.machine import wait_until
+from tests.project import Project
+from utils.books import Books, Screen
+from utils.journal import Journal
+from utils.models import Category, Outcome, Reason, Settings, Status
+from utils.progress import Progress
+from utils.storage import CategoryFolder
+from utils.store import Store
+from utils.url_table import UrlTable, open_table
+
+RED = "n00000001"
+CATEGORY = Category(RED, "red", "red")
+FEW, MANY = 5, 20_000
+
+
+class Said(Screen):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.say = self.lines.append  # type: ignore[method-assign,assignment]  # said the same way
+
+
+class Run:
+    """The books of a run over one category, that can be told to end."""
+
+    def __init__(self, project: Project) -> None:
+        path = project.path
+        table = open_table(path / "imageNetURLs.csv")
+        settings = Settings(path, path / "annotation", path / "imageNetURLs.csv", path / "ncodes.csv")
+        self.is_told_to_end: Callable[[], bool] = lambda: False
+        self.screen = Said()
+        self.books = Books(
+            [CATEGORY],
+            Store(settings, project.result, table, {RED: "red"}),
+            progress=Progress(),
+            screen=self.screen,
+            stopped=lambda: self.is_told_to_end(),
+        )
+
+
+def offer(project: Project, count: int) -> UrlTable:
+    """Offer so many URLs at a host that nobody asks."""
+    project.category(RED, "red")
+    for number in range(count):
+        project.url(f"{RED}_{number}", f"http://127.0.0.1:1/{number}")
+    project.write()
+    return open_table(project.path / "imageNetURLs.csv")
+
+
+def know(project: Project, table: UrlTable) -> CategoryFolder:
+    """Let an earlier run have found all of them dead, and have been killed before it could report that."""
+    folder = CategoryFolder(project.result / "red")
+    folder.make()
+    journal = Journal(folder.journal)
+    journal.begin_run()
+    journal.append_all(
+        [Outcome(row, Status.FAILED, Reason.HTTP_STATUS, "No.", http_status=404) for row in table.rows(RED)]
+    )
+    return folder
+
+
+@pytest.fixture
+def run(project: Project) -> Run:
+    """Give a run over a category of which an earlier one knows everything."""
+    know(project, offer(project, FEW))
+    return Run(project)
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """Give an answer to "is it to end?" that turns to yes after so many questions."""
+    left = iter(range(calls))
+    return lambda: next(left, None) is None
+
+
+@pytest.mark.parametrize("calls", [1, 3, 2 * FEW, 2 * FEW + 3])
+def test_taking_stock_is_abandoned(project: Project, run: Run, calls: int) -> None:
+    """Wherever it is; the category then counts as not opened, and is reported if there is time for it."""
+    run.is_told_to_end = after(calls)
+    assert run.books.open_next() is None
+    assert not run.books.open
+    assert not run.books.all_done
+    run.books.close_all(lambda: True)
+    assert [row["reason"] for row in project.report("red")] == ["http_404"] * FEW
+    assert not run.books.unreported
+
+
+def test_without_time_the_report_is_left_to_the_next_run(project: Project, run: Run) -> None:
+    """The old one stays as it is, and the screen says which one it is."""
+    report = CategoryFolder(project.result / "red").report
+    report.write_text("an old report")
+    run.is_told_to_end = after(0)
+    run.books.close_all(lambda: False)
+    assert report.read_text() == "an old report"
+    assert run.books.unreported == {"red"}
+    assert [line.split(": ")[-1] for line in run.screen.lines] == ["red"]
+    again = Run(project)
+    supply = again.books.open_next()
+    assert supply is not None
+    assert supply.take() is None
+    again.books.close(supply)
+    assert len(project.report("red")) == FEW
+
+
+def test_a_report_that_is_being_written_is_begun_anew(project: Project, run: Run) -> None:
+    """Told to end while a category is closed, the run first notes what it must, and then reports all."""
+    supply = run.books.open_next()
+    assert supply is not None
+    run.is_told_to_end = after(0)
+    run.books.close(supply)
+    assert not CategoryFolder(project.result / "red").report.exists()
+    run.books.close_all(lambda: True)
+    assert len(project.report("red")) == FEW
+    assert not run.books.unreported
+
+
+def test_what_was_not_reached_is_noted_while_there_is_time(project: Project) -> None:
+    """Then the report is incomplete, and named; what is in the journal is in it all the same."""
+    offer(project, MANY // 10)
+    run = Run(project)
+    supply = run.books.open_next()
+    assert supply is not None
+    run.is_told_to_end = after(0)
+    left = iter(range(3))
+    run.books.close_all(lambda: next(left, None) is not None)
+    rows = project.report("red")
+    assert 0 < len(rows) < MANY // 10
+    assert {row["status"] for row in rows} == {"not_attempted"}
+    assert run.books.unreported == {"red"}
+
+
+def test_interrupted_while_taking_stock(project: Project) -> None:
+    """A run that reads a long journal ends as it is told to, and nothing is lost: the next one is whole."""
+    folder = know(project, offer(project, MANY))
+    before = folder.journal.read_bytes()
+    with project.start() as process:
+        wait_until(lambda: folder.journal.stat().st_size > len(before))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.startswith("Interrupted. ")
+    assert errors.count("\n") == 1
+    assert folder.journal.read_bytes().startswith(before)
+    assert sorted(path.name for path in project.result.iterdir()) == ["red"]
+    project.run()
+    rows = project.report("red")
+    assert [row["image_code"] for row in rows] == [f"{RED}_{number}" for number in range(MANY)]
+    assert {row["reason"] for row in rows} == {"http_404"}
+
+
+def test_a_second_interrupted_run_notes_nothing_twice(project: Project) -> None:
+    """What an interrupted run did not reach, and the next one neither, has its line already."""
+    offer(project, FEW)
+    sizes = []
+    for _ in range(3):
+        run = Run(project)
+        run.is_told_to_end = after(0)
+        run.books.close_all(lambda: True)
+        lines = Path(project.result / "red" / ".journal.jsonl").read_bytes().splitlines()
+        sizes.append(sum("run" not in json.loads(line) for line in lines))
+        assert [row["status"] for row in project.report("red")] == ["not_attempted"] * FEW
+    assert sizes == [FEW, FEW, FEW]
