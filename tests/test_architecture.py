@@ -20,11 +20,11 @@ KEEPERS = {
     "multiprocessing": {"pool", "worker_process"},
     "pandas": {"report"},
     "pycurl": {"fetch", "transfer", "curl_reasons", "redirects"},
-    "requests": {"web_file"},
+    "requests": {"web_file", "web_session"},
     "simplejpeg": {"images"},
     "speedtest": {"speed"},
     "tqdm": {"screen"},
-    "urllib3": {"web_file"},
+    "urllib3": {"web_file", "web_session"},
     "xml": {"voc"},
 }
 

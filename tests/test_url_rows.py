@@ -121,6 +121,11 @@ def test_what_is_really_asked_for(url: str, sent: str) -> None:
         ("http://user:pw@a.example:8080", "a.example:8080"),
         ("http://bücher.example/", "xn--bcher-kva.example:80"),
         ("http://[::1]/", "[::1]:80"),
+        ("http://a.example./", "a.example:80"),
+        ("http://a.example:080/", "a.example:80"),
+        ("http://2130706433/", "127.0.0.1:80"),
+        ("http://0x7f.1:81/", "127.0.0.1:81"),
+        ("http://x0x1.example/", "x0x1.example:80"),
         ("no url", ""),
     ],
 )

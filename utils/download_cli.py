@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .cli import HelpFormatter, Signals, guarded
-from .prerequisites import Order, Piece, prepare
+from .prerequisite_makers import Order, Piece
+from .prerequisites import prepare
 from .screen import ByteBar, ByteLines, Console
 from .sourcing import Advance
 
@@ -58,6 +59,14 @@ def _order(flags: argparse.Namespace) -> Order:
     )
 
 
+def _folder(text: str) -> Path:
+    """Read a folder; in `--ncodes_dir=~/x` the shell leaves the `~` to us."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} names no user of this machine") from error
+
+
 def parser() -> argparse.ArgumentParser:
     """Make the parser."""
     result = argparse.ArgumentParser(
@@ -71,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     what = result.add_argument_group("what to get, and where to put it")
     what.add_argument(
         "--ncodes_dir",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         default=PROJECT,
         help="the folder of all three (default: beside the script)",

@@ -42,7 +42,14 @@ class SourceError(DatasetError):
 
 
 class OneSourceError(SourceError):
-    """One source of a prerequisite cannot be used; the next one is tried."""
+    """One source of a prerequisite cannot be used; the next one is tried.
+
+    `status` is what its server answered, if that was why; else 0.
+    """
+
+    def __init__(self, sentence: str, *, status: int = 0) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class DiskError(DatasetError):

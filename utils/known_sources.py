@@ -1,4 +1,4 @@
-"""Where ImageNet's files are in the web, and when each address was last reported to work.
+"""Where ImageNet's files are in the web, when each address last worked, and whom to ask when none does.
 
 This module alone knows the addresses. They die; they are tried in the order given here.
 """
@@ -24,7 +24,7 @@ class Source:
     sha1
         Of the file, in hex; empty if unknown.
     reported
-        The year in which it was last reported to work, for the reader; 0 if unknown.
+        The year in which it was last reported to work; 0 if unknown.
     least
         Rows or archives; with fewer, it is not what it was.
     """
@@ -34,6 +34,12 @@ class Source:
     sha1: str = ""
     reported: int = 0
     least: int = 1
+
+    @property
+    def described(self) -> str:
+        """What lies there and since when that may no longer be so; empty for a source of the user's own."""
+        last = f"last reported working in {self.reported}" if self.reported else ""
+        return ", ".join(filter(None, (self.what, last)))
 
 
 URL_SOURCES = (
@@ -65,5 +71,11 @@ ANNOTATION_SOURCES = (
         least=3_000,
     ),
 )
-WANTED_URLS = f"imagenet_fall11_urls.tgz (334 MB, SHA-1 {_FALL_2011})"
-WANTED_ANNOTATIONS = "bboxes_annotations.tar.gz (48 MB)"
+URLS_BY_HAND = f"""\
+Otherwise get the file imagenet_fall11_urls.tgz by hand (334 MB, SHA-1 {_FALL_2011}):
+try the addresses above in a browser, look for them in other web archives, ask whoever has worked with
+ImageNet, or its team (https://image-net.org/about.php). A zip, tgz, gz, txt or csv of them will do."""
+ANNOTATIONS_BY_HAND = """\
+Otherwise get the file bboxes_annotations.tar.gz by hand (48 MB): log in at https://image-net.org/download.php,
+where the bounding boxes are offered, look for it in web archives, ask whoever has worked with ImageNet, or
+its team (https://image-net.org/about.php). A folder of archives <wnid>.tar.gz will do."""

@@ -1,7 +1,7 @@
-"""One big text inside a zip, tgz, tar or gz, or as it is, as a stream.
+"""What the web sends packed: one big text in a zip, tgz, tar or gz, or as it is; the files in a tar.
 
 Keeper of those containers, which it tells by their first bytes. Nothing is ever extracted under a name
-from an archive: the biggest suitable member is read, and its checksum with it.
+from an archive: members are read as streams, and checksums with them. Every read is bounded.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ import gzip
 import io
 import itertools
 import re
-import tarfile
+import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol
 
 from .errors import OneSourceError
+from .tar_headers import BLOCK, Headers, is_header
 
 MOST_MEMBERS = 100_000
+MOST_UNPACKED = 20_000_000_000  # bytes of one tar; the largest of ours has 1.1 GB
 _BUFFER = 1 << 20
-_TAR_MAGIC, _TAR_MAGIC_PLACE = b"ustar", 257
 _ZIP_MAGIC, _GZIP_MAGIC = b"PK\x03\x04", b"\x1f\x8b"
 _WEB_PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv"})
-_DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
-_UNREADABLE = (NotImplementedError, ValueError)  # a rare method, or names in no encoding
+_DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile, ValueError)
+_RARE = NotImplementedError, RuntimeError  # ways to pack a zip that Python does not know
 _ENCRYPTED = 1  # a zip member's flag
 
 
@@ -77,35 +78,104 @@ def open_text(path: Path) -> Iterator[TextStream]:
     OneSourceError
         If there is none, or the container turns out to be damaged, now or while the text is read.
     """
-    with damage_told(), path.open("rb") as file:
+    with opened(path) as file:
         opener = _opener(file)
         with opener(file) as text:
             yield text
 
 
 @contextlib.contextmanager
-def open_tar(file: BinaryIO) -> Iterator[tarfile.TarFile]:
-    """Open a tar, packed with gzip or not, for one reading of its `plain_files`.
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that somebody named, and nothing else of that name; what is wrong with it is told.
 
-    When this context is left, the rest has been read, so that gzip's checksum has been compared.
+    Raises
+    ------
+    OneSourceError
+        If it is no file, cannot be opened, or turns out to be damaged while it is read.
+    """
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise OneSourceError("it is a folder, not a file")
+        if not stat.S_ISREG(kind):  # it may never end, and can be read but once
+            raise OneSourceError("it is a pipe or a device: save what comes out of it as a file")
+        file = path.open("rb")
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        raise OneSourceError(f"it cannot be opened ({getattr(error, 'strerror', error)})") from error
+    with damage_told(), file:
+        yield file
+
+
+class TarredFile:
+    """A regular file in a tar: its name without folders, its size in bytes, and its content as a stream.
+
+    It can be read until the next one is asked for.
+    """
+
+    def __init__(self, name: str, size: int, tar: _Forward) -> None:
+        self.name = name
+        self.size = size
+        self._left = size
+        self._tar = tar
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read on; so many bytes, or all that is left."""
+        data = self._tar.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+
+def tar_files(file: BinaryIO) -> Generator[TarredFile, None, None]:
+    """Go through the regular files of a tar, packed with gzip or not; links, devices, sparse files are none.
+
+    After the last one the rest has been read, too, so that gzip's checksum has been compared.
+
+    Raises
+    ------
+    OneSourceError
+        If it holds more than any tar of ours.
+    EOFError, OSError, ValueError, zlib.error
+        If it is damaged; see `damage_told`.
     """
     file.seek(0)
-    packed = file.read(2) == _GZIP_MAGIC
+    is_packed = file.read(2) == _GZIP_MAGIC
     file.seek(0)
-    with contextlib.ExitStack() as stack:
-        plain = stack.enter_context(gzip.GzipFile(fileobj=file)) if packed else file
-        yield stack.enter_context(tarfile.open(fileobj=cast("IO[bytes]", plain), mode="r|"))
+    with gzip.GzipFile(fileobj=file) if is_packed else contextlib.nullcontext(file) as plain:
+        tar, headers = _Forward(plain), Headers()
+        for _ in range(MOST_MEMBERS):
+            entry = headers.read(tar)
+            if entry is None:
+                break
+            end = tar.position + entry.room
+            if entry.regular:
+                name = entry.name.decode("utf-8", "replace").rpartition("/")[2]
+                yield TarredFile(name, entry.size, tar)
+            tar.skip_to(end)
+        else:
+            raise OneSourceError(f"it holds more than {MOST_MEMBERS:,} files")
         while plain.read(_BUFFER):
             pass
 
 
-def plain_files(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Give the members that are regular files: no links, no devices, nothing sparse."""
-    for place, member in enumerate(archive):
-        if place >= MOST_MEMBERS:
-            raise OneSourceError(f"it holds more than {MOST_MEMBERS} files")
-        if member.isreg() and not member.issparse():
-            yield member
+class _Forward:
+    """Reads forward only, exactly as much as is asked for, and not beyond `MOST_UNPACKED`."""
+
+    def __init__(self, source: _Readable) -> None:
+        self._source = source
+        self.position = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self._source.read(size)
+        self.position += len(data)
+        if len(data) < size:
+            raise EOFError("it ends too early")
+        if self.position > MOST_UNPACKED:
+            raise OneSourceError(f"it unpacks to more than {MOST_UNPACKED / 1e9:.0f} GB")
+        return data
+
+    def skip_to(self, position: int) -> None:
+        while self.position < position:
+            self.read(min(_BUFFER, position - self.position))
 
 
 @contextlib.contextmanager
@@ -113,11 +183,9 @@ def damage_told() -> Iterator[None]:
     """Turn what the containers' readers raise into a sentence about the source."""
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise OneSourceError(f"it cannot be opened ({error.strerror})") from error
     except _DAMAGE as error:
         raise OneSourceError(f"it is damaged or cut ({error})") from error
-    except _UNREADABLE as error:
+    except _RARE as error:
         raise OneSourceError(f"it cannot be unpacked ({error})") from error
 
 
@@ -134,11 +202,7 @@ def _opener(file: BinaryIO) -> Callable[[BinaryIO], AbstractContextManager[TextS
         file.seek(0)
     else:
         opener = _plain_text
-    return _tar_text if _is_tar(beginning) else opener
-
-
-def _is_tar(beginning: bytes) -> bool:
-    return beginning[_TAR_MAGIC_PLACE:].startswith(_TAR_MAGIC)
+    return _tar_text if is_header(beginning[:BLOCK]) else opener
 
 
 @contextlib.contextmanager
@@ -155,14 +219,10 @@ def _zip_text(file: BinaryIO) -> Iterator[TextStream]:
 
 @contextlib.contextmanager
 def _tar_text(file: BinaryIO) -> Iterator[TextStream]:
-    with open_tar(file) as archive:
-        members = enumerate(plain_files(archive))
-        chosen = _biggest_text(_Candidate(place, member.name, member.size) for place, member in members)
-    with open_tar(file) as archive:
-        member = next(itertools.islice(plain_files(archive), chosen.place, None))
-        stream = archive.extractfile(member)
-        if stream is None:  # only what is no file has no content
-            raise OneSourceError(f"its member {member.name!a} cannot be read")
+    members = enumerate(tar_files(file))  # to its end, for its checksum comes last
+    chosen = _biggest_text(_Candidate(place, member.name, member.size) for place, member in members)
+    with contextlib.closing(tar_files(file)) as again:
+        stream = next(itertools.islice(again, chosen.place, None))
         yield TextStream(_buffered(stream), chosen.size, file.tell)
 
 

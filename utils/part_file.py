@@ -40,21 +40,37 @@ class Note:
         """By which the server tells whether its file is still the same; a weak ETag cannot serve."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
+    def may_be(self, other: Note) -> bool:
+        """Whether nothing shows that the other is of another version."""
+        if self.etag and other.etag:
+            return self.etag == other.etag
+        return not (self.modified and other.modified) or self.modified == other.modified
+
 
 class PartFile:
-    """A download on disk that is not whole yet."""
+    """A download on disk that is not whole yet.
+
+    Attributes
+    ----------
+    path
+        Where it grows.
+    generation
+        How often it has been begun anew: what lay in it before lies there no longer. Who has it open reads
+        on in the old file, for the new one is another of the same name.
+    """
 
     def __init__(self, target: Path, url: str) -> None:
         self._target = target
         self._url = url
-        self._path = target.with_name(target.name + PART_SUFFIX)
+        self.path = target.with_name(target.name + PART_SUFFIX)
+        self.generation = 0
         self._note_path = target.with_name(target.name + NOTE_SUFFIX)
         self.note = self._read_note()
 
     def size(self) -> int:
         """Say how many bytes have arrived."""
         try:
-            return self._path.stat().st_size
+            return self.path.stat().st_size
         except FileNotFoundError:
             return 0
 
@@ -68,27 +84,30 @@ class PartFile:
 
     def open(self, note: Note, begin: int) -> BinaryIO:
         """Open it for what arrives from byte `begin` on: its end, or 0, where all starts anew."""
+        if not begin:  # before the new note is there: it must never stand beside bytes of the old file
+            self.discard()
         write_whole(self._note_path, json.dumps(asdict(note)).encode())
         self.note = note
-        return self._path.open("ab" if begin else "wb")
+        return self.path.open("ab")
 
     def discard(self) -> None:
         """Remove what has arrived."""
         self.note = Note(self._url)
-        self._path.unlink(missing_ok=True)
+        self.generation += 1
+        self.path.unlink(missing_ok=True)
         self._note_path.unlink(missing_ok=True)
 
     def sha1(self) -> str:
         """Compute the checksum of what has arrived, in hex."""
         digest = hashlib.sha1(usedforsecurity=False)
-        with self._path.open("rb") as part:
+        with self.path.open("rb") as part:
             while chunk := part.read(1 << 20):
                 digest.update(chunk)
         return digest.hexdigest()
 
     def finish(self) -> None:
         """Give the file its final name: it is whole."""
-        self._path.replace(self._target)
+        self.path.replace(self._target)
         self._note_path.unlink(missing_ok=True)
 
     def _read_note(self) -> Note:

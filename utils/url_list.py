@@ -24,6 +24,7 @@ BAD_LINES_NAME = "imageNetURLs_bad_lines.txt"
 MOST_BAD_LINES = 100_000  # the real list has far fewer
 
 _LINE = re.compile(rb"[ \t]*(n[0-9]{8})(_[0-9]{1,12})[ ]*\t[ \t]*([^\r\n]*[^\r\n\t ])[\r\n\t ]*")
+_PLAIN_LINE = re.compile(rb'(n[0-9]{8})(_[0-9]{1,12})\t([^,"\x00- \x7f-\xff]+)\n')
 _PLAIN_ROW = re.compile(rb'n[0-9]{8}_[0-9]{1,12},[^,"\x00- \x7f-\xff]+,(n[0-9]{8})\n')
 _TELLING = re.compile(rb"(?:^|\n)[ \t]*n[0-9]{8}_[0-9]+[ ]*\t")
 _SHOWN = 300  # bytes of a bad line that are kept
@@ -175,6 +176,11 @@ def _rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
 def _txt_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
     """Read lines as published; their quotes mean nothing."""
     for line in iter(partial(stream.readline, LONGEST_LINE), b""):
+        plain = _PLAIN_LINE.fullmatch(line)
+        if plain:  # nearly every line, in half the time that the others take
+            code, number, url = plain.groups()
+            yield code, b"%b%b,%b,%b\n" % (code, number, url, code)
+            continue
         found = _LINE.fullmatch(line if line.isascii() else decoded(line).encode())
         if found is None:
             bad.add(line)

@@ -1,9 +1,7 @@
 """Keeps where a category's XML files come from: an archive or a folder, streamed, never extracted.
 
-This module alone knows the layout of tar. Python's own `tarfile` reads whole extended headers into
-memory, however long they claim to be, and older releases of it can be led in circles; here every read
-is bounded, the stream only moves forward, and of a member's path nothing but its last part is looked
-at. Links, devices and whatever else is no regular file are passed over.
+Every read is bounded, the stream only moves forward, and of a member's path nothing but its last part
+is looked at. Links, devices and whatever else is no regular file are passed over.
 
 ::
 
@@ -24,26 +22,19 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from .tar_headers import Headers, padded
+
 # The largest real archive has 3,691 members in 5 MB, the largest XML some 10 KB.
 MAX_MEMBERS = 50_000
 MAX_MEMBER_BYTES = 256 * 1024
 MAX_TOTAL_BYTES = 32 * 1024 * 1024
-MAX_HEADER_BYTES = 64 * 1024
-"""Of an extended header, which holds little more than a long name."""
 
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError)
 """What `members` raises when it cannot go on; the members before that are good."""
 
-_NO_TAR = "it is not a tar archive from there on"
-_BLOCK = 512
 _CHUNK = 64 * 1024
-_NO_BLOCK = bytes(_BLOCK)
 _GZIP_MAGIC = b"\x1f\x8b"
-_REGULAR = (b"0", b"\0", b"7")
-_WITHOUT_PAYLOAD = (b"1", b"2", b"3", b"4", b"5", b"6")
-_LONG_NAME, _EXTENDED, _SPARSE = b"L", b"x", b"S"
 _IMAGE_CODE_FILE = re.compile(r"(n[0-9]{8}_[0-9]{1,12})\.xml", re.IGNORECASE)
-_PAX_PATH = re.compile(rb"(?:^|\n)[0-9]{1,6} path=([^\n]{1,4096})\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +43,6 @@ class Member:
 
     image_code: str
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What matters of a tar header: `name` as written, `kind` its type flag, `size` of its payload."""
-
-    name: bytes
-    kind: bytes
-    size: int
-    goes_on: bool
 
 
 def find(folder: Path, code: str) -> Path | None:
@@ -108,21 +89,16 @@ def _archive_members(path: Path) -> Iterator[Member]:
 
 
 def _tar_members(stream: _Stream) -> Iterator[Member]:
-    long_name = b""
+    headers = Headers()
     for _ in range(MAX_MEMBERS):
-        block = stream.read(_BLOCK)
-        if block == _NO_BLOCK:
+        entry = headers.read(stream)
+        if entry is None:
             return
-        header = _parse_header(block)
-        if header.kind in (_LONG_NAME, _EXTENDED):
-            long_name = _read_long_name(stream, header) or long_name
-            continue
-        image_code = _image_code((long_name or header.name).decode("utf-8", "replace"))
-        long_name = b""
-        if image_code and header.kind in _REGULAR:
-            yield Member(image_code, _read_payload(stream, header))
+        image_code = _image_code(entry.name.decode("utf-8", "replace")) if entry.regular else ""
+        if image_code:
+            yield Member(image_code, _read_payload(stream, entry.size))
         else:
-            _skip_payload(stream, header)
+            stream.skip(entry.room)
     raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
 
 
@@ -132,55 +108,11 @@ def _image_code(name: str) -> str:
     return found[1] if found else ""
 
 
-def _parse_header(block: bytes) -> _Header:
-    checksum = sum(block) - sum(block[148:156]) + 8 * ord(" ")
-    if checksum != _number(block[148:156]):
-        raise ValueError(_NO_TAR)
-    return _Header(
-        name=block[:100].partition(b"\0")[0],
-        kind=block[156:157],
-        size=_number(block[124:136]),
-        goes_on=block[482] != 0,
-    )
-
-
-def _number(field: bytes) -> int:
-    """Read a number of a tar header: octal digits, or binary where those do not suffice."""
-    if field[0] == 0x80:
-        return int.from_bytes(field[1:], "big")
-    digits = field.partition(b"\0")[0].strip()
-    if digits.strip(b"01234567"):  # a sign, too: who skips backwards comes under every limit
-        raise ValueError(_NO_TAR)
-    return int(digits or b"0", 8)
-
-
-def _read_payload(stream: _Stream, header: _Header) -> bytes:
-    if header.size > MAX_MEMBER_BYTES:
-        _skip_payload(stream, header)
+def _read_payload(stream: _Stream, size: int) -> bytes:
+    if size > MAX_MEMBER_BYTES:
+        stream.skip(padded(size))
         return b""
-    return stream.read(_padded(header.size))[: header.size]
-
-
-def _skip_payload(stream: _Stream, header: _Header) -> None:
-    goes_on = header.kind == _SPARSE and header.goes_on
-    while goes_on:  # a sparse file's map of holes may need further blocks
-        goes_on = stream.read(_BLOCK)[504] != 0
-    if header.kind not in _WITHOUT_PAYLOAD:
-        stream.skip(_padded(header.size))
-
-
-def _padded(size: int) -> int:
-    return -(-size // _BLOCK) * _BLOCK
-
-
-def _read_long_name(stream: _Stream, header: _Header) -> bytes:
-    if header.size > MAX_HEADER_BYTES:
-        raise ValueError("it has an extended header beyond all measure")
-    payload = stream.read(_padded(header.size))[: header.size]
-    if header.kind == _LONG_NAME:
-        return payload.rstrip(b"\0")
-    found = _PAX_PATH.search(payload)
-    return found[1] if found else b""
+    return stream.read(padded(size))[:size]
 
 
 class _Stream:

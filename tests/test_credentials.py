@@ -1,0 +1,252 @@
+"""What lets us in: shown to whom it is meant for, and to nobody else, on no way."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from demo.web import Answer, Reply, Request, Web, resumable
+from tests.archives import QUICK, WNID, bodies, packed, to_end
+from tests.fetching import serving
+from utils.archive_feed import Feed
+from utils.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE, Credentials, without_secrets
+from utils.errors import InputError
+
+TOKEN, COOKIE, PASSWORD = "s3cret-token", "session=s3cret-cookie", "s3cret-password"
+BOTH = Credentials(TOKEN, COOKIE)
+TERMS = replace(QUICK, credentials=BOTH)
+BODY = packed(bodies(3))
+NAME = f"/{WNID}.tar"
+SENT = {"authorization": f"Bearer {TOKEN}", "cookie": COOKIE}
+
+
+def fetch(folder: Path, url: str, credentials: Credentials | None = BOTH) -> Feed:
+    """Read a feed to its end."""
+    feed = Feed(url, folder / f"{WNID}.tar", terms=replace(QUICK, credentials=credentials))
+    feed.start()
+    to_end(feed)
+    feed.close(keep=True)
+    return feed
+
+
+def shown(request: Request) -> dict[str, str]:
+    """Say what a server was shown."""
+    return {name: request.headers[name] for name in SENT if name in request.headers}
+
+
+@pytest.mark.parametrize(
+    ("environment", "headers"),
+    [
+        ({TOKEN_VARIABLE: TOKEN}, {"Authorization": f"Bearer {TOKEN}"}),
+        ({TOKEN_VARIABLE: f"  Bearer {TOKEN}\n"}, {"Authorization": f"Bearer {TOKEN}"}),
+        ({COOKIE_VARIABLE: f"Cookie: {COOKIE}\n"}, {"Cookie": COOKIE}),
+        ({COOKIE_VARIABLE: COOKIE, TOKEN_VARIABLE: ""}, {"Cookie": COOKIE}),
+    ],
+)
+def test_from_the_environment(environment: dict[str, str], headers: dict[str, str]) -> None:
+    """They are taken as people copy them: with the header's name, blanks and line ends round them."""
+    credentials = Credentials.from_environment(environment)
+    assert credentials
+    assert credentials.headers() == headers
+
+
+@pytest.mark.parametrize("environment", [{}, {TOKEN_VARIABLE: " "}, {"HOME": "/"}])
+def test_none_in_the_environment(environment: dict[str, str]) -> None:
+    """Where there are none, nothing is shown."""
+    assert Credentials.from_environment(environment) is None
+
+
+@pytest.mark.parametrize("variable", [TOKEN_VARIABLE, COOKIE_VARIABLE])
+@pytest.mark.parametrize("value", ["s3cret\r\nX: y", "s3cret\0", "s3crét", "s3cret\u2026"])
+def test_what_no_header_may_hold(variable: str, value: str) -> None:
+    """A value that cannot be sent is told by its variable's name, and not shown."""
+    with pytest.raises(InputError, match=variable) as told:
+        Credentials.from_environment({variable: value})
+    assert "s3cr" not in str(told.value)
+
+
+def test_they_show_nothing() -> None:
+    """Printed, they are empty."""
+    assert "s3cret" not in f"{BOTH!r} {BOTH} {TERMS!r}"
+    assert asdict(BOTH)["token"] == TOKEN
+
+
+def test_they_reach_the_host(web: Web, tmp_path: Path) -> None:
+    """The host that the user named is shown them, with every request."""
+    web.answer(NAME, Answer(body=BODY, cut=30_000, headers=('ETag: "1"',)), resumable(BODY))
+    assert fetch(tmp_path, web.url(NAME)).problem == ""
+    assert [shown(request) for request in web.requests] == [SENT, SENT]
+
+
+def test_none_are_made_up(web: Web, tmp_path: Path) -> None:
+    """Without any, nothing is sent."""
+    web.answer(NAME, resumable(BODY))
+    fetch(tmp_path, web.url(NAME), None)
+    assert shown(web.requests[0]) == {}
+
+
+def test_a_redirect_on_the_same_host(web: Web, tmp_path: Path) -> None:
+    """The same host is shown them again, wherever it leads on itself."""
+    web.answer(NAME, Answer.redirect("/elsewhere"))
+    web.answer("/elsewhere", resumable(BODY))
+    assert fetch(tmp_path, web.url(NAME)).problem == ""
+    assert [shown(request) for request in web.requests] == [SENT, SENT]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_redirect_to_another_host(
+    make_web: Callable[[], Web], tmp_path: Path, status: int, name: str
+) -> None:
+    """Another host, or another port, is shown nothing, nor is the next one; our own is, on the way back."""
+    own, other = make_web(), make_web()
+    own.answer(NAME, Answer.redirect(f"http://{name}:{other.port}/1", status))
+    other.answer("/1", Answer.redirect("/2", status))
+    other.answer("/2", Answer.redirect(own.url("/3"), status))
+    own.answer("/3", resumable(BODY))
+    assert fetch(tmp_path, own.url(NAME)).problem == ""
+    assert [shown(request) for request in other.requests] == [{}, {}]
+    assert [shown(request) for request in own.requests if request.path in (NAME, "/3")] == [SENT, SENT]
+
+
+def test_cookies_of_the_server(make_web: Callable[[], Web], tmp_path: Path) -> None:
+    """A server that hands out cookies, and then leads elsewhere, does not carry ours there."""
+    own, other = make_web(), make_web()
+    headers = (f"Location: {other.url(NAME)}", "Set-Cookie: crumb=1")
+    own.answer(NAME, Answer(status=302, headers=headers))
+    other.answer(NAME, resumable(BODY))
+    fetch(tmp_path, own.url(NAME))
+    assert "s3cret" not in str(other.requests[0].headers)
+
+
+def test_netrc_does_not_take_their_place(
+    make_web: Callable[[], Web], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the user set for the archive counts, whatever lies in .netrc."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password other\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    own = make_web()
+    own.answer(NAME, Answer.redirect("/2"))
+    own.answer("/2", resumable(BODY))
+    fetch(tmp_path, own.url(NAME))
+    assert [shown(request) for request in own.requests] == [SENT, SENT]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Answer(status=401),
+        Answer(status=403),
+        Answer(status=500),
+        Answer.page("<html>" + "log in " * 500),
+        Answer(raw=b"garbage\r\n\r\n"),
+        Answer(raw=b""),
+        Answer.redirect("http://[::1/x"),
+        Answer.redirect("/\r\n"),
+        resumable(BODY),
+    ],
+)
+def test_they_are_told_to_nobody(
+    web: Web, tmp_path: Path, reply: Reply, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither messages nor logs nor files hold them, nor what else is secret in the address."""
+    web.answer(f"{NAME}?key={PASSWORD}", reply)
+    with caplog.at_level(logging.DEBUG):
+        url = web.url(f"{NAME}?key={PASSWORD}").replace("http://", f"http://me:{PASSWORD}@")
+        feed = fetch(tmp_path, url)
+    ours = [record for record in caplog.records if not record.name.startswith("urllib3")]
+    assert "s3cret" not in f"{feed.problem} {feed.error} {feed!r} {[record.getMessage() for record in ours]}"
+    assert TOKEN not in caplog.text
+    assert COOKIE not in caplog.text
+    assert not any(b"s3cret" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_advice_when_they_are_not_accepted(web: Web, tmp_path: Path) -> None:
+    """Who has set something that is not accepted is told that, and not to set it."""
+    web.answer(NAME, Answer(status=403))
+    assert f"what {TOKEN_VARIABLE} or {COOKIE_VARIABLE} holds is not accepted" in (
+        fetch(tmp_path, web.url(NAME)).problem
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "spelled"),
+    [
+        ("https://me:secret@host:8/x/{code}.tar?key=secret#secret", "https://host:8/x/{code}.tar"),
+        ("https://host/x", "https://host/x"),
+        ("http://[::1/secret", "the address"),
+    ],
+)
+def test_addresses_as_they_are_shown(url: str, spelled: str) -> None:
+    """Of an address only what is no secret is shown."""
+    assert without_secrets(url) == spelled
+
+
+@pytest.fixture
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], str]]:
+    """Give a maker of https servers that send one answer; the machine trusts them."""
+    if shutil.which("openssl") is None:
+        pytest.skip("certificates are made by openssl")
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem "
+        "-out own.pem -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder / "own.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "own.pem", folder / "key.pem")
+    ending = threading.Event()
+    stack = []
+
+    def make(answer: bytes) -> str:
+        def speak(client: socket.socket) -> None:
+            with context.wrap_socket(client, server_side=True) as channel:
+                channel.recv(65536)
+                channel.sendall(answer)
+                if not answer:
+                    ending.wait(10)
+
+        server = serving(speak)
+        stack.append(server)
+        return f"https://127.0.0.1:{server.__enter__()}{NAME}"
+
+    yield make
+    ending.set()
+    for server in stack:
+        server.__exit__(None, None, None)
+
+
+def test_https_is_read_like_http(secure: Callable[[bytes], str], tmp_path: Path) -> None:
+    """A tar comes over TLS as well."""
+    url = secure(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY))
+    assert fetch(tmp_path, url).problem == ""
+
+
+def test_they_do_not_go_from_https_to_http(secure: Callable[[bytes], str], web: Web, tmp_path: Path) -> None:
+    """Who is led from https to http shows nothing there, even if it is the same host."""
+    web.answer("/plain", resumable(BODY))
+    url = secure(f"HTTP/1.1 302 Found\r\nLocation: {web.url('/plain')}\r\nContent-Length: 0\r\n\r\n".encode())
+    assert fetch(tmp_path, url).problem == ""
+    assert shown(web.requests[0]) == {}
+
+
+def test_silence_over_tls_is_cut(secure: Callable[[bytes], str], tmp_path: Path) -> None:
+    """A silent server holds nobody, over TLS either."""
+    feed = Feed(secure(b""), tmp_path / f"{WNID}.tar")
+    feed.start()
+    threading.Event().wait(0.5)
+    feed.close(keep=False)
+    assert not any(thread.name.startswith("feed ") for thread in threading.enumerate())

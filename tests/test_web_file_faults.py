@@ -1,0 +1,250 @@
+"""What can go wrong between a server of big files and us; see `test_web_file` for resuming and checking."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import random
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from demo.web import Answer, Reply, Web, resumable
+from tests.fetching import serving, vanishing
+from utils.errors import OneSourceError
+from utils.web_file import Terms, download
+
+BODY = random.Random(1).randbytes(200_000)
+HALF = len(BODY) // 2
+TAG = 'ETag: "1"'
+CUT = Answer(body=BODY, headers=(TAG,), cut=HALF)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Give the place where the file is to go."""
+    return tmp_path / "file.tgz"
+
+
+def fetch(web: Web, target: Path, *replies: Reply, seconds: float = 5.0) -> list[str]:
+    """Download from a server that answers so; give the ranges that it was asked for."""
+    web.answer("/file.tgz", *replies)
+    terms = Terms(waits=(0.01, 0.01), connect_timeout=seconds, read_timeout=seconds)
+    download(web.url("/file.tgz"), target, terms=terms)
+    return [request.headers.get("range", "") for request in web.requests]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Answer(body=BODY, headers=(TAG,), cut=HALF, hang=True),
+        Answer(body=BODY, headers=(TAG,), cut=HALF, reset=True),
+        CUT,
+        Answer(body=BODY, headers=(TAG,), cut=HALF, length=2 * len(BODY)),
+    ],
+    ids=["stalls", "resets", "cuts", "said-more"],
+)
+def test_a_transfer_that_breaks_goes_on(web: Web, target: Path, broken: Answer) -> None:
+    """However it breaks, what came is kept, and the rest is asked for."""
+    first, second, *_ = fetch(web, target, broken, resumable(BODY), seconds=0.2)
+    assert first == ""
+    assert 0 < int(second.removeprefix("bytes=").removesuffix("-")) <= HALF
+    assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Answer(hang=True),
+        Answer(reset=True),
+        Answer(raw=b""),
+        Answer(raw=b"\x15\x03\x01\x00\x02\x02\x28"),
+        Answer(raw=b"HTTP/1.1 2"),
+        Answer(status=429, headers=("Retry-After: 0",)),
+        Answer(status=503, headers=(f"Retry-After: {email.utils.formatdate(0, usegmt=True)}",)),
+        Answer(status=503, headers=("Retry-After: soon",)),
+        Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X-Many: x\r\n" * 10_000 + b"\r\n"),
+        Answer(raw=b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 10**6 + b"\r\n\r\n"),
+    ],
+    ids=[
+        "silent",
+        "reset",
+        "closed",
+        "TLS",
+        "half",
+        "429",
+        "503-date",
+        "503-odd",
+        "many-headers",
+        "long-header",
+    ],
+)
+def test_an_answer_that_is_none_is_asked_for_again(web: Web, target: Path, broken: Answer) -> None:
+    """Once costs nothing; for ever, and the source is given up after as many tries as there are waits."""
+    fetch(web, target, broken, Answer(body=BODY), seconds=0.2)
+    assert target.read_bytes() == BODY
+    web.requests.clear()
+    with pytest.raises(OneSourceError):
+        fetch(web, target, broken, seconds=0.2)
+    assert 1 < len(web.requests) <= 3
+    assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    ("length", "arrives"),
+    [
+        ("-5", True),
+        ("many", True),
+        (f"{len(BODY)}\r\nContent-Length: {len(BODY)}", True),
+        ("5\r\nContent-Length: 7", False),
+    ],
+    ids=["negative", "word", "twice", "two"],
+)
+def test_a_length_that_is_none(web: Web, target: Path, length: str, arrives: bool) -> None:
+    """What cannot be understood counts as not said, unless it contradicts itself."""
+    raw = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode() + BODY
+    with contextlib.nullcontext() if arrives else pytest.raises(OneSourceError, match="contradict"):
+        fetch(web, target, Answer(raw=raw))
+    assert target.exists() == arrives
+    assert not arrives or target.read_bytes() == BODY
+
+
+def test_a_server_that_only_drips_is_given_up(web: Web, target: Path) -> None:
+    """A byte now and then is no transfer, though the server never falls silent."""
+    began = time.monotonic()
+    with pytest.raises(OneSourceError, match="bytes a second only"):
+        fetch(web, target, Answer(body=BODY, pace=40), seconds=0.2)
+    assert time.monotonic() - began < 5
+
+
+def test_a_host_that_swallows_connections_is_given_up(target: Path) -> None:
+    """Who neither accepts nor refuses costs the time-out, and three tries."""
+    terms = Terms(waits=(0.01, 0.01), connect_timeout=0.2)
+    with vanishing() as port, pytest.raises(OneSourceError, match="it does not answer"):
+        download(f"http://127.0.0.1:{port}/x", target, terms=terms)
+
+
+def test_no_content_is_no_file(web: Web, target: Path) -> None:
+    """204 is a success that brings nothing."""
+    with pytest.raises(OneSourceError, match="it answers 204 No Content"):
+        fetch(web, target, Answer(status=204))
+
+
+def test_a_wait_beyond_all_measure_is_left_to_the_next_source(web: Web, target: Path) -> None:
+    """Said as a date, too."""
+    tomorrow = email.utils.formatdate(time.time() + 86_400, usegmt=True)
+    with pytest.raises(OneSourceError, match="429 Too Many Requests"):
+        fetch(web, target, Answer(status=429, headers=(f"Retry-After: {tomorrow}",)))
+    assert len(web.requests) == 1
+
+
+def test_a_server_is_left_alone_as_long_as_it_asks(web: Web, target: Path) -> None:
+    """Its word counts for more than our own waits."""
+    fetch(web, target, Answer(status=429, headers=("Retry-After: 1",)), Answer(body=BODY))
+    first, second = web.requests
+    assert second.at - first.at >= 1
+
+
+def test_a_redirect_is_followed_with_the_range(web: Web, target: Path) -> None:
+    """Archives keep files elsewhere: what broke off there goes on there."""
+    web.answer("/there", CUT, resumable(BODY))
+    ranges = fetch(web, target, Answer.redirect("../there"))
+    assert target.read_bytes() == BODY
+    assert ranges == ["", "", f"bytes={HALF}-", f"bytes={HALF}-"]
+
+
+def test_a_server_that_ignores_if_range_mixes_nothing(web: Web, target: Path) -> None:
+    """It sends the rest of another version, and says so by the tag alone: then all starts anew."""
+    other = BODY[::-1]
+    rest = Answer(
+        status=206,
+        body=other[HALF:],
+        headers=('ETag: "2"', f"Content-Range: bytes {HALF}-{len(other) - 1}/{len(other)}"),
+    )
+    assert fetch(web, target, CUT, rest, Answer(body=other)) == ["", f"bytes={HALF}-", ""]
+    assert target.read_bytes() == other
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("/file.tgz", "redirects too many times"),
+        ("ftp://127.0.0.1/x", "neither http"),
+        ("file:///etc/passwd", "neither"),
+    ],
+)
+def test_redirects_that_lead_nowhere(web: Web, target: Path, location: str, words: str) -> None:
+    """Redirects stay on http and https, and end."""
+    with pytest.raises(OneSourceError, match=words):
+        fetch(web, target, Answer.redirect(location))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://a b/", "http://[::1/x", "http://127.0.0.1:99999/x", "http://.../"]
+)
+def test_addresses_that_are_none(target: Path, url: str) -> None:
+    """An address that cannot be asked for is a sentence, not a traceback."""
+    with pytest.raises(OneSourceError):
+        download(url, target, terms=Terms(waits=(0.01, 0.01)))
+
+
+def test_nobody_there(target: Path) -> None:
+    """Where no server listens, patience is short."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(OneSourceError, match="refused"):
+        download(f"http://127.0.0.1:{port}/x", target, terms=Terms(waits=(0.01, 0.01)))
+
+
+def test_a_silent_server(web: Web, target: Path) -> None:
+    """A server that accepts and says nothing is given up after the time-out."""
+    with pytest.raises(OneSourceError, match="fell silent"):
+        fetch(web, target, Answer(hang=True), seconds=0.05)
+
+
+def test_an_answer_that_is_no_http(web: Web, target: Path) -> None:
+    """Garbage in place of a status line is a sentence."""
+    with pytest.raises(OneSourceError, match=r"broke|HTTP"):
+        fetch(web, target, Answer(raw=b"\x16\x03\x01garbage\r\n\r\n"))
+
+
+def speaker(folder: Path, answer: bytes) -> Callable[[socket.socket], None]:
+    """Give what answers one connection over TLS, with a certificate that signed itself."""
+    made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=me -days 2"
+    names = "-addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out certificate.pem"
+    subprocess.run(["openssl", *made.split(), *names.split()], cwd=folder, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+
+    def speak(client: socket.socket) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(client, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(answer)
+
+    return speak
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
+def test_https_as_far_as_it_can_be_trusted(
+    web: Web, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate that nobody knows is refused; from one that is known, no redirect leads to a file."""
+    answer = b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"
+    terms = Terms(waits=())
+    with serving(speaker(tmp_path, answer)) as port:
+        url = f"https://127.0.0.1:{port}/x"
+        with pytest.raises(OneSourceError, match="its certificate is not accepted"):
+            download(url, target, terms=terms)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
+        with pytest.raises(OneSourceError, match="it leads to neither http nor https"):
+            download(url, target, terms=terms)
+    plain = serving(lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    with plain as port, pytest.raises(OneSourceError, match="it speaks no TLS"):
+        download(f"https://127.0.0.1:{port}/x", target, terms=terms)
+    assert not target.exists()

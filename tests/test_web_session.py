@@ -1,0 +1,180 @@
+"""How a big file's server is reached, and how another thread cuts that short."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from demo.web import Answer, Web, resumable
+from tests.fetching import serving, vanishing
+from utils.errors import OneSourceError
+from utils.part_file import PartFile
+from utils.web_file import Download, Terms, download
+from utils.web_session import Line, StoppedError
+
+BODY = bytes(range(256)) * 500
+QUICK = Terms(waits=(0.01,), connect_timeout=5.0, read_timeout=5.0)
+
+
+def fetched(url: str, folder: Path) -> bytes:
+    """Download a file."""
+    download(url, folder / "file", terms=QUICK)
+    return (folder / "file").read_bytes()
+
+
+def test_a_redirects_page_is_not_read(web: Web, tmp_path: Path) -> None:
+    """A redirect whose page never ends leads on at once."""
+    web.answer("/1", Answer(status=302, headers=(f"Location: {web.url('/2')}",), body=b"x", endless=True))
+    web.answer("/2", resumable(BODY))
+    assert fetched(web.url("/1"), tmp_path) == BODY
+
+
+def test_through_a_proxy(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy from the environment is used."""
+    monkeypatch.setenv("http_proxy", web.url(""))
+    web.answer("http://archive.test/1", resumable(BODY))
+    assert fetched("http://archive.test/1", tmp_path) == BODY
+
+
+def test_the_second_address_serves(web: Web, tmp_path: Path) -> None:
+    """A host of which one address is dead is reached at another."""
+    web.answer("/1", resumable(BODY))
+    assert fetched(f"http://localhost:{web.port}/1", tmp_path) == BODY
+
+
+def test_ipv6(tmp_path: Path) -> None:
+    """A literal address of the newer kind is one, too."""
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+
+    def speak(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc")
+
+    try:
+        with serving(speak, "::1") as port:
+            assert fetched(f"http://[::1]:{port}/1", tmp_path) == b"abc"
+    except OSError:
+        pytest.skip("no IPv6 here")
+
+
+def test_a_name_that_nobody_knows(tmp_path: Path) -> None:
+    """A host name that does not resolve is told as such."""
+    with pytest.raises(OneSourceError, match="its host name is not known"):
+        fetched("http://nobody.invalid/1", tmp_path)
+
+
+def test_a_connection_that_vanishes(tmp_path: Path) -> None:
+    """Who does not take the connection is told as not answering."""
+    with vanishing() as port, pytest.raises(OneSourceError, match="it does not answer"):
+        download(f"http://127.0.0.1:{port}/1", tmp_path / "file", terms=Terms(waits=(), connect_timeout=0.2))
+
+
+def stopped_after(seconds: float, url: str, folder: Path) -> float:
+    """Stop a download after so long; gives the seconds until it noticed."""
+    ended: list[float] = []
+    begun = Download(url, PartFile(folder / "file", url), Terms(waits=(30,) * 4))
+
+    def run() -> None:
+        with pytest.raises(StoppedError):
+            begun.run()
+        ended.append(time.monotonic())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(seconds)
+    stopping = time.monotonic()
+    begun.line.stop()
+    thread.join(10)
+    assert ended
+    return ended[0] - stopping
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(hang=True),
+        Answer(body=BODY, cut=5000, hang=True),
+        Answer(body=BODY, pace=1000.0),
+        Answer(body=BODY, endless=True),
+        Answer(status=503),
+        Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, pace=100.0),
+    ],
+)
+def test_stopping(web: Web, tmp_path: Path, answer: Answer) -> None:
+    """Wherever a download is, it ends as soon as it is told to."""
+    web.answer("/1", answer)
+    assert stopped_after(0.2, web.url("/1"), tmp_path) < 0.3
+
+
+def test_stopping_behind_redirects(make_web: Callable[[], Web], tmp_path: Path) -> None:
+    """Led from host to host and back, it is still the right connection that is cut."""
+    one, other = make_web(), make_web()
+    one.answer("/1", Answer.redirect(other.url("/2")))
+    other.answer("/2", Answer.redirect(one.url("/3")))
+    one.answer("/3", Answer(hang=True))
+    assert stopped_after(0.3, one.url("/1"), tmp_path) < 0.3
+
+
+def test_stopping_while_it_connects(tmp_path: Path) -> None:
+    """So does one whose connection never comes about."""
+    with vanishing() as port:
+        assert stopped_after(0.2, f"http://127.0.0.1:{port}/1", tmp_path) < 0.3
+
+
+def test_stopped_before_it_begins(web: Web, tmp_path: Path) -> None:
+    """Nobody is asked for what is not wanted any more."""
+    web.answer("/1", resumable(BODY))
+    stopped = Download(web.url("/1"), PartFile(tmp_path / "file", ""), QUICK)
+    stopped.line.stop()
+    with pytest.raises(StoppedError):
+        stopped.run()
+    assert web.requests == []
+
+
+def test_cutting_what_is_silent(web: Web, tmp_path: Path) -> None:
+    """A connection that another thread cuts costs a try, not the download; one that speaks is left alone."""
+    web.answer("/1", Answer(body=BODY, cut=50_000, hang=True, headers=('ETag: "1"',)), resumable(BODY))
+    part = PartFile(tmp_path / "file", web.url("/1"))
+    cut = Download(web.url("/1"), part, QUICK)
+    thread = threading.Thread(target=cut.run)
+    thread.start()
+    while part.size() < 50_000:
+        cut.line.cut_if_silent(60)
+        time.sleep(0.01)
+    while thread.is_alive():
+        cut.line.cut_if_silent(0.1)
+        time.sleep(0.01)
+    assert part.path.read_bytes() == BODY
+    assert [request.headers.get("range") for request in web.requests] == [None, "bytes=50000-"]
+
+
+def test_a_cut_is_no_end(web: Web, tmp_path: Path) -> None:
+    """A body that ends where the connection does is not taken for whole because we cut it."""
+    web.answer("/1", Answer(raw=b"HTTP/1.1 200 OK\r\n\r\n" + BODY, hang=True))
+    cut = Download(web.url("/1"), PartFile(tmp_path / "file", web.url("/1")), Terms(waits=()))
+    told: list[str] = []
+
+    def run() -> None:
+        with pytest.raises(OneSourceError) as error:
+            cut.run()
+        told.append(str(error.value))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while thread.is_alive():
+        cut.line.cut_if_silent(0.2)
+        time.sleep(0.01)
+    assert told == ["it fell silent"]
+
+
+def test_a_line_waits_as_long_as_it_is_told() -> None:
+    """Between tries a line waits, and not longer."""
+    begun = time.monotonic()
+    Line().wait(0.05)
+    assert 0.04 < time.monotonic() - begun < 1
