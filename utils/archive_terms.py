@@ -34,9 +34,7 @@ def require(settings: Settings) -> None:
         return
     template(settings.archive_url)
     if not settings.accept_imagenet_terms:
-        raise InputError(
-            f"{TEXT}\nIf you accept that, add --accept_imagenet_terms True."
-        )
+        raise InputError(f"{TEXT}\nIf you accept that, add --accept_imagenet_terms True.")
 
 
 @contextlib.contextmanager
