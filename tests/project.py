@@ -13,6 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+def _environment(**more: str) -> dict[str, str]:
+    """Give the environment without a width of the terminal, which whoever runs the tests may set."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")} | more
+
+
 SCRIPT = ROOT / "extract_images_as_per_tags.py"
 XML = """<annotation>
 	<folder>{wnid}</folder>
@@ -89,7 +94,7 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env=dict(os.environ, XDG_CACHE_HOME=str(self.path / "cache")),
+            env=_environment(XDG_CACHE_HOME=str(self.path / "cache")),
         )
 
     def run(self, *flags: str, prefix: tuple[str, ...] = (), timeout: float = 60) -> Finished:

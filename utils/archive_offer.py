@@ -6,15 +6,17 @@ does not ask for it again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .archive_feed import Feed
 from .errors import disk_error
-from .models import MAX_IMAGE_BYTES, Annotation, Candidate, Member, Piece, Reason, Refusal, UrlRow
+from .image_tar import Scan
+from .models import MAX_IMAGE_BYTES, Annotation, Candidate, Member, Outcome, Piece, Reason, Refusal, UrlRow
 from .storage import write_whole
 
 BEHIND_THE_TABLE = 2**44
@@ -30,8 +32,6 @@ class Wish:
     ----------
     address
         Of the tar, as it is shown.
-    only_annotated
-        Whether images without an annotation are left out.
     limit
         How many candidates are wanted at most, from its front; -1 for all.
     among
@@ -39,9 +39,18 @@ class Wish:
     """
 
     address: str
-    only_annotated: bool
     limit: int = -1
     among: frozenset[str] | None = None
+
+    @property
+    def codes(self) -> int:
+        """How many image codes are wanted; -1 for all."""
+        return -1 if self.among is None else len(self.among)
+
+    @property
+    def most(self) -> int:
+        """How many candidates it can come to; -1 if that cannot be told."""
+        return min((number for number in (self.limit, self.codes) if number >= 0), default=-1)
 
 
 @dataclass(frozen=True)
@@ -52,27 +61,31 @@ class ReadThrough:
     ----------
     address
         Of the tar.
-    only_annotated, candidates
-        How many candidates were taken from its front, and whether those without boxes were left out.
+    codes, candidates
+        How many image codes were wanted (-1 for all), and how many of these were taken from its front.
     whole
         Whether all of it was read, for whatever it holds.
     absent
         Image codes that were looked for, and are not in it.
+    passed
+        Image codes that came by and were not judged, for their images were there already or enough were.
     """
 
     address: str = ""
-    only_annotated: bool = False
+    codes: int = -1
     candidates: int = 0
     whole: bool = False
     absent: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> ReadThrough:
         """Read what is kept; whatever is no such note counts as none."""
         try:
             note = cls(**json.loads(path.read_bytes()))
-            return cls(**(asdict(note) | {"candidates": int(note.candidates), "absent": tuple(note.absent)}))
-        except (OSError, ValueError, TypeError):
+            absent, passed = (tuple(map(str, codes)) for codes in (note.absent, note.passed))
+            return replace(note, candidates=int(note.candidates), absent=absent, passed=passed)
+        except (OSError, ValueError, TypeError, OverflowError, RecursionError):
             return cls()
 
     def save(self, path: Path) -> None:
@@ -88,14 +101,19 @@ class ReadThrough:
         except OSError as error:
             raise disk_error(path, error) from error
 
-    def covers(self, wish: Wish) -> bool:
-        """Whether reading the tar once more would bring nothing new."""
-        if self.address != wish.address:
+    def covers(self, wish: Wish, known: Collection[str]) -> bool:
+        """Whether reading the tar once more would bring nothing new.
+
+        Parameters
+        ----------
+        known
+            The image codes that have an image, or a member of the tar of which it is known why not.
+        """
+        if self.address != wish.address or not set(self.passed).issubset(known):
             return False
-        if wish.among is not None:
-            return wish.among.issubset(self.absent)
-        as_far = 0 <= wish.limit <= self.candidates and self.only_annotated == wish.only_annotated
-        return as_far or (self.whole and (wish.only_annotated or not self.only_annotated))
+        as_far = 0 <= wish.limit <= self.candidates and self.codes == wish.codes
+        all_found = wish.among is not None and wish.among.difference(known).issubset(self.absent)
+        return self.whole or as_far or all_found
 
 
 class ArchiveOffer:
@@ -107,14 +125,23 @@ class ArchiveOffer:
         Asks for the tar; called when the first candidate is asked for.
     annotations
         Of the category's archive of boxes, by image code.
+    outcomes
+        Gives what is known by now of all that was considered.
     note
         Where it is kept how far the tar has been read.
     """
 
     def __init__(
-        self, wish: Wish, open_feed: Callable[[], Feed], annotations: Mapping[str, Annotation], note: Path
+        self,
+        wish: Wish,
+        open_feed: Callable[[], Feed],
+        *,
+        annotations: Mapping[str, Annotation],
+        outcomes: Callable[[], Iterable[Outcome]],
+        note: Path,
     ) -> None:
-        self._wish, self._open_feed, self._annotations, self._note = wish, open_feed, annotations, note
+        self._wish, self._open_feed, self._annotations = wish, open_feed, annotations
+        self._outcomes, self._note = outcomes, note
         self._feed: Feed | None = None
         self._members: deque[Member] = deque()
         self._given: set[str] = set()
@@ -123,7 +150,7 @@ class ArchiveOffer:
     @property
     def exhausted(self) -> bool:
         """Whether no more will come."""
-        return self._closed or 0 <= self._most <= len(self._given) or self._has_ended
+        return self._closed or 0 <= self._wish.most <= len(self._given) or self._has_ended
 
     @property
     def problem(self) -> str:
@@ -160,21 +187,21 @@ class ArchiveOffer:
 
     @property
     def _has_ended(self) -> bool:
-        return self._feed is not None and self._feed.ended and not self._members
-
-    @property
-    def _most(self) -> int:
-        return self._wish.limit if self._wish.among is None else len(self._wish.among)
+        if self._feed is None or self._feed.error:  # an error is still to be raised
+            return False
+        return self._feed.ended and not self._members
 
     def _read_through(self) -> ReadThrough:
         wish, ended_well = self._wish, self._has_ended and not self.problem
+        judged = {one.row.image_code for one in self._outcomes() if is_member(one.row, wish.address)}
         absent = wish.among.difference(self._given) if wish.among and ended_well else frozenset()
         return ReadThrough(
             wish.address,
-            wish.only_annotated,
-            candidates=len(self._given) if wish.among is None else 0,
+            wish.codes,
+            candidates=len(self._given),
             whole=ended_well and wish.among is None,
             absent=tuple(sorted(absent)),
+            passed=tuple(sorted(self._given - judged)),
         )
 
     def _next_member(self, feed: Feed) -> Member | None:
@@ -188,15 +215,34 @@ class ArchiveOffer:
         """Whether a member is a candidate; it may have been given before, if its tar was begun anew."""
         if member.image_code in self._given:
             return False
-        if self._wish.only_annotated and member.image_code not in self._annotations:
-            return False
         return self._wish.among is None or member.image_code in self._wish.among
 
     def _candidate(self, feed: Feed, member: Member) -> Candidate:
-        place = BEHIND_THE_TABLE + member.offset
         return Candidate(
-            row=UrlRow(place, member.image_code, f"{self._wish.address}#{member.name}"),
+            row=_row(member, self._wish.address),
             refusal=TOO_LARGE if member.size > MAX_IMAGE_BYTES else None,
             annotation=self._annotations.get(member.image_code),
             piece=Piece(feed.path, member),
         )
+
+
+def is_member(row: UrlRow, address: str) -> bool:
+    """Whether a row is that of an image in the tar at an address."""
+    return row.url.startswith(f"{address}#")
+
+
+def rows_at_hand(path: Path, address: str) -> Iterator[UrlRow]:
+    """Yield the rows of the images in a tar, as far as it lies on disk; none if there is none."""
+    try:
+        if not path.is_file():  # a pipe would never open
+            return
+        scan = Scan(path)
+    except OSError:
+        return
+    with contextlib.closing(scan), contextlib.suppress(OSError, ValueError):  # what comes before is good
+        for member in scan.further(path.stat().st_size):
+            yield _row(member, address)
+
+
+def _row(member: Member, address: str) -> UrlRow:
+    return UrlRow(BEHIND_THE_TABLE + member.offset, member.image_code, f"{address}#{member.name}")

@@ -5,12 +5,14 @@ Opening hundreds of categories must not start hundreds of downloads from one hos
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from pathlib import Path
 
 from .archive_feed import TERMS, Feed, is_in_web, shown
 from .errors import InputError, OneSourceError
+from .part_file import PartFile
 from .sourcing import local_path
 from .web_file import Terms
 
@@ -65,11 +67,16 @@ class Feeds:
         """Say where a category's tar is, as it may be shown."""
         return shown(self._template.replace(CODE, code))
 
+    def at_hand(self, code: str) -> Path:
+        """Say where on disk a category's tar lies, or what has arrived of it."""
+        address = self._template.replace(CODE, code)
+        return self._part(code).path if is_in_web(address) else local_path(address)
+
     def open(self, code: str) -> Feed:
         """Open the feed of a category; it starts when its turn has come, unless it is closed before."""
         feed = Feed(
             self._template.replace(CODE, code),
-            self._folder / f"{code}.tar",
+            self._target(code),
             terms=self._terms,
             at_end=self._let_the_next_start,
         )
@@ -77,6 +84,22 @@ class Feeds:
             self._waiting.append(feed)
         self._let_the_next_start()
         return feed
+
+    def start_no_more(self) -> None:
+        """Let none of those that wait start any more: the run is about to end."""
+        with self._lock:
+            self._at_once = 0
+
+    def clear(self, code: str) -> None:
+        """Remove what earlier runs left of the download of a category that is done."""
+        with contextlib.suppress(OSError):  # it costs room, and no image
+            self._part(code).discard()
+
+    def _target(self, code: str) -> Path:
+        return self._folder / f"{code}.tar"
+
+    def _part(self, code: str) -> PartFile:
+        return PartFile(self._target(code), self.address(code))
 
     def _let_the_next_start(self, ended: Feed | None = None) -> None:
         self._leave(ended)

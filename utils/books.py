@@ -178,8 +178,7 @@ class Books:
         for category in self._categories if found else ():
             # What is left undone for want of time, the next run does.
             with self.costing_only(category), contextlib.suppress(_AbandonedError):
-                lacking = self._take_back(category, found) and counts_saved(category, self._store.settings)
-                if lacking and and_go_on:
+                if self._take_back(category, found) and and_go_on and self._may_have_more(category):
                     self._open(category, self._annotations(category), again=True)
         self._watch.forget(found)
 
@@ -255,6 +254,11 @@ class Books:
         if taken:
             self._screen.say(f"{category.folder}: {taken} {placeholders.TAKEN_BACK_MANY}")
         return taken > 0
+
+    def _may_have_more(self, category: Category) -> bool:
+        """Whether there may be something in place of images that were taken back."""
+        settings = self._store.settings
+        return counts_saved(category, settings) or settings.source is Source.BOTH
 
     def _expected(self, category: Category) -> int:
         limit, count = how_many(category, self._store.settings), self._store.table.count(category.code)

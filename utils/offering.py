@@ -7,10 +7,10 @@ nothing of the first is under way any more.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from .archive_offer import ArchiveOffer, ReadThrough, Wish
+from .archive_offer import ArchiveOffer, ReadThrough, Wish, is_member
 from .candidates import candidates
 from .models import Annotation, Candidate, Category, Outcome, Source
 from .offers import Offer, UrlOffer
@@ -27,13 +27,13 @@ class Known:
     annotations
         What its archive of boxes holds, by image code.
     outcomes
-        What earlier runs found.
+        Gives what is known by now of all that was considered.
     standing
         The image codes that have an image; kept up to date by the owner.
     """
 
     annotations: Mapping[str, Annotation]
-    outcomes: Collection[Outcome]
+    outcomes: Callable[[], Iterable[Outcome]]
     standing: Collection[str]
 
 
@@ -79,11 +79,15 @@ class Offering:
     def end_early(self) -> bool:
         """Turn to no other source any more; says whether all that would have come can be told at once."""
         self._coming.clear()
+        if self._store.feeds:
+            self._store.feeds.start_no_more()
         return isinstance(self._offer, UrlOffer)
 
     def close(self, *, finished: bool) -> None:
         """Let go of the sources; if the work is not `finished`, a later run goes on where this one ends."""
         self._offer.close(finished=finished)
+        if finished and self._store.feeds and not self.problem:
+            self._store.feeds.clear(self._category.code)
 
     def from_table(self) -> Offer:
         """Offer the rows of the URL table."""
@@ -94,27 +98,33 @@ class Offering:
 
     def from_archive(self) -> Offer:
         """Offer what the category's tar holds or, where URLs are counted, what they could not deliver."""
-        feeds, code = self._store.feeds, self._category.code
+        feeds, code, known = self._store.feeds, self._category.code, self._known
         assert feeds is not None  # noqa: S101  # there are, if the settings want them
-        among = frozenset(self._offered.difference(self._known.standing))
-        wish = Wish(
-            feeds.address(code),
-            self._store.settings.with_annotation,
-            self._limit,
-            among if self._offered and self._limit >= 0 else None,
-        )
+        wish = self._wish(feeds.address(code))
         note = self._store.category(self._category).archive_note
-        offer = ArchiveOffer(wish, lambda: feeds.open(code), self._known.annotations, note)
-        if ReadThrough.load(note).covers(wish) and not self._has_open_rows(wish):
-            offer.close(finished=False)  # nothing to be had that was not had before
+        offer = ArchiveOffer(
+            wish,
+            lambda: feeds.open(code),
+            annotations=known.annotations,
+            outcomes=known.outcomes,
+            note=note,
+        )
+        if self._brings_nothing(wish, ReadThrough.load(note)):
+            offer.close(finished=False)
         return offer
 
-    def _has_open_rows(self, wish: Wish) -> bool:
-        """Whether earlier runs left images of the tar that are to be judged again."""
-        return any(
-            outcome.row.url.startswith(f"{wish.address}#") and not holds(outcome, self._store.settings)
-            for outcome in self._known.outcomes
-        )
+    def _wish(self, address: str) -> Wish:
+        if self._offered and self._limit >= 0:  # these URLs were counted
+            return Wish(address, among=frozenset(self._offered.difference(self._known.standing)))
+        annotated = self._store.settings.with_annotation
+        return Wish(address, self._limit, frozenset(self._known.annotations) if annotated else None)
+
+    def _brings_nothing(self, wish: Wish, read: ReadThrough) -> bool:
+        """Whether all that a tar has to offer was had before, and nothing of it is to be judged again."""
+        members = [one for one in self._known.outcomes() if is_member(one.row, wish.address)]
+        wanted = [one for one in members if wish.among is None or one.row.image_code in wish.among]
+        known = {one.row.image_code for one in members}.union(self._known.standing)
+        return read.covers(wish, known) and all(holds(one, self._store.settings) for one in wanted)
 
 
 SOURCES: dict[Source, tuple[Callable[[Offering], Offer], ...]] = {

@@ -34,7 +34,6 @@ class Quarantine:
     def __init__(self) -> None:
         self._waiting: deque[Entry] = deque()
         self._in_flight: set[Entry] = set()
-        self._wake_at: float | None = None
 
     def put(self, entry: Entry) -> None:
         """Let a suspect wait."""
@@ -42,7 +41,6 @@ class Quarantine:
 
     def take(self, now: float) -> Entry | None:
         """Give a suspect that may start now; it counts as started."""
-        self._wake_at = None
         for _ in range(len(self._waiting)):
             entry = self._waiting.popleft()
             if entry.dropped:
@@ -51,22 +49,17 @@ class Quarantine:
                 self._in_flight.add(entry)
                 return entry
             self._waiting.append(entry)
-            self._note_rest(entry, now)
         return None
 
     def landed(self, entry: Entry) -> None:
         """Take note that a task is not under way any more."""
         self._in_flight.discard(entry)
 
-    def wake_at(self) -> float | None:
-        """Say when one may start that could not when one was last asked for."""
-        return self._wake_at
+    def wake_at(self, now: float) -> float | None:
+        """Say when the next of their hosts has rested; None if none of them rests."""
+        rests = (entry.host.rest_until for entry in self._waiting if not entry.dropped)
+        return min((until for until in rests if until > now), default=None)
 
     def _has_room_for(self, entry: Entry) -> bool:
         losses = max((one.losses for one in (entry, *self._in_flight)), default=0)
         return len(self._in_flight) < (1 if losses >= ALONE_AFTER else GROUP)
-
-    def _note_rest(self, entry: Entry, now: float) -> None:
-        until = entry.host.rest_until
-        if until > now and (self._wake_at is None or until < self._wake_at):
-            self._wake_at = until

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import archive_terms, categories, selection, summary, verify
+from .archive_feed import shown
 from .books import Books, Screen
 from .cli import Signals
 from .errors import InputError
@@ -126,7 +127,7 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
     tars = (
         ""
         if settings.source is Source.URLS
-        else f" What tars hold ({settings.archive_url}) is not known yet."
+        else f" What tars hold ({shown(settings.archive_url)}) is not known yet."
     )
     console.say(f"{to_try} URLs to try at most.{tars} Nothing was downloaded: this was a dry run.")
     return 0
@@ -222,13 +223,14 @@ def _how_short(category: Category, books: Books, store: Store) -> str:
 
 def _why_barren(category: Category, books: Books, store: Store) -> str:
     """Say why a category has nothing, and what can be done about it."""
-    if store.settings.source is Source.ARCHIVE:
-        return f"Nothing in its tar will do; its report says why: {store.category(category).report}"
-    if not store.table.count(category.code) and not store.settings.with_annotation:
-        return f"{store.table.path} has no URL of it."
-    considered = books.publisher.summaries.get(category.code)
-    if considered and not considered.statuses:
-        return (
-            f"None of its URLs has boxes in {store.settings.annotations_dir}: try without --with_annotation."
-        )
-    return f"Its report says why: {store.category(category).report}"
+    settings, considered = store.settings, books.publisher.summaries.get(category.code)
+    if considered is None or considered.statuses:
+        return f"Its report says why: {store.category(category).report}"
+    if settings.with_annotation:
+        nobody = "None of its URLs" if settings.source is Source.URLS else "Nothing that is offered of it"
+        return f"{nobody} has boxes in {settings.annotations_dir}: try without --with_annotation."
+    return {
+        Source.URLS: f"{store.table.path} has no URL of it.",
+        Source.ARCHIVE: "Its tar holds no image.",
+        Source.BOTH: f"{store.table.path} has no URL of it, and no tar brought any image.",
+    }[settings.source]

@@ -43,6 +43,7 @@ class Schedule:
         self._queues = Queues()
         self._quarantine = Quarantine()
         self._outage = Outage()
+        self._looked_at = 0.0
         self._entries: dict[int, Entry] = {}
         self._in_flight: set[int] = set()
 
@@ -84,6 +85,7 @@ class Schedule:
 
     def next(self, now: float) -> list[ImageTask]:
         """Give the tasks that may start now; they count as started."""
+        self._looked_at = now
         for entry in self._queues.wake(now):
             self._enqueue(entry)
         started: list[ImageTask] = []
@@ -98,25 +100,29 @@ class Schedule:
 
     def done(self, number: int, outcome: Outcome, now: float) -> list[Settled]:
         """Take what came of a task, and say what is settled by it: itself, others, or nothing yet."""
-        entry = self._land(number)
+        entry = self._flying(number)
         if entry is None:
             return []
         if self._outage.keeps_back(entry, outcome, now):
+            self._land(entry)
             self._queues.line_up(entry.host, now)
             return []
-        return self.due(now) + self._judge(entry, outcome, now)
+        settled = self.due(now)  # before it lands: by this, others are settled
+        self._land(entry)
+        return settled + self._judge(entry, outcome, now)
 
     def redirected(self, number: int, redirect: Redirect, now: float) -> list[Settled]:
         """Let a task that was answered with a redirect wait for the turn of the host it leads to."""
-        entry = self._land(number)
+        entry = self._flying(number)
         if entry is None:
             return []
         asked, status = entry.host, redirect.trail.http_status
         answer = Outcome(entry.task.row, Status.NOT_ATTEMPTED, http_status=status)
         self._outage.keeps_back(entry, answer, now)  # never; but it learns that somebody was reached
+        settled = self.due(now)
+        self._land(entry)
         asked.learn(answer, started=entry.started, now=now)
         entry.follow(redirect, self._queues.host(redirect.route.host))
-        settled = self.due(now)
         if entry.host.given_up:
             settled.append(self._settle(entry, entry.given_up()))
         else:
@@ -160,10 +166,11 @@ class Schedule:
 
     def lost(self, numbers: list[int], *, killer: int | None, now: float) -> list[Settled]:
         """Take back the tasks of a worker that died; `killer` is the image that it was judging."""
-        landed = [entry for number in numbers if (entry := self._land(number))]
+        landed = [entry for number in numbers if (entry := self._flying(number))]
         blamed = quarantine.to_blame(landed) if killer is None else self._entries.get(killer)
         settled = []
         for entry in landed:
+            self._land(entry)
             entry.losses += killer is None
             entry.crashes += entry is blamed
             if entry.crashes >= MOST_CRASHES:
@@ -183,7 +190,7 @@ class Schedule:
             if entry is None:
                 continue
             entry.dropped = True
-            self._land(number)
+            self._land(entry)
             outcome = entry.ended(Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
             self._settle(entry, outcome)
             self._queues.line_up(entry.host, now)
@@ -196,7 +203,7 @@ class Schedule:
         left = list(self._entries.values())
         for entry in left:
             entry.dropped = True
-            self._land(entry.task.number)
+            self._land(entry)
         return [
             self._settle(
                 entry,
@@ -210,7 +217,7 @@ class Schedule:
         outage = self._outage.wake_at()
         if self._outage.on:
             return outage
-        times = (self._queues.wake_at(), self._quarantine.wake_at(), outage)
+        times = (self._queues.wake_at(), self._quarantine.wake_at(self._looked_at), outage)
         return min((time for time in times if time is not None), default=None)
 
     def _take_fallback(self, entry: Entry) -> None:
@@ -232,14 +239,15 @@ class Schedule:
         self._in_flight.add(entry.task.number)
         return entry.task
 
-    def _land(self, number: int) -> Entry | None:
-        entry = self._entries.get(number)
-        if entry is None or number not in self._in_flight:
-            return None
-        self._in_flight.discard(number)
-        self._quarantine.landed(entry)
-        entry.host.in_flight -= 1
-        return entry
+    def _flying(self, number: int) -> Entry | None:
+        return self._entries.get(number) if number in self._in_flight else None
+
+    def _land(self, entry: Entry) -> None:
+        """Take note that a task is not under way any more, if it was."""
+        if entry.task.number in self._in_flight:
+            self._in_flight.discard(entry.task.number)
+            self._quarantine.landed(entry)
+            entry.host.in_flight -= 1
 
     def _settle(self, entry: Entry, outcome: Outcome) -> Settled:
         del self._entries[entry.task.number]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .archive_offer import rows_at_hand
 from .archive_queue import Feeds
-from .models import Category, Settings
+from .models import Category, Settings, UrlRow
 from .storage import CategoryFolder
 from .url_table import UrlTable
 
@@ -39,6 +40,17 @@ class Store:
     def category(self, category: Category) -> CategoryFolder:
         """Say where a category's images go."""
         return CategoryFolder(self.folder / category.folder)
+
+    def rows_of(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
+        """Find the rows of images, first in as much of the category's tar as lies here, if that is wanted.
+
+        A killed run may have saved images of it that are in no journal.
+        """
+        wanted = frozenset(image_codes)
+        if self.feeds:
+            tar, address = self.feeds.at_hand(category.code), self.feeds.address(category.code)
+            yield from (row for row in rows_at_hand(tar, address) if row.image_code in wanted)
+        yield from self.table.rows_of(wanted)
 
 
 def counts_saved(category: Category, settings: Settings) -> bool:

@@ -74,7 +74,7 @@ class Supply:
         self.standing = sum(self._counts(outcome) for outcome in self._known.values())
         self._limit = how_many(category, self._settings)
         self._active: dict[int, ImageTask] = {}
-        known = Known(annotations, self._known.values(), self._standing_codes)
+        known = Known(annotations, journal.standing, self._standing_codes)
         self._offering = Offering(category, store, known, is_idle=lambda: not self._active)
         self._interrupted = False
         self._granted: set[int] = set()
@@ -223,8 +223,8 @@ class Supply:
         return known is not None and known.status is Status.NOT_ATTEMPTED
 
     def _is_to_be_tried(self, candidate: Candidate) -> bool:
-        if candidate.piece and candidate.row.image_code in self._standing_codes:
-            return False
+        if candidate.row.image_code in self._standing_codes and (candidate.piece or not candidate.refusal):
+            return False  # whichever source its image came from
         known = self._known.get(candidate.row.key)
         if known is not None and (
             holds(known, self._settings) or (self._again and known.status is Status.FAILED)
@@ -267,7 +267,7 @@ class Supply:
 
     def _take_stock(self) -> dict[str, Outcome]:
         with self._naming_faults():
-            return inventory.take_stock(self._shelf, self._store.table.rows_of)
+            return inventory.take_stock(self._shelf, lambda codes: self._store.rows_of(self.category, codes))
 
     @contextlib.contextmanager
     def _naming_faults(self) -> Iterator[None]:
