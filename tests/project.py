@@ -13,11 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-def _environment(**more: str) -> dict[str, str]:
-    """Give the environment without a width of the terminal, which whoever runs the tests may set."""
-    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")} | more
-
-
 SCRIPT = ROOT / "extract_images_as_per_tags.py"
 XML = """<annotation>
 	<folder>{wnid}</folder>
@@ -30,6 +25,11 @@ OBJECT = """	<object><name>{name}</name><pose>Unspecified</pose>
 	<truncated>0</truncated><difficult>0</difficult>
 	<bndbox><xmin>{0}</xmin><ymin>{1}</ymin><xmax>{2}</xmax><ymax>{3}</ymax></bndbox></object>
 """
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """Give the environment without a width of the terminal, which whoever runs the tests may set."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")} | more
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,8 @@ class Worker:
     def _refused(
         self, task: ImageTask, body: Body, refusal: Refusal, picture: Picture | None = None
     ) -> Outcome:
-        return _failed(task, body, refusal, picture=picture, judged_with=self._flag_behind(refusal.reason))
+        failed = _failed(task, body, refusal)
+        return replace(failed, picture=picture, judged_with=self._flag_behind(refusal.reason))
 
     def _flag_behind(self, reason: Reason) -> str:
         return deciding_flag(reason, min_side=self._order.min_side)
@@ -191,37 +192,27 @@ def _redirected(task: ImageTask, redirect: Redirect) -> Answer:
     known = placeholders.refusal_of_address(redirect.route.address)
     if known is None:
         return Redirected(task.number, redirect)
-    trail = redirect.trail
-    page = Body(b"", trail.http_status, redirect.route.address, seconds=trail.seconds - task.trail.seconds)
-    return Ended(task.number, _failed(task, page, known))
+    seconds = redirect.trail.seconds - task.trail.seconds
+    page = NoBody(known.reason, known.sentence, redirect.trail.http_status, seconds=seconds)
+    return Ended(task.number, _nothing_came(task, page))
 
 
 def _nothing_came(task: ImageTask, nothing: NoBody) -> Outcome:
-    return Outcome(
-        row=task.row,
-        status=Status.FAILED,
-        reason=nothing.reason,
-        description=nothing.description,
-        http_status=nothing.http_status,
-        attempts=1,
-        seconds=nothing.seconds,
+    return replace(
+        _failed(task, nothing, Refusal(nothing.reason, nothing.description)),
         retry_after=nothing.retry_after,
         proxy_at_fault=nothing.proxy_at_fault,
         unreached=nothing.unreached,
     )
 
 
-def _failed(
-    task: ImageTask, body: Body, refusal: Refusal, *, picture: Picture | None = None, judged_with: str = ""
-) -> Outcome:
+def _failed(task: ImageTask, answer: Body | NoBody, refusal: Refusal) -> Outcome:
     return Outcome(
         row=task.row,
         status=Status.FAILED,
         reason=refusal.reason,
         description=refusal.sentence,
-        http_status=body.http_status,
+        http_status=answer.http_status,
         attempts=1,
-        seconds=body.seconds,
-        picture=picture,
-        judged_with=judged_with,
+        seconds=answer.seconds,
     )
