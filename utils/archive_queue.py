@@ -28,6 +28,8 @@ def template(source: str) -> str:
     InputError
         If it is none of these.
     """
+    if not source.strip():
+        raise InputError(f"--archive_url is empty. Give a folder, or an address with {CODE} in it.")
     if not is_in_web(source):
         try:
             local_path(source)

@@ -51,12 +51,12 @@ def feeds(settings: Settings, folder: Path) -> Iterator[Feeds | None]:
     if settings.source is Source.URLS:
         yield None
         return
+    terms = replace(TERMS, credentials=Credentials.from_environment(os.environ))
     place = folder / PLACE
     try:
         place.mkdir(exist_ok=True)
     except OSError as error:
         raise disk_error(place, error) from error
-    terms = replace(TERMS, credentials=Credentials.from_environment(os.environ))
     try:
         yield Feeds(settings.archive_url, place, terms=terms)
     finally:

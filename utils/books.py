@@ -188,8 +188,10 @@ class Books:
         try:
             yield
         except FolderError as error:
-            self.faults.append(f"{category.folder}: {error}")
-            self.open.pop(category.folder, None)
+            if (fault := f"{category.folder}: {error}") not in self.faults:  # each task under way finds it
+                self.faults.append(fault)
+            if supply := self.open.pop(category.folder, None):
+                supply.let_go()
             self._shares[category.code].end()
         except DiskError as error:
             self.fatal = self.fatal or error
@@ -262,7 +264,8 @@ class Books:
 
     def _expected(self, category: Category) -> int:
         limit, count = how_many(category, self._store.settings), self._store.table.count(category.code)
-        if counts_saved(category, self._store.settings):
+        from_its_front = limit >= 0 and self._store.settings.source is Source.ARCHIVE
+        if from_its_front or counts_saved(category, self._store.settings):
             return limit
         return count if limit < 0 else min(limit, count)
 

@@ -54,7 +54,8 @@ class ImageBar:
             return
         self._shown = time.monotonic()
         if self._bar is None:
-            self._console.say(f"{progress.done} of {progress.total}: {self._counts(progress)}")
+            of = f"{progress.done} of {progress.total}: " if progress.total else ""  # unknown, or all is done
+            self._console.say(f"{of}{self._counts(progress)}")
             return
         self._bar.total, self._bar.n, self._bar.initial = progress.total, progress.done, progress.before
         self._bar.set_description_str(self._counts(progress), refresh=False)

@@ -189,6 +189,10 @@ class Supply:
         self._offering.close(finished=not self._interrupted)
         self._known, self._annotations = {}, {}
 
+    def let_go(self) -> None:
+        """Give it up, for its folder cannot be worked with."""
+        self._offering.close(finished=False)
+
     def _ends_cut_short(self) -> list[Outcome]:
         """Say how tasks ended that were under way; the image of one may lie on disk all the same."""
         if not self._cut_short:

@@ -1,0 +1,200 @@
+"""Runs that take images from an archive, and are interrupted, killed, or find the disk full."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from demo import pictures
+from demo.web import Answer, Length, Web
+from tests.archive_project import ALONE, BLUE, RED, STANDS, Archive, photos
+from tests.archives import tar
+from tests.machine import group_of, wait_until, workers
+from tests.project import Project
+from tests.test_disk import change, mount
+
+__all__ = ["mount"]
+
+MANY = 60
+PACE = 10_000
+"""Bytes per second, at which a tar of so many takes a quarter of a minute."""
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+
+
+@pytest.fixture
+def archive(project: Project, web: Web) -> Archive:
+    """Give an archive whose tar comes slowly, if it is not resumed; every fourth image has boxes."""
+    project.category(RED, "red")
+    archive = Archive(project, web)
+    archive.keep_slowly(photos(MANY), PACE)
+    for number in range(0, MANY, 4):
+        project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
+    return archive
+
+
+def saved(archive: Archive) -> int:
+    """Count the images that are there."""
+    return len(list(archive.project.result.glob("*/Images/n*")))
+
+
+def check_undisturbed(archive: Archive) -> None:
+    """Check that all is as if nothing had happened."""
+    assert archive.standing() == [str(number) for number in range(MANY)]
+    assert len(archive.rows()) == MANY
+    assert {name: archive.image(name) for name in photos(MANY)} == photos(MANY)
+    assert archive.project.xmls("red") == {f"{RED}_{number}.xml" for number in range(0, MANY, 4)}
+    assert archive.left() == set()
+
+
+def test_interrupted_in_the_middle_of_a_tar(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run ends in time, its report is complete, no other tar is begun, and the next one resumes."""
+    monkeypatch.setenv("PART_OF_IMAGENET_TOKEN", "GEHEIM")
+    archive.project.category(BLUE, "blue")
+    archive.keep(photos(2, BLUE), code=BLUE)
+    with archive.start() as process:
+        wait_until(lambda: saved(archive) > 5)
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - sent < 2
+    assert errors.startswith("Interrupted. The reports are written")
+    assert set(archive.asked()) == {f"{RED}.tar"}
+    assert 5 < len(archive.standing()) < MANY
+    rest = [(status, reason) for _, status, reason in archive.rows() if status not in STANDS]
+    assert set(rest) <= {("not_attempted", "interrupted")}
+    assert archive.rows("blue") == []
+    assert archive.left() == {".archive"}
+    written = [path.read_bytes() for path in archive.project.path.rglob("*") if path.is_file()]
+    assert not any(b"GEHEIM" in text for text in written)
+    assert archive.run().code == 0
+    assert archive.web.requests[0].headers["range"].startswith("bytes=")
+    assert archive.asked() == [f"{RED}.tar", f"{BLUE}.tar"]
+    check_undisturbed(archive)
+
+
+@pytest.mark.parametrize("source", ["archive", "both"])
+def test_interrupted_before_anything_came_of_a_tar(archive: Archive, source: str) -> None:
+    """Nothing is left of it; where URLs were being asked, the tar is never begun."""
+    archive.web.answer(f"/{RED}.tar", Answer(hang=True))
+    archive.link(f"{RED}_70", Answer.jpeg(pictures.jpeg()))
+    archive.link(f"{RED}_71", Answer(hang=True))
+    first = f"{RED}.tar" if source == "archive" else f"{RED}_71"
+    with archive.start(*ALONE, source=source) as process:
+        wait_until(lambda: archive.web.count(f"/{first}"))
+        process.send_signal(signal.SIGTERM)
+        sent = time.monotonic()
+        process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert time.monotonic() - sent < 2
+    assert archive.asked()[-1] == first
+    assert archive.left() == set()
+    expected = [(f"{RED}_70", "downloaded", ""), (f"{RED}_71", "not_attempted", "interrupted")]
+    assert archive.rows() == (expected if source == "both" else [])
+
+
+def killed(archive: Archive, *flags: str, after: int) -> None:
+    """Run, and kill all processes when so many images are there."""
+    with archive.start(*flags) as process:
+        wait_until(lambda: saved(archive) >= after)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        wait_until(lambda: not group_of(process.pid))
+
+
+def test_killed_and_run_again(archive: Archive) -> None:
+    """The tar is resumed, and in the end all is as if nothing had happened."""
+    killed(archive, after=5)
+    archive.asked()
+    assert archive.run().code == 0
+    assert [request.path for request in archive.web.requests if "range" in request.headers] == [f"/{RED}.tar"]
+    check_undisturbed(archive)
+
+
+def test_what_a_killed_run_had_saved_counts(archive: Archive) -> None:
+    """Though it is in no journal and in no URL table: in the report, and where images are counted."""
+    archive.project.annotations.clear()
+    killed(archive, "--batch_size", "4", after=5)
+    journal = archive.project.result / "red" / ".journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(line for line in lines if "file" not in json.loads(line)))
+    there = saved(archive)
+    archive.asked()
+    assert archive.run(*ALONE, "--how_many", str(there), "--fill").code == 0
+    assert archive.asked() == []
+    assert len(archive.standing()) == there
+    assert {row["url"] for row in archive.project.report("red")} == {
+        archive.web.url(f"/{RED}.tar#{RED}_{number}.JPEG") for number in archive.standing()
+    }
+    assert archive.left() == set()
+
+
+def test_a_killed_worker_costs_nothing(archive: Archive) -> None:
+    """Neither an image that it had, nor the tar."""
+    archive.keep_slowly(photos(MANY), 5 * PACE)
+    with archive.start() as process:
+        wait_until(lambda: saved(archive) > 5)
+        os.kill(workers(process.pid)[0], signal.SIGKILL)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert archive.asked() == [f"{RED}.tar"]
+    check_undisturbed(archive)
+
+
+@pytest.mark.parametrize("source", ["archive", "both"])
+def test_a_folder_that_vanishes_costs_its_category(archive: Archive, source: str) -> None:
+    """And one sentence, however much of it is under way, and not the time in which its tar would come."""
+    archive.project.category(BLUE, "blue")
+    archive.keep(photos(3, BLUE), code=BLUE)
+    archive.keep_slowly(photos(MANY), PACE / 8)
+    for number in range(12):
+        archive.link(f"{RED}_{70 + number}", Answer(body=pictures.jpeg(seed=number), delay=number / 10))
+    with archive.start(source=source) as process:
+        wait_until(lambda: list(archive.project.result.glob("red/Images/n*")))
+        (archive.project.result / "red").rename(archive.project.path / "elsewhere")
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors.startswith("red: Cannot work with")
+    assert errors.count("\n") == 1
+    assert (f"{RED}.tar" in archive.asked()) == (source == "archive")
+    assert archive.standing("blue") == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("length", list(Length))
+def test_disk_full_while_a_tar_grows(
+    archive: Archive, mount: Callable[[Path, str], None], length: Length
+) -> None:
+    """The run stops with one sentence; when there is room, the next one makes all whole."""
+    place = archive.project.result / ".archive"
+    mount(place, "size=64k")
+    archive.web.answer(f"/{RED}.tar", Answer(body=tar(*photos(MANY).items()), length=length))
+    finished = archive.run(*ALONE)
+    assert finished.code == 1
+    assert "make room" in finished.err
+    assert finished.err.count("\n") == 1
+    assert len(archive.rows()) == saved(archive)
+    change(place, "size=10m")
+    assert archive.run(*ALONE).code == 0
+    assert not list(place.iterdir())
+    assert archive.standing() == [str(number) for number in range(MANY)]
+
+
+def test_a_full_disk_stops_a_run_that_has_other_sources(
+    archive: Archive, mount: Callable[[Path, str], None]
+) -> None:
+    """Where nothing can be written any more, there is no sense in the next category."""
+    mount(archive.project.result / ".archive", "size=64k")
+    body = tar(("readme.txt", bytes(100_000)), *photos(MANY).items())
+    archive.web.answer(f"/{RED}.tar", Answer(body=body, length=Length.OMITTED))
+    archive.link(f"{RED}_70", Answer.jpeg(pictures.jpeg()))
+    finished = archive.run(*ALONE, source="both")
+    assert finished.code == 1
+    assert "make room" in finished.err
+    assert finished.err.count("\n") == 1
+    assert archive.standing() == ["70"]

@@ -1,0 +1,397 @@
+"""Images from an archive of whole categories, over the real script: judged, paired and reported like any."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from demo import pictures
+from demo.web import Answer, Reply, Web, resumable
+from tests.archive_project import ACCEPTED, ALONE, BLUE, FILLER, GREEN, PAGE, RED, Archive, photos
+from tests.archives import tar
+from tests.pictures import encode
+from tests.project import Project
+from tests.test_disk import make_read_only, mount
+from utils.archive_offer import ReadThrough, Wish
+from utils.models import MAX_IMAGE_BYTES
+from utils.voc import read_back
+
+__all__ = ["mount"]
+
+LEFT = {".archive.json", ".journal.jsonl", "red_download_report.csv", "Annotation", "Images"}
+SMALL = pictures.jpeg(width=12, height=12)
+
+
+@pytest.fixture
+def archive(project: Project, web: Web) -> Archive:
+    """Give an archive, and a category that is wanted of it."""
+    project.category(RED, "red")
+    return Archive(project, web)
+
+
+@dataclass(frozen=True)
+class Becomes:
+    """What is to become of a member: a file with this extension, or a row with this reason."""
+
+    data: bytes
+    extension: str = ""
+    reason: str = ""
+
+
+GOOD, SAME = pictures.jpeg(width=128, height=96, seed=1), pictures.jpeg(seed=2)
+MEMBERS = {
+    f"{RED}/{RED}_11.JPEG": Becomes(GOOD, ".jpg"),
+    "README": Becomes(b"about"),
+    f"{RED}_3.JPEG": Becomes(encode("PNG"), ".png"),
+    f"{RED}_4.JPEG": Becomes(encode("WEBP"), ".webp"),
+    f"{RED}_5.JPEG": Becomes(PAGE, reason="not_an_image"),
+    f"{RED}_6.JPEG": Becomes(GOOD[: len(GOOD) // 2], reason="corrupt"),
+    f"{RED}_7.JPEG": Becomes(SMALL, reason="too_small"),
+    f"{RED}_8.JPEG": Becomes(GOOD + bytes(MAX_IMAGE_BYTES), reason="too_large"),
+    f"{RED}_21.JPEG": Becomes(SAME, reason="placeholder"),
+    f"{RED}_22.JPEG": Becomes(SAME, reason="placeholder"),
+    f"{RED}_23.JPEG": Becomes(SAME, reason="placeholder"),
+    f"{RED}_2.png": Becomes(pictures.jpeg(seed=3), ".jpg"),
+}
+"""In a tar; what is named otherwise than an image is passed over."""
+
+
+def test_members_are_judged_paired_and_reported_like_any_image(archive: Archive) -> None:
+    """Each by its bytes, in the tar's order, without a URL table; nothing but what is documented is left."""
+    archive.keep({name: member.data for name, member in MEMBERS.items()})
+    archive.project.annotate(f"{RED}_11", (10, 20, 30, 40), size=(64, 48))
+    archive.project.annotate(f"{RED}_2", (1, 1, 20, 20), size=(48, 48))
+    archive.project.annotate(f"{RED}_5", (1, 1, 20, 20))
+    finished = archive.run("--url_data", str(archive.project.path / "none.csv"))
+    assert finished.code == 0, finished.err
+    assert archive.asked() == [f"{RED}.tar"]
+    offered = {name.rpartition("/")[2]: member for name, member in MEMBERS.items() if name != "README"}
+    rows = archive.project.report("red")
+    assert [row["url"] for row in rows] == [archive.web.url(f"/{RED}.tar#{name}") for name in offered]
+    for row, (name, member) in zip(rows, offered.items(), strict=True):
+        check_row(archive, row, name.partition(".")[0], member)
+    assert archive.standing() == ["11", "3", "4", "2"]
+    assert archive.left() == set()
+    assert {path.name for path in (archive.project.result / "red").iterdir()} == LEFT
+
+
+def check_row(archive: Archive, row: dict[str, str], code: str, member: Becomes) -> None:
+    """Compare a row of the report, and what it tells of, with what a member is to become."""
+    status = "downloaded" if member.extension else "failed"
+    assert (row["image_code"], row["status"], row["reason"]) == (code, status, member.reason)
+    assert row["boxes"] == ("1" if code.endswith("_11") else "")
+    if member.extension:
+        assert row["file"] == f"Images/{code}{member.extension}"
+        assert (archive.project.result / "red" / row["file"]).read_bytes() == member.data
+        assert (row["sha256"], row["http_status"]) == (hashlib.sha256(member.data).hexdigest(), "200")
+
+
+def test_boxes_are_fitted_to_the_member(archive: Archive) -> None:
+    """Scaled with it, left out where its shape is another, and labelled as in any result."""
+    archive.keep({f"{RED}_1.JPEG": GOOD, f"{RED}_2.JPEG": GOOD})
+    archive.project.annotate(f"{RED}_1", (10, 20, 30, 40), size=(64, 48))
+    archive.project.annotate(f"{RED}_2", (1, 1, 20, 20), size=(48, 48))
+    assert archive.run(*ALONE).code == 0
+    assert archive.standing() == ["1", "2"]
+    assert archive.project.xmls("red") == {f"{RED}_1.xml"}
+    xml = (archive.project.result / "red" / "Annotation" / f"{RED}_1.xml").read_bytes()
+    assert f"<filename>{RED}_1.jpg<".encode() in xml
+    (box,) = read_back(xml, f"{RED}_1").boxes
+    assert (box.label, box.xmin, box.ymin, box.xmax, box.ymax) == ("red", 20, 40, 61, 81)
+
+
+def test_only_what_may_bring_something_is_asked_for_again(archive: Archive) -> None:
+    """Of tars that were read whole: where an image is gone, or what was refused is to be judged anew."""
+    for code, name, last in ((RED, "red", GOOD), (BLUE, "blue", PAGE), (GREEN, "green", SMALL)):
+        if code != RED:
+            archive.project.category(code, name)
+        archive.keep(photos(2, code) | {f"{code}_7.JPEG": last}, code=code)
+    assert archive.run(*ALONE).code == 0
+    assert archive.asked() == [f"{RED}.tar", f"{BLUE}.tar", f"{GREEN}.tar"]
+    assert archive.run(*ALONE).code == 0
+    assert archive.asked() == []
+    (archive.project.result / "red" / "Images" / f"{RED}_1.jpg").unlink()
+    assert archive.run(*ALONE, "--min_side", "8").code == 0
+    assert archive.asked() == [f"{RED}.tar", f"{GREEN}.tar"]
+    assert archive.standing("red") == archive.standing("green") == ["0", "1", "7"]
+    assert archive.run(*ALONE, "--min_side", "8", "--retry_failed", "True").code == 0
+    assert archive.asked() == [f"{BLUE}.tar"]
+    assert archive.standing("blue") == ["0", "1"]
+    assert [len(archive.rows(folder)) for folder in ("red", "blue", "green")] == [3, 3, 3]
+
+
+def test_how_many_takes_the_first_of_the_tar(archive: Archive) -> None:
+    """Bad ones count; a larger number goes on where a smaller one ended, and URLs bring nothing twice."""
+    archive.keep({f"{RED}_9.JPEG": PAGE} | photos(6))
+    for how_many, standing in ((3, ["0", "1"]), (5, ["0", "1", "2", "3"])):
+        assert archive.run(*ALONE, "--how_many", str(how_many)).code == 0
+        assert archive.asked() == [f"{RED}.tar"]
+        assert archive.standing() == standing
+        assert archive.rows()[0] == (f"{RED}_9", "failed", "not_an_image")
+        assert archive.left() == set()
+    for number in range(6):
+        archive.link(f"{RED}_{number}", Answer.jpeg(pictures.jpeg(seed=100 + number)))
+    assert archive.run(*ALONE, "--how_many", "6", "--fill", source="urls").code == 0
+    assert archive.asked() == [f"{RED}_4", f"{RED}_5"]
+    assert archive.standing() == ["4", "5", "0", "1", "2", "3"]
+
+
+def test_fill_takes_no_more_than_is_needed(archive: Archive) -> None:
+    """Exactly as many are saved; a slow tar is left when they are there; what was passed over comes later."""
+    slow = resumable(tar((f"{RED}_9.JPEG", PAGE), *photos(8).items(), FILLER))
+    archive.web.answer(f"/{RED}.tar", lambda request: replace(slow(request), pace=100_000))
+    finished = archive.run("--how_many", "2", "--fill")
+    assert finished.code == 0
+    assert finished.seconds < 0.5 * len(FILLER[1]) / 100_000
+    assert len(archive.standing()) == 2
+    assert archive.left() == set()
+    archive.asked()
+    assert archive.run(*ALONE, "--how_many", "2", "--fill").code == 0
+    assert archive.asked() == []
+    assert archive.run(*ALONE, "--how_many", "4").code == 0
+    assert archive.asked() == [f"{RED}.tar"]
+    assert {"0", "1", "2"} <= set(archive.standing())
+    archive.link(f"{RED}_20", Answer.jpeg(pictures.jpeg(seed=100)))
+    archive.link(f"{RED}_21")
+    assert archive.run(*ALONE, "--how_many", "6", "--fill", source="both").code == 0
+    assert archive.asked() == [f"{RED}_20", f"{RED}_21", f"{RED}.tar"]
+    assert len(archive.standing()) == 6
+    assert archive.standing()[0] == "20"
+
+
+def test_with_annotation_takes_only_annotated_images(archive: Archive) -> None:
+    """Where there are no boxes nothing is asked for, and where they come later, the tar is."""
+    archive.project.category(BLUE, "blue")
+    archive.keep(photos(6))
+    archive.keep(photos(6, BLUE), code=BLUE)
+    for number in (1, 4, 70):
+        archive.project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
+    finished = archive.run(*ALONE, "--with_annotation", "True")
+    assert finished.code == 1
+    assert finished.err.startswith("There is no image of blue")
+    assert "try without --with_annotation" in finished.err
+    assert archive.asked() == [f"{RED}.tar"]
+    archive.project.annotate(f"{BLUE}_3", (1, 1, 20, 20))
+    assert archive.run(*ALONE, "--with_annotation", "True").code == 0
+    assert archive.asked() == [f"{BLUE}.tar"]
+    assert archive.rows() == [(f"{RED}_{number}", "already_present", "") for number in (1, 4)]
+    assert archive.project.xmls("red") == {f"{RED}_1.xml", f"{RED}_4.xml"}
+    assert archive.standing("blue") == ["3"]
+
+
+def test_both_fills_what_urls_could_not_deliver(archive: Archive) -> None:
+    """URLs come first; then of the counted ones what is missing, or everything that the tar has besides."""
+    archive.keep(photos(8), FILLER)
+    for number in range(5):
+        late = Answer(body=pictures.jpeg(seed=100 + number), delay=0.2)
+        archive.link(f"{RED}_{number}", late if number % 2 else None)
+    archive.link(f"{RED}_60")
+    assert archive.run("--how_many", "4", source="both").code == 0
+    *links, last = archive.asked()
+    assert sorted(links) == [f"{RED}_{number}" for number in range(4)]
+    assert last == f"{RED}.tar"
+    assert archive.standing() == ["1", "3", "0", "2"]
+    assert archive.run(*ALONE, source="both").code == 0
+    assert archive.asked() == [f"{RED}_4", f"{RED}_60", f"{RED}.tar"]
+    assert archive.run(*ALONE, source="both").code == 0
+    assert archive.asked() == []
+    assert archive.standing() == ["1", "3", "0", "2", "4", "5", "6", "7"]
+    failed = [(code, reason) for code, status, reason in archive.rows() if status == "failed"]
+    assert failed == [(f"{RED}_{number}", "http_404") for number in (0, 2, 4, 60)]
+    ours = {name for name, data in photos(8).items() if archive.image(name) == data}
+    assert ours == photos(8).keys() - {f"{RED}_1.JPEG", f"{RED}_3.JPEG"}
+
+
+def test_what_proves_late_to_be_no_image_comes_from_the_tar(archive: Archive) -> None:
+    """A host's one picture for all URLs counts as not delivered, though the tar had been read by then."""
+    archive.keep(photos(6))
+    for number in range(4):
+        archive.link(f"{RED}_{number}", Answer.jpeg(pictures.jpeg(seed=99)))
+    assert archive.run(source="both").code == 0
+    assert archive.standing() == ["0", "1", "2", "3", "4", "5"]
+    assert archive.rows()[:4] == [(f"{RED}_{number}", "failed", "placeholder") for number in range(4)]
+    assert {name: archive.image(name) for name in photos(6)} == photos(6)
+
+
+def test_both_does_without_a_tar(archive: Archive) -> None:
+    """Where URLs deliver all, none is asked for; where there is none, the screen says so, and no more."""
+    archive.project.category(BLUE, "blue", how_many=1)
+    archive.link(f"{BLUE}_1", Answer.jpeg(pictures.jpeg(seed=2)))
+    archive.link(f"{RED}_1", Answer.jpeg(pictures.jpeg()))
+    archive.link(f"{RED}_2")
+    finished = archive.run(*ALONE, source="both")
+    assert (finished.code, finished.err) == (0, "")
+    assert f"red: {archive.web.url(f'/{RED}.tar')}: no such synset in the archive" in finished.out
+    assert archive.rows() == [(f"{RED}_1", "downloaded", ""), (f"{RED}_2", "failed", "http_404")]
+    assert sorted(archive.asked()) == [f"{RED}.tar", f"{RED}_1", f"{RED}_2", f"{BLUE}_1"]
+
+
+LOG_IN = "log in at 127.0.0.1, accept the terms"
+REFUSALS: dict[str, tuple[Reply, str, int]] = {
+    "n00000011": (Answer(status=401), LOG_IN, 0),
+    "n00000012": (Answer(status=403), LOG_IN, 0),
+    "n00000013": (Answer.page("<html>Log in</html>"), LOG_IN, 0),
+    "n00000014": (Answer.page("Not found", 404), "no such synset", 0),
+    "n00000015": (Answer(body=tar(*photos(4, "n00000015").items())[:5_000]), "cut off", 2),
+    "n00000016": (resumable(tar(*photos(2, "n00000016").items())), "", 2),
+}
+"""What the archive answers for a category; what is said; how many images there are in the end."""
+
+
+def test_what_cannot_be_had_is_said_in_a_sentence_each(archive: Archive, tmp_path: Path) -> None:
+    """And costs no other category; tars are asked for one after the other."""
+    archive.project.categories.clear()
+    for code, (reply, _, _) in REFUSALS.items():
+        archive.project.category(code, code)
+        archive.web.answer(f"/{code}.tar", reply)
+    (tmp_path / "other").mkdir()
+    other = Project(tmp_path / "other")
+    other.category(RED, "red")
+    dead = "http://127.0.0.1:1/{code}.tar"
+    with other.start("--source", "archive", "--archive_url", dead, *ACCEPTED) as process:  # it takes its time
+        finished = archive.run()
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == finished.code == 1
+    assert errors == f"red: http://127.0.0.1:1/{RED}.tar: the connection is refused.\n"
+    lines = dict(line.split(": ", 1) for line in finished.err.splitlines())
+    assert lines.keys() == {code for code, (_, sentence, _) in REFUSALS.items() if sentence}
+    for code, (_, sentence, images) in REFUSALS.items():
+        assert sentence in lines.get(code, "")
+        assert len(archive.standing(code)) == len(archive.rows(code)) == images
+    assert archive.web.most_at_once == 1
+    assert archive.left() == set()
+
+
+def test_what_lets_us_in_is_shown_to_the_archive_alone(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not to the hosts of single images, nor on the screen, nor in any file."""
+    secrets = {"PART_OF_IMAGENET_TOKEN": "GEHEIM-1", "PART_OF_IMAGENET_COOKIE": "session=GEHEIM-2"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    archive.keep(photos(2))
+    archive.link(f"{RED}_20", Answer.jpeg(pictures.jpeg(seed=20)))
+    archive.project.category(BLUE, "blue")
+    archive.web.answer(f"/{BLUE}.tar", Answer(status=403))
+    finished = archive.run(source="both")
+    shown = {request.path: request.headers for request in archive.web.requests}
+    for code in (RED, BLUE):
+        headers = shown[f"/{code}.tar"]
+        assert (headers["authorization"], headers["cookie"]) == ("Bearer GEHEIM-1", "session=GEHEIM-2")
+    assert not {"authorization", "cookie"} & shown[f"/{RED}_20"].keys()
+    assert "PART_OF_IMAGENET_COOKIE holds is not accepted" in finished.out
+    assert archive.standing() == ["20", "0", "1"]
+    written = [path.read_bytes() for path in archive.project.path.rglob("*") if path.is_file()]
+    assert not any(b"GEHEIM" in text for text in (*written, (finished.out + finished.err).encode()))
+
+
+def test_without_consent_nothing_is_asked(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor by a dry run, nor where something that is needed is missing; each is said in a sentence."""
+    source, address = ("--source", "archive"), ("--archive_url", archive.web.url("/{code}.tar"))
+    secret = archive.web.url("/{code}.tar?signature=SECRET").replace("//", "//user:SECRET@")
+    for flags, code, sentence in (
+        ((*source, *address), 2, "non-commercial research and education: https://image-net.org/download.php"),
+        ((*source, "--archive_url", "", *ACCEPTED), 2, "--archive_url is empty"),
+        ((*source, "--archive_url", secret, *ACCEPTED, "--dry_run"), 0, "is not known yet"),
+        (("--source", "both", *address, *ACCEPTED, "--url_data", "none.csv"), 2, "no URL table none.csv"),
+        (("--source", "all", *address, *ACCEPTED), 2, "urls, archive, both"),
+    ):
+        finished = archive.project.run(*flags)
+        assert finished.code == code
+        assert sentence in (finished.err if code else finished.out)
+        assert "SECRET" not in finished.out + finished.err
+        assert "Traceback" not in finished.err
+    assert not archive.project.result.exists()
+    monkeypatch.setenv("PART_OF_IMAGENET_TOKEN", "SECRET\nX: y")
+    finished = archive.run()
+    assert finished.code == 2
+    assert finished.err.startswith("PART_OF_IMAGENET_TOKEN holds something that no header may")
+    assert "SECRET" not in finished.err
+    assert not list(archive.project.result.iterdir())
+    assert archive.asked() == []
+
+
+def test_a_place_that_cannot_be_written_to(archive: Archive, mount: Callable[[Path, str], None]) -> None:
+    """It is said before anyone is asked."""
+    place = archive.project.path / "place"
+    make_read_only(place, mount)
+    finished = archive.run("--save_dir", str(place))
+    assert finished.code == 2
+    assert finished.err.startswith(f"--save_dir {place}")
+    assert archive.asked() == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_a_folder_of_tars(archive: Archive) -> None:
+    """It is read where it lies, however it is spelled, and stays as it is; --verify holds what came of it."""
+    folder = archive.project.path / "=tars"
+    folder.mkdir()
+    (folder / f"{RED}.tar").write_bytes(tar(*photos(3).items(), (f"{RED}_9.JPEG", PAGE)))
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+    inside = ("sh", "-c", 'cd "$0" && exec "$@"', str(archive.project.path))
+    finished = archive.project.run("--source", "archive", "--archive_url", "=tars", *ACCEPTED, prefix=inside)
+    assert finished.code == 0, finished.err
+    assert [row["url"] for row in archive.project.report("red")] == [
+        f"'=tars/{RED}.tar#{RED}_{number}.JPEG" for number in (0, 1, 2, 9)
+    ]
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
+    assert archive.left() == set()
+    shutil.rmtree(folder)
+    verified = archive.project.run("--verify")
+    assert verified.code == 0, verified.out
+    assert archive.standing() == ["0", "1", "2"]
+    assert len(archive.rows()) == 4
+
+
+SEEN = ReadThrough("here", candidates=4, whole=True, passed=("n1_3",))
+FOUR = replace(SEEN, whole=False)
+TWO = frozenset({"n1_1", "n1_2"})
+
+
+@pytest.mark.parametrize(
+    ("read", "wish", "known", "covered"),
+    [
+        (SEEN, Wish("here"), {"n1_3"}, True),
+        (SEEN, Wish("here"), set(), False),
+        (SEEN, Wish("there"), {"n1_3"}, False),
+        (SEEN, Wish("here", among=TWO), {"n1_3"}, True),
+        (FOUR, Wish("here", limit=4), {"n1_3"}, True),
+        (FOUR, Wish("here", limit=4), {"n1_1"}, False),
+        (FOUR, Wish("here", limit=5), {"n1_3"}, False),
+        (FOUR, Wish("here"), {"n1_3"}, False),
+        (FOUR, Wish("here", 4, TWO), {"n1_3"}, False),
+        (replace(FOUR, codes=2), Wish("here", 4, TWO), {"n1_3"}, True),
+        (FOUR, Wish("here", among=TWO), {"n1_1", "n1_2", "n1_3"}, True),
+        (replace(FOUR, absent=("n1_2",)), Wish("here", among=TWO), {"n1_1", "n1_3"}, True),
+        (replace(FOUR, absent=("n1_2",)), Wish("here", among=TWO), {"n1_3"}, False),
+    ],
+)
+def test_whether_a_tar_has_anything_new(
+    read: ReadThrough, wish: Wish, known: set[str], covered: bool
+) -> None:
+    """Not if it was read whole or as far, and what was passed over then has come to be known."""
+    assert read.covers(wish, known) is covered
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"candidates": Infinity}', '{"absent": 5}', "[" * 100_000, '{"other": 1}'],
+    ids=["empty", "list", "infinite", "types", "deep", "strange"],
+)
+def test_a_note_that_is_none_counts_as_none(tmp_path: Path, text: str) -> None:
+    """How far a tar was read is believed only if the note is as we write it."""
+    path = tmp_path / "note"
+    path.write_text(text)
+    assert ReadThrough.load(path) == ReadThrough()
+    path.write_text(json.dumps({"address": "here", "passed": [["x"]]}))
+    assert not ReadThrough.load(path).covers(Wish("here", limit=0), {"x"})
+    note = ReadThrough("here", 5, 4, whole=True, absent=("n1_1",), passed=("n1_2", "n1_3"))
+    note.save(path)
+    assert ReadThrough.load(path) == note
