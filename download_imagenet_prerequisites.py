@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    from utils import download_cli
+    from utils.commands import download_cli
 
     return download_cli.main(argv)
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
     # Imported here, because every worker process imports this file again and needs nothing of it.
-    from utils import extract_cli
+    from utils.commands import extract_cli
 
     return extract_cli.main(argv)
 

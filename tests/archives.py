@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from utils.archive_feed import Feed
-from utils.image_tar import read
+from utils.archive.feed import Feed
+from utils.archive.image_tar import read
+from utils.downloads.web_file import Terms
 from utils.models import Member
-from utils.web_file import Terms
 
 WNID = "n00000001"
 QUICK = Terms(waits=(0.01,) * 4, connect_timeout=2.0, read_timeout=2.0)

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from utils.fetch import Fetcher
 from utils.models import Body, NoBody, Redirect, Trail
+from utils.web.fetch import Fetcher
 
 PATIENCE = 20.0
 TIMEOUT = 0.6

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from utils.images import judge
+from utils.judging.images import judge
 from utils.models import Refusal
 
 SIZE = (120, 90)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.web import Web, resumable
-from utils.prerequisite_makers import Order, Piece
-from utils.prerequisites import prepare
-from utils.sourcing import Advance
-from utils.url_table import open_table
-from utils.web_file import Terms
+from utils.downloads.sourcing import Advance
+from utils.downloads.web_file import Terms
+from utils.prerequisites.makers import Order, Piece
+from utils.prerequisites.preparing import prepare
+from utils.tables.url_table import open_table
 
 SCRIPT = Path(__file__).resolve().parents[1] / "download_imagenet_prerequisites.py"
 WHOLE = ["annotation", "imageNetURLs.csv", "imageNetURLs.csv.index", "ncodes.csv"]

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from utils.journey import Settled
 from utils.models import ImageTask, Outcome, Reason, Redirect, Route, Status, Trail, UrlRow
-from utils.schedule import Schedule
+from utils.web.journey import Settled
+from utils.web.schedule import Schedule
 
 CONNECT_TIMEOUT = 5.0
 MOST_TURNS = 200_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation import make_task
-from utils import alternates
 from utils.models import Outcome, Reason, Route, Status, UrlRow
-from utils.schedule import Schedule
+from utils.web import alternates
+from utils.web.schedule import Schedule
 
 ROW = UrlRow(0, "n00000001_1", "http://farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg")
 OLD = Route("http://farm3.static.flickr.com/1/2_a.jpg", "farm3.static.flickr.com:80")

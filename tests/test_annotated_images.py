@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import Project
-from utils.annotated_images import NOT_AT_ONCE, SIDE_FILE, count
+from utils.annotations.annotated_images import NOT_AT_ONCE, SIDE_FILE, count
 
 ONE, TWO, NONE = "n00000001", "n00000002", "n00000003"
 

@@ -110,7 +110,7 @@ def test_a_damaged_archive_costs_its_category(home: Path, spoil: Callable[[bytes
 
 def test_nothing_but_regular_archives_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Links, devices, other names and sizes that cannot be real are left out; no name leads elsewhere."""
-    monkeypatch.setattr("utils.annotation_archives.LARGEST_ARCHIVE", 20_000)
+    monkeypatch.setattr("utils.prerequisites.annotation_archives.LARGEST_ARCHIVE", 20_000)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE):

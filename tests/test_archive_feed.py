@@ -32,12 +32,12 @@ from tests.archives import (
 )
 from tests.fetching import vanishing
 from tests.project import ROOT
-from utils import archive_feed
-from utils.archive_feed import Feed
+from utils.archive import feed as feed_module
+from utils.archive.feed import Feed
+from utils.archive.image_tar import UNREADABLE, read
+from utils.downloads.web_file import Terms
 from utils.errors import DiskError
-from utils.image_tar import UNREADABLE, read
 from utils.models import Member
-from utils.web_file import Terms
 
 IMAGES = bodies(12)
 BODY = packed(IMAGES)
@@ -170,7 +170,7 @@ def test_a_killed_run_loses_nothing(make_feed: Callable[..., Feed], web: Web, tm
     """What a run that was killed had fetched is not fetched again."""
     web.answer(NAME, Answer(body=BODY, pace=100_000.0, headers=(TAG,)))
     script = (
-        "import sys, time; from pathlib import Path; from utils.archive_feed import Feed\n"
+        "import sys, time; from pathlib import Path; from utils.archive.feed import Feed\n"
         "feed = Feed(sys.argv[1], Path(sys.argv[2])); feed.start()\n"
         "while not feed.poll(): time.sleep(0.01)\n"
         "print(flush=True); time.sleep(60)"
@@ -386,7 +386,7 @@ def test_a_tar_beyond_all_measure(
     make_feed: Callable[..., Feed], answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is larger than any archive is given up, whether that is said or comes."""
-    monkeypatch.setattr(archive_feed, "MAX_ARCHIVE_BYTES", 2_000_000)
+    monkeypatch.setattr(feed_module, "MAX_ARCHIVE_BYTES", 2_000_000)
     feed = make_feed(answer)
     to_end(feed)
     assert "larger than" in feed.problem or "MB of disk" in feed.problem

@@ -19,9 +19,9 @@ from tests.archives import tar
 from tests.pictures import encode
 from tests.project import Project
 from tests.test_disk import make_read_only, mount
-from utils.archive_offer import ReadThrough, Wish
+from utils.annotations.voc import read_back
+from utils.archive.offer import ReadThrough, Wish
 from utils.models import MAX_IMAGE_BYTES
-from utils.voc import read_back
 
 __all__ = ["mount"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.boxes import fit, relabel
+from utils.annotations.boxes import fit, relabel
 from utils.models import Annotation, Box, ImageFormat, Picture
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from utils import cell_edits
-from utils.cell_edits import edited
 from utils.errors import InputError
-from utils.user_table import table_of
+from utils.tables import cell_edits
+from utils.tables.cell_edits import edited
+from utils.tables.user_table import table_of
 
 WANTED = ("code", "mark", "number")
 PATH = Path("table.csv")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.cli import SIGNAL_EXITS, Signals, boolean, guarded, number
+from utils.commands.cli import SIGNAL_EXITS, Signals, boolean, guarded, number
 from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -141,7 +141,7 @@ def test_nobody_may_be_left_to_read_the_sentence() -> None:
     """With standard error closed the exit code is still the right one."""
     code = (
         "import os, sys\n"
-        "from utils.cli import Signals, guarded\n"
+        "from utils.commands.cli import Signals, guarded\n"
         "from utils.errors import InputError\n"
         "def work(): raise InputError('x' * 100_000)\n"
         "reader, writer = os.pipe(); os.close(reader); os.dup2(writer, 2)\n"
@@ -155,7 +155,7 @@ def test_a_signal_interrupts_what_cannot_end_gently(name: str) -> None:
     """With the exit code of that signal, and one sentence."""
     process = script(
         "import sys, time\n"
-        "from utils.cli import Signals, guarded\n"
+        "from utils.commands.cli import Signals, guarded\n"
         "signals = Signals()\n"
         "def work():\n"
         "    print('ready', flush=True); time.sleep(20); return 0\n"
@@ -176,7 +176,7 @@ def test_a_run_ends_in_good_order_at_the_first_signal_and_at_once_at_the_second(
     """The first is taken note of; who is in a hurry sends another."""
     process = script(
         "import sys, time\n"
-        "from utils.cli import Signals, guarded\n"
+        "from utils.commands.cli import Signals, guarded\n"
         "signals = Signals()\n"
         "def work():\n"
         "    signals.end_gently(); print('ready', flush=True)\n"
@@ -228,7 +228,7 @@ def test_a_signal_while_a_script_is_loaded_ends_it_at_once(name: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
-@pytest.mark.parametrize("loads", ["", "    from utils.cli import Signals; Signals()\n"])
+@pytest.mark.parametrize("loads", ["", "    from utils.commands.cli import Signals; Signals()\n"])
 def test_under_nohup_a_script_survives_its_terminal(loads: str) -> None:
     """A hang-up that was to be ignored is ignored, while the script is loaded and while it works."""
     code = IN_THE_DOOR.replace("def load():\n", f"def load():\n{loads}").replace("sleep(2)", "sleep(0.3)")

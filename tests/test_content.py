@@ -12,7 +12,7 @@ from demo.answers import Answer, Length
 from demo.web import Web
 from tests.pictures import GOOD, encode, paint
 from tests.project import Project
-from utils.images import judge
+from utils.judging.images import judge
 from utils.models import Picture
 
 RED = "n00000001"

@@ -17,8 +17,8 @@ import pytest
 from demo.web import Answer, Reply, Request, Web, resumable
 from tests.archives import QUICK, WNID, bodies, packed, to_end
 from tests.fetching import serving
-from utils.archive_feed import Feed
-from utils.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE, Credentials, without_secrets
+from utils.archive.feed import Feed
+from utils.downloads.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE, Credentials, without_secrets
 from utils.errors import InputError
 
 TOKEN, COOKIE, PASSWORD = "s3cret-token", "session=s3cret-cookie", "s3cret-password"

@@ -13,9 +13,9 @@ import pytest
 
 from demo.web import Answer, Length, Request, Web
 from tests.fetching import body, fetch_all, finish, nothing, serving, unused_port
-from utils.fetch import Fetcher
 from utils.models import USER_AGENT, Body, NoBody, Reason
-from utils.transfer import MAX_REDIRECTS
+from utils.web.fetch import Fetcher
+from utils.web.transfer import MAX_REDIRECTS
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 

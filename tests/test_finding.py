@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from utils import categories
-from utils.finding import Finder, Fit, Match
 from utils.models import Category
-from utils.name_words import words
+from utils.tables import categories
+from utils.tables.finding import Finder, Fit, Match
+from utils.tables.name_words import words
 
 PROJECT = Path(__file__).resolve().parents[1]
 NAMES = {

@@ -18,7 +18,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.project import ROOT, Finished, Project
-from utils import categories
+from utils.tables import categories
 
 DATA = ROOT.parent / "shared" / "data"
 SLED_DOG, MALAMUTE, HUSKY, DOGSLED, CARTON = "n02109811", "n02110063", "n02110185", "n03218198", "n02971356"
@@ -303,7 +303,10 @@ def test_verify_takes_named_categories_and_their_subcategories(dogs: Project, we
 
 @pytest.mark.parametrize(
     ("flags", "unused"),
-    [(("--categories", HUSKY, "--dry_run"), "utils.hierarchy"), (("--find", "husky"), "utils.pipeline")],
+    [
+        (("--categories", HUSKY, "--dry_run"), "utils.tables.hierarchy"),
+        (("--find", "husky"), "utils.run.pipeline"),
+    ],
 )
 def test_nothing_is_loaded_that_is_not_used(dogs: Project, flags: tuple[str, ...], unused: str) -> None:
     """An ordinary run does without the hierarchy's table, and a search without what a run needs."""
@@ -312,10 +315,11 @@ def test_nothing_is_loaded_that_is_not_used(dogs: Project, flags: tuple[str, ...
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from utils import categories, extract_cli
-categories.shipped = None if {unused!r} == "utils.hierarchy" else categories.shipped
+from utils.commands import extract_cli
+from utils.tables import categories
+categories.shipped = None if {unused!r} == "utils.tables.hierarchy" else categories.shipped
 code = extract_cli.main({arguments!r})
-sys.exit(code or (3 if {unused!r} == "utils.pipeline" and {unused!r} in sys.modules else 0))
+sys.exit(code or (3 if {unused!r} == "utils.run.pipeline" and {unused!r} in sys.modules else 0))
 """
     assert (
         subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0

@@ -19,11 +19,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from utils import boxes, categories, journal, report, url_layout, voc
+from utils.annotations import boxes, voc
 from utils.errors import DiskError, FolderError, InputError
 from utils.models import Annotation, ImageFormat, Picture
-from utils.url_rows import IMAGE_CODE
-from utils.url_table import UrlTable, open_table
+from utils.results import journal, report
+from utils.tables import categories, url_layout
+from utils.tables.url_rows import IMAGE_CODE
+from utils.tables.url_table import UrlTable, open_table
 
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 FUZZ = settings(
@@ -170,9 +172,9 @@ def test_lines_without_bound(
 ) -> None:
     """The same where lines are longer than they may be, in every place where they are read."""
     for module in ("url_layout", "url_index", "url_table"):
-        monkeypatch.setattr(f"utils.{module}.LONGEST_LINE", 60)
+        monkeypatch.setattr(f"utils.tables.{module}.LONGEST_LINE", 60)
     monkeypatch.setattr(url_layout, "_KEPT_END", 20)
-    monkeypatch.setattr("utils.url_index._BLOCK", 40)
+    monkeypatch.setattr("utils.tables.url_index._BLOCK", 40)
     path = tmp_path / "imageNetURLs.csv"
     path.write_bytes(header + data)
     table = value_or_sentence(path, open_table)

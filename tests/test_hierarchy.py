@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from utils import categories, hierarchy
-from utils.categories import ShippedCategory
-from utils.hierarchy import Hierarchy
+from utils.tables import categories, hierarchy
+from utils.tables.categories import ShippedCategory
+from utils.tables.hierarchy import Hierarchy
 
 HUSKY, SLED_DOG, MALAMUTE, DOG, CAT = "n02110185", "n02109811", "n02110063", "n02084071", "n02121808"
 

@@ -24,13 +24,15 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.project import Finished, Project
-from utils import extract_cli, url_rows, voc
-from utils.cli import SIGNAL_EXITS
+from utils.annotations import voc
+from utils.commands import extract_cli
+from utils.commands.cli import SIGNAL_EXITS
 from utils.errors import InputError
-from utils.folder_names import folder_names
 from utils.models import Annotation, Reason
-from utils.url_list import convert
-from utils.url_table import open_table
+from utils.prerequisites.url_list import convert
+from utils.tables import url_rows
+from utils.tables.folder_names import folder_names
+from utils.tables.url_table import open_table
 
 RED, BLUE = "n00000001", "n00000002"
 HEADER = b"img_code,img_url,code\n"

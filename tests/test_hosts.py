@@ -20,8 +20,8 @@ from tests.simulation import (
     make_outcome,
     make_task,
 )
-from utils.hosts import FIRST_LIMIT, FIRST_REST, HIGHEST_LIMIT, LONGEST_REST, MOST_RESTS, Host
 from utils.models import Reason
+from utils.web.hosts import FIRST_LIMIT, FIRST_REST, HIGHEST_LIMIT, LONGEST_REST, MOST_RESTS, Host
 
 
 def learn(host: Host, reply: Reply, *, now: float, started: float | None = None) -> None:

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from tests.pictures import GOOD, encode, refusal
-from utils.images import judge
+from utils.judging.images import judge
 from utils.models import Picture, Reason
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.archives import WNID, bodies, claim, mended, packed, tar
-from utils import image_tar
-from utils.image_tar import UNREADABLE, Scan, read
+from utils.archive import image_tar
+from utils.archive.image_tar import UNREADABLE, Scan, read
 from utils.models import MAX_IMAGE_BYTES, Member
 
 LAST = f"{WNID}_9"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.pictures import GOOD, SIZE, encode, frames, paint, refusal, rotated_by_exif, run_length_bmp
-from utils.images import judge
+from utils.judging.images import judge
 from utils.models import ImageFormat, Picture, Reason, Refusal
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -132,7 +132,7 @@ def test_any_bytes(data: bytes, spoilt: list[tuple[float, bytes]], length_known:
 def test_pillow_only_when_needed() -> None:
     """Judging JPEGs does not load Pillow, and importing the module loads no decoder at all."""
     program = (
-        "import sys; from utils.images import judge; assert not {'PIL', 'numpy'} & set(sys.modules);"
+        "import sys; from utils.judging.images import judge; assert not {'PIL', 'numpy'} & set(sys.modules);"
         "print(judge(sys.stdin.buffer.read(), min_side=16, length_known=True));"
         "assert 'PIL' not in sys.modules"
     )

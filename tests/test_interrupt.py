@@ -11,13 +11,13 @@ import pytest
 
 from tests.machine import wait_until
 from tests.project import Project
-from utils.books import Books, Screen
-from utils.journal import Journal
 from utils.models import Category, Outcome, Reason, Settings, Status
-from utils.progress import Progress
+from utils.results.journal import Journal
+from utils.results.progress import Progress
+from utils.run.books import Books, Screen
+from utils.run.store import Store
 from utils.storage import CategoryFolder
-from utils.store import Store
-from utils.url_table import UrlTable, open_table
+from utils.tables.url_table import UrlTable, open_table
 
 RED = "n00000001"
 CATEGORY = Category(RED, "red", "red")

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from utils.errors import DiskError, FolderError
-from utils.journal import Journal, standing
 from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from utils.results.journal import Journal, standing
 
 PICTURE = Picture(ImageFormat.JPEG, 500, 375, 123_456, "ab" * 32)
 GARBAGE = [

@@ -19,7 +19,7 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.machine import group_of, wait_until
 from tests.project import Project
-from utils import voc
+from utils.annotations import voc
 
 RED = "n00000001"
 URLS, WANTED = 30, 12

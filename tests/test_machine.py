@@ -20,7 +20,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.project import Project
-from utils import voc
+from utils.annotations import voc
 
 RED = "n00000001"
 WEIGH = """

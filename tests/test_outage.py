@@ -10,8 +10,8 @@ from demo.web import Web
 from tests.project import Project
 from tests.simulation import Ask, Reply, Simulation, make_task
 from utils.models import Reason
-from utils.outage import LONGEST_OUTAGE
-from utils.schedule import Schedule
+from utils.web.outage import LONGEST_OUTAGE
+from utils.web.schedule import Schedule
 
 GOOD = Reply(seconds=0.5, reason=None, http_status=200)
 REFUSED = Reply(seconds=0.01, reason=Reason.CONNECTION_REFUSED, http_status=0)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.prerequisites import TGZ, TXT, tarred, zipped
-from utils import packed
+from utils.downloads import packed
+from utils.downloads.packed import open_text, opened, tar_files
 from utils.errors import OneSourceError
-from utils.packed import open_text, opened, tar_files
 
 BLOCK = 512
 CONTAINERS = {"tgz": TGZ, "zip": zipped(a__txt=TXT), "gz": gzip.compress(TXT)}

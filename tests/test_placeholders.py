@@ -6,8 +6,7 @@ import dataclasses
 
 import pytest
 
-from utils.models import Body, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
-from utils.placeholders import (
+from utils.judging.placeholders import (
     KNOWN_PICTURES,
     Sighting,
     Watch,
@@ -15,6 +14,7 @@ from utils.placeholders import (
     refusal,
     taken_back,
 )
+from utils.models import Body, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
 
 
 def body(final_url: str, data: bytes = b"picture") -> Body:

@@ -13,11 +13,11 @@ import pytest
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from utils import pool
 from utils.errors import WorkersLostError
-from utils.messages import Ended, Lost, Ready, WorkOrder
 from utils.models import Annotation, Box, ImageTask, Reason, Status, UrlRow
-from utils.pool import Alone, Crew, Pool
+from utils.run import pool
+from utils.run.messages import Ended, Lost, Ready, WorkOrder
+from utils.run.pool import Alone, Crew, Pool
 from utils.storage import CategoryFolder
 
 RED = "n00000001"

@@ -24,11 +24,11 @@ from tests.prerequisites import (
     rows_in,
     source,
 )
-from utils import categories, url_index
 from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
-from utils.prerequisite_makers import Order, Piece
-from utils.prerequisites import prepare
+from utils.prerequisites.makers import Order, Piece
+from utils.prerequisites.preparing import prepare
 from utils.storage import FolderLock
+from utils.tables import categories, url_index
 
 WHOLE = ["imageNetURLs.csv", "imageNetURLs.csv.index"]
 

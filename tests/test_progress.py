@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
-from utils.progress import Progress, Share
+from utils.results.progress import Progress, Share
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
 PICTURE = Picture(ImageFormat.JPEG, 100, 100, 1000, "ab" * 32)

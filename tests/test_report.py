@@ -12,7 +12,7 @@ import pandas
 import pytest
 
 from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
-from utils.report import COLUMNS, write
+from utils.results.report import COLUMNS, write
 
 PICTURE = Picture(ImageFormat.PNG, 500, 375, 123_456, "ab" * 32)
 SAVED = Outcome(

@@ -34,8 +34,8 @@ from tests.simulation import (
     simulate,
 )
 from utils.models import Reason, Status
-from utils.redirects import MAX_REDIRECTS
-from utils.schedule import Schedule
+from utils.web.redirects import MAX_REDIRECTS
+from utils.web.schedule import Schedule
 
 
 def always(reply: Reply) -> Web:

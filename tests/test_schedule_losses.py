@@ -20,8 +20,8 @@ from tests.simulation import (
     make_task,
 )
 from utils.models import Reason, Status
-from utils.quarantine import GROUP
-from utils.schedule import Schedule
+from utils.web.quarantine import GROUP
+from utils.web.schedule import Schedule
 
 
 @pytest.fixture
@@ -114,7 +114,6 @@ def test_suspects_are_tried_apart_beside_the_others(schedule: Schedule) -> None:
             schedule.done(task.number, make_outcome(task, GOOD), 4.0)
     assert sorted(sizes) == [1] * GROUP + [6, 8, 8]
     assert (schedule.in_flight, schedule.waiting) == (6, 0)
-
 
 
 def test_what_is_lost_after_its_host_was_given_up_is_not_tried_again(schedule: Schedule) -> None:

@@ -22,9 +22,9 @@ from tests.simulation import (
     make_task,
     simulate,
 )
-from utils.hosts import FIRST_LIMIT, HIGHEST_LIMIT
 from utils.models import Reason, Redirect, Route, Status, Trail
-from utils.schedule import Schedule
+from utils.web.hosts import FIRST_LIMIT, HIGHEST_LIMIT
+from utils.web.schedule import Schedule
 
 AWAY = Reply(leads_to="target")
 MANY = {f"h{number}": 50 for number in range(12)}

@@ -13,7 +13,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 LINES = """
 import sys
-from utils.screen import Console
+from utils.commands.screen import Console
 console = Console()
 for number in range({count}):
     console.say("line %d" % number)
@@ -21,8 +21,8 @@ for number in range({count}):
 LABELS = ("1 failed", "MB/s", "images/s")
 BAR = """
 import sys, time
-import utils.screen as screen
-from utils.progress import Progress
+import utils.commands.screen as screen
+from utils.results.progress import Progress
 screen.SECONDS_BETWEEN_LINES = {pause}
 console = screen.Console()
 bar = screen.ImageBar(console)
@@ -61,14 +61,17 @@ def test_a_reader_that_goes_early_is_no_error() -> None:
 @pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", "2>&-"])
 def test_closed_outputs_are_no_error(redirection: str) -> None:
     """Nor is it if nobody ever listened."""
-    code = LINES.format(count=3) + 'screen = __import__("utils.screen").screen.ImageBar(console).close()\n'
+    code = (
+        LINES.format(count=3)
+        + 'screen = __import__("utils.commands.screen").commands.screen.ImageBar(console).close()\n'
+    )
     done = shell("{} " + redirection, code)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_letter_that_the_locale_lacks_is_replaced() -> None:
     """The line matters more than the letter."""
-    code = 'from utils.screen import Console\nConsole().say("caf\\u00e9 \\u732b \\ud800")\n'
+    code = 'from utils.commands.screen import Console\nConsole().say("caf\\u00e9 \\u732b \\ud800")\n'
     done = shell("{}", code, PYTHONIOENCODING="ascii", LANG="C")
     assert (done.stdout, done.stderr) == (b"caf? ? ?\n", b"")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from utils import categories, selection
-from utils.categories import ShippedCategory
 from utils.errors import InputError
-from utils.hierarchy import Hierarchy
 from utils.models import Category, Settings
+from utils.tables import categories, selection
+from utils.tables.categories import ShippedCategory
+from utils.tables.hierarchy import Hierarchy
 
 TREE = Hierarchy(
     ShippedCategory(code, code, tuple(above.split()))

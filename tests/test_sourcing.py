@@ -11,12 +11,12 @@ import pytest
 
 from demo.web import Answer, Web, resumable
 from tests.prerequisites import QUICK, ROWS, TGZ, TXT, Lines, get_urls, names, rows_in, source
-from utils import sourcing
+from utils.downloads import sourcing
+from utils.downloads.known_sources import ANNOTATION_SOURCES, ANNOTATIONS_BY_HAND, URL_SOURCES, URLS_BY_HAND
+from utils.downloads.sourcing import Advance
 from utils.errors import SourceError
-from utils.known_sources import ANNOTATION_SOURCES, ANNOTATIONS_BY_HAND, URL_SOURCES, URLS_BY_HAND
-from utils.prerequisite_makers import Order, Piece
-from utils.prerequisites import prepare
-from utils.sourcing import Advance
+from utils.prerequisites.makers import Order, Piece
+from utils.prerequisites.preparing import prepare
 
 WHOLE = ["imageNetURLs.csv", "imageNetURLs.csv.index"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from utils import speed
-from utils.speed import BatchSize, batch_size
+from utils.web import speed
+from utils.web.speed import BatchSize, batch_size
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -54,7 +54,7 @@ def test_an_unknown_network_gets_the_default(unknown: float | None) -> None:
 def test_cores_are_those_that_the_process_may_use() -> None:
     """A process that is bound to one core counts one."""
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
-    assert run(f"{code}; from utils import speed; print(speed.cores())") == "1\n"
+    assert run(f"{code}; from utils.web import speed; print(speed.cores())") == "1\n"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_open_files_are_raised_as_far_as_allowed(soft: int, hard: int, files: in
     """The soft limit is raised to the hard one, which `ulimit -n 256` sets as well; nothing goes beyond."""
     limits = f"import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({soft}, {hard}))"
     shown = "print(speed.open_files(), r.getrlimit(r.RLIMIT_NOFILE))"
-    assert run(f"{limits}; from utils import speed; {shown}") == f"{files} ({files}, {hard})\n"
+    assert run(f"{limits}; from utils.web import speed; {shown}") == f"{files} ({files}, {hard})\n"
 
 
 def run(code: str) -> str:

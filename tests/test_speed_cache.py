@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils import speed_cache
+from utils.web import speed_cache
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from utils import speed
-from utils.speed import Measured, SpeedTest
+from utils.web import speed
+from utils.web.speed import Measured, SpeedTest
 
 PROJECT = Path(__file__).resolve().parents[1]
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -190,7 +190,7 @@ def test_stop_leaves_no_child(silent: socket.socket) -> None:
 
 def test_a_test_outlives_no_parent(silent: socket.socket) -> None:
     """Where the parent is killed, the child sees it and ends."""
-    code = "import time; from utils.speed import SpeedTest; t = SpeedTest(); t.start(); time.sleep(60)"
+    code = "import time; from utils.web.speed import SpeedTest; t = SpeedTest(); t.start(); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT) as parent:
         connection, _ = silent.accept()
         parent.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
-from utils.summary import WIDEST_NAME, Summary, table
+from utils.results.summary import WIDEST_NAME, Summary, table
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
 PICTURE = Picture(ImageFormat.JPEG, 100, 100, 1_500_000, "ab" * 32)

@@ -10,8 +10,8 @@ import pytest
 
 from demo.web import Answer, Web
 from tests.fetching import finish, serving
-from utils.fetch import Fetcher
 from utils.models import Body, NoBody, Reason
+from utils.web.fetch import Fetcher
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.models import Reason, UrlRow
-from utils.url_rows import IMAGE_CODE, host_of, refusal, request_url
+from utils.tables.url_rows import IMAGE_CODE, host_of, refusal, request_url
 
 GOOD = "n00007846_612"
 PRINTABLE = re.compile(r"[!-~]*")

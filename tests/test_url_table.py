@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from utils import url_index
 from utils.errors import InputError
 from utils.models import UrlRow
-from utils.url_table import open_table
+from utils.tables import url_index
+from utils.tables.url_table import open_table
 
 CAT, DOG, EEL = "n00000001", "n00000002", "n00000003"
 HEADER = b"img_code,img_url,code\n"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from utils import voc_archive
-from utils.voc_archive import UNREADABLE, find, members
+from utils.annotations import voc_archive
+from utils.annotations.voc_archive import UNREADABLE, find, members
 
 CODE = "n00000001"
 

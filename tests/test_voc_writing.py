@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils import voc
+from utils.annotations import voc
 from utils.models import Annotation, Box, ImageFormat, Picture
 
 IMAGE_CODE = "n02110185_14289"

@@ -124,7 +124,8 @@ def pack(rows: Mapping[str, tuple[str, list[str]]]) -> bytes:
 
 def table(names: Mapping[str, str]) -> bytes:
     """Spell the user's table with nothing marked."""
-    from utils import categories, models
+    from utils import models
+    from utils.tables import categories
 
     return categories.as_csv(models.Category(code, name, folder="") for code, name in names.items())
 

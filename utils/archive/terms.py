@@ -1,0 +1,64 @@
+"""ImageNet's terms, which whoever takes images from its archive must accept, and the archive opened then."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ..downloads.credentials import Credentials
+from ..errors import InputError, disk_error
+from ..models import Settings, Source
+from .feed import TERMS
+from .feeds import Feeds, template
+
+PLACE = ".archive"
+"""The folder, in the result folder, where tars grow; it is gone when nothing is left in it."""
+TEXT = (
+    "ImageNet gives the images of its archive to researchers and teachers only, for non-commercial research "
+    "and education: https://image-net.org/download.php"
+)
+
+
+def require(settings: Settings) -> None:
+    """See that the archive may be used, if it is to be.
+
+    Raises
+    ------
+    InputError
+        If the terms are not accepted, or the address is none.
+    """
+    if settings.source is Source.URLS:
+        return
+    template(settings.archive_url)
+    if not settings.accept_imagenet_terms:
+        raise InputError(f"{TEXT}\nIf you accept that, add --accept_imagenet_terms True.")
+
+
+@contextlib.contextmanager
+def feeds(settings: Settings, folder: Path) -> Iterator[Feeds | None]:
+    """Open the archive for a run, if it is wanted; its downloads grow in the result folder.
+
+    Raises
+    ------
+    InputError
+        If the credentials in the environment cannot be sent.
+    FolderError, DiskError
+        If the folder cannot be made.
+    """
+    if settings.source is Source.URLS:
+        yield None
+        return
+    terms = replace(TERMS, credentials=Credentials.from_environment(os.environ))
+    place = folder / PLACE
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError as error:
+        raise disk_error(place, error) from error
+    try:
+        yield Feeds(settings.archive_url, place, terms=terms)
+    finally:
+        with contextlib.suppress(OSError):  # parts of tars are left, for the next run
+            place.rmdir()

@@ -1,0 +1,18 @@
+"""The two scripts as the user sees them: flags, what was found, how it goes, exit codes.
+
+::
+
+    extract_cli      which work the flags of extract_images_as_per_tags.py ask for
+    run_cli          a run on the screen; a dry one; --verify
+    finding_cli      --find, --mark, --unmark
+    marking_cli      what was marked, and what comes next
+    catalogue        what can be told of a category
+    listing          as a table that fits the terminal, or as CSV
+    download_cli     the prerequisites on the screen
+    extract_options  the flags
+    telling          words beside the work
+    screen           lines and bars
+    cli              booleans, signals, exit codes
+
+Each module imports only from those below it here, and from packages on lower floors.
+"""

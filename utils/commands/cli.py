@@ -1,0 +1,114 @@
+"""What both command lines need: readers of flags, signals, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from ..door import SIGNAL_EXITS, answer_signals
+from ..errors import DatasetError
+
+TRUE = frozenset({"true", "yes", "1", "y"})
+FALSE = frozenset({"false", "no", "0", "n"})
+
+
+def boolean(text: str) -> bool:
+    """Read a boolean flag's value."""
+    word = text.strip().lower()
+    if word not in TRUE | FALSE:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
+    return word in TRUE
+
+
+def number(
+    least: float, kind: Callable[[str], float] = int, *, most: float = 2**31
+) -> Callable[[str], float]:
+    """Make a reader of numbers from `least` to `most`."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            upwards = f"from {least} upwards" if value < least or value != value else f"up to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {upwards}")
+        return value
+
+    return read
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves each flag's help on one line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=38, width=110)
+
+
+class Signals:
+    """The signals that ask to end.
+
+    At first they raise KeyboardInterrupt. A run that can end in good order says `end_gently`; then the first
+    is only taken note of, and a second one ends everything at once.
+    """
+
+    def __init__(self) -> None:
+        self.exit_code: int | None = None
+        self._gentle = False
+        answer_signals(self._receive)
+
+    def end_gently(self) -> None:
+        """From now on, take note of the first signal and no more."""
+        self._gentle = True
+
+    def received(self) -> bool:
+        """Whether the run is to end."""
+        return self.exit_code is not None
+
+    def _receive(self, signum: int, _frame: FrameType | None) -> None:
+        code = SIGNAL_EXITS[signal.Signals(signum).name]
+        if self.exit_code is not None:
+            os.write(2, b"\nStopped at once. The next run completes the reports.\n")
+            os._exit(code)  # the workers notice that their pipes are closed, and end, too
+        self.exit_code = code
+        if not self._gentle:
+            raise KeyboardInterrupt
+
+
+def guarded(work: Callable[[], int], signals: Signals) -> int:
+    """Do the work of a script, and turn what stops it into one sentence and an exit code."""
+    code = _guarded(work)
+    return code if signals.exit_code is None else signals.exit_code
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except DatasetError as error:
+        return _stopped(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _stopped("Interrupted. Run the same command again to go on.", SIGNAL_EXITS["SIGINT"])
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _stopped(f"{where}{error.strerror or error}.", 1)
+    except UnicodeEncodeError as error:
+        return _stopped(
+            f"{error.object!a} cannot be written in the encoding of this locale ({error.encoding}). "
+            "Set the environment variable PYTHONUTF8 to 1, and run again.",
+            2,
+        )
+    except MemoryError:
+        return _stopped(
+            "There is not enough memory. Close other programs, or take a smaller --batch_size.", 1
+        )
+
+
+def _stopped(sentence: str, exit_code: int) -> int:
+    with contextlib.suppress(OSError):  # nobody reads it any more; the exit code still tells
+        print(sentence, file=sys.stderr, flush=True)
+    return exit_code

@@ -1,0 +1,29 @@
+"""The command line of `extract_images_as_per_tags.py`: from its flags to the work that they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..models import Settings
+from . import extract_options
+from .cli import Signals, guarded
+from .screen import Console
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    settings = extract_options.settings(arguments)
+    console = Console()
+    signals = Signals()
+    return guarded(lambda: _work(settings, console, signals), signals)
+
+
+def _work(settings: Settings, console: Console, signals: Signals) -> int:
+    # Imported here: each loads much that the other has no use for, and a search shall be answered at once.
+    if settings.find or settings.mark or settings.unmark:
+        from . import finding_cli
+
+        return finding_cli.find(settings, console)
+    from . import run_cli
+
+    return run_cli.run(settings, console, signals)

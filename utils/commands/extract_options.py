@@ -1,0 +1,218 @@
+"""The flags of `extract_images_as_per_tags.py`, as a table, and what they make: `Settings`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..models import Settings, Source
+from .cli import HelpFormatter, boolean, number
+
+PROJECT = Path(__file__).resolve().parents[2]
+ARCHIVE = "https://image-net.org/data/winter21_whole/{code}.tar"
+DESCRIPTION = """\
+Download the images of the categories that are marked in ncodes.csv, with their bounding boxes,
+into partial_imagenet/<category>/{Images,Annotation} and a report of every URL beside them."""
+EPILOG = """\
+Run it again as often as you like: what is there is not fetched again, what failed in passing is tried."""
+
+FORMATS = ("table", "csv")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One flag, as argparse wants it; `default` None means that the help says what happens."""
+
+    flag: str
+    help: str
+    metavar: str | None = None
+    default: object = None
+    read: Callable[[str], Any] = str
+    extra: tuple[str, ...] = ()  # "list", "switch" or "bare" (no value needed): what is no plain value
+
+    def add_to(self, group: argparse._ArgumentGroup) -> None:
+        """Define the flag."""
+        text = self.help if self.default is None else f"{self.help} (default: {self.default})"
+        settings: dict[str, Any] = {"help": text, "default": self.default}
+        if "switch" in self.extra:
+            group.add_argument(f"--{self.flag}", action="store_true", help=self.help)
+            return
+        settings |= {"type": self.read, "metavar": self.metavar}
+        if self.read is boolean:
+            settings |= {"nargs": "?", "const": True, "metavar": "BOOL"}
+        if "list" in self.extra:
+            settings |= {"nargs": "+"}
+        if "bare" in self.extra:
+            settings |= {"nargs": "?", "const": True}
+        group.add_argument(f"--{self.flag}", **settings)
+
+
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither {' nor '.join(FORMATS)}")
+    return text
+
+
+def _source(text: str) -> Source:
+    words = [source.value for source in Source]
+    if text.lower() not in words:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
+    return Source(text.lower())
+
+
+GROUPS: dict[str, tuple[Option, ...]] = {
+    "which categories and how many": (
+        Option(
+            "categories", "codes or names, instead of the marked rows of ncodes.csv", "X", extra=("list",)
+        ),
+        Option(
+            "with_subcategories", "the categories below them in WordNet, too", default=False, read=boolean
+        ),
+        Option("how_many", "for every category, instead of the column; -1 is all", "N", read=number(-1)),
+        Option("with_annotation", "only images that have bounding boxes", default=False, read=boolean),
+        Option(
+            "fill",
+            "how_many counts images saved, not URLs tried (default: as --with_annotation)",
+            read=boolean,
+        ),
+        Option("retry_failed", "try URLs again that were found dead for good", default=False, read=boolean),
+    ),
+    "finding and marking categories (nothing is downloaded)": (
+        Option("find", "list the categories that have these words in their names", "WORD", extra=("list",)),
+        Option("format", "how --find lists everything that it finds: table or csv", "FORMAT", read=_format),
+        Option(
+            "mark",
+            "mark what --find or --categories give in ncodes.csv; N goes into how_many",
+            "N",
+            read=number(-1),
+            extra=("bare",),
+        ),
+        Option("unmark", "take those marks back", extra=("switch",)),
+    ),
+    "where things lie": (
+        Option("save_dir", "where partial_imagenet/ is made (default: beside the script)", "DIR", read=Path),
+        Option(
+            "annotations_dir", "bounding boxes (default: annotation/ beside the script)", "DIR", read=Path
+        ),
+        Option("url_data", "URLs (default: imageNetURLs.csv beside the script)", "FILE", read=Path),
+        Option("ncode_data", "categories (default: ncodes.csv beside the script)", "FILE", read=Path),
+    ),
+    "where images come from": (
+        Option(
+            "source",
+            "urls, archive (ImageNet's tars of whole categories) or both: the archive for what URLs lack",
+            "SOURCE",
+            default=Source.URLS.value,
+            read=_source,
+        ),
+        Option(
+            "archive_url",
+            "address of the tars, with {code} for the category's, or a folder",
+            "ADDRESS",
+            default=ARCHIVE,
+        ),
+        Option(
+            "accept_imagenet_terms",
+            "that you use the archive for non-commercial research or education",
+            default=False,
+            read=boolean,
+        ),
+    ),
+    "how to download": (
+        Option("parallel", "False: one image at a time, in one process", default=True, read=boolean),
+        Option(
+            "batch_size",
+            "images in flight at once (default: from network speed and cores)",
+            "N",
+            read=number(1),
+        ),
+        Option("speed_test", "measure the network speed, at most once a day", default=True, read=boolean),
+        Option(
+            "timeout",
+            "the whole time of one try",
+            "SECONDS",
+            default=10.0,
+            read=number(0.1, float, most=3600),
+        ),
+        Option("retries", "further tries after a passing failure", "N", default=2, read=number(0)),
+        Option("min_side", "smaller images are refused", "PIXELS", default=16, read=number(1)),
+        Option(
+            "honour_opt_out", "refuse images whose server says noai or noindex", default=True, read=boolean
+        ),
+    ),
+    "what to see": (
+        Option("verbose", "a line for each category when it is done", default=True, read=boolean),
+        Option("dry_run", "say what would be downloaded, and do nothing", extra=("switch",)),
+        Option(
+            "verify",
+            "judge the result folder again, download nothing, take bad files back",
+            extra=("switch",),
+        ),
+    ),
+}
+PLACES = {
+    "save_dir": PROJECT,
+    "annotations_dir": PROJECT / "annotation",
+    "url_data": PROJECT / "imageNetURLs.csv",
+    "ncode_data": PROJECT / "ncodes.csv",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser; its help reads from the everyday to the rare."""
+    result = argparse.ArgumentParser(
+        prog="extract_images_as_per_tags.py",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    for title, options in GROUPS.items():
+        group = result.add_argument_group(title)
+        for option in options:
+            option.add_to(group)
+    return result
+
+
+def settings(arguments: Sequence[str] | None = None) -> Settings:
+    """Read the command line; wrong flags end the process with exit code 2, as argparse does."""
+    reader = parser()
+    values = vars(reader.parse_args(arguments))
+    for contradiction in _contradictions(values):
+        reader.error(contradiction)
+    for name, place in PLACES.items():
+        values[name] = values[name] or place
+    for name in ("categories", "find"):
+        values[name] = tuple(values[name] or ())
+    values["fill"] = values["with_annotation"] if values["fill"] is None else values["fill"]
+    if _is_number(values["mark"]):
+        values["how_many"] = values["mark"]
+    values["mark"] = values["mark"] is not None
+    return Settings(**values)
+
+
+def _contradictions(values: dict[str, Any]) -> Iterator[str]:
+    """Say which flags make no sense together, and what to do about it."""
+    find, mark = values["find"], values["mark"] is not None
+    if (mark or values["unmark"]) and not (find or values["categories"]):
+        yield "--mark and --unmark need to know what: add --find WORD ... or --categories X ..."
+    if mark and values["unmark"]:
+        yield "--mark and --unmark contradict each other: leave one out"
+    if _is_number(values["mark"]) and values["how_many"] not in (None, values["mark"]):
+        yield "--mark N and --how_many N are different numbers: leave one out"
+    if values["unmark"] and values["how_many"] is not None:
+        yield "--unmark takes no number: leave --how_many out"
+    if find and values["categories"]:
+        yield "--find looks through all categories: leave --categories out"
+    if values["format"] and not find:
+        yield "--format is about what --find lists: add --find WORD ..."
+    if values["verify"] and (find or mark or values["unmark"]):
+        yield "--verify is a run of its own: leave --find, --mark and --unmark out"
+
+
+def _is_number(mark: int | bool | None) -> bool:
+    """Tell a number given to --mark from True, which says that none was, and from None."""
+    return mark is not None and mark is not True

@@ -1,0 +1,15 @@
+"""What lies in the result folder, and what is said of it.
+
+::
+
+    verify      a result folder judged again
+    publishing  reports, and images taken back
+    report      the CSV of a category
+    inventory   what is there already
+    pairing     an image and its XML, side by side
+    journal     what became of every URL, a line at once
+    summary     what a run came to, in numbers
+    progress    how far it has come
+
+Each module imports only from those below it here, and from packages on lower floors.
+"""

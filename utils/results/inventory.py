@@ -1,0 +1,204 @@
+"""What of a category is there already: journal and disk brought into agreement at the start of a run.
+
+A run may have been killed at any moment, and users copy, edit and delete files. So partial files go,
+images without a line are judged and adopted, images that were changed are judged anew, and each XML has
+its image, which it fits. A thorough inventory judges every image anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..judging import images, placeholders
+from ..models import Body, ImageFormat, Outcome, Picture, Reason, Refusal, Status, UrlRow
+from ..storage import EXTENSIONS, CategoryFolder
+from ..tables.url_rows import IMAGE_CODE, host_of
+from . import pairing
+from .journal import Journal, pass_by
+
+GONE = "Its file was removed or spoilt after it was saved; it is fetched again when it is asked for."
+
+
+RowsOf = Callable[[Collection[str]], Iterable[UrlRow]]
+"""Finds the rows of image codes in the URL table."""
+
+
+def _keep_to_yourself(_finding: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A category's folder with its journal, and how its images are judged.
+
+    Attributes
+    ----------
+    thorough
+        Whether every image is judged anew, not only those that look changed.
+    tell
+        Told what did not hold, a sentence each.
+    checkpoint
+        Called before every URL and every image that is looked at; what it raises ends the taking of stock.
+    """
+
+    folder: CategoryFolder
+    journal: Journal
+    min_side: int
+    thorough: bool = False
+    tell: Callable[[str], None] = _keep_to_yourself
+    checkpoint: Callable[[], None] = pass_by
+
+    @property
+    def name(self) -> str:
+        """How the category's folder is called."""
+        return self.folder.path.name
+
+    def write(self, outcome: Outcome) -> Outcome:
+        """Note an outcome in the journal."""
+        self.journal.append(outcome)
+        return outcome
+
+
+def take_stock(shelf: Shelf, rows_of: RowsOf) -> dict[str, Outcome]:
+    """Bring journal and disk into agreement.
+
+    Parameters
+    ----------
+    rows_of
+        Asked for images that have no line in the journal; those without a row are left alone.
+
+    Returns
+    -------
+    dict
+        What is known of every URL, by `UrlRow.key`; what stands in it lies on disk and is whole.
+    """
+    shelf.folder.remove_partials()
+    on_disk = {shelf.folder.relative(path): path for path in image_files(shelf.folder)}
+    standing = shelf.journal.standing(shelf.checkpoint)
+    known = {outcome.row.key: _confirmed(shelf, outcome, on_disk) for outcome in standing}
+    claimed = {outcome.file for outcome in known.values() if outcome.status.stands}
+    orphans = {path.stem: path for name, path in on_disk.items() if name not in claimed and path.exists()}
+    if orphans:
+        known |= {outcome.row.key: outcome for outcome in _adopted(shelf, orphans, known, rows_of)}
+    _remove_lonely_annotations(shelf)
+    return known
+
+
+def image_files(folder: CategoryFolder) -> list[Path]:
+    """Find the files that are images by their names: an image code, and an image's extension."""
+    with os.scandir(folder.images) as entries:
+        paths = [Path(entry.path) for entry in entries if entry.is_file(follow_symlinks=False)]
+    return [path for path in paths if path.suffix.lower() in EXTENSIONS and IMAGE_CODE.fullmatch(path.stem)]
+
+
+def find(shelf: Shelf, row: UrlRow) -> Outcome | None:
+    """Judge an image that may lie on disk without a line in the journal; the caller writes that."""
+    for image_format in ImageFormat:
+        path = shelf.folder.image(row.image_code, image_format)
+        if path.is_file():
+            return _judged(shelf, path, Outcome(row, Status.DOWNLOADED, answered_by=host_of(row.url)))
+    return None
+
+
+def judge_file(path: Path, min_side: int) -> Picture | Refusal:
+    """Judge the bytes of a file as if they had just come from the web."""
+    if path.stat().st_size > images.MAX_BYTES:
+        return Refusal(Reason.TOO_LARGE, "It has more than 20 MB.")
+    data = path.read_bytes()
+    known = placeholders.refusal(Body(data, http_status=200, final_url=""))
+    return known or images.judge(data, min_side=min_side, length_known=True)
+
+
+def fitting_boxes(shelf: Shelf, image: Path, picture: Picture) -> int | None:
+    """Say how many boxes the XML of an image has; one that does not fit it is removed."""
+    boxes = pairing.boxes_of(shelf.folder, image, picture)
+    xml = shelf.folder.annotation(image.stem)
+    if boxes is None and xml.exists():
+        shelf.tell(f"{shelf.name}/Annotation/{xml.name} was removed. It does not fit its image.")
+        xml.unlink()
+    return boxes
+
+
+def _confirmed(shelf: Shelf, outcome: Outcome, on_disk: dict[str, Path]) -> Outcome:
+    """Check that an image which should stand does."""
+    shelf.checkpoint()
+    if not outcome.status.stands:
+        return outcome
+    path = on_disk.get(outcome.file)
+    if path is None:
+        shelf.tell(f"{shelf.name}/{outcome.file} is not there any more.")
+        return shelf.write(_gone(outcome))
+    if _looks_unchanged(path, outcome) and not shelf.thorough:
+        return outcome
+    judged = _judged(shelf, path, outcome) or _gone(outcome)
+    return judged if judged == outcome else shelf.write(judged)
+
+
+def _looks_unchanged(path: Path, outcome: Outcome) -> bool:
+    stat = path.stat()
+    size = outcome.picture.bytes if outcome.picture else -1
+    return (stat.st_size, stat.st_mtime_ns) == (size, outcome.modified_ns)
+
+
+def _gone(outcome: Outcome) -> Outcome:
+    return replace(
+        outcome,
+        status=Status.NOT_ATTEMPTED,
+        reason=Reason.INTERRUPTED,
+        description=GONE,
+        file="",
+        boxes=None,
+        fitted=None,
+    )
+
+
+def _judged(shelf: Shelf, path: Path, outcome: Outcome) -> Outcome | None:
+    """Judge a file; a good one gets its right name and makes an outcome, any other is removed."""
+    picture = judge_file(path, shelf.min_side)
+    if isinstance(picture, Refusal):
+        shelf.tell(f"{shelf.name}/{shelf.folder.relative(path)} was removed. {picture.sentence}")
+        pairing.remove(shelf.folder, path)
+        return None
+    image = path.replace(shelf.folder.image(path.stem, picture.format))
+    boxes = fitting_boxes(shelf, image, picture)
+    return replace(
+        outcome,
+        reason=None,
+        description="",
+        file=shelf.folder.relative(image),
+        picture=picture,
+        boxes=boxes,
+        modified_ns=image.stat().st_mtime_ns,
+    )
+
+
+def _adopted(
+    shelf: Shelf, orphans: dict[str, Path], known: dict[str, Outcome], rows_of: RowsOf
+) -> list[Outcome]:
+    """Judge images without a line in the journal; what is good is theirs from now on."""
+    standing = {outcome.row.image_code for outcome in known.values() if outcome.status.stands}
+    adopted = []
+    for row in rows_of(orphans.keys()):
+        shelf.checkpoint()
+        path = orphans.pop(row.image_code, None)
+        if path is None:
+            continue
+        if row.image_code in standing:  # the same image under another extension
+            path.unlink()
+            continue
+        before = known.get(row.key) or Outcome(row, Status.DOWNLOADED, answered_by=host_of(row.url))
+        outcome = _judged(shelf, path, replace(before, status=Status.DOWNLOADED))
+        if outcome:
+            adopted.append(shelf.write(outcome))
+    return adopted
+
+
+def _remove_lonely_annotations(shelf: Shelf) -> None:
+    with_image = {path.stem for path in image_files(shelf.folder)}
+    for path in shelf.folder.annotations.glob("*.xml"):
+        if IMAGE_CODE.fullmatch(path.stem) and path.stem not in with_image:
+            shelf.tell(f"{shelf.name}/Annotation/{path.name} was removed. Its image is not there.")
+            path.unlink()

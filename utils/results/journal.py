@@ -1,0 +1,253 @@
+"""What became of every URL of a category, a line at once: the truth from which all numbers derive.
+
+The journal is a file of JSON lines, appended and flushed as the outcomes come. The last line of an URL
+counts, so an image is taken back by one more line. Each run that looks at the category begins with a line
+of its own, by which images of earlier runs are told from those of this one. A torn last line, as a killed
+run may leave it, is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ..errors import disk_error
+from ..models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+
+TAIL = 65_536
+"""Bytes looked at from the end for the last whole line; a line has a few hundred."""
+ALWAYS = frozenset({"image_code", "url", "position", "boxes"})
+"""What is written even if it is 0 or empty; no boxes at all is None."""
+STATUSES = {status.value: status for status in Status}
+REASONS = {reason.word: reason for reason in Reason}
+_spell = json.JSONEncoder(separators=(",", ":")).encode
+_parse = json.JSONDecoder().decode
+
+
+def pass_by() -> None:
+    """Do nothing at a checkpoint."""
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the lines that count lie; those before `last_run` were written by earlier runs.
+
+    `by_url` has for each URL its position in the table, and the offset of its line in the journal.
+    """
+
+    by_url: dict[int, tuple[int, int]]
+    last_run: int
+
+
+class Journal:
+    """The journal of one category, open for appending; it reads its file once, and remembers.
+
+    Raises
+    ------
+    DiskError
+        By every method, if the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._standing: dict[int, Outcome] | None = None
+        try:
+            path.touch()
+            self._mend()
+        except OSError as error:
+            raise disk_error(path, error) from error
+
+    def begin_run(self) -> None:
+        """Mark that what follows is of this run."""
+        self._standing = None
+        self._write([{"run": datetime.now(timezone.utc).isoformat(timespec="seconds")}])
+
+    def append(self, outcome: Outcome) -> None:
+        """Note what became of an URL; it counts from now on."""
+        self.append_all([outcome])
+
+    def append_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Note what became of several URLs, in one go."""
+        self._write(map(_encode, outcomes))
+        if self._standing is not None:
+            self._standing.update((hash(outcome.row.key), outcome) for outcome in outcomes)
+
+    def standing(self, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
+        """Yield the outcome that counts for every URL, in the table's order.
+
+        `checkpoint` is called before every line that is read from the file; what it raises ends the reading.
+        """
+        if self._standing is None:
+            self._standing = {hash(one.row.key): one for one in standing(self._path, checkpoint)}
+        yield from sorted(self._standing.values(), key=lambda outcome: outcome.row.position)
+
+    def _mend(self) -> None:
+        """Cut a torn last line off, so that the next line begins on its own."""
+        with self._path.open("rb") as file:
+            end = whole = file.seek(0, os.SEEK_END)
+            while whole:
+                begin = max(0, whole - TAIL)
+                file.seek(begin)
+                newline = file.read(whole - begin).rfind(b"\n")
+                if newline >= 0:
+                    whole = begin + newline + 1
+                    break
+                whole = begin
+        if whole < end:
+            os.truncate(self._path, whole)
+
+    def _write(self, records: Iterable[dict[str, Any]]) -> None:
+        lines = "".join(_spell(record) + "\n" for record in records)
+        try:
+            # Opened each time: a run may have a thousand journals, and descriptors are few.
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+            try:
+                _write_all(descriptor, lines.encode())
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise disk_error(self._path, error) from error
+
+
+def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
+    """Yield the outcome that counts for every URL in a journal, in the table's order.
+
+    Only places are kept in memory, not outcomes. Images of earlier runs are `already_present`.
+
+    Parameters
+    ----------
+    checkpoint
+        Called before every line that is read; what it raises ends the reading.
+
+    Raises
+    ------
+    DiskError
+        If the journal cannot be read.
+    """
+    try:
+        places = _places(path, checkpoint)
+        with path.open("rb") as file:
+            for _, offset in sorted(places.by_url.values()):
+                checkpoint()
+                file.seek(offset)
+                outcome = _outcome(file.readline(), earlier=offset < places.last_run)
+                if outcome:
+                    yield outcome
+    except OSError as error:
+        raise disk_error(path, error) from error
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    if written < len(data):  # nearly full: the rest says so itself, by an error
+        _write_all(descriptor, data[written:])
+
+
+def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
+    by_url: dict[int, tuple[int, int]] = {}
+    last_run = offset = 0
+    with path.open("rb") as file:
+        for line in file:
+            checkpoint()
+            record = _record(line)
+            if "run" in record:
+                last_run = offset
+            elif record:
+                key = f"{record['image_code']} {record['url']} {record.get('repeat', 0)}"
+                by_url[hash(key)] = record["position"], offset
+            offset += len(line)
+    return _Places(by_url, last_run)
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    """Read a line; one that is not ours (a file replaced by garbage) counts as nothing."""
+    try:
+        record = _parse(line.decode())
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(record, dict):
+        return {}
+    ours = isinstance(record.get("position"), int) and {"image_code", "url", "status"} <= record.keys()
+    return record if ours or "run" in record else {}
+
+
+def _outcome(line: bytes, *, earlier: bool) -> Outcome | None:
+    """Decode a line; None if it is not as we write them."""
+    try:
+        return _decode(_parse(line.decode()), earlier=earlier)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
+        return None
+
+
+def _encode(outcome: Outcome) -> dict[str, Any]:
+    """Spell an outcome out; what has its default is left out."""
+    record: dict[str, Any] = {
+        "image_code": outcome.row.image_code,
+        "url": outcome.row.url,
+        "position": outcome.row.position,
+        "repeat": outcome.row.repeat,
+        "status": outcome.status.value,
+        "reason": outcome.reason.word if outcome.reason else "",
+        "description": outcome.description,
+        "http_status": outcome.http_status,
+        "attempts": outcome.attempts,
+        "seconds": round(outcome.seconds, 3),
+        "file": outcome.file,
+        "boxes": outcome.boxes,
+        "fitted": asdict(outcome.fitted) if outcome.fitted else None,
+        "modified_ns": outcome.modified_ns,
+        "judged_with": outcome.judged_with,
+        "answered_by": outcome.answered_by,
+    }
+    picture = outcome.picture
+    if picture:
+        record |= {
+            "format": picture.format.value,
+            "width": picture.width,
+            "height": picture.height,
+            "bytes": picture.bytes,
+            "sha256": picture.sha256,
+        }
+    return {key: value for key, value in record.items() if value or (key in ALWAYS and value is not None)}
+
+
+def _decode(record: dict[str, Any], *, earlier: bool) -> Outcome:
+    status = STATUSES[record["status"]]
+    row = UrlRow(
+        int(record["position"]), str(record["image_code"]), str(record["url"]), int(record.get("repeat", 0))
+    )
+    return Outcome(
+        row=row,
+        status=Status.ALREADY_PRESENT if earlier and status.stands else status,
+        reason=REASONS[record["reason"]] if record.get("reason") else None,
+        description=str(record.get("description", "")),
+        http_status=int(record.get("http_status", 0)),
+        attempts=int(record.get("attempts", 0)),
+        seconds=float(record.get("seconds", 0.0)),
+        file=str(record.get("file", "")),
+        picture=_picture(record) if "sha256" in record else None,
+        boxes=int(record["boxes"]) if "boxes" in record else None,
+        fitted=_box_counts(record["fitted"]) if record.get("fitted") else None,
+        modified_ns=int(record.get("modified_ns", 0)),
+        judged_with=str(record.get("judged_with", "")),
+        answered_by=str(record.get("answered_by", "")),
+    )
+
+
+def _box_counts(record: dict[str, Any]) -> BoxCounts:
+    return BoxCounts(**{name: int(count) for name, count in record.items()})
+
+
+def _picture(record: dict[str, Any]) -> Picture:
+    return Picture(
+        format=ImageFormat(record["format"]),
+        width=int(record["width"]),
+        height=int(record["height"]),
+        bytes=int(record["bytes"]),
+        sha256=str(record["sha256"]),
+    )

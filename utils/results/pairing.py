@@ -1,0 +1,93 @@
+"""An image and its annotation, side by side on disk: no XML without its image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ..annotations import boxes, voc
+from ..errors import disk_error
+from ..models import Annotation, ImageTask, Outcome, Picture
+from ..storage import CategoryFolder, write_whole
+
+MAX_XML_BYTES = 1_000_000
+
+
+def save(folder: CategoryFolder, task: ImageTask, data: bytes, picture: Picture) -> os.stat_result:
+    """Put an image into its folder, whole.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    return write_whole(folder.image(task.row.image_code, picture.format), data)
+
+
+def pair(folder: CategoryFolder, image: Path, picture: Picture, annotation: Annotation) -> int:
+    """Write the XML of an image that lies in its folder, and say how many boxes it has.
+
+    Parameters
+    ----------
+    annotation
+        Fitted to the picture, and labelled with folder names.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    xml = voc.to_xml(annotation, folder=folder.path.name, filename=image.name, picture=picture)
+    write_whole(folder.annotation(image.stem), xml)
+    return len(annotation.boxes)
+
+
+def paired(
+    folder: CategoryFolder, outcome: Outcome, annotation: Annotation | None, labels: Mapping[str, str]
+) -> Outcome:
+    """Write the XML of an image that stands without, if it has an annotation that fits.
+
+    Parameters
+    ----------
+    annotation
+        As in the archive.
+    labels
+        The folder name of every wnid.
+
+    Raises
+    ------
+    DiskError, FolderError
+        If it cannot be written.
+    """
+    if not outcome.status.stands or annotation is None or outcome.picture is None:
+        return outcome
+    if outcome.boxes is not None and folder.annotation(outcome.row.image_code).exists():
+        return outcome
+    fitted = boxes.fit(boxes.relabel(annotation, labels), outcome.picture)
+    if fitted.annotation is None:
+        return outcome
+    try:
+        count = pair(folder, folder.path / outcome.file, outcome.picture, fitted.annotation)
+    except OSError as error:
+        raise disk_error(folder.annotations, error) from error
+    return replace(outcome, boxes=count, fitted=fitted.counts)
+
+
+def boxes_of(folder: CategoryFolder, image: Path, picture: Picture) -> int | None:
+    """Say how many boxes the XML of an image has; None if it has none that fits it."""
+    path = folder.annotation(image.stem)
+    if not path.is_file() or path.stat().st_size > MAX_XML_BYTES:
+        return None
+    stated = voc.read_back(path.read_bytes(), image.stem)
+    if stated is None or (stated.width, stated.height) != (picture.width, picture.height):
+        return None
+    fits = boxes.fit(stated, picture).annotation == stated
+    return len(stated.boxes) if fits else None
+
+
+def remove(folder: CategoryFolder, image: Path) -> None:
+    """Take an image and its XML away; the XML first, for it may not be there alone."""
+    folder.annotation(image.stem).unlink(missing_ok=True)
+    image.unlink(missing_ok=True)

@@ -1,0 +1,71 @@
+"""What the user reads of a category: its report, made from its journal, and the numbers that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..errors import disk_error
+from ..judging import placeholders
+from ..judging.placeholders import Sighting
+from ..models import Category, Outcome
+from ..storage import CategoryFolder
+from . import journal, pairing
+from .summary import Summary
+
+
+class Publisher:
+    """Writes reports, and keeps the numbers of what it wrote: `summaries`, by category code."""
+
+    def __init__(self, folder_of: Callable[[Category], CategoryFolder]) -> None:
+        self.summaries: dict[str, Summary] = {}
+        self._folder_of = folder_of
+
+    def prepare(self) -> None:
+        """Load pandas, which takes half a second; best while the workers start and do not need us."""
+        from . import report
+
+        self._write_report = report.write
+
+    def publish(self, category: Category, outcomes: Iterable[Outcome] | None = None) -> Summary:
+        """Write a category's report, and count while doing so.
+
+        Parameters
+        ----------
+        outcomes
+            What is known of every URL; None to read it from the journal.
+
+        Raises
+        ------
+        DiskError, FolderError
+            If it cannot be written.
+        """
+        self.prepare()
+        folder = self._folder_of(category)
+        summary = Summary(category.folder, category.code)
+        known = journal.standing(folder.journal) if outcomes is None else outcomes
+        try:
+            self._write_report(folder.report, summary.counting(known))
+        except OSError as error:
+            raise disk_error(folder.report, error) from error
+        self.summaries[category.code] = summary
+        return summary
+
+    def take_back(
+        self, category: Category, found: set[Sighting], checkpoint: Callable[[], None] = journal.pass_by
+    ) -> int:
+        """Take back the images of a category that turned out to be placeholders; say how many.
+
+        What `checkpoint` raises while the journal is read ends it before anything was done.
+        """
+        folder = self._folder_of(category)
+        if not folder.journal.exists():
+            return 0
+        book = journal.Journal(folder.journal)
+        taken = [one for one in book.standing(checkpoint) if placeholders.is_sighting(one, found)]
+        if not taken:
+            return 0
+        for outcome in taken:
+            pairing.remove(folder, folder.path / outcome.file)
+            book.append(placeholders.taken_back(outcome))
+        self.publish(category, book.standing())
+        return len(taken)

@@ -1,0 +1,92 @@
+"""The download report of a category: a CSV with one row for every URL considered. The keeper of pandas."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+import pandas
+
+from ..models import Outcome, Picture
+from ..storage import whole_file
+
+COLUMNS = [
+    "image_code",
+    "url",
+    "status",
+    "reason",
+    "description",
+    "http_status",
+    "attempts",
+    "seconds",
+    "file",
+    "format",
+    "width",
+    "height",
+    "bytes",
+    "sha256",
+    "boxes",
+]
+ROWS_AT_ONCE = 20_000
+LONGEST_TEXT = 32_000
+"""Characters; spreadsheets cut cells there, and Python's csv module refuses much longer ones."""
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+"""All but tab and line feed: a carriage return, unquoted, would end the row."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "|")
+
+
+def write(path: Path, outcomes: Iterable[Outcome]) -> None:
+    """Write the report, whole; UTF-8, comma-separated, one header line.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it, which spreadsheets
+    hide.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    remaining = iter(outcomes)
+    with whole_file(path) as file:
+        pandas.DataFrame(columns=COLUMNS).to_csv(file, index=False, lineterminator="\n")
+        while rows := [_row(outcome) for outcome in islice(remaining, ROWS_AT_ONCE)]:
+            frame = pandas.DataFrame(rows, columns=COLUMNS, dtype=object)
+            frame.to_csv(file, index=False, header=False, lineterminator="\n", errors="replace")
+
+
+def _row(outcome: Outcome) -> list[object]:
+    return [
+        _harmless(outcome.row.image_code),
+        _harmless(outcome.row.url),
+        outcome.status.value,
+        outcome.reason_word,
+        _known_text(outcome.description),
+        outcome.http_status or "",
+        outcome.attempts,
+        f"{outcome.seconds:.3f}",
+        _harmless(outcome.file),
+        *_picture(outcome.picture),
+        "" if outcome.boxes is None else outcome.boxes,
+    ]
+
+
+def _picture(picture: Picture | None) -> list[object]:
+    if picture is None:
+        return [""] * 5
+    return [picture.format.value, picture.width, picture.height, picture.bytes, picture.sha256]
+
+
+@functools.lru_cache(maxsize=256)
+def _known_text(text: str) -> str:
+    """Spell one of the few texts that thousands of rows have."""
+    return _harmless(text)
+
+
+def _harmless(text: str) -> str:
+    """Spell a text of the user's or the web's so that no reader of the file stumbles over it."""
+    if not text.isprintable():
+        text = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", text[:LONGEST_TEXT])
+    return "'" + text if text.startswith(FORMULA_STARTS) else text[:LONGEST_TEXT]

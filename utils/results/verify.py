@@ -1,0 +1,136 @@
+"""A result folder judged again, without downloading: the answer to `--verify`.
+
+It holds for folders that were copied or edited, and for those that other tools made in the same layout:
+every image is decoded, compared with journal and XML, and looked at beside all others, for a picture that
+stands for many is a placeholder. What does not hold is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..judging import placeholders
+from ..judging.placeholders import Sighting, Watch
+from ..models import Category, Outcome, Picture, Refusal, Status, UrlRow
+from ..storage import CategoryFolder
+from . import inventory, pairing
+from .inventory import RowsOf, Shelf
+from .journal import Journal
+from .publishing import Publisher
+
+UNKNOWN_HOST = "unknown"
+"""Where images without a line in a journal come from: taken for one host."""
+
+
+@dataclass
+class Verification:
+    """A judgement over the folders of several categories.
+
+    Attributes
+    ----------
+    root
+        The result folder.
+    rows_of
+        Finds images that have no line in a journal in the URL table.
+    tell
+        Told a sentence for everything that does not hold; they are counted in `findings`.
+    images
+        How many images stood in the end.
+    """
+
+    root: Path
+    rows_of: RowsOf
+    min_side: int
+    tell: Callable[[str], None]
+    images: int = 0
+    findings: int = 0
+
+    def run(self, categories: Sequence[Category]) -> None:
+        """Judge the folders, and take back what does not hold."""
+        watch = Watch()
+        strays: list[_Stray] = []
+        for category in categories:
+            for outcome in self._judge(category):
+                watch.note(outcome)
+            for stray in self._judge_strays(category):
+                watch.note(stray.as_outcome())
+                strays.append(stray)
+        self._take_back(categories, strays, watch.placeholders())
+
+    def _judge(self, category: Category) -> list[Outcome]:
+        """Judge the images of a folder that the journal or the URL table knows; returns those that stand."""
+        shelf = self._shelf(category)
+        shelf.journal.begin_run()
+        known = inventory.take_stock(shelf, self.rows_of)
+        standing = [outcome for outcome in known.values() if outcome.status.stands]
+        self.images += len(standing)
+        return standing
+
+    def _judge_strays(self, category: Category) -> Iterator[_Stray]:
+        """Judge the images of a folder of which nothing else is known."""
+        shelf = self._shelf(category)
+        claimed = {outcome.file for outcome in shelf.journal.standing() if outcome.status.stands}
+        for path in inventory.image_files(shelf.folder):
+            if shelf.folder.relative(path) in claimed:
+                continue
+            picture = inventory.judge_file(path, self.min_side)
+            if isinstance(picture, Refusal):
+                self._remove(shelf.folder, path, picture.sentence)
+            else:
+                inventory.fitting_boxes(shelf, path, picture)
+                self.images += 1
+                yield _Stray(shelf.folder, path, picture)
+
+    def _take_back(
+        self, categories: Sequence[Category], strays: Sequence[_Stray], found: set[Sighting]
+    ) -> None:
+        publisher = Publisher(self._folder)
+        for category in categories:
+            taken = publisher.take_back(category, found)
+            if taken:
+                self._find(f"{category.folder}: {taken} {placeholders.TAKEN_BACK_MANY}.")
+            self.images -= taken
+            publisher.publish(category)
+        for stray in strays:
+            if placeholders.is_sighting(stray.as_outcome(), found):
+                self.images -= 1
+                self._remove(stray.folder, stray.path, "Several others are the same picture.")
+
+    def _folder(self, category: Category) -> CategoryFolder:
+        return CategoryFolder(self.root / category.folder)
+
+    def _shelf(self, category: Category) -> Shelf:
+        folder = self._folder(category)
+        folder.make()
+        return Shelf(folder, Journal(folder.journal), self.min_side, thorough=True, tell=self._find)
+
+    def _remove(self, folder: CategoryFolder, path: Path, why: str) -> None:
+        self._find(f"{folder.path.name}/{folder.relative(path)} was removed. {why}")
+        pairing.remove(folder, path)
+
+    def _find(self, finding: str) -> None:
+        self.findings += 1
+        self.tell(finding)
+
+
+@dataclass(frozen=True)
+class _Stray:
+    """A good image of which neither a journal nor the URL table knows anything."""
+
+    folder: CategoryFolder
+    path: Path
+    picture: Picture
+
+    def as_outcome(self) -> Outcome:
+        """Make an outcome of it, with its path in the place of its URL."""
+        row = UrlRow(0, self.path.stem, str(self.path))
+        return Outcome(row, Status.ALREADY_PRESENT, picture=self.picture, answered_by=UNKNOWN_HOST)
+
+
+def folders(root: Path, everything: Sequence[Category]) -> list[Category]:
+    """Find the categories that have a folder of images, also those that `ncodes.csv` does not know."""
+    by_folder = {category.folder: category for category in everything}
+    names = sorted(path.parent.name for path in root.glob("*/Images") if path.is_dir())
+    return [by_folder.get(name) or Category(code="", name=name, folder=name) for name in names]

@@ -1,0 +1,63 @@
+"""Which URLs a category has to offer, in the order in which they are considered.
+
+First come the category's own rows, in the table's order. Where only annotated images are wanted, those of
+other synsets follow for which the category's archive holds boxes; they stand in the table under their own
+wnid.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from ..models import Annotation, Candidate, Category, Reason, Refusal, UrlRow
+from ..tables import url_rows
+from ..tables.url_table import UrlTable
+
+DUPLICATE = Refusal(Reason.DUPLICATE_IMAGE_CODE, "An earlier row of the category has the same image code.")
+
+
+def candidates(
+    category: Category, table: UrlTable, annotations: Mapping[str, Annotation], *, only_annotated: bool
+) -> Iterator[Candidate]:
+    """Yield what a category has to offer.
+
+    Parameters
+    ----------
+    annotations
+        Of the category's archive, by image code.
+    only_annotated
+        Whether images without an annotation are left out, and those of other synsets come in.
+    """
+    sieve = _Sieve()
+    own = set()
+    for row in table.rows(category.code):
+        candidate = sieve.sift(row, annotations)
+        own.add(row.image_code)
+        if candidate.annotation or not only_annotated:
+            yield candidate
+    if only_annotated:
+        for row in table.rows_of(annotations.keys() - own):
+            yield sieve.sift(row, annotations)
+
+
+class _Sieve:
+    """Tells rows that can be tried from those that cannot, over all rows of a category."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._repeats: Counter[str] = Counter()
+        self._taken: set[str] = set()
+
+    def sift(self, row: UrlRow, annotations: Mapping[str, Annotation]) -> Candidate:
+        if row.image_code in self._seen:
+            self._repeats[row.image_code] += 1
+            row = replace(row, repeat=self._repeats[row.image_code])
+        self._seen.add(row.image_code)
+        refusal = url_rows.refusal(row)
+        if refusal is None and row.image_code in self._taken:
+            refusal = DUPLICATE
+        if refusal is None:
+            self._taken.add(row.image_code)
+        return Candidate(row, refusal, annotations.get(row.image_code))

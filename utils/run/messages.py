@@ -1,0 +1,76 @@
+"""What the parent and its workers say to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..models import ImageTask, Outcome, Redirect
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOrder:
+    """What is the same for all tasks of a run."""
+
+    result_folder: Path
+    timeout: float
+    min_side: int
+    honour_opt_out: bool
+    with_annotation: bool
+    transfers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin with these."""
+
+    tasks: tuple[ImageTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """These, which were announced as ready, are wanted."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """These are not needed any more; no answer is expected."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of one try of a task."""
+
+    number: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """A task's image is elsewhere; whoever gave the task says when it is that host's turn."""
+
+    number: int
+    redirect: Redirect
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A good image of a task with `ask_before_saving` is there, and waits to be wanted."""
+
+    number: int
+
+
+Command = Start | Save | Drop
+Answer = Ended | Redirected | Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A worker died with these tasks; `killer` is the one whose bytes it was judging, if any."""
+
+    numbers: tuple[int, ...]
+    killer: int | None

@@ -1,0 +1,134 @@
+"""All that a category has to offer, from one source after the other, as `--source` says.
+
+The second source is asked when it is clear what the first could not deliver: its offer is made only when
+nothing of the first is under way any more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from ..archive.offer import ArchiveOffer, ReadThrough, Wish, is_member
+from ..models import Annotation, Candidate, Category, Outcome, Source
+from .candidates import candidates
+from .offers import Offer, UrlOffer
+from .store import Store, counts_saved, how_many
+from .verdicts import holds
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a category has and knows when its books are opened.
+
+    Attributes
+    ----------
+    annotations
+        What its archive of boxes holds, by image code.
+    outcomes
+        Gives what is known by now of all that was considered.
+    standing
+        The image codes that have an image; kept up to date by the owner.
+    """
+
+    annotations: Mapping[str, Annotation]
+    outcomes: Callable[[], Iterable[Outcome]]
+    standing: Collection[str]
+
+
+class Offering:
+    """The candidates of a category.
+
+    Parameters
+    ----------
+    is_idle
+        Whether nothing that was offered is under way.
+    """
+
+    def __init__(
+        self, category: Category, store: Store, known: Known, *, is_idle: Callable[[], bool]
+    ) -> None:
+        self._category, self._store, self._known, self._is_idle = category, store, known, is_idle
+        self._by_saved = counts_saved(category, store.settings)
+        self._limit = -1 if self._by_saved else how_many(category, store.settings)
+        self._offered: set[str] = set()
+        self._coming = deque(SOURCES[store.settings.source])
+        self._offer: Offer = self._coming.popleft()(self)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no more will come."""
+        return self._offer.exhausted and not self._coming
+
+    @property
+    def problem(self) -> str:
+        """Why not everything could be had that there is, in a sentence; empty if it could."""
+        return self._offer.problem
+
+    def next(self) -> Candidate | None:
+        """Give the next candidate; None if there is none at present."""
+        candidate = self._offer.next()
+        if candidate is None and self._offer.exhausted and self._coming and self._is_idle():
+            self._offer = self._coming.popleft()(self)
+            candidate = self._offer.next()
+        if candidate is not None:
+            self._offered.add(candidate.row.image_code)
+        return candidate
+
+    def end_early(self) -> bool:
+        """Turn to no other source any more; says whether all that would have come can be told at once."""
+        self._coming.clear()
+        if self._store.feeds:
+            self._store.feeds.start_no_more()
+        return isinstance(self._offer, UrlOffer)
+
+    def close(self, *, finished: bool) -> None:
+        """Let go of the sources; if the work is not `finished`, a later run goes on where this one ends."""
+        self._offer.close(finished=finished)
+        if finished and self._store.feeds and not self.problem:
+            self._store.feeds.clear(self._category.code)
+
+    def from_table(self) -> Offer:
+        """Offer the rows of the URL table."""
+        settings, table = self._store.settings, self._store.table
+        only_annotated = settings.with_annotation
+        rows = candidates(self._category, table, self._known.annotations, only_annotated=only_annotated)
+        return UrlOffer(rows, self._limit)
+
+    def from_archive(self) -> Offer:
+        """Offer what the category's tar holds or, where URLs are counted, what they could not deliver."""
+        feeds, code, known = self._store.feeds, self._category.code, self._known
+        assert feeds is not None  # noqa: S101  # there are, if the settings want them
+        wish = self._wish(feeds.address(code))
+        note = self._store.category(self._category).archive_note
+        offer = ArchiveOffer(
+            wish,
+            lambda: feeds.open(code),
+            annotations=known.annotations,
+            outcomes=known.outcomes,
+            note=note,
+        )
+        if self._brings_nothing(wish, ReadThrough.load(note)):
+            offer.close(finished=False)
+        return offer
+
+    def _wish(self, address: str) -> Wish:
+        if self._offered and self._limit >= 0:  # these URLs were counted
+            return Wish(address, among=frozenset(self._offered.difference(self._known.standing)))
+        annotated = self._store.settings.with_annotation
+        return Wish(address, self._limit, frozenset(self._known.annotations) if annotated else None)
+
+    def _brings_nothing(self, wish: Wish, read: ReadThrough) -> bool:
+        """Whether all that a tar has to offer was had before, and nothing of it is to be judged again."""
+        members = [one for one in self._known.outcomes() if is_member(one.row, wish.address)]
+        wanted = [one for one in members if wish.among is None or one.row.image_code in wish.among]
+        known = {one.row.image_code for one in members}.union(self._known.standing)
+        return read.covers(wish, known) and all(holds(one, self._store.settings) for one in wanted)
+
+
+SOURCES: dict[Source, tuple[Callable[[Offering], Offer], ...]] = {
+    Source.URLS: (Offering.from_table,),
+    Source.ARCHIVE: (Offering.from_archive,),
+    Source.BOTH: (Offering.from_table, Offering.from_archive),
+}

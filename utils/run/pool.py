@@ -1,0 +1,255 @@
+"""The workers: their pipes, their shares of the work, their deaths. The keeper of multiprocessing.
+
+The processes are of our own making, for `multiprocessing.Pool` hangs for ever when one of its workers is
+killed. They are spawned everywhere, so that Linux, macOS and Windows behave alike. A worker that dies is
+replaced, and what it had is handed back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from ctypes import c_longlong
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.sharedctypes import RawValue
+from typing import Protocol
+
+from ..errors import WorkersLostError
+from ..models import ImageTask
+from .messages import Answer, Command, Drop, Ended, Lost, Redirected, Save, Start, WorkOrder
+from .worker import Worker
+from .worker_process import main
+
+MOST_DEATHS = 5
+"""Deaths in a row, without one answer in between, after which there is no sense in going on."""
+LONGEST_SILENCE = 30.0
+"""Seconds after which a worker that says nothing hangs, and is killed; it is heard every second else."""
+LAST_WORDS = 0.5
+"""Seconds that workers have to end by themselves."""
+
+
+class Crew(Protocol):
+    """What does the work: a pool of processes, or this process alone; it is stopped where it is left."""
+
+    def __enter__(self) -> Crew:
+        """Begin."""
+
+    def __exit__(self, *error: object) -> None:
+        """Stop, if that has not been done."""
+
+    def start(self, tasks: Sequence[ImageTask]) -> None:
+        """Hand tasks out."""
+
+    def save(self, number: int) -> None:
+        """Tell that a ready image is wanted."""
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """Tell that tasks are not needed any more."""
+
+    def exchange(self, timeout: float) -> list[Answer | Lost]:
+        """Wait at most `timeout` seconds for answers."""
+
+    def stop(self) -> list[Answer | Lost]:
+        """End the work at once; what had been finished is still answered."""
+
+
+class _Member:
+    """One process, and what it has been given."""
+
+    def __init__(self, order: WorkOrder) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.tasks: set[int] = set()
+        self.has_spoken = False  # one that is still starting has nothing to lose
+        self.silence = 0.0
+        self.connection, theirs = context.Pipe()
+        self.judging: c_longlong = RawValue(c_longlong, -1)
+        self.process = context.Process(target=main, args=(theirs, order, self.judging), daemon=True)
+        with _no_signals():
+            self.process.start()
+        theirs.close()
+
+    def tell(self, command: Command | None) -> None:
+        """Send; a dead one's pipe is broken, and its death is seen at the next exchange."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(command)
+
+    def hear(self) -> list[Answer] | None:
+        """Receive one message; None when there will be no more."""
+        try:
+            answers: list[Answer] = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        self.has_spoken = True
+        self.silence = 0.0
+        ended = (answer.number for answer in answers if isinstance(answer, (Ended, Redirected)))
+        self.tasks.difference_update(ended)
+        return answers
+
+    def bury(self) -> Lost:
+        """Clear away after its end."""
+        self.process.kill()
+        self.process.join()
+        killer = self.judging.value if self.judging.value >= 0 else None
+        self.connection.close()
+        self.process.close()
+        return Lost(tuple(self.tasks), killer)
+
+
+@contextlib.contextmanager
+def _no_signals() -> Iterator[None]:
+    """Hold signals back: a process begins with them blocked, and cannot be hit before it ignores them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else it would be started with the process, and unblock signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Pool:
+    """Worker processes, each with its share of the images in flight."""
+
+    def __init__(self, size: int, order: WorkOrder) -> None:
+        self._order = order
+        self._deaths = 0
+        self._members: list[_Member] = []
+        try:
+            for _ in range(size):
+                self._members.append(_Member(order))
+        except BaseException:  # else those that started would wait for ever
+            self.stop()
+            raise
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def start(self, tasks: Sequence[ImageTask]) -> None:
+        """Hand tasks out, each to the worker that has least to do."""
+        shares: dict[_Member, list[ImageTask]] = {}
+        for task in tasks:
+            member = min(self._members, key=lambda one: len(one.tasks))
+            member.tasks.add(task.number)
+            shares.setdefault(member, []).append(task)
+        for member, share in shares.items():
+            member.tell(Start(tuple(share)))
+
+    def save(self, number: int) -> None:
+        """Tell the worker that has it that a ready image is wanted."""
+        for member in self._members:
+            if number in member.tasks:
+                member.tell(Save((number,)))
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """Tell the workers that tasks are not needed any more."""
+        for member in self._members:
+            theirs = member.tasks.intersection(numbers)
+            if theirs:
+                member.tasks -= theirs
+                member.tell(Drop(tuple(theirs)))
+
+    def exchange(self, timeout: float) -> list[Answer | Lost]:
+        """Wait at most `timeout` seconds for answers; those of one worker come in their order.
+
+        Raises
+        ------
+        WorkersLostError
+            If workers die again and again without getting anything done.
+        """
+        begun = time.monotonic()
+        answers: list[Answer | Lost] = []
+        by_connection = {member.connection: member for member in self._members}
+        for ready in wait(list(by_connection), timeout):
+            if isinstance(ready, Connection):
+                answers += self._hear(by_connection[ready])
+        self._end_silence(min(1.0, time.monotonic() - begun))  # no more, for all may have been suspended
+        return answers
+
+    def stop(self) -> list[Answer | Lost]:
+        """End all workers, within about a second."""
+        for member in self._members:
+            member.tell(None)
+        answers: list[Answer | Lost] = []
+        deadline = time.monotonic() + LAST_WORDS
+        for member in self._members:
+            while member.has_spoken and member.connection.poll(max(0.0, deadline - time.monotonic())):
+                heard = member.hear()
+                if heard is None:
+                    break
+                answers += heard
+        answers += [member.bury() for member in self._members]
+        self._members = []
+        return answers
+
+    def _end_silence(self, seconds: float) -> None:
+        """Kill workers that hang; their death is then heard like any other."""
+        for member in self._members:
+            member.silence += seconds
+            if member.silence > LONGEST_SILENCE:
+                member.process.kill()
+
+    def _hear(self, member: _Member) -> list[Answer | Lost]:
+        heard = member.hear()
+        if heard is not None:
+            self._deaths = 0
+            return list(heard)
+        self._deaths += 1
+        lost = member.bury()
+        self._members.remove(member)
+        if self._deaths >= MOST_DEATHS:
+            raise WorkersLostError(
+                f"The worker processes died {self._deaths} times in a row without getting anything done. "
+                "Perhaps memory is short: try a smaller --batch_size, or --parallel False."
+            )
+        self._members.append(_Member(self._order))
+        return [lost]
+
+
+class Alone:
+    """The same work in this process: nothing in parallel, nothing to die but the run."""
+
+    def __init__(self, order: WorkOrder) -> None:
+        self._worker = Worker(order, lambda _number: None)
+        self._answers: list[Answer | Lost] = []
+        self._stopped = False
+
+    def __enter__(self) -> Alone:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def start(self, tasks: Sequence[ImageTask]) -> None:
+        """Begin with tasks."""
+        self._answers += self._worker.obey(Start(tuple(tasks)))
+
+    def save(self, number: int) -> None:
+        """Save a ready image."""
+        self._answers += self._worker.obey(Save((number,)))
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """Forget tasks."""
+        self._answers += self._worker.obey(Drop(tuple(numbers)))
+
+    def exchange(self, timeout: float) -> list[Answer | Lost]:
+        """Work for at most about `timeout` seconds, and say what ended."""
+        answers, self._answers = self._answers, []
+        answers += self._worker.turn(0.0 if answers else timeout)
+        return answers
+
+    def stop(self) -> list[Answer | Lost]:
+        """Give up what is under way."""
+        if not self._stopped:
+            self._stopped = True
+            self._worker.close()
+        answers, self._answers = self._answers, []
+        return answers

@@ -1,0 +1,221 @@
+"""The work on one image after another: fetch, judge, fit, save; an `Outcome` for every try of a task.
+
+A worker never raises for an image and never decides what comes next; it does what it is told and answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ..annotations import boxes
+from ..annotations.boxes import Fitted
+from ..archive import image_tar
+from ..errors import NO_SENSE_IN_GOING_ON
+from ..judging import images, opt_out, placeholders
+from ..models import (
+    Body,
+    ImageTask,
+    NoBody,
+    Outcome,
+    Picture,
+    Piece,
+    Reason,
+    Redirect,
+    Refusal,
+    Status,
+)
+from ..results import pairing
+from ..storage import CategoryFolder
+from ..tables.url_rows import host_of
+from ..web.fetch import Fetched, Fetcher
+from .messages import Answer, Command, Drop, Ended, Ready, Redirected, Save, Start, WorkOrder
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """An image that may be saved."""
+
+    task: ImageTask
+    body: Body
+    picture: Picture
+    fitted: Fitted | None
+
+
+class Worker:
+    """The work itself, without the process around it.
+
+    Parameters
+    ----------
+    mark
+        Told the number of the task whose bytes are about to be judged, and -1 after: if the process dies
+        of an image, this says of which.
+    """
+
+    def __init__(self, order: WorkOrder, mark: Callable[[int], None]) -> None:
+        self._order = order
+        self._mark = mark
+        self._fetcher = Fetcher(order.timeout, idle_connections=order.transfers)
+        self._tasks: dict[int, ImageTask] = {}
+        self._held: dict[int, _Good] = {}
+        self._commands: dict[type[Command], Callable[..., Iterator[Answer]]] = {
+            Start: self._start,
+            Save: self._save_held,
+            Drop: self._drop,
+        }
+
+    def obey(self, command: Command) -> Iterator[Answer]:
+        """Do as told; yields what can be answered at once."""
+        yield from self._commands[type(command)](command)
+
+    def turn(self, timeout: float) -> Iterator[Answer]:
+        """Go on with everything for at most about `timeout` seconds, and yield what ended."""
+        for fetched in self._fetcher.turn(timeout):
+            yield self._finish(fetched)
+
+    def wake(self) -> None:
+        """End a waiting `turn`; may be called from another thread."""
+        self._fetcher.wake()
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._fetcher.close()
+
+    def _start(self, command: Start) -> Iterator[Answer]:
+        for task in command.tasks:
+            if task.piece:
+                yield self._take(task, _read(task.piece, task.address))
+            else:
+                self._tasks[task.number] = task
+                self._fetcher.start(task.number, task.address, task.trail)
+
+    def _save_held(self, command: Save) -> Iterator[Answer]:
+        for number in command.numbers:
+            good = self._held.pop(number, None)
+            if good is not None:
+                yield Ended(number, self._save(good))
+
+    def _drop(self, command: Drop) -> Iterator[Answer]:
+        for number in command.numbers:
+            self._tasks.pop(number, None)
+            self._held.pop(number, None)
+            self._fetcher.cancel(number)
+        yield from ()
+
+    def _finish(self, fetched: Fetched) -> Answer:
+        return self._take(self._tasks.pop(fetched.number), fetched.result)
+
+    def _take(self, task: ImageTask, result: Body | NoBody | Redirect) -> Answer:
+        if isinstance(result, NoBody):
+            return Ended(task.number, _nothing_came(task, result))
+        if isinstance(result, Redirect):
+            return _redirected(task, result)
+        self._mark(task.number)
+        good = self._judge(task, result)
+        self._mark(-1)
+        if isinstance(good, Outcome):
+            return Ended(task.number, good)
+        if task.ask_before_saving:
+            self._held[task.number] = good
+            return Ready(task.number)
+        return Ended(task.number, self._save(good))
+
+    def _judge(self, task: ImageTask, body: Body) -> _Good | Outcome:
+        if self._order.honour_opt_out and opt_out.asked_for(body.robots):
+            refusal = Refusal(Reason.OPTED_OUT, "Its server asks not to use it so (X-Robots-Tag).")
+            return self._refused(task, body, refusal)
+        known = placeholders.refusal(body)
+        if known:
+            return self._refused(task, body, known)
+        picture = images.judge(body.data, min_side=self._order.min_side, length_known=body.length_known)
+        if isinstance(picture, Refusal):
+            return self._refused(task, body, picture)
+        fitted = boxes.fit(task.annotation, picture) if task.annotation else None
+        if self._order.with_annotation and (fitted is None or fitted.annotation is None):
+            words = fitted.problem if fitted else "It has no annotation."
+            return self._refused(task, body, Refusal(Reason.ANNOTATION_MISMATCH, words), picture)
+        return _Good(task, body, picture, fitted)
+
+    def _save(self, good: _Good) -> Outcome:
+        folder = CategoryFolder(self._order.result_folder / good.task.folder)
+        image = folder.image(good.task.row.image_code, good.picture.format)
+        annotation = good.fitted.annotation if good.fitted else None
+        try:
+            written = pairing.save(folder, good.task, good.body.data, good.picture)
+            count = pairing.pair(folder, image, good.picture, annotation) if annotation else None
+        except OSError as error:
+            words = f"It could not be written: {error.strerror}."
+            failed = _failed(good.task, good.body, Refusal(Reason.DISK_ERROR, words))
+            return replace(failed, disk_full=error.errno in NO_SENSE_IN_GOING_ON)
+        return Outcome(
+            row=good.task.row,
+            status=Status.DOWNLOADED,
+            http_status=good.body.http_status,
+            attempts=1,
+            seconds=good.body.seconds,
+            file=folder.relative(image),
+            picture=good.picture,
+            boxes=count,
+            fitted=good.fitted.counts if good.fitted else None,
+            modified_ns=written.st_mtime_ns,
+            answered_by=host_of(good.body.final_url),
+        )
+
+    def _refused(
+        self, task: ImageTask, body: Body, refusal: Refusal, picture: Picture | None = None
+    ) -> Outcome:
+        failed = _failed(task, body, refusal)
+        return replace(failed, picture=picture, judged_with=self._flag_behind(refusal.reason))
+
+    def _flag_behind(self, reason: Reason) -> str:
+        return deciding_flag(reason, min_side=self._order.min_side)
+
+
+def deciding_flag(reason: Reason, *, min_side: int) -> str:
+    """Name the flag, with its value, that decided a refusal; "" where none did."""
+    flags = {
+        Reason.TOO_SMALL: f"min_side={min_side}",
+        Reason.OPTED_OUT: "honour_opt_out=True",
+        Reason.ANNOTATION_MISMATCH: "with_annotation=True",
+    }
+    return flags.get(reason, "")
+
+
+def _read(piece: Piece, address: str) -> Body | NoBody:
+    """Take an image out of a tar that lies on disk."""
+    status = 200 if host_of(address) else 0  # the tar's
+    try:
+        return Body(image_tar.read(piece.path, piece.member), http_status=status, final_url=address)
+    except image_tar.UNREADABLE as error:
+        return NoBody(Reason.TRUNCATED, f"It cannot be read from its tar: {error}.")
+
+
+def _redirected(task: ImageTask, redirect: Redirect) -> Answer:
+    """Pass a redirect on; one to a known placeholder need not be followed."""
+    known = placeholders.refusal_of_address(redirect.route.address)
+    if known is None:
+        return Redirected(task.number, redirect)
+    seconds = redirect.trail.seconds - task.trail.seconds
+    page = NoBody(known.reason, known.sentence, redirect.trail.http_status, seconds=seconds)
+    return Ended(task.number, _nothing_came(task, page))
+
+
+def _nothing_came(task: ImageTask, nothing: NoBody) -> Outcome:
+    return replace(
+        _failed(task, nothing, Refusal(nothing.reason, nothing.description)),
+        retry_after=nothing.retry_after,
+        proxy_at_fault=nothing.proxy_at_fault,
+        unreached=nothing.unreached,
+    )
+
+
+def _failed(task: ImageTask, answer: Body | NoBody, refusal: Refusal) -> Outcome:
+    return Outcome(
+        row=task.row,
+        status=Status.FAILED,
+        reason=refusal.reason,
+        description=refusal.sentence,
+        http_status=answer.http_status,
+        attempts=1,
+        seconds=answer.seconds,
+    )
