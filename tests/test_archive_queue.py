@@ -13,7 +13,8 @@ from demo.web import Answer, Web, resumable
 from tests.archives import QUICK, bodies, contents, feed_threads, files, packed, to_end, until
 from tests.machine import wait_until
 from utils.archive.feed import Feed
-from utils.archive.feeds import Feeds, template
+from utils.archive.addresses import template
+from utils.archive.feeds import Feeds
 from utils.errors import InputError
 
 CODES = [f"n0000000{number}" for number in range(6)]

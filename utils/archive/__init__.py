@@ -8,6 +8,7 @@
     feed       a category's tar, read while it comes
     faults     why a tar does not come
     image_tar  where images lie in a tar
+    addresses  where a tar is, as the user says it
 
 Each module imports only from those below it here, and from packages on lower floors.
 """

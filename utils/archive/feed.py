@@ -16,9 +16,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..downloads.credentials import without_secrets
+from ..downloads.addresses import is_in_web, local_path, shown
 from ..downloads.part_file import PartFile
-from ..downloads.sourcing import local_path
 from ..downloads.web_file import Download, Terms
 from ..downloads.web_session import Line
 from ..errors import DatasetError, DiskError, disk_error
@@ -33,7 +32,6 @@ TERMS = Terms(waits=(1, 2, 4, 8), read_timeout=20.0)
 
 _SECONDS_TO_STOP = 0.5
 _MOST_PADDING = 1 << 20  # bytes of zeros that programs put behind the archive's end
-_WEB = ("http://", "https://")
 
 
 class _EndError(Exception):
@@ -41,16 +39,6 @@ class _EndError(Exception):
 
     def __init__(self, place: int) -> None:
         self.place = place
-
-
-def is_in_web(address: str) -> bool:
-    """Whether an address is to be downloaded; if not, it is a path."""
-    return address.lower().startswith(_WEB)
-
-
-def shown(address: str) -> str:
-    """Spell an address as it may be shown, logged and kept."""
-    return without_secrets(address) if is_in_web(address) else address
 
 
 class Feed:

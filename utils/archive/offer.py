@@ -12,12 +12,15 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import disk_error
 from ..models import MAX_IMAGE_BYTES, Annotation, Candidate, Member, Outcome, Piece, Reason, Refusal, UrlRow
 from ..storage import write_whole
-from .feed import Feed
 from .image_tar import Scan
+
+if TYPE_CHECKING:
+    from .feed import Feed
 
 BEHIND_THE_TABLE = 2**44
 """Added to a member's place in its tar: in a report, members come after all rows of any URL table."""

@@ -7,12 +7,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..downloads.credentials import Credentials
 from ..errors import InputError, disk_error
 from ..models import Settings, Source
-from .feed import TERMS
-from .feeds import Feeds, template
+from .addresses import template
+
+if TYPE_CHECKING:
+    from .feeds import Feeds
 
 PLACE = ".archive"
 """The folder, in the result folder, where tars grow; it is gone when nothing is left in it."""
@@ -51,6 +54,9 @@ def feeds(settings: Settings, folder: Path) -> Iterator[Feeds | None]:
     if settings.source is Source.URLS:
         yield None
         return
+    from .feed import TERMS  # here, for only who wants the archive needs requests
+    from .feeds import Feeds
+
     terms = replace(TERMS, credentials=Credentials.from_environment(os.environ))
     place = folder / PLACE
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..archive import terms
-from ..archive.feed import shown
+from ..downloads.addresses import shown
 from ..errors import InputError
 from ..models import Category, Settings, Source
 from ..results import summary, verify

@@ -9,6 +9,7 @@
     web_session    one conversation with a server, which can be cut short
     web_faults     why a file does not come
     part_file      what has arrived of a file
+    addresses      URLs and paths
     credentials    what lets us in, and is never shown
 
 Each module imports only from those below it here, and from packages on lower floors.

@@ -14,10 +14,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ..errors import OneSourceError, SourceError
+from .addresses import is_in_web, local_path
 from .known_sources import Source
 from .packed import fault_of
 from .web_file import Terms, download
@@ -25,9 +24,7 @@ from .web_file import Terms, download
 Advance = Callable[[int, int], None]  # bytes done, bytes in all (0 if unknown)
 DOWNLOAD_SUFFIX = ".download"
 LARGEST_DOWNLOAD = 5_000_000_000  # bytes; the largest of ours, unpacked, has 1.1 GB
-_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-_WEB_SCHEMES = frozenset({"http", "https"})
 
 
 class Screen(Protocol):
@@ -152,27 +149,7 @@ def _bounded(advance: Advance, discard: Callable[[], None]) -> Advance:
 
 
 def _is_web(source: Source) -> bool:
-    scheme = _SCHEME.match(source.address)
-    return scheme is not None and scheme[1].lower() in _WEB_SCHEMES
-
-
-def local_path(address: str) -> Path:
-    """Say which path an address means that is none in the web.
-
-    Raises
-    ------
-    OneSourceError
-        If it means none.
-    """
-    scheme = _SCHEME.match(address)
-    try:
-        if scheme is None:
-            return Path(address).expanduser()
-        if scheme[1].lower() == "file":
-            return Path(url2pathname(urlsplit(address).path))
-    except (ValueError, RuntimeError) as error:  # brackets that are none; a user without a home
-        raise OneSourceError(f"this is no path that can be opened ({error})") from error
-    raise OneSourceError(f"{scheme[1]}: is neither http nor https, nor is this a path")
+    return is_in_web(source.address)
 
 
 def _download_path(job: Job, source: Source, folder: Path) -> Path:

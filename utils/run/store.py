@@ -6,12 +6,15 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..archive.feeds import Feeds
 from ..archive.offer import rows_at_hand
 from ..models import Category, Settings, UrlRow
 from ..storage import CategoryFolder
 from ..tables.url_table import UrlTable
+
+if TYPE_CHECKING:
+    from ..archive.feeds import Feeds
 
 
 @dataclass(frozen=True)
