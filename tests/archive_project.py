@@ -55,7 +55,8 @@ class Archive:
 
     def flags(self, *flags: str, source: str = "archive") -> tuple[str, ...]:
         """Give the flags of a run that takes images from the archive."""
-        return ("--source", source, "--archive_url", self.web.url("/{code}.tar"), *ACCEPTED, *flags)
+        place = () if source == "urls" else ("--archive_url", self.web.url("/{code}.tar"))
+        return ("--source", source, *place, *ACCEPTED, *flags)
 
     def run(self, *flags: str, source: str = "archive") -> Finished:
         """Run the script; no run shows a traceback."""

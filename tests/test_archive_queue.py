@@ -12,8 +12,8 @@ import pytest
 from demo.web import Answer, Web, resumable
 from tests.archives import QUICK, bodies, contents, feed_threads, files, packed, to_end, until
 from tests.machine import wait_until
-from utils.archive.feed import Feed
 from utils.archive.addresses import template
+from utils.archive.feed import Feed
 from utils.archive.feeds import Feeds
 from utils.errors import InputError
 

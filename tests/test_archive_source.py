@@ -175,7 +175,7 @@ def test_with_annotation_takes_only_annotated_images(archive: Archive) -> None:
         archive.project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
     finished = archive.run(*ALONE, "--with_annotation", "True")
     assert finished.code == 1
-    assert finished.err.startswith("There is no image of blue")
+    assert finished.err.startswith("There is no image with boxes of blue")
     assert "try without --with_annotation" in finished.err
     assert archive.asked() == [f"{RED}.tar"]
     archive.project.annotate(f"{BLUE}_3", (1, 1, 20, 20))
@@ -316,6 +316,28 @@ def test_without_consent_nothing_is_asked(archive: Archive, monkeypatch: pytest.
     assert "SECRET" not in finished.err
     assert not list(archive.project.result.iterdir())
     assert archive.asked() == []
+
+
+def test_a_folder_that_is_not_there(archive: Archive) -> None:
+    """It is said before anything is made."""
+    for source in ("archive", "both"):
+        nowhere = str(archive.project.path / "nowhere")
+        finished = archive.project.run("--source", source, "--archive_url", nowhere, *ACCEPTED)
+        assert finished.code == 2
+        assert finished.err.startswith(f"--archive_url {nowhere}: no such folder")
+        assert not archive.project.result.exists()
+
+
+def test_a_dry_run_counts_what_came_from_tars(archive: Archive) -> None:
+    """Under whatever row it stands; and no hosts are spoken of where there is only a tar."""
+    archive.keep(photos(6))
+    archive.link(f"{RED}_1")
+    finished = archive.run()
+    assert "images in work at once.\n" in finished.out
+    assert "from one host" not in finished.out
+    assert "1 URL and its tar, 0 to try, 1 already there, 5 more images there" in (
+        archive.run("--dry_run", source="both").out
+    )
 
 
 def test_a_place_that_cannot_be_written_to(archive: Archive, mount: Callable[[Path, str], None]) -> None:

@@ -78,7 +78,7 @@ def test_misbehaviour_has_its_reason(web: Web, case: str) -> None:
     result = nothing(web.url("/x"))
     assert result.reason is reason
     assert result.description.endswith(".")
-    assert time.monotonic() - began < TIMEOUT + 0.5
+    assert time.monotonic() - began < TIMEOUT + 5  # far from for ever, on a busy machine, too
     assert result.seconds <= TIMEOUT + 0.3
     assert not result.proxy_at_fault
 

@@ -181,7 +181,9 @@ def test_mark_and_run(dogs: Project, web: Web) -> None:
     assert marks(dogs) == {SLED_DOG: 2, MALAMUTE: 2, HUSKY: 2}
     assert re.search(r"Marked 3 categories in \S+ncodes.csv, how_many 2\. .*ncodes.csv.bak", finished.out)
     assert f"Left out, as fitting less well: {DOGSLED}" in finished.out
-    assert "python extract_images_as_per_tags.py" in finished.out.splitlines()[-1]
+    last = finished.out.splitlines()[-1]
+    assert "python extract_images_as_per_tags.py" in last
+    assert last.endswith("--fill True")
     keep_marks(dogs)
     assert dogs.run().code == 0
     assert {path.name for path in dogs.result.iterdir()} == {
@@ -205,11 +207,11 @@ def test_a_bare_mark_leaves_the_number(dogs: Project) -> None:
     dogs.run("--find", "husky", "--mark")
     assert marks(dogs) == {HUSKY: 7}
     keep_marks(dogs)
-    dogs.run("--categories", "carton", HUSKY, "--mark", "--how_many", "0")
-    assert marks(dogs) == {HUSKY: 0, CARTON: 0}
+    dogs.run("--categories", "carton", HUSKY, "--mark", "--how_many", "9")
+    assert marks(dogs) == {HUSKY: 9, CARTON: 9}
     keep_marks(dogs)
     dogs.run("--categories", "carton", "--mark", "-1")
-    assert marks(dogs) == {HUSKY: 0, CARTON: -1}
+    assert marks(dogs) == {HUSKY: 9, CARTON: -1}
 
 
 def test_marks_are_taken_back(dogs: Project) -> None:
@@ -244,6 +246,36 @@ def test_a_dry_run_marks_nothing(dogs: Project) -> None:
     assert marks(dogs) == {}
 
 
+def test_a_dry_run_counts_as_the_real_one(dogs: Project) -> None:
+    """What says so already is told apart from what would be changed."""
+    dogs.run("--categories", HUSKY, "--mark", "200")
+    keep_marks(dogs)
+    assert "2 categories would be marked (1 says so already)." in dogs.run(*MARK, "200", "--dry_run").out
+    assert "Marked 2 categories" in dogs.run(*MARK, "200").out
+    keep_marks(dogs)
+    assert "0 categories would be marked (3 say so already)." in dogs.run(*MARK, "200", "--dry_run").out
+
+
+def test_the_next_command_is_true_to_what_was_marked(dogs: Project) -> None:
+    """A number means so many images; with boxes only where each marked category has boxes."""
+    boxed = dogs.run("--categories", HUSKY, "--mark", "200").out
+    assert re.search(r"--fill True\nFor so many images with boxes: --with_annotation True", boxed)
+    assert "with_annotation" not in dogs.run("--categories", HUSKY, CARTON, "--mark", "200").out
+    assert "--fill" not in dogs.run("--categories", HUSKY, "--mark").out
+    assert "--fill" not in dogs.run("--categories", HUSKY, "--mark", "-1").out
+
+
+def test_hints_say_what_can_be_done(dogs: Project) -> None:
+    """Subcategories that are not listed, several codes, a plural as a name, and guesses to be marked."""
+    assert "Add --with_subcategories True" in dogs.run("--find", "sled", "dog").out
+    assert "Add --with" not in dogs.run("--find", "sled", "dog", "--with_subcategories").out
+    assert "Add --with" not in dogs.run("--find", "husky").out
+    assert f"--categories {CARTON} {HUSKY}" in " ".join(dogs.run("--find", CARTON, HUSKY).err.split())
+    assert error(dogs.run("--categories", "cartons")).endswith(f"did you mean {CARTON} (carton)?")
+    few = dogs.run("--find", "sle").out
+    assert f"To mark them, say the codes: --categories {SLED_DOG} {DOGSLED} --mark" in few
+
+
 @pytest.mark.parametrize("word", ["huskey", "husk", "n0211018"])
 @pytest.mark.parametrize("flag", ["--mark", "--unmark"])
 def test_guesses_are_not_marked(dogs: Project, word: str, flag: str) -> None:
@@ -262,6 +294,8 @@ def test_guesses_are_not_marked(dogs: Project, word: str, flag: str) -> None:
         (("--categories", "carton", "--mark", "--unmark"), "contradict each other"),
         (("--categories", "carton", "--mark", "-2"), "'-2' is not a number from -1 upwards"),
         (("--categories", "carton", "--mark", "many"), "'many' is not a number"),
+        (("--categories", "carton", "--mark", "0"), "use --unmark"),
+        (("--categories", "carton", "--mark", "--how_many", "0"), "use --unmark"),
         (("--categories", "carton", "--mark", "5", "--how_many", "6"), "different numbers"),
         (("--categories", "carton", "--unmark", "--how_many", "6"), "--unmark takes no number"),
         (("--format", "csv"), "add --find WORD ..."),
@@ -285,8 +319,8 @@ def test_a_dry_run_counts_subcategories(dogs: Project) -> None:
     dogs.categories[2][2:] = ["True", "1"]
     finished = dogs.run("--categories", "sled dog", "--with_subcategories", "--dry_run")
     assert "3 categories, 2 of them as subcategories:" in finished.out
-    assert f"Siberian_husky ({HUSKY}): 3 URLs, the first 1 URLs" in finished.out
-    assert f"sled_dog,_sledge_dog ({SLED_DOG}): 1 URLs, all images" in finished.out
+    assert f"Siberian_husky ({HUSKY}): the first 1 of 3 URLs" in finished.out
+    assert f"sled_dog,_sledge_dog ({SLED_DOG}): 1 URL, all images" in finished.out
     assert "2 URLs to try at most" in finished.out
 
 
@@ -298,7 +332,7 @@ def test_verify_takes_named_categories_and_their_subcategories(dogs: Project, we
         dogs.url(f"{code}_0", web.url(f"/{code}"))
     assert dogs.run("--categories", HUSKY, CARTON).code == 0
     for flags in (["Siberian husky"], ["sled dog", "--with_subcategories"]):
-        assert "1 images in 1 folders" in dogs.run("--verify", "--categories", *flags).out
+        assert "1 image in 1 folder" in dogs.run("--verify", "--categories", *flags).out
 
 
 @pytest.mark.parametrize(

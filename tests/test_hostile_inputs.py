@@ -286,7 +286,7 @@ def test_boxes_are_counted(archives: Ran) -> None:
     """The totals say how many boxes were mended and dropped when they were fitted."""
     said = [case.said for case in CASES.values()]
     mended, dropped = said.count("1 mended"), said.count("1 dropped")
-    assert f"{mended} mended, {dropped} dropped." in archives.finished.out
+    assert f"{mended} clipped to the picture or put in order, {dropped} dropped." in archives.finished.out
 
 
 # --- the URL table: each case is a row ---

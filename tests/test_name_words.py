@@ -33,7 +33,21 @@ def test_synonyms_are_between_commas() -> None:
 
 @pytest.mark.parametrize(
     ("plural", "singular"),
-    [("huskies", "husky"), ("dogs", "dog"), ("boxes", "box"), ("wolves", "wolf"), ("knives", "knife")],
+    [
+        ("huskies", "husky"),
+        ("dogs", "dog"),
+        ("boxes", "box"),
+        ("wolves", "wolf"),
+        ("knives", "knife"),
+        ("leaves", "leaf"),
+        ("men", "man"),
+        ("women", "woman"),
+        ("children", "child"),
+        ("dormice", "dormouse"),
+        ("geese", "goose"),
+        ("teeth", "tooth"),
+        ("feet", "foot"),
+    ],
 )
 def test_a_plural_may_stand_for_its_word(plural: str, singular: str) -> None:
     """The word itself stays, too, for it may be a singular."""

@@ -30,6 +30,16 @@ def test_only_what_this_run_saved_counts_as_saved(
     assert (progress.saved, progress.failed, progress.bytes) == (saved, failed, size)
 
 
+def test_what_is_taken_back_is_saved_no_more() -> None:
+    """An image of this run leaves the saved ones; one of an earlier run was not among them."""
+    progress, saved = Progress(), Outcome(ROW, Status.DOWNLOADED, picture=PICTURE)
+    for _ in range(3):
+        progress.count(saved)
+    progress.take_back(saved)
+    progress.take_back(Outcome(ROW, Status.ALREADY_PRESENT, picture=PICTURE))
+    assert (progress.saved, progress.failed, progress.bytes) == (2, 2, 2000)
+
+
 def test_shares_make_up_the_total() -> None:
     """Each category adds what is expected of it."""
     progress = Progress()

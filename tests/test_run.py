@@ -331,6 +331,59 @@ def test_dry_run_does_nothing(project: Project, web: Web) -> None:
     assert "4 URLs, 1 to try, 3 already there" in project.run("--dry_run", "--retry_failed").out
 
 
+def test_a_dry_run_adds_up(project: Project, web: Web) -> None:
+    """What is told is of the first how_many; what is reached by --fill needs no more tries."""
+    project.category(RED, "red")
+    fill(project, web, living=4, dead=2)
+    project.run()
+    first = project.run("--dry_run", "--how_many", "3").out
+    assert "the first 3 of 6 URLs, 0 to try, 1 already there, 2 dead for good, 3 more images there" in first
+    filled = project.run("--dry_run", "--how_many", "4", "--fill", "--retry_failed").out
+    assert "6 URLs, 0 to try, 4 already there, 2 not needed" in filled
+    boxed = project.run("--dry_run", "--with_annotation").out
+    (line,) = (line for line in boxed.splitlines()[2:] if "red" in line)
+    assert "0 of 6 URLs with boxes, 4 images there; no bounding boxes" in line
+
+
+def test_images_without_boxes_are_not_denied(project: Project, web: Web) -> None:
+    """A category whose images have no boxes is said to have none with boxes, and why."""
+    project.category(RED, "red")
+    fill(project, web, living=2)
+    project.run()
+    finished = project.run("--with_annotation")
+    assert finished.code == 1
+    assert "no image with boxes of red (n00000001); its 2 images without stay. None of its" in finished.err
+    assert "try without --with_annotation" in finished.err
+
+
+def test_no_folder_of_boxes(project: Project, web: Web, tmp_path: Path) -> None:
+    """It is said with what to do; who wants boxes only is stopped before anything is made."""
+    project.category(RED, "red")
+    fill(project, web, living=1)
+    gone, file = tmp_path / "gone", tmp_path / "file"
+    file.write_text("")
+    for place, words in ((gone, "is not there"), (file, "is no folder")):
+        finished = project.run("--annotations_dir", str(place), "--with_annotation")
+        assert finished.code == 2
+        assert words in finished.err
+        assert "download_imagenet_prerequisites.py" in finished.err
+        assert not project.result.exists()
+    assert "is not there. Get them" in project.run("--annotations_dir", str(gone)).out
+
+
+def test_fill_tries_first_what_was_good(project: Project, web: Web) -> None:
+    """An image that was deleted is fetched again before URLs that nobody has tried."""
+    project.category(RED, "red")
+    fill(project, web, living=20)
+    project.run("--how_many", "4", "--fill", "--parallel", "False")
+    lost = sorted(project.images("red"))[-1]
+    (project.result / "red" / "Images" / lost).unlink()
+    asked = len(web.requests)
+    project.run("--how_many", "4", "--fill", "--parallel", "False")
+    assert [request.path for request in web.requests[asked:]] == [f"/{lost}"]
+    assert lost in project.images("red")
+
+
 def test_one_picture_for_all_is_taken_back(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
     """A host that answers different URLs with one picture holds placeholders; its images are taken back."""
     project.category(RED, "red")
@@ -397,6 +450,7 @@ def test_smaller_than_min_side(project: Project, web: Web) -> None:
         ["--how_many", "-2"],
         ["--no_such_flag"],
         ["--retries", "x"],
+        ["--archive_url", "/tars"],
     ],
 )
 def test_wrong_flags(project: Project, flags: list[str]) -> None:

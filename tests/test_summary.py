@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from utils.models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
 from utils.results.summary import WIDEST_NAME, Summary, table
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
@@ -63,10 +63,10 @@ def test_the_table_is_aligned_and_has_totals() -> None:
     """Numbers are right-aligned under their headings; columns in which nothing happened are left out."""
     text = table([summed("hen", BOXED, DEAD), summed("a_longer_name", *[SAVED] * 100, THERE)])
     assert text.split("\n") == [
-        "category       saved  already there  with boxes  failed     MB  failed because of",
-        "hen                1              0           1       1    1.5  http_404 1",
-        "a_longer_name    100              1           0       0  151.5",
-        "all              101              1           1       1  153.0  http_404 1",
+        "category       saved  already there  with boxes  failed  MB there  failed because of",
+        "hen                1              0           1       1       1.5  http_404 1",
+        "a_longer_name    100              1           0       0     151.5",
+        "all              101              1           1       1     153.0  http_404 1",
     ]
 
 
@@ -84,5 +84,36 @@ def test_what_was_skipped_or_interrupted_gets_its_column() -> None:
 
 def test_long_names_are_cut() -> None:
     """A table is no wider than it must be."""
-    line = table([summed("x" * 100, SAVED)]).splitlines()[1]
-    assert line.split()[0] == "x" * (WIDEST_NAME - 1) + "\u2026"
+    line = table([summed("x" * 50 + "y" * 50, SAVED)]).splitlines()[1]
+    assert line.split()[0] == "x" * 20 + "\u2026" + "y" * (WIDEST_NAME - 21)
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 100])
+def test_a_table_fits_its_terminal(width: int) -> None:
+    """Reasons are cut first, then names in their middle; every number stays."""
+    failures = [dataclasses.replace(DEAD, http_status=status) for status in range(400, 420)]
+    names = ["airplane_aeroplane_plane_1", "airplane_aeroplane_plane_2"]
+    lines = table([summed(name, BOXED, THERE, *failures) for name in names], width).splitlines()
+    assert all(len(line) < width for line in lines)
+    assert [line.split()[1:6] for line in lines[1:3]] == [["1", "1", "1", "20", "3.0"]] * 2
+    assert [line.split()[0][-2:] for line in lines[1:3]] == ["_1", "_2"]
+    assert ("http_4" in lines[1]) is (width == 100)
+
+
+def test_a_line_fits_its_terminal() -> None:
+    """Reasons are left out first, then the middle of the name."""
+    summary = summed("a_category_with_a_very_long_name_that_ends", SAVED, DEAD)
+    whole = "a_category_with_a_very_long_name_that_ends: 1 saved, 1 failed"
+    assert summary.line(200) == f"{whole} (http_404 1)" == summary.line()
+    assert summary.line(70) == whole
+    assert summary.line(40) == "a_category\u2026that_ends: 1 saved, 1 failed"
+
+
+def test_what_was_judged_is_said_of_the_folder() -> None:
+    """Placeholders known by their address were refused, too; boxes are those of all that lies there."""
+    counts = BoxCounts(kept=2, mended=1)
+    boxed = dataclasses.replace(BOXED, fitted=counts)
+    assert summed("thing", boxed, SMALL).judgement() == [
+        "Refused when judged: 1 too_small.",
+        "Boxes in the folder now: 2 as they were, 1 clipped to the picture or put in order.",
+    ]

@@ -39,7 +39,7 @@ def test_sound_folder_is_left_alone(finished: Project, web: Web) -> None:
     asked = len(web.requests)
     verified = finished.run("--verify")
     assert verified.code == 0, verified.out
-    assert "6 images in 1 folders are whole" in verified.out
+    assert "6 images in 1 folder are whole" in verified.out
     assert len(web.requests) == asked
     journal = finished.result / "red" / ".journal.jsonl"
     after = {path: path.stat().st_mtime_ns for path in finished.result.rglob("*.[jx]*")}
@@ -68,6 +68,46 @@ def test_what_does_not_hold_is_taken_back(finished: Project, web: Web) -> None:
     assert {request.path for request in web.requests[asked:]} == {"/2", "/3"}
     assert finished.xmls("red") == {f"{RED}_0.xml", f"{RED}_1.xml"}
     assert finished.run("--verify").code == 0
+
+
+def everything(project: Project) -> dict[Path, tuple[int, bytes]]:
+    """Give all that lies in the result folder, with its time and content."""
+    files = (path for path in project.result.rglob("*") if path.is_file())
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def test_a_dry_judgement_changes_nothing(finished: Project) -> None:
+    """--verify --dry_run finds all that --verify takes back, each once, and leaves every byte as it is."""
+    assert finished.run("--verify", "--dry_run").code == 0
+    image(finished, 0).write_text("<html>gone</html>")
+    image(finished, 1).unlink()
+    image(finished, 2).rename(image(finished, 2).with_suffix(".png"))
+    (finished.result / "red" / "Images" / f"{RED}_77.jpg").write_text("a stray")
+    for number in range(80, 83):
+        (finished.result / "red" / "Images" / f"{RED}_{number}.jpg").write_bytes(pictures.jpeg(seed=99))
+    (finished.result / "red" / "Images" / ".part-1.tmp").write_text("half")
+    before = everything(finished)
+    dry = finished.run("--verify", "--dry_run")
+    assert everything(finished) == before
+    assert dry.code == 1, dry.err
+    assert "Nothing was changed" in dry.out
+    found = {line.replace("would be removed", "was removed") for line in dry.out.splitlines()[:-2]}
+    real = finished.run("--verify")
+    assert found == set(real.out.splitlines()[:-2])
+    assert len(found) == len(dry.out.splitlines()) - 2 == 8
+    assert dry.out.splitlines()[-2].split(";")[0].rstrip(".") == real.out.splitlines()[-2].split(";")[0]
+
+
+def test_placeholders_are_told_by_a_dry_judgement(finished: Project) -> None:
+    """A picture that stands for many is told once for its category, and stays."""
+    data = pictures.jpeg(seed=77)
+    for number in range(3):
+        image(finished, number).write_bytes(data)
+    dry = finished.run("--verify", "--dry_run")
+    assert dry.code == 1
+    assert "red: 3 would be taken back" in dry.out
+    assert "3 images in 1 folder are whole" in dry.out
+    assert all(image(finished, number).read_bytes() == data for number in range(3))
 
 
 def test_folder_of_another_tool(project: Project) -> None:

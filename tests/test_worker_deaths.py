@@ -27,6 +27,7 @@ from tests.project import Finished, Project
 RED = "n00000001"
 URLS, POISON = 40, 20
 MEGABYTE = 1_000_000
+BEFORE_IT_KILLS = 0.15
 PAGE = os.sysconf("SC_PAGE_SIZE")
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 
@@ -121,6 +122,7 @@ def killer() -> Iterator[list[int]]:
         client.recv(65536)
         victim = owner(client.getpeername()[1])
         told.append(victim)
+        time.sleep(BEFORE_IT_KILLS)
         os.kill(victim, signal.SIGKILL)
 
     with serving(handle) as port:
@@ -143,6 +145,9 @@ def test_a_url_whose_fetching_is_deadly(project: Project, web: Web) -> None:
     """A worker may die before it judges anything; then, too, nobody but the guilty fails for it."""
     with killer() as told:
         offer(project, web, f"http://127.0.0.1:{told[0]}/")
+        # All take as long, and longer than the killer: none is being judged when it strikes.
+        for number in range(URLS):
+            web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=4 * BEFORE_IT_KILLS))
         finished = project.run("--batch_size", "8")
     assert (finished.code, finished.err) == (0, "")
     assert 2 <= len(told) - 1 <= 6

@@ -5,7 +5,7 @@ What is not there to be counted (no URL table, no annotations) costs its column,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ..annotations import annotated_images
 from ..errors import InputError
@@ -53,6 +53,17 @@ class Catalogue:
             )
             for category in listed
         ]
+
+    def any_below(self, listed: Iterable[Category]) -> bool:
+        """Say whether some of the table's categories lie below any of these."""
+        return any(code in self._known for one in listed for code in self.tree.below([one.code]))
+
+    def all_boxed(self, codes: Collection[str]) -> bool:
+        """Say whether each of some categories has images with bounding boxes, as far as that is known."""
+        if not self._annotations.is_dir():
+            return False
+        counts = annotated_images.count(self._annotations, codes, self._tell_of_counting)
+        return all(counts.get(code, 0) for code in codes)
 
     def _short_name(self, code: str) -> str:
         name = self._known[code].name if code in self._known else self.tree.name(code)

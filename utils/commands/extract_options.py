@@ -66,7 +66,10 @@ def _source(text: str) -> Source:
 GROUPS: dict[str, tuple[Option, ...]] = {
     "which categories and how many": (
         Option(
-            "categories", "codes or names, instead of the marked rows of ncodes.csv", "X", extra=("list",)
+            "categories",
+            "codes, names or synonyms, instead of the marked rows of ncodes.csv",
+            "X",
+            extra=("list",),
         ),
         Option(
             "with_subcategories", "the categories below them in WordNet, too", default=False, read=boolean
@@ -82,7 +85,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     ),
     "finding and marking categories (nothing is downloaded)": (
         Option("find", "list the categories that have these words in their names", "WORD", extra=("list",)),
-        Option("format", "how --find lists everything that it finds: table or csv", "FORMAT", read=_format),
+        Option("format", "how --find lists everything that it finds", "{table,csv}", read=_format),
         Option(
             "mark",
             "mark what --find or --categories give in ncodes.csv; N goes into how_many",
@@ -103,8 +106,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "where images come from": (
         Option(
             "source",
-            "urls, archive (ImageNet's tars of whole categories) or both: the archive for what URLs lack",
-            "SOURCE",
+            "from URLs, ImageNet's tars, or tars for what URLs lack",
+            "{urls,archive,both}",
             default=Source.URLS.value,
             read=_source,
         ),
@@ -145,7 +148,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     ),
     "what to see": (
         Option("verbose", "a line for each category when it is done", default=True, read=boolean),
-        Option("dry_run", "say what would be downloaded, and do nothing", extra=("switch",)),
+        Option("dry_run", "say what would be done, and do nothing", extra=("switch",)),
         Option(
             "verify",
             "judge the result folder again, download nothing, take bad files back",
@@ -199,6 +202,8 @@ def _contradictions(values: dict[str, Any]) -> Iterator[str]:
     find, mark = values["find"], values["mark"] is not None
     if (mark or values["unmark"]) and not (find or values["categories"]):
         yield "--mark and --unmark need to know what: add --find WORD ... or --categories X ..."
+    if mark and 0 in (values["how_many"], values["mark"] if _is_number(values["mark"]) else None):
+        yield "--mark with how_many 0 would take nothing: give a number above 0, or use --unmark"
     if mark and values["unmark"]:
         yield "--mark and --unmark contradict each other: leave one out"
     if _is_number(values["mark"]) and values["how_many"] not in (None, values["mark"]):
@@ -209,6 +214,8 @@ def _contradictions(values: dict[str, Any]) -> Iterator[str]:
         yield "--find looks through all categories: leave --categories out"
     if values["format"] and not find:
         yield "--format is about what --find lists: add --find WORD ..."
+    if values["source"] is Source.URLS and values["archive_url"] != ARCHIVE:
+        yield "--archive_url is of no use where images come from their URLs: add --source archive or both"
     if values["verify"] and (find or mark or values["unmark"]):
         yield "--verify is a run of its own: leave --find, --mark and --unmark out"
 

@@ -22,8 +22,11 @@ from .screen import Console
 from .telling import warn
 
 ROWS_SHOWN = 25
+NOTE_WIDTH = 100  # columns, where there is no terminal
 NAMED = 3
 """Categories named in a sentence that is about more of them."""
+NAMED_TO_MARK = 5
+"""Categories, up to which the codes of all are given."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,12 @@ class Found:
 
 def find(settings: Settings, console: Console) -> int:
     """Do what the flags of a search ask for; returns the exit code, which is 1 if nothing was found."""
-    catalogue = Catalogue(settings, tell=warn)
+    catalogue = Catalogue(settings, tell=_note)
     found = _named(catalogue, settings) if settings.categories else _searched(catalogue, settings)
     sure = _with_subcategories(found.sure, catalogue, settings)
     if (settings.mark or settings.unmark) and sure:
         _show(sure, found, catalogue, settings, console)
-        marked = marking_cli.mark(sure, catalogue.everything, settings)
+        marked = marking_cli.mark(sure, catalogue.everything, settings, catalogue.all_boxed)
         _say([*_left_out(found, sure, settings), *marked], settings, console)
         return 0
     listed = _with_subcategories(found.sure + found.others, catalogue, settings)
@@ -62,8 +65,14 @@ def find(settings: Settings, console: Console) -> int:
     if settings.mark or settings.unmark:
         raise InputError(_only_guesses(found, settings))
     if settings.format is None:
-        _say([_how_to_mark(sure, listed)], settings, console)
+        _say([*_what_lies_below(listed, catalogue, settings), _how_to_mark(sure, listed)], settings, console)
     return 0
+
+
+def _what_lies_below(listed: Sequence[Category], catalogue: Catalogue, settings: Settings) -> list[str]:
+    if settings.with_subcategories or not catalogue.any_below(listed[:ROWS_SHOWN]):
+        return []
+    return ["Add --with_subcategories True for what lies below them."]
 
 
 def _named(catalogue: Catalogue, settings: Settings) -> Found:
@@ -78,7 +87,8 @@ def _searched(catalogue: Catalogue, settings: Settings) -> Found:
     finder = Finder(catalogue.everything)
     matches = finder.find(words, catalogue.images)
     if not matches:
-        warn(_nothing(text, finder.nearest(words)))
+        codes = {category.code for category in catalogue.everything}
+        warn(_several_codes(words) if codes.issuperset(words) else _nothing(text, finder.nearest(words)))
     elif matches[0].fit is Fit.SPELLING:
         warn(f"No category has {text!r} in its name; these are spelled alike.")
     return _sorted_out(matches)
@@ -90,6 +100,13 @@ def _sorted_out(matches: Sequence[Match]) -> Found:
         sure=[match.category for match in sure],
         others=[match.category for match in matches[len(sure) :]],
         why={match.category.code: match.fit.value for match in matches},
+    )
+
+
+def _several_codes(codes: Sequence[str]) -> str:
+    return (
+        "--find looks for words that stand in one name. Several codes are named so: "
+        f"--categories {' '.join(codes)} (with --mark to mark them)"
     )
 
 
@@ -132,6 +149,12 @@ def _terminal_width() -> int | None:
     return None
 
 
+def _note(sentence: str) -> None:
+    """Say beside the list what is missing, or takes long, no wider than the terminal."""
+    known = sys.stderr.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    warn(listing.wrapped(sentence, shutil.get_terminal_size().columns if known else NOTE_WIDTH))
+
+
 def _say(lines: Sequence[str], settings: Settings, console: Console) -> None:
     """Say what is not part of the list; standard output is that of a CSV alone."""
     say, width = (warn, None) if settings.format == "csv" else (console.say, _terminal_width())
@@ -141,7 +164,10 @@ def _say(lines: Sequence[str], settings: Settings, console: Console) -> None:
 def _how_to_mark(sure: Sequence[Category], listed: Sequence[Category]) -> str:
     which = "it" if len(listed) == 1 else "them"
     if not sure:
-        return f"To mark {which}, say the code: --categories {listed[0].code} --mark"
+        codes = [category.code for category in listed]
+        if len(codes) > NAMED_TO_MARK:
+            return f"To mark one of them, say its code: --categories {codes[0]} --mark"
+        return f"To mark {which}, say the code{'s' * (len(codes) > 1)}: --categories {' '.join(codes)} --mark"
     if len(sure) < len(listed):
         which = "the first" if len(sure) == 1 else f"the first {len(sure):,}"
         return (

@@ -16,7 +16,7 @@ from ..tables.name_words import shown
 
 COLUMNS = ("code", "name", "urls", "annotated", "subcategories", "path", "match")
 HEADER = ("code", "name", "URLs", "boxed", "below")
-LEGEND = "boxed: images with bounding boxes; below: subcategories on all levels"
+LEGEND = "boxed: images in the archives of boxes (some may have no URL); below: subcategories on all levels"
 LEGEND_BELOW = "; +: a subcategory of what was found"
 SUBCATEGORY = "subcategory"
 """The match of what was not found itself, but lies below what was."""

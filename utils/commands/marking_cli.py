@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..models import Category, Settings
 from ..tables import marking
@@ -13,8 +13,18 @@ from . import extract_options
 SCRIPT = "python extract_images_as_per_tags.py"
 
 
-def mark(chosen: Sequence[Category], everything: Sequence[Category], settings: Settings) -> list[str]:
+def mark(
+    chosen: Sequence[Category],
+    everything: Sequence[Category],
+    settings: Settings,
+    all_boxed: Callable[[Collection[str]], bool],
+) -> list[str]:
     """Mark categories or take their marks back, as the flags say; gives what is to be told.
+
+    Parameters
+    ----------
+    all_boxed
+        Says whether each of some categories, by code, has images with boxes.
 
     Raises
     ------
@@ -22,19 +32,29 @@ def mark(chosen: Sequence[Category], everything: Sequence[Category], settings: S
         If the user's table cannot be changed; it is as it was then.
     """
     codes = [category.code for category in chosen]
-    if settings.dry_run:
-        verb = "marked" if settings.mark else "unmarked"
-        return [f"{_counted(len(codes))} would be {verb}. Nothing was changed: this was a dry run."]
     marked = {category.code for category in everything if category.selected}
+    path, dry_run = settings.ncode_data, settings.dry_run
     if settings.mark:
-        done = marking.mark(settings.ncode_data, codes, how_many=settings.how_many)
-        return [_what_was_done(done, settings), _what_is_next(marked.union(codes), settings)]
-    done = marking.unmark(settings.ncode_data, codes)
-    return [_what_was_done(done, settings), _what_is_next(marked.difference(codes), settings)]
+        done = marking.mark(path, codes, how_many=settings.how_many, dry_run=dry_run)
+        marked.update(codes)
+    else:
+        done = marking.unmark(path, codes, dry_run=dry_run)
+        marked.difference_update(codes)
+    if dry_run:
+        return [_what_would_be_done(done, settings)]
+    return [_what_was_done(done, settings), *_what_is_next(marked, all_boxed, settings)]
 
 
 def _counted(number: int) -> str:
     return f"{number:,} categor{'y' if number == 1 else 'ies'}"
+
+
+def _what_would_be_done(done: Marked, settings: Settings) -> str:
+    verb = "marked" if settings.mark else "unmarked"
+    already = (
+        f" ({done.already:,} {'say' if done.already > 1 else 'says'} so already)" if done.already else ""
+    )
+    return f"{_counted(done.changed)} would be {verb}{already}. Nothing was changed: this was a dry run."
 
 
 def _what_was_done(done: Marked, settings: Settings) -> str:
@@ -45,18 +65,26 @@ def _what_was_done(done: Marked, settings: Settings) -> str:
     already = f" ({done.already:,} more said so already)" if done.already else ""
     return (
         f"{verb} {_counted(done.changed)} in {settings.ncode_data}{number}{already}. "
-        f"The file as it was: {done.backup}"
+        f"The file as it was before: {done.backup}"
     )
 
 
-def _what_is_next(marked: set[str], settings: Settings) -> str:
+def _what_is_next(
+    marked: set[str], all_boxed: Callable[[Collection[str]], bool], settings: Settings
+) -> list[str]:
     """Say which command comes next, with the flags that were given for where things lie."""
     command = [*SCRIPT.split(), *_places(settings)]
     if not marked:
-        return f"Nothing is marked now. Find and mark some: {shlex.join(command)} --find WORD ... --mark"
+        return [f"Nothing is marked now. Find and mark some: {shlex.join(command)} --find WORD ... --mark"]
+    counted = bool(settings.mark and settings.how_many and settings.how_many > 0)
     if settings.with_annotation:
         command += ["--with_annotation", "True"]
-    return f"{_counted(len(marked))} marked now. To download: {shlex.join(command)}"
+    elif counted:  # for who says 200 means 200 images, and half of the URLs are dead
+        command += ["--fill", "True"]
+    told = [f"{_counted(len(marked))} marked now. To download: {shlex.join(command)}"]
+    if counted and not settings.with_annotation and all_boxed(marked):
+        told += ["For so many images with boxes: --with_annotation True in the place of --fill True."]
+    return told
 
 
 def _places(settings: Settings) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
-from ..archive import terms
-from ..downloads.addresses import shown
+from ..archive import addresses, terms
+from ..downloads.addresses import is_in_web, local_path, shown
 from ..errors import InputError
 from ..models import Category, Settings, Source
 from ..results import summary, verify
@@ -23,6 +24,7 @@ from ..tables.selection import Selection
 from ..tables.url_table import NoUrlTable, UrlTable, open_table
 from ..web.schedule import Schedule
 from ..web.tempo import Tempo
+from . import falling_short
 from .cli import Signals
 from .screen import Console, ImageBar
 from .telling import open_telling, warn
@@ -37,13 +39,14 @@ class TerminalScreen(Screen):
 
     def __init__(self, console: Console, *, verbose: bool) -> None:
         self._verbose = verbose
+        self._console = console
         self._bar = ImageBar(console)
         self.say = console.say  # type: ignore[method-assign]  # said the same way, bar or not
 
     def category_done(self, summary: Summary) -> None:
         """Show how a category ended, if the user wants to know."""
         if self._verbose:
-            self.say(summary.line())
+            self.say(summary.line(self._console.width))
 
     def update(self, progress: Progress) -> None:
         """Show how far the run is."""
@@ -62,12 +65,13 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
     chosen = selection.selected(everything, settings)
     selected = chosen.categories
     terms.require(settings)
+    _require_folders(settings)
     table = _table(settings, console)
     console.say(_told(chosen, table, settings))
     if settings.source is not Source.URLS:
         console.say(f"{terms.TEXT} (accepted).")
     if not settings.annotations_dir.is_dir():
-        console.say(f"There are no bounding boxes: the folder {settings.annotations_dir} is not there.")
+        console.say(_no_boxes(settings))
     if settings.dry_run:
         return _dry_run(selected, table, settings, console)
     folder = result_folder(settings.save_dir)
@@ -77,6 +81,35 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             store = Store(settings, folder, table, labels, feeds)
             books = _work(selected, store, console, signals)
     return _conclude(books, store, console, signals)
+
+
+def _require_folders(settings: Settings) -> None:
+    """See that there is what nothing can be had without, before anything is made.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
+    if settings.with_annotation and not settings.annotations_dir.is_dir():
+        raise InputError(_no_boxes(settings))
+    if settings.source is Source.URLS:
+        return
+    before_code = addresses.template(settings.archive_url).partition(addresses.CODE)[0]
+    if not is_in_web(before_code) and not (folder := local_path(f"{before_code}_").parent).is_dir():
+        raise InputError(
+            f"--archive_url {settings.archive_url}: no such folder as {folder}. "
+            "Give the one that the tars lie in."
+        )
+
+
+def _no_boxes(settings: Settings) -> str:
+    folder = settings.annotations_dir
+    why = f"{folder} is no folder" if folder.exists() else f"the folder {folder} is not there"
+    return (
+        f"There are no bounding boxes: {why}. Get them by `python download_imagenet_prerequisites.py`, or "
+        "say by --annotations_dir where they are."
+    )
 
 
 def _table(settings: Settings, console: Console) -> UrlTable:
@@ -101,7 +134,7 @@ def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
 
 
 def _offered(category: Category, table: UrlTable, settings: Settings) -> str:
-    urls = f"{table.count(category.code)} URLs"
+    urls = _count(table.count(category.code), "URL")
     return {Source.URLS: urls, Source.ARCHIVE: "its tar", Source.BOTH: f"{urls} and its tar"}[settings.source]
 
 
@@ -116,6 +149,10 @@ def _wanted(limit: int, settings: Settings) -> str:
     return f"the first {limit} {'in it' if settings.source is Source.ARCHIVE else 'URLs'}"
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, console: Console) -> int:
     console.say("What a run would do:")
     to_try = 0
@@ -123,15 +160,13 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
         folder = CategoryFolder(settings.save_dir / RESULT_FOLDER / category.folder)
         planned = preview(category, table, folder, settings)
         to_try += planned.to_try
-        console.say(f"  {planned.line()}")
-        if planned.problem:
-            console.say(f"    {planned.problem}")
+        console.say("  " + "\n    ".join(planned.lines()))
     tars = (
         ""
         if settings.source is Source.URLS
         else f" What tars hold ({shown(settings.archive_url)}) is not known yet."
     )
-    console.say(f"{to_try} URLs to try at most.{tars} Nothing was downloaded: this was a dry run.")
+    console.say(f"{_count(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run.")
     return 0
 
 
@@ -145,13 +180,28 @@ def _verify(everything: Sequence[Category], settings: Settings, console: Console
     codes = {category.code for category in named or ()}
     chosen = [one for one in verify.folders(root, everything) if named is None or one.code in codes]
     table = open_table(settings.url_data) if settings.url_data.exists() else NoUrlTable(settings.url_data)
-    verification = verify.Verification(root, table.rows_of, settings.min_side, tell=console.say)
-    with FolderLock(root):
+    dry = settings.dry_run
+    verification = verify.Verification(root, table.rows_of, settings.min_side, tell=console.say, dry=dry)
+    with contextlib.nullcontext() if dry else FolderLock(root):
         verification.run(chosen)
-    console.say(f"{verification.images} images in {len(chosen)} folders are whole and fit their boxes.")
-    if verification.findings:
-        console.say(f"{verification.findings} things did not hold, and were taken back; see the reports.")
+    for sentence in _verified(verification, len(chosen)):
+        console.say(sentence)
     return 1 if verification.findings else 0
+
+
+def _verified(verification: verify.Verification, folders: int) -> list[str]:
+    """Say what a judgement came to."""
+    images, number = verification.images, verification.findings
+    whole = f"{_count(images, 'image')} in {_count(folders, 'folder')} {'is' if images == 1 else 'are'} whole"
+    said = [f"{whole}; no boxes are left that do not fit them."]
+    things = f"{_count(number, 'thing')} "
+    if verification.dry:
+        said = [f"{whole}."]
+        things += f"{'does' if number == 1 else 'do'} not hold; --verify without --dry_run takes back what "
+        things += "is wrong. "
+        return [*said, f"{things if number else ''}Nothing was changed: this was a dry run."]
+    things += f"did not hold, and {'was' if number == 1 else 'were'} taken back; see the reports."
+    return [*said, things] if number else said
 
 
 def _work(selected: Sequence[Category], store: Store, console: Console, signals: Signals) -> Books:
@@ -176,7 +226,9 @@ def _say_totals(selected: Sequence[Category], books: Books, store: Store, consol
     made = books.publisher.summaries
     summaries = [made[category.code] for category in selected if category.code in made]
     if summaries:
-        console.say("\n".join([summary.table(summaries), *summary.total(summaries).judgement()]))
+        console.say(
+            "\n".join([summary.table(summaries, console.width), *summary.total(summaries).judgement()])
+        )
         console.say(f"Images, annotations and reports lie in {store.folder}")
 
 
@@ -200,39 +252,8 @@ def _conclude(books: Books, store: Store, console: Console, signals: Signals) ->
         written = "Not all reports" if books.unreported else "The reports"
         warn(f"Interrupted. {written} are written; run the same command again to go on.")
         return 0  # the signal's own exit code takes its place
-    for category in books.short:
-        console.say(_how_short(category, books, store))
-    for category in _barren_for_no_fault(books):
-        warn(
-            f"There is no image of {category.folder} ({category.code}). {_why_barren(category, books, store)}"
-        )
+    for sentence in falling_short.short(books, store):
+        console.say(sentence)
+    for sentence in falling_short.barren(books, store):
+        warn(sentence)
     return 1 if books.barren or books.faults else 0
-
-
-def _barren_for_no_fault(books: Books) -> list[Category]:
-    """Leave out those categories of which a fault has been told: that is why."""
-    return [
-        one for one in books.barren if not any(said.startswith(f"{one.folder}: ") for said in books.faults)
-    ]
-
-
-def _how_short(category: Category, books: Books, store: Store) -> str:
-    kind = "images with boxes" if store.settings.with_annotation else "images"
-    left = "no URL is left" if store.settings.source is Source.URLS else "there are no more"
-    have, wanted = books.images_of(category), how_many(category, store.settings)
-    return f"{category.folder}: {have} of the {wanted} {kind} that were wanted; {left}."
-
-
-def _why_barren(category: Category, books: Books, store: Store) -> str:
-    """Say why a category has nothing, and what can be done about it."""
-    settings, considered = store.settings, books.publisher.summaries.get(category.code)
-    if considered is None or considered.statuses:
-        return f"Its report says why: {store.category(category).report}"
-    if settings.with_annotation:
-        nobody = "None of its URLs" if settings.source is Source.URLS else "Nothing that is offered of it"
-        return f"{nobody} has boxes in {settings.annotations_dir}: try without --with_annotation."
-    return {
-        Source.URLS: f"{store.table.path} has no URL of it.",
-        Source.ARCHIVE: "Its tar holds no image.",
-        Source.BOTH: f"{store.table.path} has no URL of it, and no tar brought any image.",
-    }[settings.source]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -38,6 +39,13 @@ class Console:
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
+    @property
+    def width(self) -> int | None:
+        """The terminal's width in columns; None where there is none, and nobody says how wide to write."""
+        if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+            return shutil.get_terminal_size().columns
+        return None
+
 
 class ImageBar:
     """How far a run is: a bar on a terminal, else a line now and then."""
@@ -55,7 +63,7 @@ class ImageBar:
         self._shown = time.monotonic()
         if self._bar is None:
             of = f"{progress.done} of {progress.total}: " if progress.total else ""  # unknown, or all is done
-            self._console.say(f"{of}{self._counts(progress)}")
+            self._console.say(f"{of}{self._fitted(self._counts(progress), len(of))}")
             return
         self._bar.total, self._bar.n, self._bar.initial = progress.total, progress.done, progress.before
         self._bar.set_description_str(self._counts(progress), refresh=False)
@@ -65,6 +73,13 @@ class ImageBar:
         """Clear the bar away."""
         if self._bar is not None:
             self._bar.close()
+
+    def _fitted(self, counts: str, taken: int) -> str:
+        """Leave out the last numbers where a terminal has no room for them."""
+        width = self._console.width
+        while width is not None and taken + len(counts) >= width and ", " in counts:
+            counts = counts.rpartition(", ")[0]
+        return counts
 
     def _counts(self, progress: Progress) -> str:
         seconds = max(0.001, time.monotonic() - self._started)

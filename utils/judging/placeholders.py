@@ -99,11 +99,16 @@ class Watch:
             self._good[sighting.host] -= len(self._urls.pop(sighting))
 
 
+def sighting(outcome: Outcome) -> Sighting:
+    """Say which bytes of which host an image has."""
+    return Sighting(outcome.answered_by, outcome.picture.sha256 if outcome.picture else "")
+
+
 def is_sighting(outcome: Outcome, found: set[Sighting]) -> bool:
     """Whether an image that stands is one of the placeholders found."""
     if not outcome.status.stands or outcome.picture is None:
         return False
-    return Sighting(outcome.answered_by, outcome.picture.sha256) in found
+    return sighting(outcome) in found
 
 
 def taken_back(outcome: Outcome) -> Outcome:

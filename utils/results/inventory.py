@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..judging import images, placeholders
@@ -38,8 +38,12 @@ class Shelf:
     ----------
     thorough
         Whether every image is judged anew, not only those that look changed.
+    dry
+        Whether nothing on disk is changed, and it is only told what would be; the journal must know it, too.
     tell
         Told what did not hold, a sentence each.
+    removed
+        The files that were removed, or would be.
     checkpoint
         Called before every URL and every image that is looked at; what it raises ends the taking of stock.
     """
@@ -48,8 +52,10 @@ class Shelf:
     journal: Journal
     min_side: int
     thorough: bool = False
+    dry: bool = False
     tell: Callable[[str], None] = _keep_to_yourself
     checkpoint: Callable[[], None] = pass_by
+    removed: set[Path] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -60,6 +66,24 @@ class Shelf:
         """Note an outcome in the journal."""
         self.journal.append(outcome)
         return outcome
+
+    def remove_image(self, path: Path, why: str) -> None:
+        """Take an image away with its XML, and say why."""
+        self._tell_removed(path, why)
+        self.removed.update({path, self.folder.annotation(path.stem)})
+        if not self.dry:
+            pairing.remove(self.folder, path)
+
+    def remove_file(self, path: Path, why: str) -> None:
+        """Take an XML away, or an image whose XML is another's, too; and say why."""
+        self._tell_removed(path, why)
+        self.removed.add(path)
+        if not self.dry:
+            path.unlink()
+
+    def _tell_removed(self, path: Path, why: str) -> None:
+        happens = "would be" if self.dry else "was"
+        self.tell(f"{self.name}/{self.folder.relative(path)} {happens} removed. {why}")
 
 
 def take_stock(shelf: Shelf, rows_of: RowsOf) -> dict[str, Outcome]:
@@ -75,12 +99,14 @@ def take_stock(shelf: Shelf, rows_of: RowsOf) -> dict[str, Outcome]:
     dict
         What is known of every URL, by `UrlRow.key`; what stands in it lies on disk and is whole.
     """
-    shelf.folder.remove_partials()
+    if not shelf.dry:
+        shelf.folder.remove_partials()
     on_disk = {shelf.folder.relative(path): path for path in image_files(shelf.folder)}
     standing = shelf.journal.standing(shelf.checkpoint)
     known = {outcome.row.key: _confirmed(shelf, outcome, on_disk) for outcome in standing}
     claimed = {outcome.file for outcome in known.values() if outcome.status.stands}
-    orphans = {path.stem: path for name, path in on_disk.items() if name not in claimed and path.exists()}
+    left = {name: path for name, path in on_disk.items() if path not in shelf.removed and path.exists()}
+    orphans = {path.stem: path for name, path in left.items() if name not in claimed}
     if orphans:
         known |= {outcome.row.key: outcome for outcome in _adopted(shelf, orphans, known, rows_of)}
     _remove_lonely_annotations(shelf)
@@ -117,8 +143,7 @@ def fitting_boxes(shelf: Shelf, image: Path, picture: Picture) -> int | None:
     boxes = pairing.boxes_of(shelf.folder, image, picture)
     xml = shelf.folder.annotation(image.stem)
     if boxes is None and xml.exists():
-        shelf.tell(f"{shelf.name}/Annotation/{xml.name} was removed. It does not fit its image.")
-        xml.unlink()
+        shelf.remove_file(xml, "It does not fit its image.")
     return boxes
 
 
@@ -159,10 +184,9 @@ def _judged(shelf: Shelf, path: Path, outcome: Outcome) -> Outcome | None:
     """Judge a file; a good one gets its right name and makes an outcome, any other is removed."""
     picture = judge_file(path, shelf.min_side)
     if isinstance(picture, Refusal):
-        shelf.tell(f"{shelf.name}/{shelf.folder.relative(path)} was removed. {picture.sentence}")
-        pairing.remove(shelf.folder, path)
+        shelf.remove_image(path, picture.sentence)
         return None
-    image = path.replace(shelf.folder.image(path.stem, picture.format))
+    image = path if shelf.dry else path.replace(shelf.folder.image(path.stem, picture.format))
     boxes = fitting_boxes(shelf, image, picture)
     return replace(
         outcome,
@@ -187,7 +211,7 @@ def _adopted(
         if path is None:
             continue
         if row.image_code in standing:  # the same image under another extension
-            path.unlink()
+            shelf.remove_file(path, "The same image is there under another extension.")
             continue
         before = known.get(row.key) or Outcome(row, Status.DOWNLOADED, answered_by=host_of(row.url))
         outcome = _judged(shelf, path, replace(before, status=Status.DOWNLOADED))
@@ -198,7 +222,6 @@ def _adopted(
 
 def _remove_lonely_annotations(shelf: Shelf) -> None:
     with_image = {path.stem for path in image_files(shelf.folder)}
-    for path in shelf.folder.annotations.glob("*.xml"):
+    for path in sorted(set(shelf.folder.annotations.glob("*.xml")) - shelf.removed):
         if IMAGE_CODE.fullmatch(path.stem) and path.stem not in with_image:
-            shelf.tell(f"{shelf.name}/Annotation/{path.name} was removed. Its image is not there.")
-            path.unlink()
+            shelf.remove_file(path, "Its image is not there.")

@@ -47,15 +47,24 @@ class _Places:
 class Journal:
     """The journal of one category, open for appending; it reads its file once, and remembers.
 
+    Parameters
+    ----------
+    read_only
+        Whether what is noted is remembered by this object alone; the file stays as it is.
+
     Raises
     ------
     DiskError
         By every method, if the file cannot be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
+        self._read_only = read_only
         self._standing: dict[int, Outcome] | None = None
+        if read_only:
+            self._standing = _by_url(standing(path)) if path.exists() else {}
+            return
         try:
             path.touch()
             self._mend()
@@ -64,6 +73,8 @@ class Journal:
 
     def begin_run(self) -> None:
         """Mark that what follows is of this run."""
+        if self._read_only:
+            return
         self._standing = None
         self._write([{"run": datetime.now(timezone.utc).isoformat(timespec="seconds")}])
 
@@ -73,9 +84,10 @@ class Journal:
 
     def append_all(self, outcomes: Sequence[Outcome]) -> None:
         """Note what became of several URLs, in one go."""
-        self._write(map(_encode, outcomes))
+        if not self._read_only:
+            self._write(map(_encode, outcomes))
         if self._standing is not None:
-            self._standing.update((hash(outcome.row.key), outcome) for outcome in outcomes)
+            self._standing.update(_by_url(outcomes))
 
     def standing(self, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
         """Yield the outcome that counts for every URL, in the table's order.
@@ -83,7 +95,7 @@ class Journal:
         `checkpoint` is called before every line that is read from the file; what it raises ends the reading.
         """
         if self._standing is None:
-            self._standing = {hash(one.row.key): one for one in standing(self._path, checkpoint)}
+            self._standing = _by_url(standing(self._path, checkpoint))
         yield from sorted(self._standing.values(), key=lambda outcome: outcome.row.position)
 
     def _mend(self) -> None:
@@ -140,6 +152,10 @@ def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[O
                     yield outcome
     except OSError as error:
         raise disk_error(path, error) from error
+
+
+def _by_url(outcomes: Iterable[Outcome]) -> dict[int, Outcome]:
+    return {hash(outcome.row.key): outcome for outcome in outcomes}
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

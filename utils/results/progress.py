@@ -42,6 +42,13 @@ class Progress:
         if outcome.status is Status.DOWNLOADED and outcome.picture:
             self.bytes += outcome.picture.bytes
 
+    def take_back(self, outcome: Outcome) -> None:
+        """Take into account that an image was taken back, which stood as this outcome says."""
+        self.failed += 1
+        if outcome.status is Status.DOWNLOADED:
+            self.saved -= 1
+            self.bytes -= outcome.picture.bytes if outcome.picture else 0
+
 
 @dataclass
 class Share:

@@ -52,20 +52,20 @@ class Publisher:
 
     def take_back(
         self, category: Category, found: set[Sighting], checkpoint: Callable[[], None] = journal.pass_by
-    ) -> int:
-        """Take back the images of a category that turned out to be placeholders; say how many.
+    ) -> list[Outcome]:
+        """Take back the images of a category that turned out to be placeholders; returns them as they stood.
 
         What `checkpoint` raises while the journal is read ends it before anything was done.
         """
         folder = self._folder_of(category)
         if not folder.journal.exists():
-            return 0
+            return []
         book = journal.Journal(folder.journal)
         taken = [one for one in book.standing(checkpoint) if placeholders.is_sighting(one, found)]
         if not taken:
-            return 0
+            return []
         for outcome in taken:
             pairing.remove(folder, folder.path / outcome.file)
             book.append(placeholders.taken_back(outcome))
         self.publish(category, book.standing())
-        return len(taken)
+        return taken

@@ -22,7 +22,21 @@ JUDGED = [
         Reason.ANNOTATION_MISMATCH,
     )
 ]
-WIDEST_NAME = 40
+HEADER = (
+    "category",
+    "saved",
+    "already there",
+    "with boxes",
+    "failed",
+    "not needed",
+    "not attempted",
+    "MB there",
+)
+SHORT_HEADER = ("category", "saved", "there", "boxed", "failed", "spare", "untried", "MB")
+"""Where a terminal is too narrow for the other."""
+WIDEST_NAME, READABLE_NAME, LEAST_NAME = 40, 20, 6
+LEAST_REASONS = 18
+"""Columns; in fewer, reasons say nothing, and are left to the reports."""
 
 
 @dataclass
@@ -75,35 +89,45 @@ class Summary:
         """Images that lie in the category's folder."""
         return sum(count for status, count in self.statuses.items() if status.stands)
 
-    def line(self) -> str:
-        """Say it in one line."""
+    def line(self, width: int | None = None) -> str:
+        """Say it in one line, which fits a terminal of this width (None: there is none)."""
+        parts = self._parts(self._why())
+        line = f"{self.name}: {', '.join(parts)}"
+        if width is None or len(line) < width:
+            return line
+        words = f": {', '.join(self._parts(''))}"
+        return shortened(self.name, max(LEAST_NAME, width - 1 - len(words))) + words
+
+    def _parts(self, why: str) -> list[str]:
         parts = [
             f"{self.statuses[Status.DOWNLOADED]} saved",
             self._if_any(Status.ALREADY_PRESENT, "already there"),
             f"{self.annotated} with boxes" if self.annotated else "",
-            f"{self.statuses[Status.FAILED]} failed{self._why()}" if self.statuses[Status.FAILED] else "",
+            f"{self.statuses[Status.FAILED]} failed{why}" if self.statuses[Status.FAILED] else "",
             self._if_any(Status.SKIPPED, "not needed"),
             self._if_any(Status.NOT_ATTEMPTED, "not attempted"),
         ]
-        return f"{self.name}: {', '.join(part for part in parts if part)}"
+        return [part for part in parts if part]
 
     def judgement(self) -> list[str]:
-        """Say in a few lines what was refused, and how boxes were fitted."""
+        """Say in a few lines what was refused, and how boxes were fitted: all of what is known by now."""
         refused = [f"{self.reasons[word]} {word}" for word in JUDGED if self.reasons[word]]
         counts = self.fitted
         boxes = [
             f"{counts.kept} as they were",
             f"{counts.scaled} scaled" if counts.scaled else "",
-            f"{counts.mended} mended" if counts.mended else "",
+            f"{counts.mended} clipped to the picture or put in order" if counts.mended else "",
             f"{counts.dropped} dropped" if counts.dropped else "",
         ]
         lines = [
-            f"Refused by their bytes: {', '.join(refused)}." if refused else "",
-            f"Boxes: {', '.join(filter(None, boxes))}." if counts != BoxCounts() else "",
-            f"Images whose boxes do not fit them any more, saved without: {self.misfits}."
+            f"Refused when judged: {', '.join(refused)}." if refused else "",
+            f"Boxes in the folder now: {', '.join(filter(None, boxes))}." if counts != BoxCounts() else "",
+            f"Images in the folder whose boxes do not fit them any more, saved without: {self.misfits}."
             if self.misfits
             else "",
-            f"Images of other categories that hold this one: {self.of_others}." if self.of_others else "",
+            f"Images in the folder of other categories that hold this one: {self.of_others}."
+            if self.of_others
+            else "",
         ]
         return [line for line in lines if line]
 
@@ -128,30 +152,58 @@ def total(summaries: Sequence[Summary]) -> Summary:
     return result
 
 
-def table(summaries: Sequence[Summary]) -> str:
-    """Set the numbers of categories in a table, with their totals where there are several."""
+def table(summaries: Sequence[Summary], width: int | None = None) -> str:
+    """Set the numbers of categories in a table, with their totals where there are several.
+
+    In a terminal of this `width` (None: there is none) reasons are cut first, then names in their middle.
+    """
     rows = [*summaries, total(summaries)] if len(summaries) > 1 else list(summaries)
-    header = [
-        "category",
-        "saved",
-        "already there",
-        "with boxes",
-        "failed",
-        "not needed",
-        "not attempted",
-        "MB",
-    ]
-    cells = [header, *(_cells(row) for row in rows)]
-    shown = [column for column in range(len(header)) if column not in _empty(cells)]
-    widths = [max(len(line[column]) for line in cells) for column in shown]
+    cells = [list(HEADER), *(_cells(row) for row in rows)]
+    shown = [column for column in range(len(HEADER)) if column not in _empty(cells)]
+    widths = _widths(cells, shown)
+    if (
+        width is not None
+        and sum(widths[1:]) + min(widths[0], READABLE_NAME) + len(widths[1:]) * len("  ") >= width
+    ):
+        cells[0] = list(SHORT_HEADER)
+        widths = _widths(cells, shown)
+    room = _fit(cells, widths, width)
     lines = []
     for line, why in zip(cells, ["failed because of", *(row.why() for row in rows)], strict=True):
         aligned = [
             line[column].ljust(width) if column == 0 else line[column].rjust(width)
             for column, width in zip(shown, widths, strict=True)
         ]
-        lines.append("  ".join([*aligned, why]).rstrip())
+        lines.append("  ".join([*aligned, *([_cut(why, room)] if room != 0 else [])]).rstrip())
     return "\n".join(lines)
+
+
+def _widths(cells: list[list[str]], shown: Sequence[int]) -> list[int]:
+    return [max(len(line[column]) for line in cells) for column in shown]
+
+
+def _fit(cells: list[list[str]], widths: list[int], width: int | None) -> int | None:
+    """Shorten names where the numbers need their room; say how much is left for reasons, None for any."""
+    if width is None:
+        return None
+    room = width - 1 - sum(widths) - len(widths) * len("  ")  # some terminals wrap a line that fills them
+    if room < LEAST_REASONS:
+        widths[0] = max(LEAST_NAME, min(widths[0], widths[0] + room + len("  ")))
+        for line in cells:
+            line[0] = shortened(line[0], widths[0])
+    return room if room >= LEAST_REASONS else 0
+
+
+def shortened(name: str, width: int) -> str:
+    """Leave out the middle of a name that is too long; its end tells it from others of its beginning."""
+    if len(name) <= width:
+        return name
+    end = (width - 1) // 2
+    return f"{name[: width - 1 - end]}…{name[len(name) - end :]}"
+
+
+def _cut(text: str, width: int | None) -> str:
+    return text if width is None or len(text) <= width else text[: width - 1] + "…"
 
 
 def _cells(row: Summary) -> list[str]:
@@ -163,8 +215,7 @@ def _cells(row: Summary) -> list[str]:
         row.statuses[Status.SKIPPED],
         row.statuses[Status.NOT_ATTEMPTED],
     ]
-    name = row.name if len(row.name) <= WIDEST_NAME else row.name[: WIDEST_NAME - 1] + "…"
-    return [name, *(str(count) for count in counts), f"{row.bytes / 1e6:.1f}"]
+    return [shortened(row.name, WIDEST_NAME), *(str(count) for count in counts), f"{row.bytes / 1e6:.1f}"]
 
 
 def _empty(cells: list[list[str]]) -> set[int]:

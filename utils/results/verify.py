@@ -2,20 +2,21 @@
 
 It holds for folders that were copied or edited, and for those that other tools made in the same layout:
 every image is decoded, compared with journal and XML, and looked at beside all others, for a picture that
-stands for many is a placeholder. What does not hold is taken back.
+stands for many is a placeholder. What does not hold is taken back, or only told if the judgement is dry.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..judging import placeholders
 from ..judging.placeholders import Sighting, Watch
 from ..models import Category, Outcome, Picture, Refusal, Status, UrlRow
 from ..storage import CategoryFolder
-from . import inventory, pairing
+from . import inventory
 from .inventory import RowsOf, Shelf
 from .journal import Journal
 from .publishing import Publisher
@@ -36,6 +37,8 @@ class Verification:
         Finds images that have no line in a journal in the URL table.
     tell
         Told a sentence for everything that does not hold; they are counted in `findings`.
+    dry
+        Whether it is only told what does not hold, and nothing on disk is changed.
     images
         How many images stood in the end.
     """
@@ -44,71 +47,76 @@ class Verification:
     rows_of: RowsOf
     min_side: int
     tell: Callable[[str], None]
+    dry: bool = False
     images: int = 0
     findings: int = 0
+    _sightings: dict[str, Counter[Sighting]] = field(default_factory=dict)
 
     def run(self, categories: Sequence[Category]) -> None:
         """Judge the folders, and take back what does not hold."""
         watch = Watch()
         strays: list[_Stray] = []
         for category in categories:
-            for outcome in self._judge(category):
+            shelf = self._shelf(category)
+            for outcome in self._judge(shelf):
                 watch.note(outcome)
-            for stray in self._judge_strays(category):
+            for stray in self._judge_strays(shelf):
                 watch.note(stray.as_outcome())
                 strays.append(stray)
         self._take_back(categories, strays, watch.placeholders())
 
-    def _judge(self, category: Category) -> list[Outcome]:
+    def _judge(self, shelf: Shelf) -> list[Outcome]:
         """Judge the images of a folder that the journal or the URL table knows; returns those that stand."""
-        shelf = self._shelf(category)
         shelf.journal.begin_run()
         known = inventory.take_stock(shelf, self.rows_of)
         standing = [outcome for outcome in known.values() if outcome.status.stands]
         self.images += len(standing)
+        if self.dry:  # no journal will know these of all folders
+            self._sightings[shelf.name] = Counter(map(placeholders.sighting, standing))
         return standing
 
-    def _judge_strays(self, category: Category) -> Iterator[_Stray]:
+    def _judge_strays(self, shelf: Shelf) -> Iterator[_Stray]:
         """Judge the images of a folder of which nothing else is known."""
-        shelf = self._shelf(category)
         claimed = {outcome.file for outcome in shelf.journal.standing() if outcome.status.stands}
         for path in inventory.image_files(shelf.folder):
-            if shelf.folder.relative(path) in claimed:
+            if shelf.folder.relative(path) in claimed or path in shelf.removed:
                 continue
             picture = inventory.judge_file(path, self.min_side)
             if isinstance(picture, Refusal):
-                self._remove(shelf.folder, path, picture.sentence)
+                shelf.remove_image(path, picture.sentence)
             else:
                 inventory.fitting_boxes(shelf, path, picture)
                 self.images += 1
-                yield _Stray(shelf.folder, path, picture)
+                yield _Stray(shelf, path, picture)
 
     def _take_back(
         self, categories: Sequence[Category], strays: Sequence[_Stray], found: set[Sighting]
     ) -> None:
         publisher = Publisher(self._folder)
         for category in categories:
-            taken = publisher.take_back(category, found)
+            if self.dry:
+                taken = sum(self._sightings[category.folder][sighting] for sighting in found)
+            else:
+                taken = len(publisher.take_back(category, found))
+                publisher.publish(category)
             if taken:
-                self._find(f"{category.folder}: {taken} {placeholders.TAKEN_BACK_MANY}.")
+                happens = "would be " if self.dry else ""
+                self._find(f"{category.folder}: {taken} {happens}{placeholders.TAKEN_BACK_MANY}.")
             self.images -= taken
-            publisher.publish(category)
         for stray in strays:
             if placeholders.is_sighting(stray.as_outcome(), found):
                 self.images -= 1
-                self._remove(stray.folder, stray.path, "Several others are the same picture.")
+                stray.shelf.remove_image(stray.path, "Several others are the same picture.")
 
     def _folder(self, category: Category) -> CategoryFolder:
         return CategoryFolder(self.root / category.folder)
 
     def _shelf(self, category: Category) -> Shelf:
         folder = self._folder(category)
-        folder.make()
-        return Shelf(folder, Journal(folder.journal), self.min_side, thorough=True, tell=self._find)
-
-    def _remove(self, folder: CategoryFolder, path: Path, why: str) -> None:
-        self._find(f"{folder.path.name}/{folder.relative(path)} was removed. {why}")
-        pairing.remove(folder, path)
+        if not self.dry:
+            folder.make()
+        journal = Journal(folder.journal, read_only=self.dry)
+        return Shelf(folder, journal, self.min_side, thorough=True, dry=self.dry, tell=self._find)
 
     def _find(self, finding: str) -> None:
         self.findings += 1
@@ -119,7 +127,7 @@ class Verification:
 class _Stray:
     """A good image of which neither a journal nor the URL table knows anything."""
 
-    folder: CategoryFolder
+    shelf: Shelf
     path: Path
     picture: Picture
 

@@ -254,9 +254,11 @@ class Books:
 
     def _take_back(self, category: Category, found: set[Sighting]) -> bool:
         taken = self.publisher.take_back(category, found, self._checkpoint)
+        for outcome in taken:
+            self._progress.take_back(outcome)
         if taken:
-            self._screen.say(f"{category.folder}: {taken} {placeholders.TAKEN_BACK_MANY}")
-        return taken > 0
+            self._screen.say(f"{category.folder}: {len(taken)} {placeholders.TAKEN_BACK_MANY}")
+        return bool(taken)
 
     def _may_have_more(self, category: Category) -> bool:
         """Whether there may be something in place of images that were taken back."""

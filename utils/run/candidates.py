@@ -1,6 +1,7 @@
 """Which URLs a category has to offer, in the order in which they are considered.
 
-First come the category's own rows, in the table's order. Where only annotated images are wanted, those of
+First come the category's own rows, in the table's order; where images are counted, those that are known to
+be good come before them. Where only annotated images are wanted, those of
 other synsets follow for which the category's archive holds boxes; they stand in the table under their own
 wnid.
 """
@@ -8,10 +9,10 @@ wnid.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from ..models import Annotation, Candidate, Category, Reason, Refusal, UrlRow
+from ..models import Annotation, Candidate, Category, Outcome, Reason, Refusal, Status, UrlRow
 from ..tables import url_rows
 from ..tables.url_table import UrlTable
 
@@ -40,6 +41,16 @@ def candidates(
     if only_annotated:
         for row in table.rows_of(annotations.keys() - own):
             yield sieve.sift(row, annotations)
+
+
+def known_good_first(
+    offered: Callable[[], Iterator[Candidate]], outcomes: Iterable[Outcome]
+) -> Iterator[Candidate]:
+    """Yield at first those that had an image once, which was deleted or spoilt, then all others."""
+    lost = {one.row.key for one in outcomes if one.status is Status.NOT_ATTEMPTED and one.picture}
+    if lost:
+        yield from (one for one in offered() if one.row.key in lost)
+    yield from (one for one in offered() if one.row.key not in lost)
 
 
 class _Sieve:

@@ -7,12 +7,12 @@ nothing of the first is under way any more.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..archive.offer import ArchiveOffer, ReadThrough, Wish, is_member
 from ..models import Annotation, Candidate, Category, Outcome, Source
-from .candidates import candidates
+from .candidates import candidates, known_good_first
 from .offers import Offer, UrlOffer
 from .store import Store, counts_saved, how_many
 from .verdicts import holds
@@ -91,10 +91,13 @@ class Offering:
 
     def from_table(self) -> Offer:
         """Offer the rows of the URL table."""
-        settings, table = self._store.settings, self._store.table
-        only_annotated = settings.with_annotation
-        rows = candidates(self._category, table, self._known.annotations, only_annotated=only_annotated)
-        return UrlOffer(rows, self._limit)
+        if self._by_saved:
+            return UrlOffer(known_good_first(self._rows, self._known.outcomes()), self._limit)
+        return UrlOffer(self._rows(), self._limit)
+
+    def _rows(self) -> Iterator[Candidate]:
+        table, only_annotated = self._store.table, self._store.settings.with_annotation
+        return candidates(self._category, table, self._known.annotations, only_annotated=only_annotated)
 
     def from_archive(self) -> Offer:
         """Offer what the category's tar holds or, where URLs are counted, what they could not deliver."""

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..annotations import voc
-from ..models import Annotation, Candidate, Category, Lasting, Outcome, Settings, Source, Status
+from ..models import Annotation, Candidate, Category, Outcome, Settings, Source
 from ..results import journal
 from ..storage import CategoryFolder
 from ..tables.url_table import UrlTable
 from .candidates import candidates
-from .store import how_many
+from .store import counts_saved, how_many
+from .verdicts import holds
 
 
 @dataclass(frozen=True)
@@ -24,33 +25,61 @@ class Preview:
         Rows of the URL table.
     candidates
         Rows that come into question: all, or those with an annotation.
+    considered
+        How many of these a run would look at: the first so many where URLs are counted.
     present, given_up
-        Of these, images that are there, and URLs that earlier runs found dead for good.
+        Of those considered, images that are there, and URLs that earlier runs found dead for good.
     to_try
-        URLs that would be tried, at most.
+        Of those considered, URLs that would be tried, at most.
+    elsewhere
+        Images that are there, and belong to none of those considered: beyond them, or out of a tar.
     problem
         What is wrong with its annotations; empty if nothing is.
     """
 
     category: Category
+    source: Source
     urls: int
     candidates: int
+    considered: int
     present: int
     given_up: int
     to_try: int
+    elsewhere: int
     problem: str
 
-    def line(self) -> str:
-        """Say it in one line."""
-        which = (
-            f"{self.candidates} of {self.urls} URLs with boxes"
-            if self.candidates != self.urls
-            else f"{self.urls} URLs"
-        )
-        parts = [which, f"{self.to_try} to try"]
-        parts += [f"{self.present} already there"] if self.present else []
-        parts += [f"{self.given_up} dead for good"] if self.given_up else []
-        return f"{self.category.folder} ({self.category.code}): {', '.join(parts)}"
+    def lines(self) -> list[str]:
+        """Say it: in one line, if it has anything to try."""
+        name = f"{self.category.folder} ({self.category.code}): "
+        which = f"{self._urls()}{_tar(self.source)}"
+        if self.source is Source.ARCHIVE:
+            return [name + ", ".join(["its tar", *self._besides()]), *filter(None, [self.problem])]
+        if not self.candidates:
+            besides = ", ".join([which, *self._besides()])
+            return [name + (f"{besides}; {self.problem}" if self.problem and self.urls else besides)]
+        return [name + ", ".join([which, *self._parts(), *self._besides()]), *filter(None, [self.problem])]
+
+    def _urls(self) -> str:
+        boxed = self.candidates != self.urls
+        which = f"{self.urls} URL{'' if self.urls == 1 else 's'}"
+        if self.considered < self.candidates:
+            boxes = f" with boxes ({which})" if boxed else " URLs"
+            return f"the first {self.considered} of {self.candidates}{boxes}"
+        return f"{self.candidates} of {which} with boxes" if boxed else which
+
+    def _parts(self) -> list[str]:
+        """Give the numbers that add up to those considered."""
+        unneeded = self.considered - self.to_try - self.present - self.given_up
+        return [
+            f"{self.to_try} to try",
+            *([f"{self.present} already there"] if self.present else []),
+            *([f"{self.given_up} dead for good"] if self.given_up else []),
+            *([f"{unneeded} not needed"] if unneeded else []),
+        ]
+
+    def _besides(self) -> list[str]:
+        more = "more " if self.present else ""
+        return [f"{self.elsewhere} {more}image{'s' * (self.elsewhere > 1)} there"] if self.elsewhere else []
 
 
 def preview(category: Category, table: UrlTable, folder: CategoryFolder, settings: Settings) -> Preview:
@@ -58,22 +87,29 @@ def preview(category: Category, table: UrlTable, folder: CategoryFolder, setting
     content = voc.read(settings.annotations_dir, category.code)
     known = _known(folder)
     offered = _offered(category, table, content.annotations, settings)
-    present = [one for one in offered if _stands(known, one)]
-    gone = [one for one in offered if _is_gone(known, one, settings)]
     limit = how_many(category, settings)
-    considered = offered if limit < 0 or settings.fill else offered[:limit]
-    to_try = [one for one in considered if not (_stands(known, one) or _is_gone(known, one, settings))]
-    if settings.fill and 0 <= limit <= len(present):
-        to_try = []
+    considered = offered[:limit] if limit >= 0 and not settings.fill else offered
+    standing = {one.row.image_code: one for one in known.values() if one.status.stands}
+    present = {one.row.image_code for one in considered if not one.refusal} & standing.keys()
+    others = [one for one in considered if one.refusal or one.row.image_code not in present]
+    gone = [one for one in others if one.refusal or _is_gone(known.get(one.row.key), settings)]
+    filled = counts_saved(category, settings) and _reached(standing, content.annotations, settings) >= limit
     return Preview(
         category,
-        urls=table.count(category.code) if offered else 0,
+        settings.source,
+        urls=table.count(category.code),
         candidates=len(offered),
-        present=len(present) if offered else sum(outcome.status.stands for outcome in known.values()),
+        considered=len(considered),
+        present=len(present),
         given_up=len(gone),
-        to_try=len(to_try),
-        problem=content.problem,
+        to_try=0 if filled else len(others) - len(gone),
+        elsewhere=len(standing) - len(present),
+        problem=content.problem if settings.annotations_dir.is_dir() else "",
     )
+
+
+def _tar(source: Source) -> str:
+    return " and its tar" if source is Source.BOTH else ""
 
 
 def _known(folder: CategoryFolder) -> dict[str, Outcome]:
@@ -91,13 +127,14 @@ def _offered(
     return list(candidates(category, table, annotations, only_annotated=only_annotated))
 
 
-def _stands(known: dict[str, Outcome], candidate: Candidate) -> bool:
-    outcome = known.get(candidate.row.key)
-    return outcome is not None and outcome.status.stands
+def _reached(
+    standing: Mapping[str, Outcome], annotations: Mapping[str, Annotation], settings: Settings
+) -> int:
+    """Count the images there of the kind that is wanted."""
+    if not settings.with_annotation:
+        return len(standing)
+    return sum(one.boxes is not None or code in annotations for code, one in standing.items())
 
 
-def _is_gone(known: dict[str, Outcome], candidate: Candidate, settings: Settings) -> bool:
-    if candidate.refusal or settings.retry_failed:
-        return candidate.refusal is not None
-    outcome = known.get(candidate.row.key)
-    return outcome is not None and outcome.status is Status.FAILED and outcome.lasting is Lasting.FOR_GOOD
+def _is_gone(known: Outcome | None, settings: Settings) -> bool:
+    return known is not None and not known.status.stands and holds(known, settings)

@@ -251,8 +251,12 @@ def _hint(index: dict[str, list[Category]], query: str) -> str:
 
 
 def _near_names(index: dict[str, list[Category]], query: str) -> list[Category]:
-    """Give what is called nearly so; where that is far-fetched, what has nearly such words in its name."""
-    keys = name_words.close_spellings(_key(query), index, at_most=_OFFERED)
+    """Give what a plural stands for, else what is called nearly so, else what has nearly such words."""
+    key = _key(query)
+    singulars = sorted(name_words.with_singulars(key) & index.keys())
+    if singulars:
+        return [category for singular in singulars for category in index[singular]]
+    keys = name_words.close_spellings(key, index, at_most=_OFFERED)
     called_so = [category for key in keys for category in index[key]]
     if max(keys.values(), default=0) >= _SURELY_MEANT:
         return called_so

@@ -32,9 +32,9 @@ class Marked:
     Attributes
     ----------
     changed, already
-        Rows that were changed, and rows that said the same before.
+        Rows that were changed, or would be by a dry run, and rows that said the same before.
     backup
-        The file as it was before; None if nothing had to change, for then nothing is written.
+        The file as it was before; None if nothing was written: nothing had to change, or the run was dry.
     """
 
     changed: int
@@ -42,7 +42,7 @@ class Marked:
     backup: Path | None
 
 
-def mark(path: Path, codes: Collection[str], *, how_many: int | None) -> Marked:
+def mark(path: Path, codes: Collection[str], *, how_many: int | None, dry_run: bool = False) -> Marked:
     """Set `to_download` to True in the rows of some categories.
 
     Encoding, line ends, separators, quotes, blanks, order and further columns stay as they are; so does a
@@ -57,6 +57,8 @@ def mark(path: Path, codes: Collection[str], *, how_many: int | None) -> Marked:
         The wnids.
     how_many
         Put into that column: -1 for all, 0 for none, or a number; None leaves what stands there.
+    dry_run
+        Only say what would be changed.
 
     Raises
     ------
@@ -66,10 +68,10 @@ def mark(path: Path, codes: Collection[str], *, how_many: int | None) -> Marked:
     DiskError
         If the backup or the table cannot be written. The table is left as it was.
     """
-    return _set(path, codes, selected=True, how_many=how_many)
+    return _set(path, codes, selected=True, how_many=how_many, dry_run=dry_run)
 
 
-def unmark(path: Path, codes: Collection[str]) -> Marked:
+def unmark(path: Path, codes: Collection[str], *, dry_run: bool = False) -> Marked:
     """Set `to_download` to False and `how_many` to -1 in the rows of some categories; else like `mark`.
 
     Raises
@@ -77,10 +79,12 @@ def unmark(path: Path, codes: Collection[str]) -> Marked:
     InputError, DiskError
         As `mark` does.
     """
-    return _set(path, codes, selected=False, how_many=-1)
+    return _set(path, codes, selected=False, how_many=-1, dry_run=dry_run)
 
 
-def _set(path: Path, codes: Collection[str], *, selected: bool, how_many: int | None) -> Marked:
+def _set(
+    path: Path, codes: Collection[str], *, selected: bool, how_many: int | None, dry_run: bool
+) -> Marked:
     table = user_table.read_table(path, categories.COLUMNS)
     before = categories.marks(table.rows)
     asked = dict.fromkeys(codes)
@@ -91,7 +95,8 @@ def _set(path: Path, codes: Collection[str], *, selected: bool, how_many: int | 
     }
     lines = {row["code"]: row.line for row in table.rows}
     values = {lines[code]: _cells(before[code], after[code]) for code in asked if before[code] != after[code]}
-    backup = _replace(table, _edited(table, values, after)) if values else None
+    data = _edited(table, values, after) if values else None
+    backup = _replace(table, data) if data is not None and not dry_run else None
     return Marked(changed=len(values), already=len(asked) - len(values), backup=backup)
 
 

@@ -17,7 +17,21 @@ CLOSE = 0.75
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = str.maketrans("", "", "'\N{RIGHT SINGLE QUOTATION MARK}")
 _PLURALS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", ""))
-_SHORTEST_PLURAL = 4  # letters: "bus" and "gas" are none
+# Of whole words and at the end of longer ones: firemen, grandchildren, dormice.
+_IRREGULAR_PLURALS = (
+    ("children", "child"),
+    ("men", "man"),
+    ("mice", "mouse"),
+    ("lice", "louse"),
+    ("geese", "goose"),
+    ("teeth", "tooth"),
+    ("feet", "foot"),
+    ("oxen", "ox"),
+    ("cacti", "cactus"),
+    ("fungi", "fungus"),
+    ("people", "person"),
+)
+_SHORTEST_PLURAL = 4  # letters: "bus" and "gas" are none; "men" is one, in the table of irregular ones
 
 
 def synonyms(name: str) -> list[str]:
@@ -41,10 +55,8 @@ def words(text: str) -> list[str]:
 
 def with_singulars(word: str) -> set[str]:
     """Give a word, and the words that it may be the plural of."""
-    forms = {word}
-    if len(word) >= _SHORTEST_PLURAL:
-        forms |= {word.removesuffix(end) + instead for end, instead in _PLURALS if word.endswith(end)}
-    return forms
+    plurals = (*_IRREGULAR_PLURALS, *(_PLURALS if len(word) >= _SHORTEST_PLURAL else ()))
+    return {word, *(word.removesuffix(end) + instead for end, instead in plurals if word.endswith(end))}
 
 
 def close_spellings(

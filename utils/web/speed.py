@@ -33,6 +33,7 @@ except ImportError:  # Windows has no such limit
 __all__ = ["BatchSize", "Measured", "SpeedTest", "batch_size", "cores", "open_files", "remembered"]
 
 DEFAULT_BATCH = 256
+UNKNOWN = "the default for an unknown network"
 LEAST_BATCH, MOST_BATCH = 16, 1024
 MEAN_IMAGE_BYTES = 110_000
 # Half of the URLs are alive and answer within 0.46 s. Of the dead half, a third says so within 0.5 s, and
@@ -84,7 +85,7 @@ def batch_size(bits_per_second: float | None, *, cores: int, open_files: int) ->
         How many descriptors each process may have.
     """
     speed = sound_speed(bits_per_second)
-    unknown = BatchSize(DEFAULT_BATCH, "the default for an unknown network")
+    unknown = BatchSize(DEFAULT_BATCH, UNKNOWN)
     wished = _for_line(speed, max(1, cores)) if speed else unknown
     return allowed(wished, cores=cores, open_files=open_files)
 

@@ -20,6 +20,7 @@ class Tempo:
         self._say = say
         self._cores = speed.cores() if settings.parallel else 1
         self._open_files = speed.open_files()
+        self._settings = settings
         self._test: SpeedTest | None = None
         self._chosen = self._first(settings)
         self._tell()
@@ -35,9 +36,8 @@ class Tempo:
             measured = self._test.result()
             if measured.finished:
                 self._test = None
-                if measured.bits_per_second:
-                    self._chosen = self._for_speed(measured.bits_per_second)
-                    self._tell()
+                self._chosen = self._for_speed(measured.bits_per_second)
+                self._tell()
         return self._chosen.number
 
     def stop(self) -> None:
@@ -62,5 +62,18 @@ class Tempo:
 
     def _tell(self) -> None:
         number = self._chosen.number
+        images = f"Up to {number} image{'s' if number != 1 else ''}"
+        if self._settings.source is Source.ARCHIVE:  # they lie on disk by then
+            self._say(f"{images} in work at once.")
+            return
         each = f", {FIRST_LIMIT} to {HIGHEST_LIMIT} from one host" if number > FIRST_LIMIT else ""
-        self._say(f"Up to {number} image{'s' if number != 1 else ''} in flight{each}: {self._chosen.why}.")
+        self._say(f"{images} in flight{each}: {self._chosen.why}{self._of_speed()}.")
+
+    def _of_speed(self) -> str:
+        """Say why the network's speed is not known, where the default stands for it."""
+        if self._chosen.why != speed.UNKNOWN:
+            return ""
+        if self._test:
+            return ", while its speed is being measured"
+        measured = self._settings.speed_test
+        return ", whose speed could not be measured" if measured else ", without a speed test"
