@@ -24,7 +24,6 @@ KEEPERS = {
     "PIL": {"judging.images"},
     "certifi": {"web.transfer"},
     "multiprocessing": {"run.pool", "run.worker_process"},
-    "pandas": {"results.report"},
     "pycurl": {"web.fetch", "web.transfer", "web.curl_reasons", "web.redirects"},
     "requests": {"downloads.web_file", "downloads.web_session"},
     "simplejpeg": {"judging.images"},

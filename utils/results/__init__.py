@@ -2,6 +2,7 @@
 
 ::
 
+    collection  the images that stand, with their boxes
     verify      a result folder judged again
     publishing  reports, and images taken back
     report      the CSV of a category

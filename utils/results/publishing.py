@@ -9,7 +9,7 @@ from ..judging import placeholders
 from ..judging.placeholders import Sighting
 from ..models import Category, Outcome
 from ..storage import CategoryFolder
-from . import journal, pairing
+from . import journal, pairing, report
 from .summary import Summary
 
 
@@ -19,12 +19,6 @@ class Publisher:
     def __init__(self, folder_of: Callable[[Category], CategoryFolder]) -> None:
         self.summaries: dict[str, Summary] = {}
         self._folder_of = folder_of
-
-    def prepare(self) -> None:
-        """Load pandas, which takes half a second; best while the workers start and do not need us."""
-        from . import report
-
-        self._write_report = report.write
 
     def publish(self, category: Category, outcomes: Iterable[Outcome] | None = None) -> Summary:
         """Write a category's report, and count while doing so.
@@ -39,12 +33,11 @@ class Publisher:
         DiskError, FolderError
             If it cannot be written.
         """
-        self.prepare()
         folder = self._folder_of(category)
         summary = Summary(category.folder, category.code)
         known = journal.standing(folder.journal) if outcomes is None else outcomes
         try:
-            self._write_report(folder.report, summary.counting(known))
+            report.write(folder.report, summary.counting(known))
         except OSError as error:
             raise disk_error(folder.report, error) from error
         self.summaries[category.code] = summary

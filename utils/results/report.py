@@ -1,14 +1,13 @@
-"""The download report of a category: a CSV with one row for every URL considered. The keeper of pandas."""
+"""The download report of a category: a CSV with one row for every URL considered."""
 
 from __future__ import annotations
 
+import csv
 import functools
+import io
 import re
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
-
-import pandas
 
 from ..models import Outcome, Picture
 from ..storage import whole_file
@@ -30,7 +29,6 @@ COLUMNS = [
     "sha256",
     "boxes",
 ]
-ROWS_AT_ONCE = 20_000
 LONGEST_TEXT = 32_000
 """Characters; spreadsheets cut cells there, and Python's csv module refuses much longer ones."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
@@ -49,12 +47,13 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
     OSError
         If it cannot be written.
     """
-    remaining = iter(outcomes)
-    with whole_file(path) as file:
-        pandas.DataFrame(columns=COLUMNS).to_csv(file, index=False, lineterminator="\n")
-        while rows := [_row(outcome) for outcome in islice(remaining, ROWS_AT_ONCE)]:
-            frame = pandas.DataFrame(rows, columns=COLUMNS, dtype=object)
-            frame.to_csv(file, index=False, header=False, lineterminator="\n", errors="replace")
+    with (
+        whole_file(path) as file,
+        io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="") as text,
+    ):
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows(map(_row, outcomes))
 
 
 def _row(outcome: Outcome) -> list[object]:

@@ -70,7 +70,6 @@ class Run:
                 for settled in self.schedule.due(time.monotonic()):
                     self._settle(settled)
                 self._start()
-                self.books.publisher.prepare()
                 if not self._is_waiting():
                     self.books.take_placeholders_back(and_go_on=True)
                     if self.books.all_done:

@@ -1,0 +1,106 @@
+"""The images that stand in a result folder, category by category, for those who show them or hand them on.
+
+It changes nothing, and asks only what lies on disk: journals say which images stand, XML files their boxes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..annotations import voc
+from ..models import Annotation, Category, Outcome, Picture
+from ..storage import CategoryFolder
+from . import journal, verify
+from .pairing import MAX_XML_BYTES
+from .summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An image that stands, with its boxes.
+
+    Attributes
+    ----------
+    folder
+        The name of the category's folder that it lies in: its class.
+    path
+        Where it lies.
+    image_code
+        Its name in ImageNet; begins with the wnid under which ImageNet lists it.
+    url
+        Where it came from.
+    picture
+        Its format, size and checksum.
+    annotation
+        Its boxes, labelled by folder names, 0-based and inclusive; None if it has none.
+    """
+
+    folder: str
+    path: Path
+    image_code: str
+    url: str
+    picture: Picture
+    annotation: Annotation | None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A category as it stands in the result folder: its numbers, and its images in the URL table's order."""
+
+    category: Category
+    summary: Summary
+    samples: tuple[Sample, ...]
+
+
+def collect(root: Path, everything: Sequence[Category]) -> Iterator[Collected]:
+    """Read a result folder, one category after the other, by the names of their folders.
+
+    Parameters
+    ----------
+    everything
+        The rows of `ncodes.csv`; folders that it does not know are read as well.
+
+    Raises
+    ------
+    DiskError
+        If a journal cannot be read.
+    """
+    for category in verify.folders(root, everything):
+        folder = CategoryFolder(root / category.folder)
+        if folder.journal.exists():
+            yield _collected(category, folder)
+
+
+def _collected(category: Category, folder: CategoryFolder) -> Collected:
+    summary = Summary(category.folder, category.code)
+    outcomes = summary.counting(journal.standing(folder.journal))
+    return Collected(category, summary, tuple(_samples(folder, outcomes)))
+
+
+def _samples(folder: CategoryFolder, outcomes: Iterable[Outcome]) -> Iterator[Sample]:
+    there = _names(folder.images)
+    for outcome in outcomes:
+        path = folder.path / outcome.file
+        if outcome.status.stands and outcome.picture and path.name in there:
+            annotation = _annotation(folder, path.stem) if outcome.boxes is not None else None
+            row = outcome.row
+            yield Sample(folder.path.name, path, row.image_code, row.url, outcome.picture, annotation)
+
+
+def _names(folder: Path) -> frozenset[str]:
+    """Name the files of a folder: one question in place of one for each file."""
+    with os.scandir(folder) as entries:
+        return frozenset(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def _annotation(folder: CategoryFolder, image_code: str) -> Annotation | None:
+    """Read an image's XML; None if it was removed or spoilt since."""
+    path = folder.annotation(image_code)
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None  # the next run sees it, and makes it anew
+    return voc.read_back(data, image_code) if len(data) <= MAX_XML_BYTES else None
