@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test bench bench-short lint clean
 help:            ## what can be made here
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -23,11 +23,17 @@ demo: .venv/installed            ## the two scripts on a small web of their own,
 test: .venv/installed-extras     ## all tests
 	$(BIN)/python -m pytest
 
+bench: .venv/installed           ## side by side with others on a local web, about 20 minutes (Linux)
+	$(BIN)/python -m benchmarks race
+
+bench-short: .venv/installed     ## the same with few others, about two minutes
+	$(BIN)/python -m benchmarks race --short
+
 lint: .venv/installed-extras     ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:           ## remove the environment and what the demo and the tests left
-	rm -rf demo/result .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo/result benchmarks/result benchmarks/.venv .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
