@@ -36,6 +36,7 @@ class Reply:
     http_status: int = 200
     retry_after: float | None = None
     proxy_at_fault: bool = False
+    dripped: bool = False
     leads_to: str = ""
 
 
@@ -51,6 +52,7 @@ BLACKHOLE = Reply(seconds=CONNECT_TIMEOUT, reason=Reason.CONNECT_TIMEOUT, http_s
 SILENT = Reply(seconds=10.0, reason=Reason.TIMEOUT, http_status=0)
 RESET = Reply(seconds=0.05, reason=Reason.CONNECTION_ERROR, http_status=0)
 CUT = Reply(reason=Reason.TRUNCATED)
+DRIP = Reply(seconds=2.0, reason=Reason.TIMEOUT, dripped=True)
 Web = Callable[[Ask], Reply]
 
 
@@ -71,6 +73,7 @@ def make_outcome(task: ImageTask, reply: Reply) -> Outcome:
         seconds=reply.seconds,
         retry_after=reply.retry_after,
         proxy_at_fault=reply.proxy_at_fault,
+        dripped=reply.dripped,
     )
 
 

@@ -79,7 +79,7 @@ def test_misbehaviour_has_its_reason(web: Web, case: str) -> None:
     assert result.reason is reason
     assert result.description.endswith(".")
     assert time.monotonic() - began < TIMEOUT + 5  # far from for ever, on a busy machine, too
-    assert result.seconds <= TIMEOUT + 0.3
+    assert result.seconds <= TIMEOUT + 1.0
     assert not result.proxy_at_fault
 
 

@@ -47,7 +47,7 @@ def test_a_host_gets_eight_at_once_and_more_while_it_answers_well() -> None:
     assert host.limit == HIGHEST_LIMIT == 32
 
 
-@pytest.mark.parametrize("reply", [ERROR_500, RESET, SILENT])
+@pytest.mark.parametrize("reply", [ERROR_500, RESET])
 def test_trouble_earns_no_more_requests(reply: Reply) -> None:
     """An answer that shows trouble does not raise the limit, and is no reason to give the host up."""
     host = Host("a:80")
@@ -161,7 +161,7 @@ def test_refusals_count_by_rounds(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("reply", [REFUSED, NO_NAME, BLACKHOLE])
-@pytest.mark.parametrize("sign_of_life", [GOOD, ERROR_500, CUT, RESET, SILENT, TOO_MANY])
+@pytest.mark.parametrize("sign_of_life", [GOOD, ERROR_500, CUT, RESET, TOO_MANY])
 def test_a_sign_of_life_wipes_failures_out(reply: Reply, sign_of_life: Reply) -> None:
     """Only a host that gives nothing but connect failures is given up."""
     host = Host("a:80")
@@ -169,6 +169,28 @@ def test_a_sign_of_life_wipes_failures_out(reply: Reply, sign_of_life: Reply) ->
         learn(host, reply, now=now)
         learn(host, sign_of_life, now=now + 50)
     assert host.given_up is not Reason.DEAD_HOST
+
+
+def test_who_accepts_and_says_nothing_is_nobody() -> None:
+    """After three rounds in which several URLs got no word, from a host that never said one."""
+    host = Host("a:80")
+    for started in (0.0, 11.0):
+        for _ in range(2):
+            learn(host, SILENT, started=started, now=started + 10.0)
+        assert host.given_up is None
+    learn(host, SILENT, started=23.0, now=33.0)
+    assert host.given_up is Reason.DEAD_HOST
+
+
+def test_one_silent_url_says_nothing_of_its_host() -> None:
+    """Nor do many, once the host has answered anybody."""
+    alone, good = Host("a:80"), Host("b:80")
+    learn(good, NOT_FOUND, now=0.0)
+    for number in range(50):
+        learn(alone, SILENT, now=20.0 * number)
+        learn(good, SILENT, now=20.0 * number)
+    assert (alone.given_up, good.given_up) == (None, None)
+    assert good.limit == FIRST_LIMIT + 1
 
 
 def test_a_recovered_host_has_its_places_back() -> None:

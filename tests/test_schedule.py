@@ -15,6 +15,7 @@ from tests.simulation import (
     BLACKHOLE,
     CONNECT_TIMEOUT,
     CUT,
+    DRIP,
     ERROR_500,
     GOOD,
     NO_NAME,
@@ -138,7 +139,7 @@ def test_a_busy_host_is_worked_through_politely() -> None:
     assert len(simulation.asked) < 250
 
 
-@pytest.mark.parametrize("reply", [RESET, SILENT, CUT, ERROR_500, UNAVAILABLE])
+@pytest.mark.parametrize("reply", [RESET, CUT, ERROR_500, UNAVAILABLE])
 @pytest.mark.parametrize("retries", [0, 1, 2, 4])
 def test_a_passing_failure_is_tried_again(reply: Reply, retries: int) -> None:
     """As often as --retries allows and no more, with growing, jittered waits."""
@@ -152,6 +153,36 @@ def test_a_passing_failure_is_tried_again(reply: Reply, retries: int) -> None:
         waits = gaps([ask.at for ask in simulation.asked if ask.task.number == number])
         for doubled, wait in enumerate(waits):
             assert wait >= reply.seconds + 0.5 * 2**doubled
+
+
+def test_silence_is_tried_again() -> None:
+    """As often as --retries allows, if the host speaks to others."""
+    simulation = simulate(lambda ask: SILENT if ask.task.number == 7 else GOOD, {"one": 20}, retries=3)
+    assert simulation.tries(7) == 4
+    assert simulation.reasons() == {"": 19, "timeout": 1}
+
+
+def test_a_host_that_never_says_a_word_costs_no_more_than_a_silent_url() -> None:
+    """All its URLs end when those end that were tried."""
+    simulation = simulate(always(SILENT), {"one": 200})
+    assert simulation.now - 100 < 35
+    assert simulation.reasons()["dead_host"] >= 190
+
+
+def test_what_may_be_slow_begins_early() -> None:
+    """A URL that timed out is tried again before its host's fresh ones: it holds nobody up in the end."""
+    simulation = simulate(lambda ask: SILENT if ask.task.number < 3 else after(GOOD, 5.0), {"one": 300})
+    last_fresh = max(ask.at for ask in simulation.asked if ask.task.number >= 3)
+    assert max(ask.at for ask in simulation.asked if ask.task.number < 3) < last_fresh
+    assert simulation.reasons() == {"": 297, "timeout": 3}
+
+
+def test_what_drips_is_tried_once_more() -> None:
+    """Each try takes seconds, and hardly ever brings anything; without retries there is none."""
+    for retries, tries in ((0, 1), (1, 2), (2, 2), (5, 2)):
+        simulation = simulate(always(DRIP), {"one": 5}, retries=retries)
+        assert {simulation.tries(number) for number in range(5)} == {tries}
+        assert simulation.reasons() == {"timeout": 5}
 
 
 def test_the_waits_before_a_retry_are_jittered() -> None:

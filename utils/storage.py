@@ -6,6 +6,7 @@ This module alone knows the names of files and folders in a result folder.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ except ImportError:  # Windows has no flock; its own lock serves there
 
 RESULT_FOLDER = "partial_imagenet"
 LOCK_NAME = ".lock"
+FINGERPRINTS_NAME = ".fingerprints.csv"
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """How images are named, in any case; ours are named by `ImageFormat`."""
 
@@ -35,12 +38,12 @@ class CategoryFolder:
 
     path: Path
 
-    @property
+    @functools.cached_property
     def images(self) -> Path:
         """The folder of the images."""
         return self.path / "Images"
 
-    @property
+    @functools.cached_property
     def annotations(self) -> Path:
         """The folder of the XML files."""
         return self.path / "Annotation"
@@ -136,15 +139,33 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 def write_whole(path: Path, data: bytes) -> os.stat_result:
     """Write a file so that it is there whole under its name, or not at all; returns its stat.
 
+    What `whole_file` does, by as few calls of the system as there can be: it is done for every image.
+
     Raises
     ------
     OSError
         If it cannot be written.
     """
-    with whole_file(path) as file:
-        file.write(data)
-        file.flush()
-        return os.fstat(file.fileno())
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}")  # noqa: PTH118  # quicker
+    try:
+        status = _write_new(partial, data)
+        os.replace(partial, path)  # noqa: PTH105
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+    return status
+
+
+def _write_new(path: str, data: bytes) -> os.stat_result:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+    try:
+        left = memoryview(data)
+        while left:  # a nearly full disk takes a part; the rest then says why
+            left = left[os.write(descriptor, left) :]
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class FolderLock:

@@ -8,12 +8,13 @@ run. An XML that declares a document type is not even parsed: entities are born 
 
 from __future__ import annotations
 
+import functools
+import html
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from ..models import Annotation, Box, Picture
 from .boxes import Fitted, fit, relabel
@@ -30,6 +31,9 @@ _IMPOSSIBLE_SIDE = 65_535
 _MAX_COORDINATE = 10_000_000
 # What no XML can hold, or would not come back from one as it was written.
 _NOT_FOR_XML = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# Texts that are written as they are, and numbers that need no rounding.
+_WORDS, _DIGITS = "[!-%'-;=?-~](?:[ -%'-;=?-~]*[!-%'-;=?-~])?", r"\d{1,5}"
 
 _LAYOUT = """\
 <annotation>
@@ -60,6 +64,27 @@ _OBJECT_LAYOUT = """\
 		</bndbox>
 	</object>
 """
+
+
+def _pattern(layout: str, number: str, text: str, objects: str = "") -> str:
+    """Make a pattern of a layout: its places hold whole numbers, but for those of texts and objects."""
+    kinds = dict.fromkeys(("label", "pose", "folder", "filename"), text) | {"objects": objects}
+    fixed, places = re.split(r"{[\w.]+}", layout), re.findall(r"{([\w.]+)}", layout)
+    return "".join(
+        re.escape(before) + (kinds.get(place, number) if place else "")
+        for before, place in zip(fixed, [*places, ""], strict=True)
+    )
+
+
+@functools.cache
+def _our_object() -> re.Pattern[str]:
+    return re.compile(_pattern(_OBJECT_LAYOUT, f"({_DIGITS})", f"({_WORDS})"))
+
+
+@functools.cache
+def _our_xml() -> re.Pattern[str]:
+    objects = f"((?:{_pattern(_OBJECT_LAYOUT, _DIGITS, _WORDS)})+)"
+    return re.compile(_pattern(_LAYOUT, f"({_DIGITS})", _WORDS, objects))
 
 
 @dataclass(frozen=True)
@@ -104,7 +129,7 @@ def read(folder: Path, code: str) -> ArchiveContent:
 
 def read_back(data: bytes, image_code: str) -> Annotation | None:
     """Read one XML; None if it is not an annotation with at least one box."""
-    return _parse(data, image_code).annotation
+    return _of_ours(data, image_code) or _parse(data, image_code).annotation
 
 
 def to_xml(annotation: Annotation, *, folder: str, filename: str, picture: Picture) -> bytes:
@@ -133,7 +158,7 @@ def to_xml(annotation: Annotation, *, folder: str, filename: str, picture: Pictu
 
 
 def _clean(text: str) -> str:
-    return escape(_plain(text))
+    return html.escape(_plain(text), quote=False)
 
 
 def _plain(text: str) -> str:
@@ -187,6 +212,18 @@ class _Parsed:
     dropped: int = 0
 
 
+def _of_ours(data: bytes, image_code: str) -> Annotation | None:
+    """Read an XML as `to_xml` writes it, in a fifth of a parser's time; None if it is spelled otherwise."""
+    found = _our_xml().fullmatch(data.decode("latin-1"))  # letters beyond ASCII do not match
+    if found is None:
+        return None
+    boxes = [
+        Box(sys.intern(label), int(x), int(y), int(right), int(below), sys.intern(pose), int(cut), int(hard))
+        for label, pose, cut, hard, x, y, right, below in _our_object().findall(found[3])[:MAX_BOXES]
+    ]
+    return Annotation(image_code, *_possible(int(found[1]), int(found[2])), tuple(boxes))
+
+
 def _parse(data: bytes, image_code: str) -> _Parsed:
     # A zero byte is how UTF-16 would hide the letters of a DOCTYPE; UTF-8 has none.
     if b"<!DOCTYPE" in data or b"\0" in data:
@@ -206,7 +243,10 @@ def _parse(data: bytes, image_code: str) -> _Parsed:
 def _size(element: ElementTree.Element | None) -> tuple[int, int]:
     """Return width and height, both 0 if either is none that a picture can have."""
     texts = _texts(element)
-    width, height = _number(texts.get("width")) or 0, _number(texts.get("height")) or 0
+    return _possible(_number(texts.get("width")) or 0, _number(texts.get("height")) or 0)
+
+
+def _possible(width: int, height: int) -> tuple[int, int]:
     is_possible = min(width, height) > 0 and max(width, height) < _IMPOSSIBLE_SIDE
     return (width, height) if is_possible else (0, 0)
 

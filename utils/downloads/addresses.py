@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ..errors import OneSourceError
 from .credentials import without_secrets
@@ -37,6 +36,8 @@ def local_path(address: str) -> Path:
         if scheme is None:
             return Path(address).expanduser()
         if scheme[1].lower() == "file":
+            from urllib.request import url2pathname  # loads much, and is hardly ever needed
+
             return Path(url2pathname(urlsplit(address).path))
     except (ValueError, RuntimeError) as error:  # brackets that are none; a user without a home
         raise OneSourceError(f"this is no path that can be opened ({error})") from error

@@ -9,12 +9,14 @@ in half the time. The rest goes through Pillow, after `image_structure` has foun
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
 import re
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 from ..models import MAX_IMAGE_BYTES, ImageFormat, Picture, Reason, Refusal
 from . import image_structure
@@ -106,24 +108,29 @@ def _decode(image_format: ImageFormat, data: bytes, size: Size) -> Size:
     return _open_with_pillow(image_format, whole, is_decoded=not is_spared)
 
 
-def _measure_jpeg(data: bytes) -> Size:
+@functools.cache
+def _turbo() -> Any:
+    """Load simplejpeg; it brings NumPy, whose BLAS would start a thread for every core, for nothing."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import simplejpeg
 
+    return simplejpeg
+
+
+def _measure_jpeg(data: bytes) -> Size:
     try:
-        height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+        height, width, _, _ = _turbo().decode_jpeg_header(data)
     except ValueError:
         return _open_odd_jpeg(data, is_decoded=False)
     return Size(width, height)
 
 
 def _decode_jpeg(data: bytes, size: Size) -> Size:
-    import simplejpeg
-
     if _is_progressive(data) and data.count(_START_OF_SCAN) > MAX_SCANS:
         raise DamagedError(f"it has more than {MAX_SCANS} scans")
     try:
         # A height and width of 1 at least: the smallest scale, an eighth. (`min_factor` does not do that.)
-        simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=True)
+        _turbo().decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=True)
     except ValueError as error:
         if "insufficient memory" in str(error).lower():
             raise MemoryError from error

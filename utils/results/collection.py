@@ -6,7 +6,7 @@ It changes nothing, and asks only what lies on disk: journals say which images s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,26 +55,44 @@ class Collected:
     samples: tuple[Sample, ...]
 
 
-def collect(root: Path, everything: Sequence[Category]) -> Iterator[Collected]:
+def collect(
+    root: Path, everything: Sequence[Category], among: Container[str] | None = None
+) -> Iterator[Collected]:
     """Read a result folder, one category after the other, by the names of their folders.
 
     Parameters
     ----------
     everything
         The rows of `ncodes.csv`; folders that it does not know are read as well.
+    among
+        The codes of the categories that are read; None for all.
 
     Raises
     ------
     DiskError
         If a journal cannot be read.
     """
+    for category, folder in places(root, everything):
+        if among is None or category.code in among:
+            yield read(category, folder)
+
+
+def places(root: Path, everything: Sequence[Category]) -> Iterator[tuple[Category, CategoryFolder]]:
+    """Find the categories that `collect` reads, and their folders."""
     for category in verify.folders(root, everything):
         folder = CategoryFolder(root / category.folder)
         if folder.journal.exists():
-            yield _collected(category, folder)
+            yield category, folder
 
 
-def _collected(category: Category, folder: CategoryFolder) -> Collected:
+def read(category: Category, folder: CategoryFolder) -> Collected:
+    """Read a category as it stands in its folder.
+
+    Raises
+    ------
+    DiskError
+        If its journal cannot be read.
+    """
     summary = Summary(category.folder, category.code)
     outcomes = summary.counting(journal.standing(folder.journal))
     return Collected(category, summary, tuple(_samples(folder, outcomes)))
@@ -83,8 +101,10 @@ def _collected(category: Category, folder: CategoryFolder) -> Collected:
 def _samples(folder: CategoryFolder, outcomes: Iterable[Outcome]) -> Iterator[Sample]:
     there = _names(folder.images)
     for outcome in outcomes:
+        if not outcome.status.stands or not outcome.picture:
+            continue
         path = folder.path / outcome.file
-        if outcome.status.stands and outcome.picture and path.name in there:
+        if path.name in there:
             annotation = _annotation(folder, path.stem) if outcome.boxes is not None else None
             row = outcome.row
             yield Sample(folder.path.name, path, row.image_code, row.url, outcome.picture, annotation)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -215,7 +215,7 @@ def _encode(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "file": outcome.file,
         "boxes": outcome.boxes,
-        "fitted": asdict(outcome.fitted) if outcome.fitted else None,
+        "fitted": _counts(outcome.fitted) if outcome.fitted else None,
         "modified_ns": outcome.modified_ns,
         "judged_with": outcome.judged_with,
         "answered_by": outcome.answered_by,
@@ -253,6 +253,10 @@ def _decode(record: dict[str, Any], *, earlier: bool) -> Outcome:
         judged_with=str(record.get("judged_with", "")),
         answered_by=str(record.get("answered_by", "")),
     )
+
+
+def _counts(fitted: BoxCounts) -> dict[str, int]:
+    return {name: getattr(fitted, name) for name in BoxCounts.__slots__}
 
 
 def _box_counts(record: dict[str, Any]) -> BoxCounts:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ..annotations import boxes, voc
 from ..errors import disk_error
-from ..models import Annotation, ImageTask, Outcome, Picture
+from ..models import Annotation, Outcome, Picture
 from ..storage import CategoryFolder, write_whole
 
 MAX_XML_BYTES = 1_000_000
-
-
-def save(folder: CategoryFolder, task: ImageTask, data: bytes, picture: Picture) -> os.stat_result:
-    """Put an image into its folder, whole.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    return write_whole(folder.image(task.row.image_code, picture.format), data)
 
 
 def pair(folder: CategoryFolder, image: Path, picture: Picture, annotation: Annotation) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..models import ImageTask, Outcome, Redirect
+from ..models import ImageTask, Outcome, Redirect, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Sent):
     """What came of one try of a task."""
 
     number: int
@@ -50,7 +50,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Redirected:
+class Redirected(Sent):
     """A task's image is elsewhere; whoever gave the task says when it is that host's turn."""
 
     number: int

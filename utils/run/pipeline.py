@@ -8,7 +8,7 @@ pictures that turned out to be the same all over a host are taken back, and the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import DatasetError, ProxyError
@@ -67,8 +67,7 @@ class Run:
         try:
             while not self._is_to_end():
                 self._refill()
-                for settled in self.schedule.due(time.monotonic()):
-                    self._settle(settled)
+                self._settle(self.schedule.due(time.monotonic()))
                 self._start()
                 if not self._is_waiting():
                     self.books.take_placeholders_back(and_go_on=True)
@@ -123,7 +122,7 @@ class Run:
         task = replace(task, address=best.address or task.row.url)
         settled = self.schedule.offer(task, best.host, others[0] if others else None)
         if settled:
-            self._settle(settled)
+            self._settle([settled])
 
     def _start(self) -> None:
         tasks = self.schedule.next(time.monotonic())
@@ -137,12 +136,12 @@ class Run:
     def _hear(self, answers: Iterable[Answer | Lost]) -> None:
         """Take answers in, and give the books that they belong to a chance to react."""
         touched: set[Supply] = set()
+        settled: list[Settled] = []
         for answer in answers:
             numbers = answer.numbers if isinstance(answer, Lost) else (answer.number,)
             touched.update(self._owners[number] for number in numbers if number in self._owners)
-            for settled in self._react(answer, time.monotonic()):
-                touched.add(self._owners[settled.task.number])
-                self._settle(settled)
+            settled += self._react(answer, time.monotonic())
+        touched.update(self._settle(settled))
         for supply in touched:
             self._follow_up(supply)
 
@@ -182,10 +181,15 @@ class Run:
                 again.append(number)
         return settled + self.schedule.lost(again, killer=lost.killer, now=now)
 
-    def _settle(self, settled: Settled) -> None:
-        owner = self._owners.pop(settled.task.number)
-        with self.books.costing_only(owner.category):
-            owner.settle(settled.task.number, settled.outcome)
+    def _settle(self, settled: Sequence[Settled]) -> Iterable[Supply]:
+        """Put what is settled into the books that it belongs to; says which."""
+        by_owner: dict[Supply, list[Settled]] = {}
+        for one in settled:
+            by_owner.setdefault(self._owners.pop(one.task.number), []).append(one)
+        for owner, some in by_owner.items():
+            with self.books.costing_only(owner.category):
+                owner.settle(some)
+        return by_owner
 
     def _drop(self, supply: Supply, numbers: list[int]) -> None:
         if not numbers:

@@ -121,11 +121,12 @@ class Supply:
         candidate = self._next_to_be_tried()
         return self._task(candidate) if candidate else None
 
-    def settle(self, number: int, outcome: Outcome) -> None:
-        """Note the end of a task."""
-        self._active.pop(number, None)
-        self._granted.discard(number)
-        self._write(outcome)
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """Note the ends of tasks."""
+        for one in settled:
+            self._active.pop(one.task.number, None)
+            self._granted.discard(one.task.number)
+        self._write_all([one.outcome for one in settled])
 
     def ask(self, number: int) -> None:
         """Take note of a good image that waits to be wanted."""

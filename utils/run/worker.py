@@ -26,7 +26,7 @@ from ..models import (
     Status,
 )
 from ..results import pairing
-from ..storage import CategoryFolder
+from ..storage import CategoryFolder, write_whole
 from ..tables.url_rows import host_of
 from ..web.fetch import Fetched, Fetcher
 from .messages import Answer, Command, Drop, Ended, Ready, Redirected, Save, Start, WorkOrder
@@ -58,6 +58,7 @@ class Worker:
         self._fetcher = Fetcher(order.timeout, idle_connections=order.transfers)
         self._tasks: dict[int, ImageTask] = {}
         self._held: dict[int, _Good] = {}
+        self._folders: dict[str, CategoryFolder] = {}
         self._commands: dict[type[Command], Callable[..., Iterator[Answer]]] = {
             Start: self._start,
             Save: self._save_held,
@@ -137,11 +138,11 @@ class Worker:
         return _Good(task, body, picture, fitted)
 
     def _save(self, good: _Good) -> Outcome:
-        folder = CategoryFolder(self._order.result_folder / good.task.folder)
+        folder = self._folder(good.task.folder)
         image = folder.image(good.task.row.image_code, good.picture.format)
         annotation = good.fitted.annotation if good.fitted else None
         try:
-            written = pairing.save(folder, good.task, good.body.data, good.picture)
+            written = write_whole(image, good.body.data)
             count = pairing.pair(folder, image, good.picture, annotation) if annotation else None
         except OSError as error:
             words = f"It could not be written: {error.strerror}."
@@ -153,12 +154,17 @@ class Worker:
             http_status=good.body.http_status,
             attempts=1,
             seconds=good.body.seconds,
-            file=folder.relative(image),
+            file=f"{folder.images.name}/{image.name}",
             picture=good.picture,
             boxes=count,
             fitted=good.fitted.counts if good.fitted else None,
             modified_ns=written.st_mtime_ns,
             answered_by=host_of(good.body.final_url),
+        )
+
+    def _folder(self, name: str) -> CategoryFolder:
+        return self._folders.get(name) or self._folders.setdefault(
+            name, CategoryFolder(self._order.result_folder / name)
         )
 
     def _refused(
@@ -206,6 +212,7 @@ def _nothing_came(task: ImageTask, nothing: NoBody) -> Outcome:
         retry_after=nothing.retry_after,
         proxy_at_fault=nothing.proxy_at_fault,
         unreached=nothing.unreached,
+        dripped=nothing.dripped,
     )
 
 

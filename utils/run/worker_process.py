@@ -5,6 +5,7 @@ The process imports neither pandas nor tables, so that it starts quickly.
 
 from __future__ import annotations
 
+import gc
 import queue
 import signal
 import threading
@@ -35,6 +36,7 @@ def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
     inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox, worker.wake), daemon=True).start()
     outbox = _Outbox(connection)
+    gc.freeze()  # what is here by now stays; looking through it again and again would be for nothing
     try:
         connection.send([])  # up and listening
         while _obey_all(worker, inbox, outbox):

@@ -42,6 +42,10 @@ class Stamp:
         """Take it from a file's status."""
         return cls(status.st_size, status.st_mtime_ns)
 
+    def fits(self, status: os.stat_result) -> bool:
+        """Whether a file has not changed since."""
+        return status.st_size == self.size and status.st_mtime_ns == self.modified_ns
+
 
 @dataclass(frozen=True, slots=True)
 class UrlIndex:

@@ -7,6 +7,7 @@ how a URL as people wrote it becomes one that can be sent. None of them raises, 
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import re
 import socket
@@ -89,6 +90,7 @@ def _one_spelling(host: str) -> str:
     return host
 
 
+@functools.lru_cache(maxsize=64)  # several questions in a row are asked of each URL
 def _split(url: str) -> _Url | None:
     whole = _URL.match(url.strip(BLANKS))
     if whole is None:

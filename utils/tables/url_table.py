@@ -111,7 +111,7 @@ class UrlTable:
             ) from error
 
     def _check(self, file: BinaryIO) -> None:
-        if Stamp.of(os.fstat(file.fileno())) != self._stamp:
+        if not self._stamp.fits(os.fstat(file.fileno())):
             raise InputError(f"{self.path} was changed during the run. Run again.")
 
 
@@ -192,7 +192,7 @@ def _built(file: BinaryIO, layout: Layout, progress: Progress) -> UrlIndex:
 
 
 def _require_unchanged(file: BinaryIO, stamp: Stamp, path: Path) -> None:
-    if Stamp.of(os.fstat(file.fileno())) != stamp:
+    if not stamp.fits(os.fstat(file.fileno())):
         raise InputError(f"{path} was changed while it was read. Wait until it is whole, and run again.")
 
 

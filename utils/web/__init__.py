@@ -14,6 +14,7 @@
     alternates    where an image lies today
     fetch         many requests in flight
     transfer      one request, and its limits
+    pace          whether what drips can come in time
     redirects     where they lead, and where none may lead
     curl_reasons  what curl's codes mean
 

@@ -82,6 +82,7 @@ def no_body(curl: pycurl.Curl, ending: Ending) -> NoBody:
         retry_after=seconds_to_wait(ending.retry_after),
         proxy_at_fault=proxy_at_fault,
         unreached=reason in UNREACHED or "tunnel failed" in ending.message,
+        dripped=ending.refused is Reason.TIMEOUT,
         seconds=float(curl.getinfo(pycurl.TOTAL_TIME)),
     )
 
@@ -141,6 +142,8 @@ def _proxy_at_fault(curl: pycurl.Curl, ending: Ending) -> bool:
 
 
 def _words(reason: Reason, ending: Ending) -> str:
+    if ending.refused is Reason.TIMEOUT:
+        return "The image came so slowly that it could not arrive in time."
     return WORDS.get(reason) or f"The server answered {ending.http_status}."
 
 

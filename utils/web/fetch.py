@@ -62,6 +62,7 @@ class Fetcher:
         self._by_handle: dict[pycurl.Curl, Transfer] = {}
         self._due: float | None = None
         self._selector = selectors.DefaultSelector()
+        self._watched: set[int] = set()
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
@@ -177,11 +178,13 @@ class Fetcher:
         self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
-        known = descriptor in self._selector.get_map()
+        known = descriptor in self._watched
         if what == pycurl.POLL_REMOVE:
             if known:
+                self._watched.discard(descriptor)
                 self._selector.unregister(descriptor)
         elif known:
             self._selector.modify(descriptor, SELECTOR_EVENTS[what])
         else:
+            self._watched.add(descriptor)
             self._selector.register(descriptor, SELECTOR_EVENTS[what])

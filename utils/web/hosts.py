@@ -3,9 +3,9 @@
 A host is a name and a port. It gets 8 requests at once, one more for each good answer up to 32, half as
 many after "too many requests", and a rest for as long as it asks; from then on it takes as many good answers
 as it may have requests to earn one more. A host that gives nothing but connect failures is given up when
-that is sure: after two rounds of silence (or three URLs in one), or three rounds of refusals with rests in
-between, so that one that just restarts is not lost. One that has nothing but "too many requests" to say,
-rest after rest, is left for the next run.
+that is sure: after two rounds of silence (or three URLs in one), or three rounds of refusals, or of
+connections on which nobody speaks, with rests in between, so that one that just restarts is not lost. One
+that has nothing but "too many requests" to say, rest after rest, is left for the next run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ FIRST_PROBE = 0.5
 """Seconds until a host that did not connect is tried again; doubled by each further round."""
 CONNECT_FAILURES = frozenset({Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT})
 CONNECTED = frozenset({Reason.TIMEOUT, Reason.CONNECTION_ERROR, Reason.TLS_ERROR})
-"""Failures that show all the same that somebody is there."""
+"""Failures that show all the same that somebody is there; but one who accepts, and never says a word to
+anyone, is nobody."""
 SILENT_URLS, SILENT_ROUNDS, REFUSING_ROUNDS = 3, 2, 3
 PATIENCE_WITH_THE_GOOD = 2
 """A host that once answered is given this many times as many rounds."""
@@ -78,10 +79,13 @@ class Host:
             self._slow_down(outcome, started, now)
         elif outcome.http_status:
             self._answered_well(outcome)
-        elif outcome.reason in CONNECT_FAILURES:
+        elif outcome.reason in CONNECT_FAILURES or self._said_nothing(outcome):
             self._did_not_connect(outcome, started, now)
         elif outcome.reason in CONNECTED:
             self._lives()
+
+    def _said_nothing(self, outcome: Outcome) -> bool:
+        return outcome.reason is Reason.TIMEOUT and not self._answered
 
     def _lives(self) -> None:
         if self._failures:
@@ -137,6 +141,8 @@ class Host:
         if reason is Reason.CONNECT_TIMEOUT:
             burst = not self._answered and self._failures >= SILENT_URLS
             return burst or self._rounds >= SILENT_ROUNDS * patience
+        if reason is Reason.TIMEOUT and self._failures == self._rounds:
+            return False  # they may all be of one URL, which has its tries
         return self._rounds >= REFUSING_ROUNDS * patience
 
     def rest(self, until: float) -> None:

@@ -13,6 +13,9 @@ GIVEN_UP = {
 }
 
 
+SLOW = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """The end of a task."""
@@ -68,13 +71,20 @@ class Entry:
         """How many of the attempts were made at its present host."""
         return self.attempts - self.attempts_elsewhere
 
+    @property
+    def may_be_slow(self) -> bool:
+        """Whether its next try may take all the time that a try has; the sooner it begins, the better."""
+        return self.last is not None and self.last.reason in SLOW
+
     def take(self, outcome: Outcome) -> Outcome:
         """Add an attempt to the history; returns the outcome with the sums of all attempts."""
         trail = self.task.trail
         self.attempts += outcome.attempts
         self.seconds += trail.seconds + outcome.seconds
         status = outcome.http_status or trail.http_status
-        self.last = replace(outcome, attempts=self.attempts, seconds=self.seconds, http_status=status)
+        self.last = outcome
+        if (outcome.attempts, outcome.seconds, outcome.http_status) != (self.attempts, self.seconds, status):
+            self.last = replace(outcome, attempts=self.attempts, seconds=self.seconds, http_status=status)
         if asks_for_less(outcome) and waits_too_long(outcome):
             words = (
                 f"The host asks to wait {outcome.retry_after:.0f} s; {LONGEST_REST:.0f} s are waited at most."

@@ -15,7 +15,6 @@ import string
 import unicodedata
 from collections.abc import Sequence
 from urllib.parse import quote, unquote, urljoin, urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # the stubs lack it
 
 import pycurl
 
@@ -160,6 +159,9 @@ def _uses_proxy(url: str) -> bool:
         "all_proxy",
         "ALL_PROXY",
     ]
+    # Loads much, and is needed where a redirect leads through a proxy only.
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # the stubs lack it
+
     proxy = next((value for name in names if (value := os.environ.get(name))), "")
     exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
     host = parts.netloc.rpartition("@")[2]

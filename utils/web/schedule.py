@@ -19,6 +19,8 @@ from .queues import Queues
 
 FIRST_RETRY = 1.0
 """Seconds until a failed URL is tried again, give or take half; doubled by each further try."""
+RETRIES_OF_WHAT_DRIPS = 1
+"""Each takes seconds, at the end of a run, too, and seldom brings anything; the next run tries again."""
 MOST_CRASHES = 2
 """How often an image may kill its worker."""
 
@@ -87,7 +89,7 @@ class Schedule:
         """Give the tasks that may start now; they count as started."""
         self._looked_at = now
         for entry in self._queues.wake(now):
-            self._enqueue(entry)
+            self._enqueue(entry, first=entry.may_be_slow)
         started: list[ImageTask] = []
         free = self._outage.most_starts(self.batch_size - len(self._in_flight), now)
         while len(started) < free:
@@ -255,7 +257,8 @@ class Schedule:
 
     def _again(self, entry: Entry, outcome: Outcome) -> bool:
         passing = outcome.lasting is Lasting.IN_PASSING and outcome.reason is not Reason.DISK_ERROR
-        return passing and not waits_too_long(outcome) and entry.attempts_here <= self._retries
+        most = min(self._retries, RETRIES_OF_WHAT_DRIPS) if outcome.dripped else self._retries
+        return passing and not waits_too_long(outcome) and entry.attempts_here <= most
 
     def _retry(self, entry: Entry, outcome: Outcome, now: float) -> None:
         wait = min(FIRST_RETRY * 2 ** (entry.attempts_here - 1), LONGEST_REST) * self._dice.uniform(0.5, 1.5)

@@ -6,12 +6,15 @@ the turn of that host.
 
 from __future__ import annotations
 
+import time
+
 import certifi
 import pycurl
 
 from ..models import MAX_IMAGE_BYTES, USER_AGENT, Body, NoBody, Reason, Redirect, Route, Trail
 from ..tables.url_rows import host_of
 from .curl_reasons import Ending, no_body
+from .pace import Pace
 from .redirects import MAX_REDIRECTS, RedirectGuard, target
 
 MAX_BYTES = MAX_IMAGE_BYTES
@@ -77,39 +80,41 @@ class Transfer:
         self._size = 0
         self._status = 0
         self._broken = 0
+        self._pace = Pace(0.0)
+        self._too_slow = False
         self._headers: dict[str, list[str]] = {}
+        self.head: list[bytes] = []  # curl's own hands put the lines in: most are of no interest
         self.curl = _new_handle(self, timeout)
 
     def begin(self, number: int, url: str, trail: Trail) -> None:
         """Make ready for an URL, and the redirects that led to it; nothing of the former one is left."""
         self.number, self.paused = number, False
         self.guard = RedirectGuard(url, trail.from_public)
-        self._url, self._trail, self._too_large = url, trail, False
+        self._url, self._trail = url, trail
+        self._too_large = self._too_slow = False
         self._chunks, self._size, self._status, self._broken, self._headers = [], 0, 0, 0, {}
+        self.head.clear()
+        seconds = self._timeout - trail.seconds
+        self._pace = Pace(time.monotonic() + seconds)
         self.curl.setopt(pycurl.URL, url)
-        self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int((self._timeout - trail.seconds) * 1000)))
-
-    def on_header(self, line: bytes) -> None:
-        """Note what matters of one header line; a status line begins a new answer."""
-        if line.startswith(b"HTTP/"):
-            self._status = _status_of(line)
-            self._headers = {}
-            return
-        name, _, value = line.partition(b":")
-        key = name.strip().lower()
-        if key in TELLING_HEADERS:
-            self._headers.setdefault(key.decode(), []).append(value.decode("latin-1").strip())
+        self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
 
     def on_data(self, chunk: bytes) -> int | None:
         """Keep a piece of the body, or end the transfer when it is more than anyone wants."""
+        if not self._status:
+            self._read_head()
         succeeding = self._status < 300
         if self._size + len(chunk) > (MAX_BYTES if succeeding else MAX_ERROR_PAGE):
             self._too_large = succeeding
             return -1
         if self._ledger.full_for(self):
             self.paused = True
+            self._pace.restart()
             return int(pycurl.WRITEFUNC_PAUSE)
         self._size += len(chunk)
+        if self._pace.is_hopeless(self._size, self._expected(), time.monotonic()):
+            self._too_slow = succeeding
+            return -1
         if succeeding:
             self._chunks.append(chunk)
             self._ledger.held += len(chunk)
@@ -117,6 +122,7 @@ class Transfer:
 
     def result(self, code: int, message: str) -> Body | NoBody | Redirect:
         """Say what the request came to; `code` is curl's, 0 for success."""
+        self._read_head()  # once more: headers may come behind the body
         seconds = float(self.curl.getinfo(pycurl.TOTAL_TIME))
         code = self._broken or code
         leads_to = self._leads_to()
@@ -167,6 +173,18 @@ class Transfer:
         if self._ledger.privileged is self:
             self._ledger.privileged = None
 
+    def _read_head(self) -> None:
+        """Note what matters of the header lines; a status line begins a new answer."""
+        for line in self.head:
+            if line.startswith(b"HTTP/"):
+                self._status = _status_of(line)
+                self._headers = {}
+                continue
+            name, _, value = line.partition(b":")
+            key = name.strip().lower()
+            if key in TELLING_HEADERS:
+                self._headers.setdefault(key.decode(), []).append(value.decode("latin-1").strip())
+
     def _leads_to(self) -> str | Reason | None:
         """Say where the answer leads, if it is a redirect, or why nobody goes there.
 
@@ -182,7 +200,14 @@ class Transfer:
     def _refused(self) -> Reason | None:
         if self.guard.blocked:
             return Reason.FORBIDDEN_REDIRECT
+        if self._too_slow:
+            return Reason.TIMEOUT
         return Reason.TOO_LARGE if self._too_large else None
+
+    def _expected(self) -> int:
+        """Say how long the body will be; 0 if that was not said, or not in a number."""
+        stated = (self._headers.get("content-length") or [""])[0]
+        return int(stated) if stated.isascii() and stated.isdigit() else 0
 
     def _length_known(self) -> bool:
         coding = ",".join(self._headers.get("transfer-encoding", ())).lower()
@@ -202,7 +227,7 @@ def _new_handle(transfer: Transfer, timeout: float) -> pycurl.Curl:
         pycurl.BUFFERSIZE: 131_072,
         pycurl.NOSIGNAL: 1,
         pycurl.CAINFO: certifi.where(),
-        pycurl.HEADERFUNCTION: transfer.on_header,
+        pycurl.HEADERFUNCTION: transfer.head.append,
         pycurl.WRITEFUNCTION: transfer.on_data,
         pycurl.OPENSOCKETFUNCTION: lambda purpose, address: transfer.guard.open_socket(purpose, address),
         pycurl.PREREQFUNCTION: lambda *connection: transfer.guard.before_request(connection[0]),
