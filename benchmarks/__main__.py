@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from . import batch_sizes, equipment, first_image, memory, race, scaling
+from . import batch_sizes, equipment, first_image, memory, networks, race, scaling
 from .contestants import CONTESTANTS
 from .equipment import Equipment
 from .errors import BenchmarkError
@@ -36,6 +36,7 @@ COMMANDS = (
     Command(
         "batch-sizes", batch_sizes.__doc__ or "", lambda all_, given: batch_sizes.run(all_, given.folder)
     ),
+    Command("networks", networks.__doc__ or "", lambda all_, given: networks.run(all_, given.folder)),
     Command("scaling", scaling.__doc__ or "", lambda all_, given: scaling.run(all_, given.folder)),
 )
 

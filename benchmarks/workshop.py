@@ -67,8 +67,12 @@ class Workshop:
         """Let somebody fetch a scenario, and judge what was saved."""
         with self.order(scenario, in_flight) as order:
             cost = self.run(contestant.command(order, self.equipment), order)
-            saved = contestant.saved(order)
-            return cost, judge(scenario, saved, self.pictures, re_encoded=contestant.re_encodes)
+            return cost, self.judged(contestant, scenario, order)
+
+    def judged(self, contestant: Contestant, scenario: Scenario, order: Order) -> Verdict:
+        """Judge what a contestant has saved."""
+        saved = contestant.saved(order)
+        return judge(scenario, saved, self.pictures, re_encoded=contestant.re_encodes)
 
 
 @contextlib.contextmanager
