@@ -21,7 +21,8 @@ PROJECT = Path(__file__).resolve().parents[1]
     [
         (100, 2, 1024, 225, "for 100 Mbit/s on 2 cores"),
         (50, 2, 1024, 112, "for 50 Mbit/s on 2 cores"),
-        (10, 2, 1024, 22, "for 10 Mbit/s on 2 cores"),
+        (15, 2, 1024, 64, "for 15 Mbit/s on 2 cores"),
+        (10, 2, 1024, 45, "for 10 Mbit/s on 2 cores"),
         (1.25, 2, 1024, 16, "for 1.2 Mbit/s on 2 cores"),
         (0.001, 1, 1024, 16, "for 0.0 Mbit/s on 1 core"),
         (300, 4, 4096, 675, "for 300 Mbit/s on 4 cores"),

@@ -32,6 +32,7 @@ LONGEST_WAIT = 0.2
 """Seconds until the loop looks up, for signals and the screen."""
 GONE = "The network seems to be gone: no host can be reached any more. Waiting for it, up to a minute ..."
 BACK = "Going on."
+NARROW = "Images arrive too late: the line is too narrow for so many. Up to {} in flight from now on."
 TIME_TO_LEAVE = 0.6
 """Seconds that an interrupted run takes for noting what it did not reach."""
 
@@ -55,6 +56,7 @@ class Run:
     stopped: Callable[[], bool]
     _owners: dict[int, Supply] = field(default_factory=dict)
     _outage_told: bool = False
+    _least_told: int | None = None
 
     def work(self) -> None:
         """Do everything, or as much as there is time for; reports are complete either way.
@@ -205,6 +207,10 @@ class Run:
         if self.schedule.in_outage(time.monotonic()) != self._outage_told:
             self._outage_told = not self._outage_told
             self.screen.say(GONE if self._outage_told else BACK)
+        most = self.schedule.most_in_flight
+        if most < self.schedule.batch_size and most < (self._least_told or self.schedule.batch_size):
+            self._least_told = most
+            self.screen.say(NARROW.format(most))
         self.progress.in_flight = self.schedule.in_flight
         self.screen.update(self.progress)
 

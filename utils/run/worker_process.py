@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from .messages import Answer, Command, Start, WorkOrder
 from .worker import Worker
 
-SENDING_INTERVAL = 0.01
+SENDING_INTERVAL = 0.03
 """Seconds for which answers are gathered before they are sent, while more come at once."""
 HEARTBEAT = 1.0
 """Seconds after which a worker says that it lives, if it has nothing else to say."""

@@ -9,6 +9,7 @@
     queues        where tasks wait for their turn
     quarantine    which of many killed their worker
     outage        ours, or theirs
+    congestion    our line's, or their slowness
     journey       a task on its way through the schedule
     hosts         how politely each is treated
     alternates    where an image lies today

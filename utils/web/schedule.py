@@ -11,6 +11,7 @@ import random
 
 from ..models import ImageTask, Lasting, Outcome, Reason, Redirect, Route, Status
 from . import quarantine
+from .congestion import Congestion
 from .hosts import LONGEST_REST, Host, asks_for_less, waits_too_long
 from .journey import Entry, Settled
 from .outage import Outage
@@ -19,8 +20,8 @@ from .queues import Queues
 
 FIRST_RETRY = 1.0
 """Seconds until a failed URL is tried again, give or take half; doubled by each further try."""
-RETRIES_OF_WHAT_DRIPS = 1
-"""Each takes seconds, at the end of a run, too, and seldom brings anything; the next run tries again."""
+RETRIES_OF_WHAT_DRIPS, SOON = 1, 0.4
+"""One more, and after so many seconds: each holds up the end of a run, and hardly ever brings anything."""
 MOST_CRASHES = 2
 """How often an image may kill its worker."""
 
@@ -45,6 +46,7 @@ class Schedule:
         self._queues = Queues()
         self._quarantine = Quarantine()
         self._outage = Outage()
+        self._congestion = Congestion()
         self._looked_at = 0.0
         self._entries: dict[int, Entry] = {}
         self._in_flight: set[int] = set()
@@ -53,6 +55,11 @@ class Schedule:
     def in_flight(self) -> int:
         """Tasks started and not ended."""
         return len(self._in_flight)
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many tasks may be in flight now: the batch size, or fewer if the line is too narrow for it."""
+        return self._congestion.most(self.batch_size)
 
     def in_outage(self, now: float) -> bool:
         """Whether the network has been gone for a while, so that nothing but a probe is started."""
@@ -91,7 +98,7 @@ class Schedule:
         for entry in self._queues.wake(now):
             self._enqueue(entry, first=entry.may_be_slow)
         started: list[ImageTask] = []
-        free = self._outage.most_starts(self.batch_size - len(self._in_flight), now)
+        free = self._outage.most_starts(self.most_in_flight - len(self._in_flight), now)
         while len(started) < free:
             one = self._quarantine.take(now) or self._queues.take(now)
             if one is None:
@@ -150,6 +157,12 @@ class Schedule:
     def _judge(self, entry: Entry, outcome: Outcome, now: float) -> list[Settled]:
         asked = entry.host
         asked.learn(outcome, started=entry.started, now=now)
+        if self._congestion.excuses(entry, outcome):
+            entry.begin_again()
+            self._enqueue(entry)
+            self._queues.line_up(asked, now)
+            return []
+        self._congestion.learn(entry, outcome, now=now, in_flight=len(self._in_flight) + 1)
         outcome = entry.take(outcome)
         settled = []
         if entry.fallback and outcome.unreached:
@@ -261,7 +274,8 @@ class Schedule:
         return passing and not waits_too_long(outcome) and entry.attempts_here <= most
 
     def _retry(self, entry: Entry, outcome: Outcome, now: float) -> None:
-        wait = min(FIRST_RETRY * 2 ** (entry.attempts_here - 1), LONGEST_REST) * self._dice.uniform(0.5, 1.5)
+        first = SOON if outcome.dripped else FIRST_RETRY
+        wait = min(first * 2 ** (entry.attempts_here - 1), LONGEST_REST) * self._dice.uniform(0.5, 1.5)
         if asks_for_less(outcome) and entry.host.rest_until > now:
             wait = entry.host.rest_until - now
         entry.begin_again()

@@ -39,6 +39,9 @@ MEAN_IMAGE_BYTES = 110_000
 # Half of the URLs are alive and answer within 0.46 s. Of the dead half, a third says so within 0.5 s, and
 # two thirds wait for the 5 s that connecting may take: 0.5 * 0.46 + 0.5 * (0.5 / 3 + 5 * 2 / 3) s.
 MEAN_SECONDS_IN_FLIGHT = 1.98
+# On a slow line those few are often all waiting for the dead at once, so that it lies idle: it gets more, but
+# not so many that an image would need half of its 10 s.
+FEW, SECONDS_ON_SLOW_LINES = 64, 4.0
 IMAGES_PER_CORE = 500  # a second: 1.5 ms for judging an image, 0.5 ms for everything else
 
 FILES_PER_TRANSFER = 3  # IPv4 and IPv6 are tried side by side, and the resolver holds one
@@ -98,7 +101,8 @@ def allowed(wished: BatchSize, *, cores: int, open_files: int) -> BatchSize:
 
 def _for_line(bits_per_second: float, cores: int) -> BatchSize:
     carried = bits_per_second / 8 / MEAN_IMAGE_BYTES
-    wished = round(min(carried, cores * IMAGES_PER_CORE) * MEAN_SECONDS_IN_FLIGHT)
+    images = min(carried, cores * IMAGES_PER_CORE)
+    wished = round(max(images * MEAN_SECONDS_IN_FLIGHT, min(images * SECONDS_ON_SLOW_LINES, FEW)))
     megabits = bits_per_second / 1e6
     speed = f"{megabits:.0f}" if megabits >= 10 else f"{megabits:.1f}"
     why = f"for {speed} Mbit/s on {cores} core{'s' if cores > 1 else ''}"
