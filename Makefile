@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test bench bench-short lint clean
+.PHONY: help demo test test-readers bench bench-short lint clean
 help:            ## what can be made here
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -17,11 +17,18 @@ help:            ## what can be made here
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirement-extras.txt
 	@touch $@
 
+.venv/installed-readers: .venv/installed-extras tests/readers/requirement.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/readers/requirement.txt
+	@touch $@
+
 demo: .venv/installed            ## the two scripts on a small web of their own, no internet needed
 	$(BIN)/python -m demo
 
 test: .venv/installed-extras     ## all tests
 	$(BIN)/python -m pytest
+
+test-readers: .venv/installed-readers  ## exports, read back by the tools that they are for
+	$(BIN)/python -m pytest -n 0 -W ignore -o python_files='reads_*.py' tests/readers
 
 bench: .venv/installed           ## side by side with others on a local web, about 20 minutes (Linux)
 	$(BIN)/python -m benchmarks race

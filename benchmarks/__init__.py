@@ -9,8 +9,8 @@ equipment, contestants, user_files                       who races, and how each
 measuring, judging                                       what a run costs; its images against the truth
 results, goals, tables, bars, machine                    numbers made readable
 errors, workshop                                         what all measurements need, and its clearing away
-race, memory, batch_sizes, scaling, first_image,
- networks                                               the measurements, a command each
+race, memory, batch_sizes, scaling, first_image          the measurements, a command each
+networks                                                 another
 =======================================================  ====================================================
 
 Linux only: hosts are addresses of 127.0.0.0/8, and memory and time are read from /proc.

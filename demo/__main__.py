@@ -72,6 +72,7 @@ def _show(world: World) -> int:
     _say(f"It took {time.monotonic() - began:.0f} s, without internet: the pictures were drawn on the spot.")
     print("(junk: saved, but no image of the list; missed: alive, but not saved. Both should be 0.)")
     print(f"Look at {IMAGES}: a folder for each category, with Images, Annotation and its report.")
+    print(f"Open {IMAGES / 'index.html'} in a browser: it shows every image with its boxes.")
     return 0 if _is_right(whole, partly) else 1
 
 

@@ -90,4 +90,5 @@ class Archive:
 
     def left(self) -> set[str]:
         """Name what lies in the result folder, and is no category's."""
-        return {path.name for path in self.project.result.iterdir() if not (path / "Images").exists()}
+        folder = self.project.result
+        return {name for name in self.project.folders() if not (folder / name / "Images").exists()}

@@ -112,6 +112,10 @@ class Project:
         """The result folder."""
         return self.path / "partial_imagenet"
 
+    def folders(self) -> set[str]:
+        """Name everything in the result folder but what every run leaves to be looked at."""
+        return {path.name for path in self.result.iterdir()} - {"index.html", "dataset_card.md"}
+
     def report(self, folder: str) -> list[dict[str, str]]:
         """Read a category's report."""
         with (self.result / folder / f"{folder}_download_report.csv").open(

@@ -21,9 +21,11 @@ MODULES = sorted(
 )
 GROUND = [module for module in MODULES if "." not in module]
 KEEPERS = {
-    "PIL": {"judging.images"},
+    "PIL": {"judging.images", "exports.pictures"},
     "certifi": {"web.transfer"},
     "multiprocessing": {"run.pool", "run.worker_process"},
+    "numpy": {"exports.near", "exports.pictures"},
+    "pandas": {"exports.contents"},
     "pycurl": {"web.fetch", "web.transfer", "web.curl_reasons", "web.redirects"},
     "requests": {"downloads.web_file", "downloads.web_session"},
     "simplejpeg": {"judging.images"},

@@ -186,7 +186,7 @@ def test_mark_and_run(dogs: Project, web: Web) -> None:
     assert last.endswith("--fill True")
     keep_marks(dogs)
     assert dogs.run().code == 0
-    assert {path.name for path in dogs.result.iterdir()} == {
+    assert dogs.folders() == {
         "sled_dog,_sledge_dog",
         "malamute,_malemute,_Alaskan_malamute",
         "Siberian_husky",

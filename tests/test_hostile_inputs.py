@@ -72,7 +72,8 @@ def check_inside(project: Project, *brought: str) -> None:
     for path in project.result.rglob("*"):
         assert not path.is_symlink()
         assert not stat.S_IMODE(path.stat().st_mode) & 0o7000, path
-        assert path.is_dir() or path.name.endswith((".jpg", ".xml", "_report.csv", ".jsonl"))
+        left = (".jpg", ".xml", "_report.csv", ".jsonl", "index.html", "dataset_card.md")
+        assert path.is_dir() or path.name.endswith(left)
 
 
 # --- archives: each case is a category with one image ---
@@ -508,7 +509,7 @@ def test_hostile_names(project: Project, web: Web) -> None:
         project.annotate(f"{code}_1", (4, 5, 20, 30))
     finished = project.run()
     assert (finished.code, finished.err) == (0, "")
-    assert {path.name for path in project.result.iterdir()} == set(NAMES.values())
+    assert project.folders() == set(NAMES.values())
     for number, folder in enumerate(NAMES.values()):
         image_code = f"{code_of(number)}_1"
         assert project.images(folder) == {f"{image_code}.jpg"}

@@ -171,7 +171,7 @@ def test_second_run_on_the_same_folder_is_refused(slow_project: Project) -> None
         process.communicate()
     assert slow_project.run().code == 0
     check_complete(slow_project)
-    assert {path.name for path in slow_project.result.iterdir()} == {"red"}
+    assert slow_project.folders() == {"red"}
 
 
 def test_files_that_were_spoilt_are_fetched_again(slow_project: Project, web: Web) -> None:

@@ -1,4 +1,4 @@
-"""A body that only drips is given up as soon as the rest cannot come in time; one that may yet come is not."""
+"""A body that drips is given up as soon as the rest cannot come in time; one that may yet come is not."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_marked_categories_are_downloaded(project: Project, web: Web) -> None:
     finished = project.run()
     assert finished.code == 0, finished.err
     assert finished.err == ""
-    assert [path.name for path in project.result.iterdir()] == ["red_box,_crimson_box"]
+    assert project.folders() == {"red_box,_crimson_box"}
     assert project.images("red_box,_crimson_box") == {f"{RED}_1.jpg", f"{RED}_2.png"}
     assert web.count("/c") == 0
 
@@ -286,7 +286,7 @@ def test_categories_by_name(project: Project, web: Web) -> None:
     fill(project, web, living=1)
     fill(project, web, living=1, code=BLUE)
     assert project.run("--categories", "BLUE").code == 0
-    assert [path.name for path in project.result.iterdir()] == ["blue"]
+    assert project.folders() == {"blue"}
     assert project.run("--categories", "Crimson Box", BLUE).code == 0
     assert project.images("red_box,_crimson_box")
     unknown = project.run("--categories", "blu")
@@ -481,7 +481,7 @@ def test_colliding_names_have_folders_of_their_own(project: Project, web: Web) -
     project.category(BLUE, "Crane", marked=False)
     fill(project, web, living=1)
     project.run()
-    assert [path.name for path in project.result.iterdir()] == [f"crane_{RED}"]
+    assert project.folders() == {f"crane_{RED}"}
 
 
 def test_the_screen_says_what_lies_where(project: Project, web: Web) -> None:

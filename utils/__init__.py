@@ -6,7 +6,9 @@ floor  rooms                   what they keep
 7      commands                the two scripts as the user sees them
 6      run                     a whole run: what each category offers, the workers, the books
 5      archive, prerequisites  images from tars of whole categories; the three files, once
+5      gallery                 what a run leaves to be looked at: the page, the dataset card
 4      downloads               a few big files: resumed, checked
+4      exports                 the result folder as training tools read it
 3      web                     thousands of small ones: politely, quickly, each with its reason
 3      results                 what lies in the result folder, and what is said of it
 2      tables                  what users bring: categories and URLs

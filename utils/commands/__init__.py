@@ -4,6 +4,8 @@
 
     extract_cli      which work the flags of extract_images_as_per_tags.py ask for
     run_cli          a run on the screen; a dry one; --verify
+    export_cli       --export after it
+    showing          the gallery and the dataset card
     falling_short    why there are fewer images than were wanted
     finding_cli      --find, --mark, --unmark
     marking_cli      what was marked, and what comes next

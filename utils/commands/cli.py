@@ -54,7 +54,7 @@ class Signals:
     """The signals that ask to end.
 
     At first they raise KeyboardInterrupt. A run that can end in good order says `end_gently`; then the first
-    is only taken note of, and a second one ends everything at once.
+    is only taken note of, and a second one ends everything at once. `end_at_once` takes that back.
     """
 
     def __init__(self) -> None:
@@ -65,6 +65,10 @@ class Signals:
     def end_gently(self) -> None:
         """From now on, take note of the first signal and no more."""
         self._gentle = True
+
+    def end_at_once(self) -> None:
+        """From now on, let the first signal raise KeyboardInterrupt again."""
+        self._gentle = False
 
     def received(self) -> bool:
         """Whether the run is to end."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ EPILOG = """\
 Run it again as often as you like: what is there is not fetched again, what failed in passing is tried."""
 
 FORMATS = ("table", "csv")
+EXPORTS = ("yolo", "coco", "voc", "imagefolder", "webdataset")
+LABELS = ("name", "code")
+ABOUT_EXPORTS = ("val_fraction", "seed", "labels", "export_unannotated")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,19 @@ def _format(text: str) -> str:
     if text not in FORMATS:
         raise argparse.ArgumentTypeError(f"{text!r} is neither {' nor '.join(FORMATS)}")
     return text
+
+
+def _one_of(words: Sequence[str], text: str) -> str:
+    if text.lower() not in words:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
+    return text.lower()
+
+
+def _fraction(text: str) -> float:
+    value = number(0, float, most=1)(text)
+    if value == 1:
+        raise argparse.ArgumentTypeError(f"{text!r} would leave nothing to train on: give less than 1")
+    return value
 
 
 def _source(text: str) -> Source:
@@ -146,6 +164,39 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "honour_opt_out", "refuse images whose server says noai or noindex", default=True, read=boolean
         ),
     ),
+    "what to make of it": (
+        Option(
+            "gallery", "leave index.html, which shows all images with their boxes", default=True, read=boolean
+        ),
+        Option(
+            "export",
+            "write all images for training, as yolo, coco, voc, imagefolder or webdataset",
+            "FORMAT",
+            read=partial(_one_of, EXPORTS),
+            extra=("list",),
+        ),
+        Option(
+            "val_fraction",
+            "the part of the images that is for validation",
+            "F",
+            default=Settings.val_fraction,
+            read=_fraction,
+        ),
+        Option("seed", "another one gives another split", "N", default=Settings.seed, read=number(0)),
+        Option(
+            "labels",
+            "what classes are called: as their folders, or by code",
+            "{name,code}",
+            default=Settings.labels,
+            read=partial(_one_of, LABELS),
+        ),
+        Option(
+            "export_unannotated",
+            "yolo, coco and voc hold images without boxes, too",
+            default=Settings.export_unannotated,
+            read=boolean,
+        ),
+    ),
     "what to see": (
         Option("verbose", "a line for each category when it is done", default=True, read=boolean),
         Option("dry_run", "say what would be done, and do nothing", extra=("switch",)),
@@ -190,11 +241,12 @@ def settings(arguments: Sequence[str] | None = None) -> Settings:
         values[name] = values[name] or place
     for name in ("categories", "find"):
         values[name] = tuple(values[name] or ())
+    values["export"] = tuple(dict.fromkeys(values["export"] or ()))
     values["fill"] = values["with_annotation"] if values["fill"] is None else values["fill"]
     if _is_number(values["mark"]):
         values["how_many"] = values["mark"]
     values["mark"] = values["mark"] is not None
-    return Settings(**values)
+    return Settings(**values, command=tuple(sys.argv[1:] if arguments is None else arguments))
 
 
 def _contradictions(values: dict[str, Any]) -> Iterator[str]:
@@ -216,8 +268,19 @@ def _contradictions(values: dict[str, Any]) -> Iterator[str]:
         yield "--format is about what --find lists: add --find WORD ..."
     if values["source"] is Source.URLS and values["archive_url"] != ARCHIVE:
         yield "--archive_url is of no use where images come from their URLs: add --source archive or both"
+    yield from _contradictions_of_export(values)
     if values["verify"] and (find or mark or values["unmark"]):
         yield "--verify is a run of its own: leave --find, --mark and --unmark out"
+
+
+def _contradictions_of_export(values: dict[str, Any]) -> Iterator[str]:
+    changed = [f"--{name}" for name in ABOUT_EXPORTS if values[name] != getattr(Settings, name)]
+    if changed and not values["export"]:
+        yield f"{changed[0]} is about what is exported: add --export FORMAT, e.g. --export yolo"
+    if values["export"] and (values["find"] or values["mark"] is not None or values["unmark"]):
+        yield "--export comes after a download: leave --find, --mark and --unmark out"
+    if values["export"] and values["verify"]:
+        yield "--export comes after a download: leave --verify out, or let it go first, as a run of its own"
 
 
 def _is_number(mark: int | bool | None) -> bool:

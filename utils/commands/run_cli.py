@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..archive import addresses, terms
 from ..downloads.addresses import is_in_web, local_path, shown
@@ -24,10 +25,13 @@ from ..tables.selection import Selection
 from ..tables.url_table import NoUrlTable, UrlTable, open_table
 from ..web.schedule import Schedule
 from ..web.tempo import Tempo
-from . import falling_short
+from . import falling_short, showing
 from .cli import Signals
 from .screen import Console, ImageBar
 from .telling import open_telling, warn
+
+if TYPE_CHECKING:
+    from .export_cli import Order
 
 CATEGORIES_SHOWN = 12
 IDLE_CONNECTIONS = 256
@@ -72,15 +76,39 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         console.say(f"{terms.TEXT} (accepted).")
     if not settings.annotations_dir.is_dir():
         console.say(_no_boxes(settings))
+    order = _order(selected, everything, settings, console)
     if settings.dry_run:
-        return _dry_run(selected, table, settings, console)
+        code = _dry_run(selected, table, settings, console)
+        if order:
+            order.preview()
+        return code
     folder = result_folder(settings.save_dir)
     with FolderLock(folder):
         labels = {category.code: category.folder for category in everything}
         with terms.feeds(settings, folder) as feeds:
             store = Store(settings, folder, table, labels, feeds)
             books = _work(selected, store, console, signals)
-    return _conclude(books, store, console, signals)
+        stopped, faulty = signals.received, bool(books.faults)
+        left = showing.leave(folder, everything, settings, console, stopped=stopped, faulty=faulty)
+        if left:
+            console.say(f"Look at it: {left}")
+        code = _conclude(books, store, console, signals)
+        if order:
+            order.carry_out(signals)
+    return code
+
+
+def _order(
+    selected: Sequence[Category], everything: Sequence[Category], settings: Settings, console: Console
+) -> Order | None:
+    """Take the order for an export, if there is one, and see that nothing stands in its way."""
+    if not settings.export:
+        return None
+    from .export_cli import Order  # only now: it loads pandas
+
+    order = Order(selected, everything, settings, console)
+    order.require_places()
+    return order
 
 
 def _require_folders(settings: Settings) -> None:
@@ -184,6 +212,8 @@ def _verify(everything: Sequence[Category], settings: Settings, console: Console
     verification = verify.Verification(root, table.rows_of, settings.min_side, tell=console.say, dry=dry)
     with contextlib.nullcontext() if dry else FolderLock(root):
         verification.run(chosen)
+        if not dry:
+            showing.leave(root, everything, settings, console)
     for sentence in _verified(verification, len(chosen)):
         console.say(sentence)
     return 1 if verification.findings else 0

@@ -1,0 +1,25 @@
+"""What all readers share: the result folder, made once; and no way to the internet."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+from tests.export_project import ExportProject
+from tests.readers import truth
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> ExportProject:
+    """Give the result folder that all readers' exports are made of."""
+    return truth.make(tmp_path_factory.mktemp("readers"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> str:
+    """Give a folder for what a reader keeps."""
+    return str(tmp_path / "cache")

@@ -1,0 +1,58 @@
+"""COCO, read by pycocotools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from tests.export_project import ExportProject, files
+from tests.readers import truth
+from tests.readers.truth import Seen
+
+
+def seen(coco: COCO) -> dict[str, list[Seen]]:
+    """Give what a JSON says, by image code."""
+    names = {one["id"]: one["name"] for one in coco.loadCats(coco.getCatIds())}
+    found = {}
+    for image in coco.loadImgs(coco.getImgIds()):
+        annotations = coco.loadAnns(coco.getAnnIds(imgIds=[image["id"]]))
+        boxes = [(names[one["category_id"]], *one["bbox"]) for one in annotations]
+        found[Path(image["file_name"]).stem] = [
+            Seen(name, x, y, x + width, y + height) for name, x, y, width, height in boxes
+        ]
+    return found
+
+
+@pytest.mark.parametrize("labels", ["name", "code"])
+def test_same_images_boxes_and_labels(project: ExportProject, labels: str) -> None:
+    """Both sides together are what there is, and every image lies where its JSON says, in its size."""
+    folder = project.export("coco", val_fraction=0.3, labels=labels)
+    read: dict[str, list[Seen]] = {}
+    for side in ("train", "val"):
+        coco = COCO(folder / "annotations" / f"instances_{side}.json")
+        for image in coco.loadImgs(coco.getImgIds()):
+            with Image.open(folder / side / image["file_name"]) as opened:
+                assert opened.size == (image["width"], image["height"])
+        assert len(coco.getImgIds()) == len(files(folder / side))
+        assert not read.keys() & seen(coco).keys()
+        read |= seen(coco)
+    truth.assert_same(read, truth.boxes(project, labels=labels))
+
+
+def test_the_truth_evaluates_to_one(project: ExportProject) -> None:
+    """Who detects exactly what is annotated has an average precision of 1."""
+    coco = COCO(project.export("coco", val_fraction=0) / "annotations" / "instances_train.json")
+    detected = [
+        {key: one[key] for key in ("image_id", "category_id", "bbox")} | {"score": 1.0}
+        for one in coco.loadAnns(coco.getAnnIds())
+    ]
+    judged = COCOeval(coco, coco.loadRes(detected), "bbox")
+    judged.evaluate()
+    judged.accumulate()
+    judged.summarize()
+    assert np.isclose(judged.stats[0], 1.0)

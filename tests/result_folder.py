@@ -1,0 +1,119 @@
+"""A result folder as runs leave it, made without any: journals, images, XML files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo.pictures import jpeg
+from utils.annotations import voc
+from utils.gallery.leaving import Leaving
+from utils.models import (
+    Annotation,
+    Box,
+    Category,
+    ImageFormat,
+    Outcome,
+    Picture,
+    Reason,
+    Settings,
+    Status,
+    UrlRow,
+)
+from utils.results.journal import Journal
+from utils.storage import CategoryFolder
+
+
+@dataclass
+class ResultFolder:
+    """The folder, and the categories that `ncodes.csv` would have."""
+
+    root: Path
+    categories: tuple[Category, ...] = ()
+    _position: int = 0
+
+    def category(self, code: str, folder: str, name: str = "") -> CategoryFolder:
+        """Add a category, without any image yet."""
+        self.categories += (Category(code, name or folder, folder),)
+        made = CategoryFolder(self.root / folder)
+        made.make()
+        Journal(made.journal).begin_run()
+        return made
+
+    def image(
+        self,
+        folder: CategoryFolder,
+        image_code: str,
+        *boxes: Box,
+        url: str = "http://a.example/1.jpg",
+        size: tuple[int, int] = (64, 48),
+        data: bytes = b"",
+    ) -> Path:
+        """Add an image that was saved, with its boxes."""
+        data = data or jpeg(*size, seed=self._position)
+        picture = Picture(ImageFormat.JPEG, *size, len(data), "0" * 64)
+        path = folder.image(image_code, ImageFormat.JPEG)
+        path.write_bytes(data)
+        if boxes:
+            xml = voc.to_xml(
+                Annotation(image_code, *size, boxes),
+                folder=folder.path.name,
+                filename=path.name,
+                picture=picture,
+            )
+            folder.annotation(image_code).write_bytes(xml)
+        row = UrlRow(self._next(), image_code, url)
+        outcome = Outcome(
+            row,
+            Status.DOWNLOADED,
+            file=folder.relative(path),
+            picture=picture,
+            boxes=len(boxes) or None,
+            modified_ns=path.stat().st_mtime_ns,
+        )
+        Journal(folder.journal).append(outcome)
+        return path
+
+    def fail(self, folder: CategoryFolder, reason: Reason, *, http_status: int = 0, times: int = 1) -> None:
+        """Add URLs that gave no image."""
+        positions = [self._next() for _ in range(times)]
+        rows = [UrlRow(position, f"n00000001_{position}00", "http://b.example/") for position in positions]
+        outcomes = [Outcome(row, Status.FAILED, reason, "No.", http_status=http_status) for row in rows]
+        Journal(folder.journal).append_all(outcomes)
+
+    def settings(self, **more: Any) -> Settings:
+        """Give what a user might have asked of a run into it."""
+        home = self.root.parent
+        return Settings(home, home / "annotation", home / "imageNetURLs.csv", home / "ncodes.csv", **more)
+
+    def leave(self, **more: Any) -> Leaving:
+        """Write page and card."""
+        left = Leaving(self.root, self.categories, self.settings(**more))
+        left.write()
+        return left
+
+    @property
+    def page(self) -> str:
+        """The page's text."""
+        return (self.root / "index.html").read_text(encoding="utf-8")
+
+    @property
+    def card(self) -> str:
+        """The card's text."""
+        return (self.root / "dataset_card.md").read_text(encoding="utf-8")
+
+    def data(self) -> dict[str, Any]:
+        """Give what the page's script is given."""
+        found: dict[str, Any] = json.loads(self.page.split('id="data">')[1].split("</script>")[0])
+        return found
+
+    def images(self) -> list[Sequence[Any]]:
+        """Give the images that the page's script is given."""
+        return [image for category in self.data()["categories"] for image in category["images"]]
+
+    def _next(self) -> int:
+        self._position += 1
+        return self._position

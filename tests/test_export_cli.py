@@ -1,0 +1,119 @@
+"""`--export` as users give it: after a run, with its own exit codes, and with flags that belong to it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+
+from demo.answers import Answer
+from demo.web import Web
+from tests.export_project import draw, files, lines, stored
+from tests.project import Project
+from utils.commands import extract_options
+from utils.exports.formats import FORMATS
+from utils.exports.gathering import CODE
+
+RED, BLUE = "n00000001", "n00000002"
+
+
+def offer(project: Project, web: Web, images: int) -> None:
+    """Offer images of one category, with boxes for every second one, and nothing but death of another."""
+    project.category(RED, "red")
+    project.category(BLUE, "blue")
+    for number in range(images):
+        web.answer(f"/{number}", Answer.jpeg(stored(draw(number))))
+        project.url(f"{RED}_{number}", web.url(f"/{number}"))
+        if number % 2:
+            project.annotate(f"{RED}_{number}", (0, 0, 95, 71), size=(96, 72))
+    project.url(f"{BLUE}_0", web.url("/dead"))
+
+
+def test_export_after_a_run(project: Project, web: Web) -> None:
+    """What stands is exported even if another category is barren, whose exit code stays.
+
+    A dry run only says what would be, and a folder in the way ends a run before it begins.
+    """
+    offer(project, web, 20)
+    flags = ("--parallel", "False", "--export", "yolo", "coco", "--val_fraction", "0.3")
+    dry = project.run(*flags, "--dry_run")
+    assert dry.code == 0
+    assert "0 images that are there already" in dry.out
+    assert not project.result.exists()
+
+    done = project.run(*flags)
+    assert done.code == 1
+    assert "There is no image of blue" in done.err
+    assert "Without boxes: 10 of 20 images." in done.out
+    assert "Traceback" not in done.err
+    yolo = project.path / "partial_imagenet_yolo"
+    assert len(files(yolo, ".jpg")) == 20
+    assert {line.split(",")[1] for line in lines(yolo / "images.csv")} == {"split", "train", "val"}
+    images = [
+        json.loads((project.path / "partial_imagenet_coco" / "annotations" / name).read_text())["images"]
+        for name in ("instances_train.json", "instances_val.json")
+    ]
+    assert sum(map(len, images)) == 20
+
+    (yolo / ".part_of_imagenet_export.json").unlink()
+    refused = project.run(*flags, "--categories", "red")
+    assert refused.code == 2
+    assert "no export of ours" in refused.err
+    assert "saved" not in refused.out
+
+
+def test_an_interrupted_run_exports_nothing(project: Project, web: Web) -> None:
+    """Ctrl-C while images arrive ends the run in order; it exports nothing, and says so."""
+    offer(project, web, 4)
+    web.answer("/slow", Answer(body=stored(draw(99)), delay=60))
+    project.url(f"{RED}_99", web.url("/slow"))
+    with project.start("--parallel", "False", "--export", "yolo", "--timeout", "60") as process:
+        try:
+            give_up = time.monotonic() + 20
+            while not web.count("/slow") and time.monotonic() < give_up:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert "Nothing was exported" in err
+    assert not (project.path / "partial_imagenet_yolo").exists()
+
+
+def test_formats_are_those_that_there_are() -> None:
+    """The words of the flags are those that the exports know."""
+    assert list(extract_options.EXPORTS) == list(FORMATS)
+    assert CODE in extract_options.LABELS
+    settings = extract_options.settings(["--export", "YOLO", "coco", "yolo"])
+    assert settings.export == ("yolo", "coco")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--val_fraction", "0.2"], "add --export"),
+        (["--labels", "code"], "add --export"),
+        (["--seed", "1"], "add --export"),
+        (["--export_unannotated", "False"], "add --export"),
+        (["--export", "yolo", "--find", "cup"], "leave --find"),
+        (["--export", "yolo", "--categories", "cup", "--mark"], "--mark"),
+        (["--export", "yolo", "--categories", "cup", "--unmark"], "--unmark"),
+        (["--export", "yolo", "--verify"], "leave --verify out"),
+        (["--export", "tfrecord"], "none of yolo, coco, voc, imagefolder, webdataset"),
+        (["--export", "yolo", "--val_fraction", "1"], "less than 1"),
+        (["--export", "yolo", "--val_fraction", "-0.1"], "from 0 upwards"),
+        (["--export", "yolo", "--val_fraction", "half"], "not a number"),
+        (["--export", "yolo", "--labels", "both"], "none of name, code"),
+    ],
+)
+def test_flags_that_make_no_sense(
+    flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flag that is wrong, or about nothing, ends the run at once with a sentence and exit code 2."""
+    with pytest.raises(SystemExit) as ended:
+        extract_options.settings(flags)
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err

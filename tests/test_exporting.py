@@ -1,0 +1,251 @@
+"""An export is whole or not there, replaces only what is ours, and says in tables what it holds."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.export_project import ExportProject, draw, files, lines, read_json, stored
+from utils.errors import DatasetError, DiskError, InputError
+from utils.exports import contents, exporting, yolo
+from utils.exports.exporting import MARKER
+from utils.exports.formats import FORMATS
+
+CUP, CARTON = "n03147509", "n02971356"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ExportProject:
+    """Give a folder with two categories and six images."""
+    made = ExportProject(tmp_path, {CUP: "cup", CARTON: "carton"})
+    for number in range(4):
+        made.add(CUP, f"{CUP}_{number}", None, *[(1, 1, 9, 9), (2, 2, 30, 30)][: number % 3])
+    made.add(CARTON, f"{CARTON}_1", None, (3, 3, 40, 40))
+    made.add(CARTON, f"{CARTON}_2")
+    return made
+
+
+def beside(project: ExportProject) -> list[str]:
+    """Name what lies beside the result folder, but for that itself."""
+    return sorted(path.name for path in project.path.iterdir() if path.name != "partial_imagenet")
+
+
+def test_an_export_is_replaced_whole(project: ExportProject) -> None:
+    """The folder of an earlier export goes with all that was in it, and nothing else is left."""
+    folder = project.export("yolo")
+    (folder / "labels" / "train.cache").write_text("of a training")
+    project.add(CUP, f"{CUP}_9", None, (1, 1, 9, 9))
+    assert project.export("yolo") == folder
+    assert len(files(folder, ".jpg")) == 7
+    assert not (folder / "labels" / "train.cache").exists()
+    assert beside(project) == ["partial_imagenet_yolo"]
+
+
+def test_an_export_says_what_it_is(project: ExportProject) -> None:
+    """A marker tells how an export was made, and what it holds."""
+    marker = read_json(project.export("coco", val_fraction=0, seed=7) / MARKER)
+    assert marker == {
+        "format": "coco",
+        "options": {"val_fraction": 0, "seed": 7, "labels": "name", "export_unannotated": True},
+        "counts": {"train images": 6, "val images": 0, "train boxes": 4, "val boxes": 0},
+    }
+
+
+NAMES = ["partial_imagenet_yolo", ".partial_imagenet_yolo.part", ".partial_imagenet_yolo.old"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_is_not_ours_is_left_alone(project: ExportProject, name: str, kind: str) -> None:
+    """A folder without our marker, a file, a link: refused with a sentence, and as it was."""
+    path, elsewhere = project.path / name, project.path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.txt").write_text("mine")
+    if kind == "folder":
+        elsewhere.rename(path)
+    elif kind == "file":
+        path.write_text("mine")
+    else:
+        path.symlink_to(elsewhere)
+    before = files(project.path)
+    with pytest.raises(InputError, match="no export of ours"):
+        project.export("yolo")
+    assert [file for file in files(project.path) if "fingerprints" not in file] == before
+
+
+def test_an_empty_folder_is_taken(project: ExportProject) -> None:
+    """A folder in which nothing lies is nobody's."""
+    (project.path / "partial_imagenet_yolo").mkdir()
+    assert (project.export("yolo") / MARKER).is_file()
+
+
+def stale(path: Path) -> None:
+    """Make something of an export of ours."""
+    path.mkdir()
+    (path / MARKER).write_text("{}")
+    (path / "stale.txt").write_text("stale")
+
+
+@pytest.mark.parametrize("left", [NAMES[1:2], NAMES[1:], NAMES[2:], NAMES])
+def test_what_a_killed_export_left_is_mended(project: ExportProject, left: list[str]) -> None:
+    """Whenever an export was killed, the next one leaves its own folder whole, and nothing beside it."""
+    for name in left:
+        stale(project.path / name)
+    assert not (project.export("yolo") / "stale.txt").exists()
+    assert beside(project) == ["partial_imagenet_yolo"]
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_stopped_between_two_names(project: ExportProject, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """Ctrl-C while folders change names leaves the export of before, or the new one, under its name."""
+    folder = project.export("yolo")
+    before = files(folder)
+    rename, calls = Path.rename, []
+
+    def interrupted(path: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == nth:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        project.export("yolo")
+    assert files(folder) == before
+    assert beside(project) == ["partial_imagenet_yolo"]
+
+
+def test_stopped_while_writing(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while images are placed leaves nothing half done, and the export of before as it was."""
+    folder = project.export("yolo")
+    placed: list[str] = []
+    put = yolo.put
+
+    def interrupted(*arguments: object) -> str:
+        if len(placed) == 3:
+            raise KeyboardInterrupt
+        placed.append(put(*arguments))  # type: ignore[arg-type]
+        return placed[-1]
+
+    monkeypatch.setattr(yolo, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        project.export("yolo")
+    assert len(placed) == 3
+    assert len(files(folder, ".jpg")) == 6
+    assert beside(project) == ["partial_imagenet_yolo"]
+
+
+def test_killed_while_removing(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of a folder that was being removed is known as ours, and removed by the next export."""
+    project.export("yolo")
+    removed: list[Path] = []
+
+    def killed(path: Path) -> None:
+        removed.append(path)
+        for file in path.rglob("*.txt"):
+            file.unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            project.export("yolo")
+    assert removed
+    assert NAMES[2] in beside(project)
+    assert len(files(project.export("yolo"), ".txt")) == 6
+    assert beside(project) == ["partial_imagenet_yolo"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Give a file system of its own, of a few kilobytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = []
+
+    def mount(size: str) -> Path:
+        options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+            pytest.skip("only root may mount a small file system")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_full_disk(small_disk: Callable[[str], Path], format_name: str) -> None:
+    """An export that finds no room says so, and leaves nothing behind but what was there before."""
+    project = ExportProject(small_disk("600k"), {CUP: "cup"})
+    for number in range(30):
+        project.add(CUP, f"{CUP}_{number}", stored(draw(number, (40, 40))), (1, 1, 9, 9))
+    project.gather()
+    free = project.path / "ballast"
+    with pytest.raises(DiskError, match="make room"):  # noqa: PT012  # the disk is filled for the export
+        try:
+            free.write_bytes(b"\0" * 1_000_000)
+        except OSError:
+            project.export(format_name)
+    free.unlink()
+    assert beside(project) == []
+    assert len(lines(project.export(format_name) / "images.csv")) == 31
+
+
+def test_nothing_to_export(project: ExportProject, tmp_path: Path) -> None:
+    """No image at all, or none with boxes where only those are wanted: one sentence, and no folder."""
+    empty = ExportProject(tmp_path / "empty", {CUP: "cup"})
+    (tmp_path / "empty" / "partial_imagenet").mkdir(parents=True)
+    with pytest.raises(DatasetError, match="no image of the selected categories"):
+        empty.export("imagefolder")
+    empty.add(CUP, f"{CUP}_1")
+    with pytest.raises(DatasetError, match="none of the images has boxes"):
+        empty.export("voc", export_unannotated=False)
+    assert beside(empty) == []
+    assert files(empty.export("voc"), ".jpg")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_image_has_its_row(project: ExportProject, format_name: str) -> None:
+    """images.csv has a row for each image, with the file that it is in, and labels.csv adds them up."""
+    folder = project.export(format_name, val_fraction=0.5)
+    images = pd.read_csv(folder / "images.csv")
+    assert list(images.columns) == [
+        "file",
+        "split",
+        "label",
+        "wnid",
+        "width",
+        "height",
+        "boxes",
+        "sha256",
+        "url",
+    ]
+    assert len(images) == 6
+    assert all((folder / file.partition("#")[0]).is_file() for file in images["file"])
+    counts = pd.read_csv(folder / "labels.csv", index_col="label")
+    assert counts.filter(like="images").sum().sum() == 6
+    assert counts.filter(like="boxes").sum().sum() == images["boxes"].sum() == 4
+    assert counts.loc["cup"].filter(like="images").sum() == 4
+
+
+def test_the_table_fits_a_screen(project: ExportProject) -> None:
+    """The largest labels come first, the others are added up, and long names are cut."""
+    names = {f"n{number:08}": f"a category called {'so' * 20} {number}" for number in range(30)}
+    made = ExportProject(project.path / "many", names)
+    for number, code in enumerate(names):
+        for image in range(1 + number % 2):
+            made.add(code, f"{code}_{image}")
+    counts = exporting.export(made.gather(), "imagefolder", made.settings()).counts
+    told = contents.as_text(counts).splitlines()
+    assert len(told) == 1 + contents.ROWS_SHOWN + 2
+    assert told[-2].startswith("... and 5 more")
+    assert [int(number) for number in told[-1].split()[1:3]] == list(
+        counts[["train images", "val images"]].sum()
+    )
+    assert max(map(len, told)) < 110

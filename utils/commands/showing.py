@@ -1,0 +1,47 @@
+"""The gallery and the dataset card at the end of a run, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..models import Category, Settings
+from .screen import Console
+from .telling import warn
+
+
+def never() -> bool:
+    """Say that the run is not to end early."""
+    return False
+
+
+def leave(
+    root: Path,
+    everything: Sequence[Category],
+    settings: Settings,
+    console: Console,
+    *,
+    stopped: Callable[[], bool] = never,
+    faulty: bool = False,
+) -> Path | None:
+    """Leave both in a result folder; what cannot be written costs no more than a sentence.
+
+    Parameters
+    ----------
+    faulty
+        Whether the user hears of a fault of the folder already, of which this would be but another face.
+
+    Returns
+    -------
+    Path or None
+        What is worth a look, if anything was written.
+    """
+    from ..gallery.leaving import Leaving  # only now: it shall not make the start later
+
+    left = Leaving(root, everything, settings, stopped)
+    left.write()
+    for path in left.kept:
+        console.say(f"{path} is not as a run leaves it, and stays as it is.")
+    for sentence in [] if faulty else left.unwritten:
+        warn(sentence)
+    return left.written[0] if left.written else None

@@ -1,0 +1,107 @@
+"""The dataset card: what was asked for, what is there, what failed and why, whose it is, how it is loaded."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from ..downloads.addresses import shown
+from ..downloads.credentials import Credentials
+from ..models import Settings, Source
+from ..storage import write_whole
+from . import asked, loading, markdown
+from .figures import Figures, total
+from .meanings import meaning
+from .owned import MARK
+
+TEMPLATE = Path(__file__).with_name("card.md")
+NAMED_IN_TITLE = 4
+SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
+SIZE_WORDS = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")
+"""Of dataset cards, for numbers of images up to those."""
+HEADER = ("category", "wnid", "URLs", "saved", "with boxes", "boxes")
+
+
+def write(path: Path, figures: Sequence[Figures], settings: Settings, at: str) -> None:
+    """Write the card of a result folder whose categories have these figures.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        _numbers(figures),
+        **_tables(figures),
+        mark=MARK,
+        date=at,
+        version=f" {asked.version()}".rstrip(),
+        commands=markdown.code(_commands(path, settings, at)),
+        source=_source(settings),
+        url_table=_file_name(settings.url_data),
+        annotations=f"{_file_name(settings.annotations_dir)}/",
+        raw=loading.RAW,
+        exports=_exports(),
+    )
+    write_whole(path, text.encode(errors="replace"))
+
+
+def _numbers(figures: Sequence[Figures]) -> dict[str, str]:
+    everything = total(figures)
+    count = len(figures)
+    return {
+        "contents": _contents(figures),
+        "categories": f"{count:,} categor{'y' if count == 1 else 'ies'}",
+        "urls": f"{everything.urls:,}",
+        "saved": f"{everything.saved:,}",
+        "annotated": f"{everything.annotated:,}",
+        "boxes": f"{everything.boxes:,}",
+        "size_category": SIZE_WORDS[min(bisect_right(SIZES, everything.saved), len(SIZE_WORDS) - 1)],
+    }
+
+
+def _contents(figures: Sequence[Figures]) -> str:
+    names = [markdown.literal(one.folder.replace("_", " ")) for one in figures[:NAMED_IN_TITLE]]
+    more = len(figures) - len(names)
+    return "; ".join([*names, *([f"{more:,} more"] if more else [])]) or "nothing yet"
+
+
+def _tables(figures: Sequence[Figures]) -> dict[str, str]:
+    everything = total(figures)
+    rows = [
+        (one.folder, one.code or "unknown", one.urls, one.saved, one.annotated, one.boxes) for one in figures
+    ]
+    whole = ("all", "", everything.urls, everything.saved, everything.annotated, everything.boxes)
+    reasons = everything.summary.reasons.most_common()
+    why = [(word, count, meaning(word)) for word, count in reasons]
+    return {
+        "counts": markdown.table(HEADER, [*rows, whole] if len(rows) > 1 else rows),
+        "failures": markdown.table(("reason", "URLs", "meaning"), why) if why else "Nothing failed.",
+    }
+
+
+def _commands(path: Path, settings: Settings, at: str) -> list[str]:
+    credentials = Credentials.from_environment(os.environ)
+    return asked.runs(path, asked.command_line(settings.command, credentials), at)
+
+
+def _source(settings: Settings) -> str:
+    """Say where images come from; the archive's address without what only its user may know."""
+    archive = f"tars of whole categories ({markdown.literal(shown(settings.archive_url))})"
+    return {
+        Source.URLS: "where their URLs lead",
+        Source.ARCHIVE: archive,
+        Source.BOTH: f"where their URLs lead, and what those could not deliver from {archive}",
+    }[settings.source]
+
+
+def _file_name(path: Path) -> str:
+    """Spell a file's name so that it can stand between two backticks."""
+    return markdown.one_line(path.name).replace("`", "'")
+
+
+def _exports() -> str:
+    return "\n\n".join(f"`{word}`:\n\n```python\n{lines}\n```" for word, lines in loading.EXPORTS.items())

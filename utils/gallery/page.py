@@ -1,0 +1,102 @@
+"""`index.html`: every image of a result folder with its boxes, in one file that needs no network.
+
+The page is written while the categories pass by, so that only what is short of each is kept. Its policy lets
+no script run but ours, which is named by its checksum, and nothing be loaded but files from where it lies.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from html import escape
+from pathlib import Path
+from string import Template
+
+from ..storage import whole_file
+from .figures import Figures, total
+from .owned import MARK
+from .pictures import Album, Labels, Pictures, quoted
+
+ASSETS = Path(__file__).parent
+DATA = "<!-- data -->\n"
+"""Where in the page the images' data stands."""
+COLUMNS = ("category", "URLs", "saved", "with boxes", "boxes", "size", "box’s share", "failed", "because of")  # noqa: RUF001
+
+
+def write(path: Path, albums: Iterable[Album], labels: Labels, at: str) -> None:
+    """Write the page of categories that come one after another.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with whole_file(path) as file:
+        for piece in _pieces(albums, labels, at):
+            file.write(piece.encode(errors="replace"))
+
+
+def _pieces(albums: Iterable[Album], labels: Labels, at: str) -> Iterator[str]:
+    script, style = _asset("gallery.js"), _asset("gallery.css")
+    head, tail = (Template(part) for part in _asset("page.html").split(DATA))
+    yield head.substitute(
+        mark=MARK, style=style, script_sum=_checksum(f"\n{script}"), style_sum=_checksum(f"\n{style}")
+    )
+    figures: list[Figures] = []
+    yield from _data(albums, Pictures(labels), figures)
+    everything = total(figures)
+    yield tail.substitute(
+        head=f"<tr>{_cells('th scope=col', COLUMNS)}</tr>",
+        rows="".join(map(_category_row, figures)),
+        all=_cells("th", _texts("all", everything)),
+        summary=_summary(figures, everything, at),
+        script=script,
+    )
+
+
+def _data(albums: Iterable[Album], pictures: Pictures, figures: list[Figures]) -> Iterator[str]:
+    """Spell the images' data, and remember the figures."""
+    yield pictures.begin()
+    for album in albums:
+        yield ",\n" if figures else ""
+        yield pictures.category(album)
+        figures.append(album.figures)
+    yield from pictures.end(total(figures))
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _checksum(text: str) -> str:
+    """Name a script or style as a policy does; browsers count all that stands between the tags."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _summary(figures: list[Figures], everything: Figures, at: str) -> str:
+    counts = (
+        (everything.saved, "image", "images"),
+        (everything.boxes, "box", "boxes"),
+        (len(figures), "category", "categories"),
+    )
+    said = ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts)
+    return f"{said} · {at} UTC"
+
+
+def _category_row(figures: Figures) -> str:
+    name, *others = _texts(figures.folder, figures)
+    link = f'<a href="#category={quoted(figures.folder)}">{name}</a>'
+    known = f"{figures.name} ({figures.code})" if figures.code else "not in ncodes.csv"
+    return f'<tr><th scope="row" title="{escape(known)}">{link}</th>{_cells("td", others)}</tr>\n'
+
+
+def _texts(name: str, figures: Figures) -> list[str]:
+    numbers = (figures.urls, figures.saved, figures.annotated, figures.boxes)
+    texts = [name, *(f"{number:,}" for number in numbers), figures.size, figures.share]
+    return [escape(text) for text in (*texts, f"{figures.failed:,}", figures.summary.why())]
+
+
+def _cells(opening: str, texts: Iterable[str]) -> str:
+    closing = opening.partition(" ")[0]
+    return "".join(f"<{opening}>{text}</{closing}>" for text in texts)
