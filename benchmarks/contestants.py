@@ -9,7 +9,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import user_files
@@ -19,6 +19,7 @@ SCRIPT = HERE.parent / "extract_images_as_per_tags.py"
 PROCESSES = 2
 OURS, CURL = "ours", "curl"
 PLAIN, DECODING = "img2dataset-no-reencoding", "img2dataset-default"
+TUNED = "img2dataset-no-reencoding-2-shards"
 
 
 @dataclass(frozen=True)
@@ -137,16 +138,23 @@ def _wget2(order: Order, equipment: Equipment) -> list[str | Path]:
 
 
 def _img2dataset(order: Order, equipment: Equipment, *more: str) -> list[str | Path]:
+    """Say how it is started with its own defaults: one process for every 10,000 URLs, here for all."""
     flags = [f"--url_list={order.file('urls.txt', iter(order.urls))}", "--input_format=txt"]
     flags += [f"--output_folder={order.output}", "--output_format=files", "--retries=0"]
-    flags += [f"--processes_count={PROCESSES}", f"--thread_count={order.in_flight // PROCESSES}"]
+    flags += [f"--thread_count={order.in_flight}"]
     flags += [f"--timeout={order.deadline:.0f}"]  # of silence, not in all
-    flags += [f"--number_sample_per_shard={math.ceil(len(order.urls) / PROCESSES)}"]  # else one does all
     return [equipment.programs[IMG2DATASET], *flags, *more]
 
 
-def _img2dataset_plain(order: Order, equipment: Equipment) -> list[str | Path]:
-    return _img2dataset(order, equipment, "--disable_all_reencoding=True")
+def _img2dataset_plain(order: Order, equipment: Equipment, *more: str) -> list[str | Path]:
+    return _img2dataset(order, equipment, "--disable_all_reencoding=True", *more)
+
+
+def _img2dataset_tuned(order: Order, equipment: Equipment) -> list[str | Path]:
+    """Say how it is started so that two processes share the work."""
+    shards = [f"--number_sample_per_shard={math.ceil(len(order.urls) / PROCESSES)}"]
+    shards += [f"--processes_count={PROCESSES}"]
+    return _img2dataset_plain(replace(order, in_flight=order.in_flight // PROCESSES), equipment, *shards)
 
 
 def _flat(order: Order) -> Iterator[Saved]:
@@ -175,5 +183,6 @@ CONTESTANTS = (
     Contestant("wget2", "wget2", _wget2, _flat),
     Contestant("aria2c", "aria2c", _aria2c, _flat),
     Contestant(PLAIN, IMG2DATASET, _img2dataset_plain, _img2dataset_images),
+    Contestant(TUNED, IMG2DATASET, _img2dataset_tuned, _img2dataset_images),
     Contestant(DECODING, IMG2DATASET, _img2dataset, _img2dataset_images, re_encodes=True),
 )

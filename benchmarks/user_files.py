@@ -16,11 +16,27 @@ WITH_BOXES = 3  # one of so many images
 XML = """<annotation>
 	<folder>{wnid}</folder>
 	<filename>{code}</filename>
-	<source><database>ImageNet database</database></source>
-	<size><width>{width}</width><height>{height}</height><depth>3</depth></size>
+	<source>
+		<database>ImageNet database</database>
+	</source>
+	<size>
+		<width>{width}</width>
+		<height>{height}</height>
+		<depth>3</depth>
+	</size>
 	<segmented>0</segmented>
-	<object><name>{wnid}</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>
-	<bndbox><xmin>20</xmin><ymin>30</ymin><xmax>300</xmax><ymax>310</ymax></bndbox></object>
+	<object>
+		<name>{wnid}</name>
+		<pose>Unspecified</pose>
+		<truncated>0</truncated>
+		<difficult>0</difficult>
+		<bndbox>
+			<xmin>20</xmin>
+			<ymin>30</ymin>
+			<xmax>300</xmax>
+			<ymax>310</ymax>
+		</bndbox>
+	</object>
 </annotation>"""
 
 

@@ -387,8 +387,8 @@ class ImageTask(Sent):
         The category's folder, below the result folder.
     row
         The row of the URL table that it comes from.
-    address
-        What is asked for: the row's URL, where its image lies today, or where a redirect leads.
+    address, host
+        What is asked for: the row's URL, where its image lies today, or where a redirect leads; and of whom.
     trail
         The redirects that led to the address.
     annotation
@@ -403,6 +403,7 @@ class ImageTask(Sent):
     folder: str
     row: UrlRow
     address: str = ""
+    host: str = ""
     trail: Trail = Trail()  # frozen, so one may serve all
     annotation: Annotation | None = None
     piece: Piece | None = None

@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import disk_error
 from ..models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
 
 TAIL = 65_536
 """Bytes looked at from the end for the last whole line; a line has a few hundred."""
+SMALL = 2_000_000
+"""Bytes of a journal up to which its lines are kept in memory while it is read."""
 ALWAYS = frozenset({"image_code", "url", "position", "boxes"})
 """What is written even if it is 0 or empty; no boxes at all is None."""
 STATUSES = {status.value: status for status in Status}
@@ -40,8 +42,16 @@ class _Places:
     `by_url` has for each URL its position in the table, and the offset of its line in the journal.
     """
 
-    by_url: dict[int, tuple[int, int]]
+    by_url: dict[int, _Place]
     last_run: int
+
+
+class _Place(NamedTuple):
+    """Where a line lies, and the line itself where there are few; sorted by the URL table's order."""
+
+    position: int
+    offset: int
+    line: bytes
 
 
 class Journal:
@@ -129,7 +139,8 @@ class Journal:
 def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
     """Yield the outcome that counts for every URL in a journal, in the table's order.
 
-    Only places are kept in memory, not outcomes. Images of earlier runs are `already_present`.
+    Only places are kept in memory, not outcomes, and the lines of a small journal. Images of earlier runs are
+    `already_present`.
 
     Parameters
     ----------
@@ -144,10 +155,10 @@ def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[O
     try:
         places = _places(path, checkpoint)
         with path.open("rb") as file:
-            for _, offset in sorted(places.by_url.values()):
+            for place in sorted(places.by_url.values()):
                 checkpoint()
-                file.seek(offset)
-                outcome = _outcome(file.readline(), earlier=offset < places.last_run)
+                line = place.line or _line_at(file, place.offset)
+                outcome = _outcome(line, earlier=place.offset < places.last_run)
                 if outcome:
                     yield outcome
     except OSError as error:
@@ -164,9 +175,15 @@ def _write_all(descriptor: int, data: bytes) -> None:
         _write_all(descriptor, data[written:])
 
 
+def _line_at(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.readline()
+
+
 def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
-    by_url: dict[int, tuple[int, int]] = {}
+    by_url: dict[int, _Place] = {}
     last_run = offset = 0
+    is_small = path.stat().st_size <= SMALL
     with path.open("rb") as file:
         for line in file:
             checkpoint()
@@ -175,7 +192,7 @@ def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
                 last_run = offset
             elif record:
                 key = f"{record['image_code']} {record['url']} {record.get('repeat', 0)}"
-                by_url[hash(key)] = record["position"], offset
+                by_url[hash(key)] = _Place(record["position"], offset, line if is_small else b"")
             offset += len(line)
     return _Places(by_url, last_run)
 

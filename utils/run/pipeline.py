@@ -121,7 +121,7 @@ class Run:
     def _offer(self, supply: Supply, task: ImageTask) -> None:
         self._owners[task.number] = supply
         best, *others = [ON_DISK] if task.piece else alternates.routes(task.row.url)
-        task = replace(task, address=best.address or task.row.url)
+        task = replace(task, address=best.address or task.row.url, host="" if task.piece else best.host)
         settled = self.schedule.offer(task, best.host, others[0] if others else None)
         if settled:
             self._settle([settled])

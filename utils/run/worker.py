@@ -159,7 +159,7 @@ class Worker:
             boxes=count,
             fitted=good.fitted.counts if good.fitted else None,
             modified_ns=written.st_mtime_ns,
-            answered_by=host_of(good.body.final_url),
+            answered_by=good.task.host or host_of(good.body.final_url),
         )
 
     def _folder(self, name: str) -> CategoryFolder:

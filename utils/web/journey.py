@@ -95,14 +95,15 @@ class Entry:
     def turn_to(self, host: Host) -> None:
         """Take the fallback, whose host is given."""
         if self.fallback:
-            self._first = replace(self._first, address=self.fallback.address)
+            self._first = replace(self._first, address=self.fallback.address, host=self.fallback.host)
         self._home, self.fallback, self.last = host, None, None
         self.attempts_elsewhere = self.attempts
         self.begin_again()
 
     def follow(self, redirect: Redirect, host: Host) -> None:
         """Go on where a redirect leads; it is that host's turn now."""
-        self.task = replace(self.task, address=redirect.route.address, trail=redirect.trail)
+        route = redirect.route
+        self.task = replace(self.task, address=route.address, host=route.host, trail=redirect.trail)
         self.host = host
 
     def begin_again(self) -> None:

@@ -174,8 +174,10 @@ class Transfer:
             self._ledger.privileged = None
 
     def _read_head(self) -> None:
-        """Note what matters of the header lines; a status line begins a new answer."""
-        for line in self.head:
+        """Note what matters of the header lines that have come; a status line begins a new answer."""
+        lines = self.head.copy()
+        self.head.clear()
+        for line in lines:
             if line.startswith(b"HTTP/"):
                 self._status = _status_of(line)
                 self._headers = {}
