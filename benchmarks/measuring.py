@@ -18,7 +18,7 @@ from pathlib import Path
 
 from .errors import BenchmarkError
 
-INTERVAL = 0.1  # seconds between samples; each costs a few ms
+INTERVAL = 0.25  # seconds between samples; each costs a few ms
 LONGEST = 1200.0  # seconds for a command
 PROC = Path("/proc")
 SESSION_FIELD = 3  # of /proc/<pid>/stat, counted behind the name's closing bracket
