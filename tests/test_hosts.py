@@ -21,7 +21,15 @@ from tests.simulation import (
     make_task,
 )
 from utils.models import Reason
-from utils.web.hosts import FIRST_LIMIT, FIRST_REST, HIGHEST_LIMIT, LONGEST_REST, MOST_RESTS, Host
+from utils.web.hosts import (
+    FIRST_LIMIT,
+    FIRST_REST,
+    HIGHEST_LIMIT,
+    LONGEST_REST,
+    MOST_RESTS,
+    UNKNOWN_LIMIT,
+    Host,
+)
 
 
 def learn(host: Host, reply: Reply, *, now: float, started: float | None = None) -> None:
@@ -36,9 +44,9 @@ def limited(reply: Reply, retry_after: float) -> Reply:
 
 
 def test_a_host_gets_eight_at_once_and_more_while_it_answers_well() -> None:
-    """Each good answer, a "no such page" too, allows one more, up to 32."""
+    """Three until it has answered; then each good answer, a "no such page" too, allows one more, up to 32."""
     host = Host("a:80")
-    assert host.limit == FIRST_LIMIT == 8
+    assert host.limit == UNKNOWN_LIMIT == 3
     for now in range(3):
         learn(host, NOT_FOUND if now % 2 else GOOD, now=now)
     assert host.limit == 11
@@ -220,4 +228,4 @@ def test_a_proxy_that_refuses_says_nothing_about_the_host() -> None:
     for now in range(50):
         learn(host, Reply(reason=Reason.CONNECTION_REFUSED, http_status=0, proxy_at_fault=True), now=now)
         learn(host, Reply(reason=Reason.HTTP_STATUS, http_status=407, proxy_at_fault=True), now=now)
-    assert (host.limit, host.given_up, host.may_start(0.0)) == (FIRST_LIMIT, None, True)
+    assert (host.limit, host.given_up, host.may_start(0.0)) == (UNKNOWN_LIMIT, None, True)

@@ -1,8 +1,8 @@
 """What is known of one host, and how it is treated: politely while it lives, not at all when it is dead.
 
-A host is a name and a port. It gets 8 requests at once, one more for each good answer up to 32, half as
-many after "too many requests", and a rest for as long as it asks; from then on it takes as many good answers
-as it may have requests to earn one more. A host that gives nothing but connect failures is given up when
+A host is a name and a port. It gets 3 requests at once until it has answered, then 8, one more for each good
+answer up to 32, half as many after "too many requests", and a rest for as long as it asks; from then on it
+takes as many good answers as it may have requests to earn one more. A host that gives nothing but connect failures is given up when
 that is sure: after two rounds of silence (or three URLs in one), or three rounds of refusals, or of
 connections on which nobody speaks, with rests in between, so that one that just restarts is not lost. One
 that has nothing but "too many requests" to say, rest after rest, is left for the next run.
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from ..models import Outcome, Reason
 
-FIRST_LIMIT, HIGHEST_LIMIT = 8, 32
+UNKNOWN_LIMIT, FIRST_LIMIT, HIGHEST_LIMIT = 3, 8, 32
+"""Requests at once: of a host that nobody has heard of yet, of one that has answered, and at most."""
 LONGEST_REST = 60.0
 """Seconds for which a host is left alone at its word; whoever asks for more fails the URL."""
 FIRST_REST = 2.0
@@ -45,11 +46,11 @@ class Host:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.limit = FIRST_LIMIT
+        self.limit = UNKNOWN_LIMIT
         self.rest_until = 0.0
         self.in_flight = 0
         self.given_up: Reason | None = None
-        self._answered = False
+        self._known = self._answered = False  # whether anybody is there; whether anybody said anything
         self._earned = 0.0  # of the next request at once
         self._slowed_at = -1.0
         self._rests = 0
@@ -88,8 +89,9 @@ class Host:
         return outcome.reason is Reason.TIMEOUT and not self._answered
 
     def _lives(self) -> None:
-        if self._failures:
+        if self._failures or not self._known:
             self.limit = FIRST_LIMIT
+        self._known = True
         self._failures = self._rounds = 0
 
     def _answered_well(self, outcome: Outcome) -> None:
@@ -103,8 +105,8 @@ class Host:
             self.limit = min(HIGHEST_LIMIT, self.limit + 1)
 
     def _slow_down(self, outcome: Outcome, started: float, now: float) -> None:
+        self._lives()
         self._answered = True
-        self._failures = self._rounds = 0
         if started < self._slowed_at:  # sent before: the limit has been halved for this already
             if not waits_too_long(outcome):
                 self.rest(now + (outcome.retry_after or 0.0))
