@@ -2,10 +2,10 @@
 
 A host is a name and a port. It gets 3 requests at once until it has answered, then 8, one more for each good
 answer up to 32, half as many after "too many requests", and a rest for as long as it asks; from then on it
-takes as many good answers as it may have requests to earn one more. A host that gives nothing but connect failures is given up when
-that is sure: after two rounds of silence (or three URLs in one), or three rounds of refusals, or of
-connections on which nobody speaks, with rests in between, so that one that just restarts is not lost. One
-that has nothing but "too many requests" to say, rest after rest, is left for the next run.
+takes as many good answers as it may have requests to earn one more. A host that gives nothing but connect
+failures is given up when that is sure: after two rounds of silence (or three URLs in one), or three rounds of
+refusals, or of connections on which nobody speaks, with rests in between, so that one that just restarts is
+not lost. One that has nothing but "too many requests" to say, rest after rest, is left for the next run.
 """
 
 from __future__ import annotations
