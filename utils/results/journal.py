@@ -39,7 +39,7 @@ def pass_by() -> None:
 class _Places:
     """Where the lines that count lie; those before `last_run` were written by earlier runs.
 
-    `by_url` has for each URL its position in the table, and the offset of its line in the journal.
+    `by_url` is by the hash of each URL's key.
     """
 
     by_url: dict[int, _Place]
@@ -47,11 +47,11 @@ class _Places:
 
 
 class _Place(NamedTuple):
-    """Where a line lies, and the line itself where there are few; sorted by the URL table's order."""
+    """Where a line lies, and what it says where there are few; sorted by the URL table's order."""
 
     position: int
     offset: int
-    line: bytes
+    record: dict[str, Any] | None
 
 
 class Journal:
@@ -139,7 +139,7 @@ class Journal:
 def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
     """Yield the outcome that counts for every URL in a journal, in the table's order.
 
-    Only places are kept in memory, not outcomes, and the lines of a small journal. Images of earlier runs are
+    Only places are kept in memory, and what the lines of a small journal say. Images of earlier runs are
     `already_present`.
 
     Parameters
@@ -157,8 +157,8 @@ def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[O
         with path.open("rb") as file:
             for place in sorted(places.by_url.values()):
                 checkpoint()
-                line = place.line or _line_at(file, place.offset)
-                outcome = _outcome(line, earlier=place.offset < places.last_run)
+                record = place.record or _record_at(file, place.offset)
+                outcome = _outcome(record, earlier=place.offset < places.last_run)
                 if outcome:
                     yield outcome
     except OSError as error:
@@ -175,9 +175,9 @@ def _write_all(descriptor: int, data: bytes) -> None:
         _write_all(descriptor, data[written:])
 
 
-def _line_at(file: BinaryIO, offset: int) -> bytes:
+def _record_at(file: BinaryIO, offset: int) -> dict[str, Any]:
     file.seek(offset)
-    return file.readline()
+    return _record(file.readline())
 
 
 def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
@@ -192,7 +192,7 @@ def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
                 last_run = offset
             elif record:
                 key = f"{record['image_code']} {record['url']} {record.get('repeat', 0)}"
-                by_url[hash(key)] = _Place(record["position"], offset, line if is_small else b"")
+                by_url[hash(key)] = _Place(record["position"], offset, record if is_small else None)
             offset += len(line)
     return _Places(by_url, last_run)
 
@@ -209,11 +209,11 @@ def _record(line: bytes) -> dict[str, Any]:
     return record if ours or "run" in record else {}
 
 
-def _outcome(line: bytes, *, earlier: bool) -> Outcome | None:
-    """Decode a line; None if it is not as we write them."""
+def _outcome(record: dict[str, Any], *, earlier: bool) -> Outcome | None:
+    """Decode what a line says; None if it is not as we write them."""
     try:
-        return _decode(_parse(line.decode()), earlier=earlier)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
+        return _decode(record, earlier=earlier)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return None
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ctypes import c_longlong
 from multiprocessing.connection import Connection
 
+from ..judging import images
 from .messages import Answer, Command, Start, WorkOrder
 from .worker import Worker
 
@@ -39,11 +40,12 @@ def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
     gc.freeze()  # what is here by now stays; looking through it again and again would be for nothing
     try:
         connection.send([])  # up and listening
+        if not _obey_all(worker, inbox, outbox):
+            return
+        _turn(worker, outbox, 0)  # connections begin
+        images.prepare()
         while _obey_all(worker, inbox, outbox):
-            for answer in worker.turn(HEARTBEAT):
-                outbox.put(answer)
-            outbox.flush()
-            outbox.beat()
+            _turn(worker, outbox, HEARTBEAT)
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent is gone, and with it whoever wanted an answer
     except MemoryError:
@@ -91,6 +93,14 @@ def _listen(
             command = None
         inbox.put(command)
         wake()
+
+
+def _turn(worker: Worker, outbox: _Outbox, seconds: float) -> None:
+    """Go on with what is under way, and send what came of it."""
+    for answer in worker.turn(seconds):
+        outbox.put(answer)
+    outbox.flush()
+    outbox.beat()
 
 
 def _obey_all(worker: Worker, inbox: queue.SimpleQueue[Command | None], outbox: _Outbox) -> bool:
