@@ -23,7 +23,7 @@ from .messages import Answer, Lost, Ready, Redirected
 from .pool import Crew
 from .supply import Supply
 
-WINDOW = 8_192
+WINDOW = 4_096
 """Tasks known to the schedule at once: many, so that a slow host does not hide the others behind it."""
 TASKS_A_TURN = 512
 ON_DISK = Route("", "a tar on disk")
