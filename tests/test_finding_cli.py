@@ -368,15 +368,6 @@ def real(folder: Path) -> Project:
     return project
 
 
-@pytest.mark.parametrize("words", [("sled", "dog"), ("huskey",), ("a",)])
-def test_the_real_table_is_searched_within_a_second(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """With Python's start and all; twice as much is granted to a machine that does other things as well."""
-    (tmp_path / "annotation").mkdir()
-    (tmp_path / "imageNetURLs.csv").write_text("img_code,img_url,code\n")
-    project = real(tmp_path)
-    assert min(project.run("--find", *words).seconds for _ in range(3)) < 2
-
-
 @pytest.mark.skipif(not DATA.exists(), reason="the real data is not beside the project")
 def test_real_lists_are_counted(tmp_path: Path) -> None:
     """URLs and images with boxes are as many as the table has rows, and the archives XML files."""

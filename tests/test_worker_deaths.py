@@ -104,7 +104,7 @@ def test_an_image_that_kills_whoever_judges_it(project: Project, web: Web, huge:
 
 def test_a_worker_that_gets_no_more_memory(project: Project, web: Web, huge: bytes) -> None:
     """The image that needed it is no worse for it: the next run has memory, and saves it."""
-    web.answer("/huge", Answer(body=huge, delay=1.5))
+    web.answer("/huge", Answer(body=huge, delay=3.0))
     offer(project, web, web.url("/huge"))
     images = project.result / "red" / "Images"
     finished = run_beside(project, lambda process, _over: limit_memory(process, images))
