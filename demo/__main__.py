@@ -1,7 +1,7 @@
 """`python -m demo`: the two scripts, run as a user runs them, on a small web of their own.
 
 In order: fetch what a run needs, mark two categories, download them, ask for some images of two others with
-their boxes, and compare what lies on disk with the truth, which only the embedded web knows.
+their boxes, ready to train on, and compare what lies on disk with the truth, which only the embedded web knows.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .world import FATES, World
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path("demo", "result")  # below ROOT, where all commands run
 IMAGES = RESULT / "partial_imagenet"
+EXPORT = RESULT / "partial_imagenet_yolo"
 MARKED = (Kind.CARTON, Kind.HUSKY)
 SOME, FEW = ("sky", Kind.CUP.value), 12  # a cup is also a punch: its name alone would be ambiguous
 PATIENCE = 10.0  # seconds that an interrupted script may take to write its reports
@@ -65,7 +66,8 @@ def _show(world: World) -> int:
     _mark()
     _run(EXTRACT, *WHERE)
     whole = verdicts(IMAGES, world.photos)
-    _run(EXTRACT, "--categories", *SOME, "--with_annotation", "True", "--how_many", f"{FEW}", *WHERE)
+    some = ("--categories", *SOME, "--with_annotation", "True", "--how_many", f"{FEW}")
+    _run(EXTRACT, *some, "--export", "yolo", *WHERE)
     partly = [verdict for verdict in verdicts(IMAGES, world.photos) if verdict not in whole]
     _show_report(whole)
     _show_verdicts([*whole, *partly], world)
@@ -73,6 +75,7 @@ def _show(world: World) -> int:
     print("(junk: saved, but no image of the list; missed: alive, but not saved. Both should be 0.)")
     print(f"Look at {IMAGES}: a folder for each category, with Images, Annotation and its report.")
     print(f"Open {IMAGES / 'index.html'} in a browser: it shows every image with its boxes.")
+    print(f"Train a detector on it: yolo detect train model=yolo11n.pt data={ROOT / EXPORT / 'data.yaml'}")
     return 0 if _is_right(whole, partly) else 1
 
 
