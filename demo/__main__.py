@@ -1,7 +1,7 @@
 """`python -m demo`: the two scripts, run as a user runs them, on a small web of their own.
 
 In order: fetch what a run needs, mark two categories, download them, ask for some images of two others with
-their boxes, ready to train on, and compare what lies on disk with the truth, which only the embedded web knows.
+their boxes, ready to train on, and compare what lies on disk with the truth, which the embedded web knows.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ BOXED_IMAGES = 24
 
 
 def test_the_demos_export() -> None:
-    """The demo runs, and supervision finds its images in its YOLO export, with boxes of the two categories."""
+    """The demo runs, and supervision finds its images in its YOLO export, each with boxes."""
     finished = subprocess.run(
         [sys.executable, "-m", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
