@@ -29,7 +29,11 @@ SOME, FEW = ("sky", Kind.CUP.value), 12  # a cup is also a punch: its name alone
 PATIENCE = 10.0  # seconds that an interrupted script may take to write its reports
 SHOWN = ("image_code", "status", "reason", "http_status", "width", "height", "boxes")
 SHOWN_ROWS = 6
-NUMBERS = ("considered", "living", "saved", "boxed", "junk", "missed")
+NUMBERS = ("decided", "living", "saved", "boxed", "junk", "missed")
+EXPLAINED = """\
+(decided: URLs that were saved or failed; the others were not needed. living: of those decided.
+boxed: saved with boxes. junk: saved, but no image of the list. missed: living, but not saved.
+The last two should be 0.)"""
 PREREQUISITES = "download_imagenet_prerequisites.py"
 EXTRACT = "extract_images_as_per_tags.py"
 WHERE = (
@@ -72,7 +76,7 @@ def _show(world: World) -> int:
     _show_report(whole)
     _show_verdicts([*whole, *partly], world)
     _say(f"It took {time.monotonic() - began:.0f} s, without internet: the pictures were drawn on the spot.")
-    print("(junk: saved, but no image of the list; missed: alive, but not saved. Both should be 0.)")
+    print(EXPLAINED)
     print(f"Look at {IMAGES}: a folder for each category, with Images, Annotation and its report.")
     print(f"Open {IMAGES / 'index.html'} in a browser: it shows every image with its boxes.")
     print(f"Train a detector on it: yolo detect train model=yolo11n.pt data={ROOT / EXPORT / 'data.yaml'}")
@@ -81,7 +85,7 @@ def _show(world: World) -> int:
 
 def _is_right(whole: list[Verdict], partly: list[Verdict]) -> bool:
     """Whether every URL of the marked categories was tried, and all that lives is there, and nothing else."""
-    complete = [verdict.is_right and verdict.considered == sum(FATES.values()) for verdict in whole]
+    complete = [verdict.is_right and verdict.decided == sum(FATES.values()) for verdict in whole]
     filled = [verdict.is_right and verdict.saved == verdict.boxed == FEW for verdict in partly]
     return [*complete, *filled] == [True] * (len(MARKED) + len(SOME))
 

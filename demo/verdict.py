@@ -15,22 +15,24 @@ UNDECIDED = frozenset({"skipped", "not_attempted"})
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a category's folder stands against the truth; all are numbers of images, `considered` of URLs.
+    """How a category's folder stands against the truth; all are numbers of images, `decided` of URLs.
 
     Attributes
     ----------
+    decided
+        URLs that were saved or failed. The others of a report were not needed, or not attempted.
     living
-        Of the URLs considered, those that bring a picture which fits what was asked for.
+        Of the URLs decided, those that bring a picture which fits what was asked for.
     boxed
         Saved images that have their boxes beside them.
     junk
         Saved files that are not, to the byte, what the URL of a living picture brings.
     missed
-        Living pictures that were considered and not saved.
+        Living pictures that were decided and not saved.
     """
 
     folder: Path
-    considered: int
+    decided: int
     living: int
     saved: int
     boxed: int
@@ -56,12 +58,12 @@ def rows(report: Path) -> Iterator[dict[str, str]]:
 
 
 def _verdict(report: Path, truth: Mapping[str, Photo]) -> Verdict:
-    considered = [row for row in rows(report) if row["status"] not in UNDECIDED]
-    wanted = {row["image_code"] for row in considered if _is_wanted(row, truth)}
+    decided = [row for row in rows(report) if row["status"] not in UNDECIDED]
+    wanted = {row["image_code"] for row in decided if _is_wanted(row, truth)}
     images = {image.stem: image.read_bytes() for image in (report.parent / "Images").iterdir()}
     return Verdict(
         folder=report.parent,
-        considered=len(considered),
+        decided=len(decided),
         living=len(wanted),
         saved=len(images),
         boxed=sum(xml.stem in images for xml in (report.parent / "Annotation").glob("*.xml")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class ResultFolder:
     ) -> Path:
         """Add an image that was saved, with its boxes."""
         data = data or jpeg(*size, seed=self._position)
-        picture = Picture(ImageFormat.JPEG, *size, len(data), "0" * 64)
+        picture = Picture(ImageFormat.JPEG, *size, len(data), hashlib.sha256(data).hexdigest())
         path = folder.image(image_code, ImageFormat.JPEG)
         path.write_bytes(data)
         if boxes:

@@ -12,7 +12,8 @@ import pytest
 from tests.result_folder import ResultFolder
 from utils.gallery import asked, loading, markdown
 from utils.gallery.meanings import MEANINGS, meaning
-from utils.models import Box, Reason, Source
+from utils.models import Box, Outcome, Reason, Source, Status, UrlRow
+from utils.results.journal import Journal
 
 RED = "n00000001"
 
@@ -63,10 +64,13 @@ def test_front_matter(made: ResultFolder) -> None:
 def test_what_is_there_and_what_failed(made: ResultFolder) -> None:
     """Counts by category, and every reason with what it means."""
     made.leave()
-    assert f"| red | {RED} | 6 | 2 | 1 | 2 |" in made.card
+    assert f"| red | {RED} | 6 | 2 | 1 | 2 | 4 |" in made.card
     assert "| http\\_404 | 3 | The server said no: 404 Not Found. |" in made.card
     assert "| placeholder | 1 | A picture that says" in made.card
-    assert "2 of 6 listed images, 1 of them with bounding boxes (2 boxes), in 1 category." in made.card
+    assert (
+        "2 images of 6 URLs tried or considered, 1 of them with bounding boxes (2 boxes), in 1 category."
+        in made.card
+    )
     for needed in (
         "non-commercial research and education",
         "@inproceedings{deng2009imagenet",
@@ -83,16 +87,84 @@ def test_every_reason_has_its_words() -> None:
     assert meaning("http_999") == "The server said no."
 
 
+def asked_for(made: ResultFolder) -> list[str]:
+    """Give what the card names of the runs, without dates."""
+    block = made.card.split("it saved:\n\n")[1].split("\n\n")[0]
+    return [re.sub(r"^ {4}(\d{4}-\d\d-\d\d \d\d:\d\d UTC  )?", "", line) for line in block.splitlines()]
+
+
 def test_what_was_asked(made: ResultFolder) -> None:
-    """The command stands there as a shell would take it, with version and date; each one once."""
-    command = ("--categories", "Siberian husky", "it's|`a`", "--how_many", "5")
+    """The command stands there as a shell takes it, with version, date and images saved; each one once."""
+    command = ("--categories", "Siberian husky", "it's|`a`  # saved nothing", "--how_many", "5")
     made.leave(command=command)
     made.leave(command=("--verify",))
     made.leave(command=command)
-    lines = re.findall(r"^    \d{4}-\d\d-\d\d \d\d:\d\d UTC  (.*)$", made.card, re.MULTILINE)
-    assert [shlex.split(line)[2:] for line in lines] == [["--verify"], list(command)]
+    first, second = asked_for(made)
+    assert shlex.split(first, comments=True)[2:] == ["--verify"]
+    assert shlex.split(second, comments=True)[2:] == list(command)
+    assert first.endswith("  # saved nothing")
+    assert second.endswith("  # 2 times, saved 2 images")
     assert re.search(r"By part-of-imagenet \d+\.\d+\.\d+, last on \d{4}-", made.card)
     assert asked.version() in (asked.PYPROJECT).read_text(encoding="utf-8")
+
+
+def test_what_saved_images_is_named_longest(made: ResultFolder) -> None:
+    """Commands that saved nothing make room for those that made the folder; what is left out is counted."""
+    made.leave(command=("--how_many", "1"))
+    for number in range(asked.MOST + 2):
+        made.leave(command=("--seed", str(number)))
+    lines = asked_for(made)
+    assert len(lines) == asked.MOST + 1
+    assert lines[0].endswith("--how_many 1  # saved 2 images")
+    assert lines[1].endswith("--seed 3  # saved nothing")
+    assert lines[-1] == "# and 3 other runs"
+
+
+def test_what_an_older_card_does_not_say_is_not_made_up(made: ResultFolder) -> None:
+    """A command without a number of images stays without, and is not dropped before those that saved none."""
+    made.leave(command=("old",))
+    text = made.card.replace("  # saved 2 images", "")
+    (made.root / "dataset_card.md").write_text(text, encoding="utf-8")
+    made.leave(command=("new",))
+    assert [line.split()[-1] for line in asked_for(made)] == ["old", "nothing"]
+    for number in range(asked.MOST):
+        made.leave(command=(str(number),))
+    assert asked_for(made)[0].endswith(" old")
+
+
+def test_a_run_has_saved_what_it_has_downloaded(made: ResultFolder) -> None:
+    """What lies in folders that it did not come to, or was there before, is no run's second success."""
+    made.leave(command=("first",))
+    blue = made.category("n00000002", "blue")
+    made.image(blue, "n00000002_1")
+    Journal(made.root / "red" / ".journal.jsonl").begin_run()
+    made.leave(command=("second",), gallery=False)
+    assert asked_for(made)[-1].endswith("second  # saved 1 image")
+
+
+def test_what_is_there_twice_is_said(made: ResultFolder) -> None:
+    """Images of the same bytes, and the boxes on them, are counted once, too; others with all they have."""
+    made.leave()
+    assert "more than once" not in made.card
+    blue = made.category("n00000002", "blue")
+    data = (made.root / "red" / "Images" / f"{RED}_1.jpg").read_bytes()
+    made.image(blue, "n00000002_1", Box("red", 0, 0, 31, 47), Box("green", 1, 1, 9, 9), data=data)
+    made.leave()  # one category is read, the other is taken from the page
+    assert "3 images of 7 URLs tried or considered, 2 of them with bounding boxes (4 boxes)" in made.card
+    assert "by their bytes they are 2 images with 3 boxes." in made.card
+
+
+def test_what_was_not_needed_is_no_failure(made: ResultFolder) -> None:
+    """URLs that are neither saved nor failed are named as the screen names them."""
+    row = UrlRow(9_000, f"{RED}_9", "http://a.example/9.jpg")
+    later = UrlRow(9_001, f"{RED}_10", "http://a.example/10.jpg")
+    journal = Journal(made.root / "red" / ".journal.jsonl")
+    assert "Neither saved" not in (made.leave() and made.card)
+    journal.append(Outcome(row, Status.SKIPPED, Reason.FILLED, "Enough."))
+    journal.append(Outcome(later, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, "Stopped."))
+    made.leave()
+    assert "Neither saved nor failed: 1 not needed (as many" in made.card
+    assert "; 1 not attempted (the run ended before)." in made.card
 
 
 def test_a_line_break_makes_no_second_line() -> None:
@@ -143,7 +215,7 @@ def test_no_name_breaks_the_card(made: ResultFolder) -> None:
     made.image(category, "n00000002_1")
     made.leave()
     rows = [line for line in made.card.splitlines() if line.startswith("| a")]
-    assert [len(cells(row)) for row in rows] == [6, 6]
+    assert [len(cells(row)) for row in rows] == [7, 7]
     assert not re.search(r"(?<!\\)<b>", made.card)
 
 
@@ -159,6 +231,12 @@ def test_the_raw_folder_is_loaded_as_said(made: ResultFolder, monkeypatch: pytes
         ((64, 48), "red", [("red", [0, 0, 31, 47]), ("blue", [10, 10, 10, 10])]),
         ((64, 48), "red", []),
     ]
+
+
+def test_readme_loads_alike() -> None:
+    """The card's lines for Hugging Face's datasets are the README's."""
+    readme = (asked.PYPROJECT.parent / "README.md").read_text(encoding="utf-8")
+    assert loading.IMAGEFOLDER in readme
 
 
 def test_nothing_saved_yet(made: ResultFolder) -> None:

@@ -154,6 +154,16 @@ def test_looks_are_remembered(project: ExportProject, monkeypatch: pytest.Monkey
     assert list(fingerprints.read(memory)) == [line[:64].decode() for line in whole.splitlines()[1:]]
 
 
+def test_memory_with_line_ends_of_windows(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line ends that an editor or a file share has changed make nothing forgotten."""
+    fill(project, range(10))
+    before = sides(project.gather(val_fraction=0.5))
+    memory = project.path / "partial_imagenet" / ".fingerprints.csv"
+    memory.write_bytes(memory.read_bytes().replace(b"\n", b"\r\n"))
+    monkeypatch.setattr(fingerprints, "look", None)  # whoever looked would stumble
+    assert sides(project.gather(val_fraction=0.5)) == before
+
+
 def test_memory_is_in_the_order_first_seen(project: ExportProject) -> None:
     """A line is never moved or written again: the first image of a group speaks for it for ever."""
     memory = project.path / "partial_imagenet" / ".fingerprints.csv"

@@ -91,7 +91,7 @@ def test_the_script_is_given_every_image(some: ResultFolder) -> None:
     assert [path.name for path in left.written] == ["index.html", "dataset_card.md"]
     data, bytes_of = some.data(), [image[3] for image in some.images()]
     label = data["labels"].index
-    assert some.images() == [
+    assert [image[:6] for image in some.images()] == [
         [f"{BLUE}_1.jpg", 64, 48, bytes_of[0], "http://a.example/1.jpg", [label("blue"), 0, 0, 63, 47]],
         [
             *(f"{RED}_1.jpg", 64, 48, bytes_of[1], "http://a.example/ü?1"),
@@ -100,6 +100,7 @@ def test_the_script_is_given_every_image(some: ResultFolder) -> None:
         [f"{RED}_2.jpg", 400, 300, bytes_of[2], "http://a.example/1.jpg", []],
     ]
     assert bytes_of == [path.stat().st_size for path in sorted(some.root.glob("*/Images/*"))]
+    assert len({image[6] for image in some.images()}) == 3
     assert data["meanings"]["http_404"] == "The server said no: 404 Not Found."
 
 
@@ -181,15 +182,27 @@ def test_a_name_that_is_no_text(made: ResultFolder) -> None:
     assert made.data()["categories"][0]["path"] == "caf%E9"
 
 
-def test_labels_keep_their_colours() -> None:
-    """Each label has a colour of its own, as long as they last, and the same whatever stands beside it."""
-    names = [f"label {number}" for number in range(COLOURS)]
-    assert sorted(pictures.colours(names)) == list(range(COLOURS))
-    alone = {name: pictures.colours([name])[0] for name in names}
-    assert len(set(alone.values())) > COLOURS / 3
-    assert pictures.colours(["", names[3]])[1] == alone[names[3]]
-    many = pictures.colours([f"label {number}" for number in range(5 * COLOURS)])
-    assert max(many.count(colour) for colour in range(COLOURS)) == 5
+def test_frequent_labels_have_the_first_colours(made: ResultFolder) -> None:
+    """Colours are given by frequency, then by name; each label has its own as long as they last."""
+    red = made.category(RED, "red")
+    names = [f"label {number:02}" for number in range(2 * COLOURS)]
+    boxes = [Box(name, 1, 1, 9, 9) for name in (*names, names[-1], names[-1], names[5])]
+    made.image(red, f"{RED}_1", *boxes)
+    made.leave()
+    data = made.data()
+    colour_of = dict(zip(data["labels"], data["colours"], strict=True))
+    assert [colour_of[name] for name in (names[-1], names[5], names[0])] == [0, 1, 2]
+    assert sorted(data["colours"]) == sorted([*range(COLOURS)] * 2)
+
+
+def test_the_usual_size_is_one_that_an_image_has(made: ResultFolder) -> None:
+    """The most frequent one, and of several the largest; none without images."""
+    red = made.category(RED, "red")
+    for number, size in enumerate([(50, 40), (50, 40), (40, 60), (40, 60), (90, 90)]):
+        made.image(red, f"{RED}_{number}", size=size)
+    made.category(BLUE, "blue")
+    made.leave()
+    assert [one["size"] for one in made.data()["categories"]] == ["", "40 × 60"]  # noqa: RUF001
 
 
 def test_a_page_has_an_end(some: ResultFolder) -> None:
@@ -228,40 +241,6 @@ def some_folder(made: ResultFolder, name: str) -> collection.CategoryFolder:
     return collection.CategoryFolder(made.root / name)
 
 
-@pytest.mark.parametrize(
-    ("text", "instead"),
-    [
-        ('"labels":["blue","red"]', '"labels":[]'),
-        ('"labels":', '"libels":'),
-        ('"statuses":{', '"statuses":{"lost":1,'),
-        (f'"{RED}_1.jpg",64', f'"{RED}_1.jpg","64"'),
-        (f'"{RED}_1.jpg",64', f'"{RED}_1.jpg",0'),
-        (f'["{RED}_1.jpg",64', f'["{RED}_1.jpg",64,64'),
-        ('"images":', '"images'),
-        ("é", "\udce9"),
-    ],
-)
-def test_a_damaged_page_is_made_anew(some: ResultFolder, text: str, instead: str) -> None:
-    """Whatever somebody made of the earlier page, the next one is right."""
-    some.leave()
-    whole = some.data()
-    path = some.root / "index.html"
-    path.write_text(some.page.replace(text, instead), encoding="utf-8", errors="surrogateescape")
-    some.leave()
-    data = some.data()
-    assert data["total"] == whole["total"]
-    assert [[label_names(data, image) for image in one["images"]] for one in data["categories"]] == [
-        [label_names(whole, image) for image in one["images"]] for one in whole["categories"]
-    ]
-
-
-def label_names(data: dict[str, list[str]], image: list[object]) -> list[object]:
-    """Spell an image with the names of its labels."""
-    *rest, boxes = image
-    assert isinstance(boxes, list)
-    return [*rest, *(data["labels"][one] if at % 5 == 0 else one for at, one in enumerate(boxes))]
-
-
 def test_files_of_others_are_left_alone(some: ResultFolder) -> None:
     """A page or a card that somebody made, or took our mark from, stays as it is; nothing is in its place."""
     (some.root / "index.html").write_text("my own", encoding="utf-8")
@@ -273,6 +252,16 @@ def test_files_of_others_are_left_alone(some: ResultFolder) -> None:
     some.leave()
     assert some.card == mine
     assert some.images()
+
+
+@pytest.mark.parametrize("gallery", [True, False])
+def test_what_a_killed_run_left_is_removed(some: ResultFolder, gallery: bool) -> None:
+    """No half page or card lies about after the next run, whether it writes a page or not."""
+    parts = [some.root / ".index.html.part", some.root / ".dataset_card.md.part"]
+    for part in parts:
+        part.write_bytes(b"half")
+    some.leave(gallery=gallery)
+    assert not any(part.exists() for part in parts)
 
 
 def test_what_stands_in_the_way_is_told(some: ResultFolder) -> None:

@@ -13,7 +13,9 @@ from demo.pictures import jpeg
 from tests import chromium, pictures
 from tests.chromium import Page
 from tests.result_folder import ResultFolder
-from utils.models import Box, Reason
+from tests.test_gallery_colours import linear
+from utils.models import Box, Outcome, Reason, Status, UrlRow
+from utils.results.journal import Journal
 
 pytestmark = pytest.mark.skipif(
     chromium.path() is None, reason="There is no Chromium here (Debian: apt-get install chromium)."
@@ -21,6 +23,8 @@ pytestmark = pytest.mark.skipif(
 RED, BLUE, ODD = "n00000001", "n00000002", "n00000003"
 HOSTILE = "<img src=x onerror=hit()>&'\"#%? é"
 MANY = 50_000
+MOST_MILLISECONDS = 5_000
+"""Until a small page is there, also on a slow machine; the work that must not be done takes minutes."""
 SOME_NODES = 4_000
 """What a window of 1200 x 800 and its surroundings may hold, whatever the folder has."""
 
@@ -255,15 +259,95 @@ def test_what_is_drawn_can_be_chosen(page: Page) -> None:
 
 
 def test_charts_follow_the_category(page: Page) -> None:
-    """The numbers are those of the category that was chosen, from the bar or from the table."""
+    """The numbers are those of the category that was chosen, and say whose they are."""
     note = "document.querySelector('.chart p').textContent"
+    whose = "document.getElementById('whose').textContent"
+    choose(page, "label", "red")
+    assert page.evaluate(whose) == "Numbers of the whole folder"
     assert page.evaluate(note) == "20 URLs considered"
     page.evaluate(
         "[...document.querySelectorAll('.scroll a')].find(one => one.textContent === 'red').click()"
     )
     page.wait(f"{note} === '6 URLs considered'")
+    assert page.evaluate(whose) == "Numbers of red"
     assert "http 4043" in page.evaluate("document.querySelector('.chart').textContent")
     assert page.evaluate("document.getElementById('category').value") == "red"
+
+
+FATES = (Reason.TIMEOUT, Reason.CORRUPT, Reason.TRUNCATED, Reason.TOO_SMALL, Reason.DNS_ERROR)
+
+
+def test_fates_add_up(browser: Page, tmp_path: Path) -> None:
+    """Every URL is in one bar of what became of them, called as on the screen, with its whole name."""
+    made = ResultFolder(tmp_path / "partial_imagenet")
+    red = made.category(RED, "red")
+    made.image(red, f"{RED}_1")
+    made.fail(red, Reason.CONNECTION_REFUSED, times=2)
+    for reason in FATES:
+        made.fail(red, reason)
+    for number, status, why in (
+        (1, Status.SKIPPED, Reason.FILLED),
+        (2, Status.NOT_ATTEMPTED, Reason.INTERRUPTED),
+    ):
+        row = UrlRow(9_000 + number, f"{RED}_9{number}", "http://a.example/")
+        Journal(red.journal).append(Outcome(row, status, why, "No."))
+    made.leave()
+    page = show(browser, made)
+    bars = page.evaluate(
+        "[...document.querySelector('.chart').querySelectorAll('tr')]"
+        ".map(row => [...row.cells].map(one => one.textContent))"
+    )
+    counts = {name: int(count) for name, _, count in bars}
+    assert sum(counts.values()) == 10
+    assert counts.items() >= {"1 other reason": 1, "not needed": 1, "not attempted": 1}.items()
+    page.window(1280, 900)
+    cut = (
+        "[...document.querySelectorAll('.chart th')].filter(one => one.scrollWidth > one.clientWidth).length"
+    )
+    assert page.evaluate(cut) == 0
+
+
+def test_a_long_label_is_cut(browser: Page, tmp_path: Path) -> None:
+    """A label of any length costs no time, and is shown by its beginning; it is chosen like any other."""
+    made = ResultFolder(tmp_path / "partial_imagenet")
+    red = made.category(RED, "red")
+    label = "y" * 100_000
+    made.image(red, f"{RED}_1", Box(label, 0, 0, 63, 47), Box("red", 5, 5, 20, 20))
+    made.image(red, f"{RED}_2", Box("red", 5, 5, 20, 20))
+    made.leave()
+    page = show(browser, made)
+    assert page.evaluate("document.body.textContent.length") < 50_000
+    names = page.evaluate("[...document.querySelectorAll('.tile text')].map(one => one.textContent)")
+    assert any(name.startswith("yyy") and name.endswith("y…") for name in names)
+    work = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    assert work < MOST_MILLISECONDS
+    choose(page, "label", label)
+    assert codes(page) == [f"{RED}_1"]
+
+
+def test_every_box_with_room_has_its_name(browser: Page, tmp_path: Path) -> None:
+    """Beside one another, too: where one name has the place above, the next one stands elsewhere."""
+    made = ResultFolder(tmp_path / "partial_imagenet")
+    red = made.category(RED, "red")
+    low = [Box("Siberian_husky", left, 260, left + 80, 330) for left in (150, 290, 410)]
+    made.image(red, f"{RED}_1", Box("sky", 0, 0, 499, 140), *low, size=(500, 375))
+    made.leave()
+    page = show(browser, made)
+    page.window(390, 844, phone=True)
+    page.evaluate("document.querySelector('.tile').click()")
+    page.wait("document.querySelectorAll('#stage text').length")
+    names = page.evaluate("[...document.querySelectorAll('#stage text')].map(one => one.textContent)")
+    assert sorted(names) == [*["Siberian husky"] * 3, "sky"]
+
+
+def test_the_table_on_a_phone(page: Page) -> None:
+    """It scrolls one way only, by lines of usual height, and a date is not broken."""
+    page.window(390, 844, phone=True)
+    page.evaluate("document.getElementById('numbers').open = document.getElementById('table').open = true")
+    assert page.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.querySelector('.scroll'))")
+    heights = page.evaluate("[...document.querySelectorAll('.scroll tbody tr')].map(one => one.offsetHeight)")
+    assert max(heights) < 40
+    assert page.evaluate("document.querySelector('.date').getClientRects().length") == 1
 
 
 def test_nothing_escapes(browser: Page, folder: ResultFolder) -> None:
@@ -340,8 +424,7 @@ def contrast(page: Page, words: str, ground: str) -> float:
 def luminance(page: Page, name: str) -> float:
     """Give the relative luminance of a colour of the style sheet."""
     text = page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}').trim()")
-    parts = [int(text[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+    red, green, blue = linear(text)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

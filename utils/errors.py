@@ -71,6 +71,8 @@ class WorkersLostError(DatasetError):
 NO_SENSE_IN_GOING_ON = frozenset(
     {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO}
 )
+_FOLDER_FOR_A_FILE = frozenset({errno.EISDIR, errno.EPERM})
+"""Where a file belongs there is a folder: what Linux and macOS say of that."""
 
 
 def disk_error(path: Path, error: OSError) -> DatasetError:
@@ -79,4 +81,7 @@ def disk_error(path: Path, error: OSError) -> DatasetError:
         return DiskError(
             f"Cannot write {path}: {error.strerror}. What is saved stays; make room, and run again to go on."
         )
+    if error.errno in _FOLDER_FOR_A_FILE:
+        named = Path(str(error.filename2 or error.filename or path))  # it may be a number, too
+        path = named if named.is_dir() else path
     return FolderError(f"Cannot work with {path}: {error.strerror}. Move it out of the way, and run again.")

@@ -27,7 +27,7 @@ def seen(rows: Any) -> dict[str, list[Seen]]:
 def test_imagefolder(project: ExportProject, cache: str, labels: str) -> None:
     """Every image has its label, its boxes and their labels, and can be decoded."""
     folder = project.export("imagefolder", val_fraction=0.3, labels=labels)
-    loaded = datasets.load_dataset("imagefolder", data_dir=str(folder), cache_dir=cache)
+    loaded = datasets.load_dataset(str(folder), cache_dir=cache)
     assert set(loaded) == {"train", "validation"}
     assert not seen(loaded["train"]).keys() & seen(loaded["validation"]).keys()
     read = seen(loaded["train"]) | seen(loaded["validation"])
@@ -41,9 +41,43 @@ def test_imagefolder(project: ExportProject, cache: str, labels: str) -> None:
 def test_labels_become_classes(project: ExportProject, cache: str) -> None:
     """The column of labels becomes a feature that knows all classes, with one call."""
     folder = project.export("imagefolder", val_fraction=0.3)
-    loaded = datasets.load_dataset("imagefolder", data_dir=str(folder), cache_dir=cache)
+    loaded = datasets.load_dataset(str(folder), cache_dir=cache)
     encoded = loaded.class_encode_column("label")
     assert encoded["train"].features["label"].names == sorted(FOLDERS.values())
+
+
+LIKE_SIDES = {"n00000001": "test equipment", "n00000002": "subway train", "n00000003": "dev, test-rocket"}
+
+
+@pytest.mark.parametrize("fraction", [0, 0.4, 0.999_999])
+def test_classes_that_are_called_like_a_side(tmp_path: Path, cache: str, fraction: float) -> None:
+    """A class whose name has the word train, dev or test in it is no side of its own, and loses nothing."""
+    project = ExportProject(tmp_path, LIKE_SIDES)
+    for code in LIKE_SIDES:
+        for number in range(10):
+            project.add(code, f"{code}_{number}", None, (number, 2, 30, 40))
+    folder = project.export("imagefolder", val_fraction=fraction)
+    loaded = datasets.load_dataset(str(folder), cache_dir=cache)
+    sides = {item.side.value for item in project.gather(val_fraction=fraction).items}
+    assert set(loaded) == {{"train": "train", "val": "validation"}[side] for side in sides}
+    read = {code: boxes for rows in loaded.values() for code, boxes in seen(rows).items()}
+    assert len(read) == sum(map(len, loaded.values())) == 30
+    folders = {category.code: category.folder for category in project.categories}
+    for code, boxes in read.items():
+        wnid, _, number = code.partition("_")
+        assert boxes == [Seen(folders[wnid], int(number), 2, 31, 41)]
+    assert {row["label"] for rows in loaded.values() for row in rows} == set(folders.values())
+
+
+def test_a_class_that_is_called_like_the_metadata(tmp_path: Path, cache: str) -> None:
+    """A class may even be called as the file is in which labels stand."""
+    project = ExportProject(tmp_path, {"n00000001": "metadata.jsonl", "n00000002": "cup"})
+    for number in range(10):
+        project.add("n00000001", f"n00000001_{number}", None, (1, 2, 30, 40))
+        project.add("n00000002", f"n00000002_{number}")
+    loaded = datasets.load_dataset(str(project.export("imagefolder", val_fraction=0.4)), cache_dir=cache)
+    labels = [(row["wnid"], row["label"]) for rows in loaded.values() for row in rows]
+    assert sorted(labels) == [("n00000001", "metadata.jsonl")] * 10 + [("n00000002", "cup")] * 10
 
 
 @pytest.mark.parametrize("boxed", ["train", "val", "both", "none"])

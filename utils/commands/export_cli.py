@@ -7,19 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..exports import contents, exporting, gathering
-from ..exports.dataset import Dataset, Side
+from ..exports.dataset import Dataset
 from ..exports.formats import FORMATS
+from ..exports.remarks import remarks
 from ..models import Category, Settings
 from ..results.collection import Collected, collect
 from ..storage import FINGERPRINTS_NAME, RESULT_FOLDER
 from .cli import Signals
 from .screen import Console
 from .telling import warn
-
-LARGE_GROUP = 50
-"""Near-duplicates in one group, from which on it says something about the images."""
-NAMED = 5
-"""Classes named in a sentence that is about more of them."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,34 @@ class Order:
             return
         begun = time.monotonic()
         dataset = self._gathered()
-        for number, name in enumerate(self.settings.export):
-            exported = exporting.export(dataset, name, self.settings)
-            if not number:
-                self.console.say(contents.as_text(exported.counts))
-            self.console.say(f"Exported as {name}: {exported.folder}")
-        for sentence in _to_be_known(dataset, self.settings):
+        self._export(dataset)
+        for sentence in remarks(dataset, self.settings, self.chosen):
             self.console.say(sentence)
         self.console.say(f"Exporting took {time.monotonic() - begun:.1f} s.")
+
+    def _export(self, dataset: Dataset) -> None:
+        """Export in each format, those together that have the same numbers; these are told once."""
+        told: contents.Counts | None = None
+        for kind in self._kinds():
+            for name in kind:
+                exported = exporting.export(dataset, name, self.settings)
+                if told is not None and not exported.counts.equals(told):
+                    self.console.say(f"In {' and '.join(kind)} the numbers are:")
+                if told is None or not exported.counts.equals(told):
+                    self.console.say(contents.as_text(exported.counts))
+                told = exported.counts
+                self.console.say(f"Exported as {name}: {exported.folder}")
+                for path in exported.left:
+                    warn(
+                        f"{path}, an export of before, could not be removed by this run. Remove it yourself."
+                    )
+
+    def _kinds(self) -> list[list[str]]:
+        """Part formats that are about boxes from others, those first of which the first one is."""
+        kinds: dict[bool, list[str]] = {}
+        for name in self.settings.export:
+            kinds.setdefault(FORMATS[name].is_for_detection, []).append(name)
+        return list(kinds.values())
 
     def _gathered(self) -> Dataset:
         codes = {category.folder: category.code for category in self.everything}
@@ -83,31 +99,3 @@ class Order:
     def _collected(self) -> Iterator[Collected]:
         codes = frozenset(category.code for category in self.chosen)
         return collect(self.settings.save_dir / RESULT_FOLDER, self.everything, codes)
-
-
-def _to_be_known(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    if dataset.largest_group >= LARGE_GROUP:
-        yield (
-            f"{dataset.largest_group:,} images look alike, each like another one of them, and so all are on "
-            "one side; images.csv says on which each image is."
-        )
-    without = sorted({item.label for item in dataset.items} - set(_labels_for_validation(dataset)))
-    if without and settings.val_fraction:
-        more = f" and {len(without) - NAMED:,} more" if len(without) > NAMED else ""
-        yield f"There is no image for validation of {', '.join(without[:NAMED])}{more}: they have few."
-    bare = sum(not item.boxes for item in dataset.detection)
-    if bare and any(FORMATS[name].is_for_detection for name in settings.export):
-        yield (
-            f"Without boxes: {bare:,} of {len(dataset.detection):,} images. They may well show their category"
-            ", and a detector would learn to overlook it; --export_unannotated False leaves them out."
-        )
-    boxed = {item.side for item in dataset.items if item.boxes}
-    if "imagefolder" in settings.export and len(boxed) == 1 < len({item.side for item in dataset.items}):
-        yield (
-            f"imagefolder is without boxes: only images of {boxed.pop().value} have any, and its readers "
-            "refuse sides that differ. Another --seed or --val_fraction may help."
-        )
-
-
-def _labels_for_validation(dataset: Dataset) -> Iterator[str]:
-    return (item.label for item in dataset.items if item.side is Side.VAL)

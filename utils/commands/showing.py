@@ -15,6 +15,11 @@ def never() -> bool:
     return False
 
 
+def _unforeseen(error: Exception) -> str:
+    words = " ".join(f"{type(error).__name__} {error}".split())[:200]
+    return f"Gallery and dataset card were not written ({words}). All else is there; --verify may mend them."
+
+
 def leave(
     root: Path,
     everything: Sequence[Category],
@@ -39,7 +44,10 @@ def leave(
     from ..gallery.leaving import Leaving  # only now: it shall not make the start later
 
     left = Leaving(root, everything, settings, stopped)
-    left.write()
+    try:
+        left.write()
+    except Exception as error:  # whatever became of the files there: the images are saved, the run goes on
+        left.unwritten.append(_unforeseen(error))
     for path in left.kept:
         console.say(f"{path} is not as a run leaves it, and stays as it is.")
     for sentence in [] if faulty else left.unwritten:

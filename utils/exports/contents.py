@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import pandas as pd
 
+from ..results.report import FORMULA_STARTS
 from .dataset import Placed, Side
 
 IMAGES, LABELS = "images.csv", "labels.csv"
@@ -18,8 +19,13 @@ Counts: TypeAlias = pd.DataFrame
 """The numbers of every label, which is the index: images and boxes of either side."""
 
 
-def write(placed: Sequence[Placed], folder: Path) -> Counts:
+def write(placed: Sequence[Placed], folder: Path, ids: Mapping[str, int | None]) -> Counts:
     """Write both tables into an export; gives the numbers of every label.
+
+    Parameters
+    ----------
+    ids
+        What stands for each label in the format; None if only the label does.
 
     Raises
     ------
@@ -27,8 +33,11 @@ def write(placed: Sequence[Placed], folder: Path) -> Counts:
         If they cannot be written.
     """
     images(placed).to_csv(folder / IMAGES, index=False, lineterminator="\n")
-    counts = by_label(placed)
-    counts.to_csv(folder / LABELS, lineterminator="\n")
+    counts: Counts = by_label(placed).reindex(list(ids), fill_value=0).rename_axis("label")
+    labels = counts.rename(index=_harmless)
+    if None not in ids.values():
+        labels.insert(0, "id", list(ids.values()))
+    labels.to_csv(folder / LABELS, lineterminator="\n")
     return counts
 
 
@@ -40,13 +49,13 @@ def images(placed: Sequence[Placed]) -> pd.DataFrame:
         {
             "file": [one.file for one in placed],
             "split": [item.side.value for item in items],
-            "label": [item.label for item in items],
-            "wnid": [item.wnid for item in items],
+            "label": [_harmless(item.label) for item in items],
+            "wnid": [_harmless(item.wnid) for item in items],
             "width": [picture.width for picture in pictures],
             "height": [picture.height for picture in pictures],
             "boxes": [len(item.boxes) for item in items],
             "sha256": [picture.sha256 for picture in pictures],
-            "url": [item.sample.url for item in items],
+            "url": [_harmless(item.sample.url) for item in items],
         }
     )
     return table
@@ -77,16 +86,28 @@ def totals(counts: Counts) -> dict[str, int]:
 
 def as_text(counts: Counts) -> str:
     """Set the numbers of labels in a table for the screen, the largest first, with their totals."""
-    largest = counts.loc[counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
+    largest: Counts = counts.loc[counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
     shown = largest.head(ROWS_SHOWN).copy()
-    shown.index = shown.index.map(_shortened)
-    rest = counts.drop(largest.index[:ROWS_SHOWN])
-    if len(rest):
-        shown.loc[f"... and {len(rest):,} more"] = rest.sum()
+    shown.index = shown.index.map(shortened)
+    rows = [shown]
+    if len(largest) > ROWS_SHOWN:
+        rows.append(_sum_of(largest[ROWS_SHOWN:], f"... and {len(largest) - ROWS_SHOWN:,} more"))
     if len(counts) > 1:
-        shown.loc["all"] = counts.sum()
-    return str(shown.rename_axis(None).to_string())
+        rows.append(_sum_of(counts, "all"))
+    return str(pd.concat(rows).rename_axis(None).to_string())
 
 
-def _shortened(label: str) -> str:
+def _sum_of(counts: Counts, name: str) -> Counts:
+    """Add up in a row of its own, whatever labels there are."""
+    total: Counts = pd.DataFrame([counts.sum()], index=[name])
+    return total
+
+
+def _harmless(text: str) -> str:
+    """Spell a text so that spreadsheets take it for no formula, as the download report does."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def shortened(label: str) -> str:
+    """Cut a label for the screen."""
     return label if len(label) <= NAME_SHOWN else f"{label[: NAME_SHOWN - 3]}..."

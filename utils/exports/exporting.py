@@ -2,7 +2,8 @@
 
 It is made in a hidden folder beside the place that it shall have. When it is whole the one before is put
 aside, the new one gets its name, and the old one goes. A run that is killed in between leaves something that
-the next one knows: an unfinished folder is removed, one that was put aside gets its name back.
+the next one knows: an unfinished folder is removed, one that was put aside gets its name back. One that
+cannot be removed (it may be another user's) stays aside, and is in nobody's way.
 
 This module alone knows how our folders are told from others: by a marker that lies in them. None without
 is touched.
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetError, InputError, disk_error
+from ..errors import NO_SENSE_IN_GOING_ON, DatasetError, FolderError, InputError, disk_error
 from ..models import Settings
 from ..storage import PARTIAL_SUFFIX, RESULT_FOLDER
 from . import contents
@@ -30,15 +33,24 @@ OPTIONS = ("val_fraction", "seed", "labels", "export_unannotated")
 
 @dataclass(frozen=True)
 class Exported:
-    """An export that is there: where, and the numbers of its labels."""
+    """An export that is there.
+
+    Attributes
+    ----------
+    counts
+        The numbers of its labels.
+    left
+        Exports of before that could not be removed.
+    """
 
     folder: Path
     counts: contents.Counts
+    left: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an export goes: its folder, and the two that are there only while it is made."""
+    """Where an export goes: its folder, and those that are there only while it is made."""
 
     folder: Path
 
@@ -47,40 +59,55 @@ class Place:
         """Where it is made."""
         return self.folder.with_name(f".{self.folder.name}{PARTIAL_SUFFIX}")
 
-    @property
-    def old(self) -> Path:
-        """Where the one before is put aside."""
-        return self.folder.with_name(f".{self.folder.name}.old")
+    def aside(self) -> dict[int, Path]:
+        """Give what was put aside, the latest last: several only where some cannot be removed."""
+        start = f".{self.folder.name}.old"
+        named = ((path.name.removeprefix(start), path) for path in self.folder.parent.glob(f"{start}*"))
+        found = {int(number or 1): path for number, path in named if re.fullmatch("[0-9]{0,4}", number)}
+        return dict(sorted(found.items()))
 
     def require_ours(self) -> None:
-        """See that nothing stands in the way which is not ours.
+        """See that an export can be made there, and nothing stands in its way which is not ours.
 
         Raises
         ------
         InputError
-            If it does.
+            If it cannot, or something does.
         """
-        for path in (self.folder, self.part, self.old):
+        parent = self.folder.parent
+        if parent.exists() and not os.access(parent, os.W_OK | os.X_OK):
+            raise InputError(f"{parent} cannot be written to. Allow that, for exports are made in it.")
+        for path in (self.folder, self.part, *self.aside().values()):
             if not _is_ours(path):
-                raise InputError(
-                    f"{path} is no export of ours, and is left as it is. Move it away, or give another "
-                    "--save_dir."
-                )
+                raise InputError(f"{path} is no export of ours, and is left as it is. Move or rename it.")
 
-    def mend(self) -> None:
-        """Finish what a killed export has begun."""
-        if self.old.exists() and not self.folder.exists():
-            self.old.rename(self.folder)
-        for leftover in (self.part, self.old):
-            if leftover.exists():
-                _remove(leftover)
+    def mend(self) -> tuple[Path, ...]:
+        """Finish what a killed export has begun; gives what was put aside and cannot be removed.
 
-    def swap_in(self) -> None:
-        """Let what was made have its name."""
+        Raises
+        ------
+        OSError, FolderError
+            If something is in the way of another export.
+        """
+        aside = list(self.aside().values())
+        if aside and not self.folder.exists():
+            aside.pop().rename(self.folder)
+        if self.part.exists() and not _is_removed(self.part):
+            raise FolderError(
+                f"{self.part}, which an interrupted run left, cannot be removed by this one. Remove it "
+                "yourself, and run again."
+            )
+        return tuple(path for path in aside if not _is_removed(path))
+
+    def swap_in(self) -> tuple[Path, ...]:
+        """Let what was made have its name; gives what cannot be removed of those of before."""
         if self.folder.exists():
-            self.folder.rename(self.old)
+            number = max(self.aside(), default=0) + 1
+            self.folder.rename(
+                self.folder.with_name(f".{self.folder.name}.old{number if number > 1 else ''}")
+            )
         self.part.rename(self.folder)
-        self.mend()
+        return self.mend()
 
 
 def place(format_name: str, save_dir: Path) -> Place:
@@ -94,7 +121,7 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
     Raises
     ------
     InputError
-        If something else has the folder's name.
+        If something else has the folder's name, or no folder can be made there.
     DatasetError
         If there is nothing that the format takes.
     DiskError, FolderError
@@ -109,14 +136,24 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
         goal.part.mkdir()
         try:
             counts = _write(dataset, format_name, settings, goal.part)
-            goal.swap_in()
+            left = goal.swap_in()
         except BaseException:
-            with contextlib.suppress(OSError):  # what is left the next one mends
+            with contextlib.suppress(OSError, FolderError):  # what is left the next one mends
                 goal.mend()
             raise
     except OSError as error:
-        raise disk_error(goal.folder, error) from error
-    return Exported(goal.folder, counts)
+        raise _disk_error(goal.folder, error) from error
+    return Exported(goal.folder, counts, left)
+
+
+def _disk_error(folder: Path, error: OSError) -> DatasetError:
+    """Name what the system stumbled over, which need not be the folder."""
+    if error.errno in NO_SENSE_IN_GOING_ON:
+        return disk_error(folder, error)
+    return FolderError(
+        f"{folder} was not made, for {error.filename or folder}: {error.strerror}. What was there before "
+        "stays."
+    )
 
 
 def _nothing(dataset: Dataset, format_name: str) -> str:
@@ -131,9 +168,13 @@ def _nothing(dataset: Dataset, format_name: str) -> str:
 def _write(dataset: Dataset, format_name: str, settings: Settings, folder: Path) -> contents.Counts:
     _mark(folder, format_name, settings, {})
     placed = FORMATS[format_name].write(dataset, folder)
-    counts = contents.write(placed, folder)
+    counts = contents.write(placed, folder, _ids(dataset, FORMATS[format_name].first_id))
     _mark(folder, format_name, settings, contents.totals(counts))
     return counts
+
+
+def _ids(dataset: Dataset, first: int | None) -> dict[str, int | None]:
+    return {label: None if first is None else first + number for label, number in dataset.numbers.items()}
 
 
 def _mark(folder: Path, format_name: str, settings: Settings, counts: dict[str, int]) -> None:
@@ -153,8 +194,20 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
+def _is_removed(folder: Path) -> bool:
+    """Remove a folder of ours if that is allowed."""
+    try:
+        _remove(folder)
+    except OSError:
+        return False
+    return True
+
+
 def _is_ours(path: Path) -> bool:
-    """Say whether a path is free, or a folder that we made, or an empty one."""
+    """Say whether a path is free, or a folder that we made, or an empty one; what cannot be read is not."""
     if path.is_symlink() or not path.is_dir():
         return not (path.is_symlink() or path.exists())
-    return (path / MARKER).is_file() or not any(path.iterdir())
+    try:
+        return (path / MARKER).is_file() or not any(path.iterdir())
+    except PermissionError:
+        return False

@@ -2,7 +2,7 @@
 
 This module alone knows the layout of `.fingerprints.csv`: sha256, hash (16 hex digits, empty for a flat
 picture), and 1 for a picture that asks to be turned. Lines are only ever appended; one that is torn, or
-is none of ours, counts as nothing.
+is none of ours, counts as nothing. Line ends may be Windows', as editors and file shares leave them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BATCH = 256
 """Images between two writes: so few are looked at again after a run that was killed."""
 MANY = 2_000
 """Images, from which on looking at them takes long enough to be mentioned."""
-_LINE = re.compile(rb"([0-9a-f]{64}),([0-9a-f]{16})?,([01])\n")
+_LINE = re.compile(rb"([0-9a-f]{64}),([0-9a-f]{16})?,([01])\r?\n")
 
 
 def read(path: Path) -> dict[str, Look]:

@@ -6,7 +6,7 @@ is: readers put that name together themselves, and tell the format by the bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,8 +31,9 @@ def write(dataset: Dataset, folder: Path) -> list[Placed]:
         name = put(item, root / "JPEGImages", stem, ".jpg")
         (root / "Annotations" / f"{stem}.xml").write_bytes(_xml(item, name))
         placed.append(Placed(f"{ROOT}/JPEGImages/{name}", item))
+    files = _list_names(item for _, item in named)
     for name, members in _sets(named).items():
-        _write_lists(root / "ImageSets" / "Main", name, members)
+        _write_lists(root / "ImageSets" / "Main", name, members, files)
     return placed
 
 
@@ -54,11 +55,16 @@ def _sets(named: Sequence[tuple[str, Item]]) -> dict[str, dict[str, set[str]]]:
     return {**{name: members for name, members in sides.items() if members}, ALL: classes}
 
 
-def _write_lists(folder: Path, name: str, members: Mapping[str, set[str]]) -> None:
+def _list_names(items: Iterable[Item]) -> dict[str, str]:
+    """Say what the lists of each class are called: the same on both sides."""
+    labels = sorted({box.label for item in items for box in item.boxes})
+    names = folder_names({f"class_{number}": label for number, label in enumerate(labels)})
+    return dict(zip(labels, names.values(), strict=True))
+
+
+def _write_lists(folder: Path, name: str, members: Mapping[str, set[str]], files: Mapping[str, str]) -> None:
     """Write a list of images, and for each class that has boxes whether they are of it."""
     (folder / f"{name}.txt").write_text("".join(f"{stem}\n" for stem in members), encoding="utf-8")
-    labels = sorted(set().union(*members.values()))
-    files = folder_names({f"class_{number}": label for number, label in enumerate(labels)})
-    for label, file in zip(labels, files.values(), strict=True):
+    for label in sorted(set().union(*members.values())):
         lines = (f"{stem} {1 if label in has else -1:2}\n" for stem, has in members.items())
-        (folder / f"{file}_{name}.txt").write_text("".join(lines), encoding="utf-8")
+        (folder / f"{files[label]}_{name}.txt").write_text("".join(lines), encoding="utf-8")

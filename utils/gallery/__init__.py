@@ -11,6 +11,7 @@
     loading   how the folder and its exports are loaded
     markdown  text that breaks no Markdown
     figures   the numbers of a category
+    shown     an image as the page has it
     meanings  the reasons of failure in words
     owned     files that are ours to write over
 

@@ -10,10 +10,11 @@ from string import Template
 
 from ..downloads.addresses import shown
 from ..downloads.credentials import Credentials
-from ..models import Settings, Source
-from ..storage import write_whole
+from ..models import Settings, Source, Status
+from ..storage import RESULT_FOLDER, write_whole
 from . import asked, loading, markdown
-from .figures import Figures, total
+from .asked import Asked
+from .figures import Distinct, Figures, total
 from .meanings import meaning
 from .owned import MARK
 
@@ -22,11 +23,16 @@ NAMED_IN_TITLE = 4
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 SIZE_WORDS = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")
 """Of dataset cards, for numbers of images up to those."""
-HEADER = ("category", "wnid", "URLs", "saved", "with boxes", "boxes")
+HEADER = ("category", "wnid", "URLs", "saved", "with boxes", "boxes", "failed")
 
 
-def write(path: Path, figures: Sequence[Figures], settings: Settings, at: str) -> None:
+def write(path: Path, figures: Sequence[Figures], settings: Settings, at: str, *, saved: int = 0) -> None:
     """Write the card of a result folder whose categories have these figures.
+
+    Parameters
+    ----------
+    saved
+        How many images this run saved.
 
     Raises
     ------
@@ -39,10 +45,11 @@ def write(path: Path, figures: Sequence[Figures], settings: Settings, at: str) -
         mark=MARK,
         date=at,
         version=f" {asked.version()}".rstrip(),
-        commands=markdown.code(_commands(path, settings, at)),
+        commands=markdown.code(_commands(path, settings, at, saved)),
         source=_source(settings),
         url_table=_file_name(settings.url_data),
         annotations=f"{_file_name(settings.annotations_dir)}/",
+        root=RESULT_FOLDER,
         raw=loading.RAW,
         exports=_exports(),
     )
@@ -51,16 +58,43 @@ def write(path: Path, figures: Sequence[Figures], settings: Settings, at: str) -
 
 def _numbers(figures: Sequence[Figures]) -> dict[str, str]:
     everything = total(figures)
-    count = len(figures)
     return {
         "contents": _contents(figures),
-        "categories": f"{count:,} categor{'y' if count == 1 else 'ies'}",
-        "urls": f"{everything.urls:,}",
-        "saved": f"{everything.saved:,}",
+        "categories": _count(len(figures), "category", "categories"),
+        "urls": _count(everything.urls, "URL", "URLs"),
+        "saved": _count(everything.saved, "image", "images"),
         "annotated": f"{everything.annotated:,}",
-        "boxes": f"{everything.boxes:,}",
+        "boxes": _count(everything.boxes, "box", "boxes"),
+        "distinct": _distinct(everything),
+        "undecided": _undecided(everything),
         "size_category": SIZE_WORDS[min(bisect_right(SIZES, everything.saved), len(SIZE_WORDS) - 1)],
     }
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _distinct(everything: Figures) -> str:
+    """Say how many images there are by their bytes, where that are fewer."""
+    distinct = everything.distinct()
+    if distinct == Distinct(everything.saved, everything.boxes):
+        return ""
+    images, boxes = _count(distinct.images, "image", "images"), _count(distinct.boxes, "box", "boxes")
+    return (
+        f"Some are there more than once, e.g. in two folders: by their bytes they are {images} with {boxes}."
+    )
+
+
+def _undecided(everything: Figures) -> str:
+    """Say why URLs are missing from what was saved and what failed."""
+    counts = everything.summary.statuses
+    words = {
+        Status.SKIPPED: "not needed (as many images as were wanted were there before)",
+        Status.NOT_ATTEMPTED: "not attempted (the run ended before)",
+    }
+    said = [f"{counts[status]:,} {word}" for status, word in words.items() if counts[status]]
+    return f" Neither saved nor failed: {'; '.join(said)}." if said else ""
 
 
 def _contents(figures: Sequence[Figures]) -> str:
@@ -71,10 +105,8 @@ def _contents(figures: Sequence[Figures]) -> str:
 
 def _tables(figures: Sequence[Figures]) -> dict[str, str]:
     everything = total(figures)
-    rows = [
-        (one.folder, one.code or "unknown", one.urls, one.saved, one.annotated, one.boxes) for one in figures
-    ]
-    whole = ("all", "", everything.urls, everything.saved, everything.annotated, everything.boxes)
+    rows = [_row(one.folder, one.code or "unknown", one) for one in figures]
+    whole = _row("all", "", everything)
     reasons = everything.summary.reasons.most_common()
     why = [(word, count, meaning(word)) for word, count in reasons]
     return {
@@ -83,9 +115,13 @@ def _tables(figures: Sequence[Figures]) -> dict[str, str]:
     }
 
 
-def _commands(path: Path, settings: Settings, at: str) -> list[str]:
+def _row(name: str, code: str, figures: Figures) -> tuple[str | int, ...]:
+    return (name, code, figures.urls, figures.saved, figures.annotated, figures.boxes, figures.failed)
+
+
+def _commands(path: Path, settings: Settings, at: str, saved: int) -> list[str]:
     credentials = Credentials.from_environment(os.environ)
-    return asked.runs(path, asked.command_line(settings.command, credentials), at)
+    return asked.runs(path, Asked(at, asked.command_line(settings.command, credentials), saved))
 
 
 def _source(settings: Settings) -> str:

@@ -15,15 +15,26 @@ from typing import Any
 from ..models import Category, Status
 from ..results.summary import Summary
 from ..storage import CategoryFolder
-from .figures import Figures, Shown
+from .figures import Figures
 from .owned import is_ours
 from .pictures import Album
+from .shown import LARGEST, Shown, checked
 
-LAYOUT = 1
+LAYOUT = 2
 """Changes with what is written of a category, so that no other layout is taken for this one."""
 _CATEGORY = re.compile(r'\{"stamp":\[[\d,]*\],"folder":("(?:[^"\\]|\\.)*"),')
 _COMMON = '"total":'
 _END = "</script>"
+_NOT_OURS = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What comes of reading whatever somebody may have made of a page."""
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and the infinities, which JSON does not have."""
+    raise ValueError(constant)
+
+
+_parse = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def stamp_of(folder: CategoryFolder) -> list[int]:
@@ -33,6 +44,11 @@ def stamp_of(folder: CategoryFolder) -> list[int]:
         path.stat().st_mtime_ns if path.is_dir() else 0 for path in (folder.images, folder.annotations)
     )
     return [LAYOUT, journal.st_size, journal.st_mtime_ns, *folders]
+
+
+def last_run_of(stamp: list[int]) -> int:
+    """Say when a run was last about a category, in nanoseconds of the file system's clock."""
+    return stamp[2]
 
 
 class Earlier:
@@ -50,7 +66,8 @@ class Earlier:
         try:
             if is_ours(page):
                 self._read(page)
-        except (OSError, ValueError, KeyError):
+        except _NOT_OURS:
+            self.labels = []
             self._lines.clear()
 
     def album(self, category: Category, stamp: list[int]) -> Album | None:
@@ -59,40 +76,41 @@ class Earlier:
         if not line.startswith(f'{{"stamp":{json.dumps(stamp, separators=(",", ":"))},'):
             return None
         try:
-            return self._album(category, json.loads(line), stamp)
-        except (ValueError, KeyError, TypeError):
+            return self._album(category, _parse(line), stamp)
+        except _NOT_OURS:
             return None
 
     def _read(self, page: Path) -> None:
         with page.open(encoding="utf-8") as file:
             for line in file:
                 if found := _CATEGORY.match(line):
-                    self._lines[json.loads(found[1])] = line.rstrip(",\n")
+                    self._lines[_parse(found[1])] = line.rstrip(",\n")
                 elif line.startswith(_COMMON):
-                    self.labels = [str(name) for name in json.loads(f"{{{line}")["labels"]]
+                    self.labels = _names(_parse(f"{{{line.rstrip()}")["labels"])
                 elif line.startswith(_END):
                     return
 
     def _album(self, category: Category, record: dict[str, Any], stamp: list[int]) -> Album:
         summary = Summary(category.folder, category.code)
-        summary.statuses = Counter({Status(word): int(n) for word, n in dict(record["statuses"]).items()})
-        summary.reasons = Counter({str(word): int(n) for word, n in record["reasons"]})
-        images = [self._shown(Shown(*image)) for image in record["images"]]
+        summary.statuses = Counter({Status(word): _count(n) for word, n in record["statuses"].items()})
+        summary.reasons = Counter({_name(word): _count(n) for word, n in record["reasons"]})
+        images = [checked(Shown(*image), len(self.labels)) for image in record["images"]]
         return Album(Figures.of(category, summary, images), images, stamp)
 
-    def _shown(self, image: Shown) -> Shown:
-        """Check an image, for somebody may have changed the page.
 
-        Raises
-        ------
-        ValueError
-            If it is not as we write them.
-        """
-        labels, rest = image.boxes[::5], len(image.boxes) % 5
-        if (
-            rest
-            or min(image.width, image.height) < 1
-            or not all(0 <= one < len(self.labels) for one in labels)
-        ):
-            raise ValueError(image.file)
-        return image
+def _names(values: object) -> list[str]:
+    if not isinstance(values, list):
+        raise TypeError
+    return [_name(value) for value in values]
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= LARGEST:  # True is none
+        raise ValueError(str(value)[:100])
+    return value

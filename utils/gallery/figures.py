@@ -7,36 +7,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import islice, pairwise
 
 from ..models import Category, Status
 from ..results.summary import Summary
-
-
-class Shown(NamedTuple):
-    """An image as the page's script is given it.
-
-    Attributes
-    ----------
-    file
-        Its name, as a URL wants it.
-    width, height, bytes
-        Its size.
-    url
-        Where it came from.
-    boxes
-        For each box the number of its label, xmin, ymin, xmax and ymax: 0-based and inclusive.
-    """
-
-    file: str
-    width: int
-    height: int
-    bytes: int
-    url: str
-    boxes: list[int]
+from .shown import Shown
 
 
 @dataclass(frozen=True)
@@ -72,6 +50,14 @@ SHARES = Scale(
 )
 
 
+@dataclass(frozen=True)
+class Distinct:
+    """How many images, and boxes on them, there are when those of the same bytes count once."""
+
+    images: int
+    boxes: int
+
+
 @dataclass
 class Figures:
     """What is known of a category's images in numbers; grows by `add` and `include`.
@@ -86,6 +72,8 @@ class Figures:
         Of each image in pixels, and how many boxes it has.
     shares
         Of each box: its area as a part of its image's.
+    checksums, drawn
+        Of each image, and of each box: by which those that are there twice are known.
     annotated
         Images that have boxes.
     """
@@ -98,6 +86,8 @@ class Figures:
     heights: array[int] = field(default_factory=lambda: array("I"))
     counts: array[int] = field(default_factory=lambda: array("I"))
     shares: array[float] = field(default_factory=lambda: array("f"))
+    checksums: array[int] = field(default_factory=lambda: array("Q"))
+    drawn: array[int] = field(default_factory=lambda: array("q"))
     annotated: int = 0
 
     @classmethod
@@ -113,9 +103,11 @@ class Figures:
         self.widths.append(image.width)
         self.heights.append(image.height)
         self.counts.append(len(image.boxes) // 5)
+        self.checksums.append(image.checksum)
         if image.boxes:
             self.annotated += 1
             self.shares.extend(_shares(image))
+            self.drawn.extend(map(hash, zip(*(image.boxes[part::5] for part in range(5)), strict=True)))
 
     def include(self, other: Figures) -> None:
         """Count what another has counted."""
@@ -124,6 +116,8 @@ class Figures:
         self.heights.extend(other.heights)
         self.counts.extend(other.counts)
         self.shares.extend(other.shares)
+        self.checksums.extend(other.checksums)
+        self.drawn.extend(other.drawn)
         self.annotated += other.annotated
 
     @property
@@ -148,13 +142,30 @@ class Figures:
 
     @property
     def size(self) -> str:
-        """The size in the middle of all, e.g. `500 × 375`; empty without images."""  # noqa: RUF002
-        return f"{_median(self.widths):.0f} × {_median(self.heights):.0f}" if self.saved else ""  # noqa: RUF001
+        """The most frequent size, e.g. `500 × 375`, of several the largest; empty without images."""  # noqa: RUF002
+        times = Counter(zip(self.widths, self.heights, strict=True))
+        if not times:
+            return ""
+        width, height = max(times, key=lambda size: (times[size], size[0] * size[1], size))
+        return f"{width} × {height}"  # noqa: RUF001
 
     @property
     def share(self) -> str:
         """The share in the middle of all, e.g. `31 %`; empty without boxes."""
         return f"{_median(self.shares):.0%}".replace("%", " %") if self.boxes else ""
+
+    def distinct(self) -> Distinct:
+        """Count images and boxes, those once that lie in several folders."""
+        times = Counter(self.checksums)
+        boxes = iter(self.drawn)
+        once, repeated = 0, set[tuple[int, int]]()
+        for checksum, count in zip(self.checksums, self.counts, strict=True):
+            here = list(islice(boxes, count))
+            if times[checksum] == 1:
+                once += count
+            else:
+                repeated.update((checksum, box) for box in here)
+        return Distinct(len(times), once + len(repeated))
 
     def histograms(self) -> dict[str, list[int]]:
         """Count sizes, boxes and their shares, for charts; by the scales' titles."""

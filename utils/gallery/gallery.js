@@ -4,13 +4,15 @@ const $ = id => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 $("data").remove();
 
-// Light enough for dark letters on them, and told apart as well as sixteen colours can be.
-const COLOURS = ["#ff7b72", "#ffa94d", "#ffd43b", "#b2e04a", "#51cf66", "#2dd4bf", "#3bc9f2", "#5fb0ff",
-  "#a5b4fc", "#c4a5ff", "#eb9cf5", "#ff8fb8", "#d9a679", "#e9ecef", "#9bd3a0", "#f4b6a6"];
+// Light enough for dark letters on them. Each differs as much as can be from all before it, also to those who
+// see two of the three primary colours; the first eight differ clearly.
+const COLOURS = ["#ffaa22", "#5577dd", "#66ddff", "#dd4455", "#ffee99", "#44bbaa", "#aa99ff", "#aa6699",
+  "#ee7755", "#99ffdd", "#99cc88", "#bbee44", "#8888cc", "#dd11ff", "#66aa77", "#cc7711"];
 const GAP = 8, NARROWEST = .5, WIDEST = 2.6;
 const HIGHEST = 12e6;  // pixels: browsers draw nothing beyond some 17 million
-const FILE = 0, WIDTH = 1, HEIGHT = 2, BYTES = 3, URL_OF = 4, BOXES = 5, CATEGORY = 6;
+const FILE = 0, WIDTH = 1, HEIGHT = 2, BYTES = 3, URL_OF = 4, BOXES = 5, CATEGORY = 7;
 const MOST_CHIPS = 24;
+const LONGEST = 200;  // letters of a name that are shown; labels may have any number
 
 // --- what there is: one list of images, each with the category that it lies in
 
@@ -21,7 +23,7 @@ for (const category of data.categories) {
 const codeOf = image => image[FILE].replace(/\.\w+$/, "");
 const pathOf = image => `${image[CATEGORY].path}/Images/${image[FILE]}`;
 const idOf = image => `${image[CATEGORY].folder}/${codeOf(image)}`;
-const plain = name => name.replaceAll("_", " ");
+const plain = name => (name.length > LONGEST ? `${name.slice(0, LONGEST)}…` : name).replaceAll("_", " ");
 const nameOf = label => plain(data.labels[label]);
 const colourOf = label => COLOURS[data.colours[label]];
 const many = (count, one, more) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
@@ -189,7 +191,6 @@ function describe(image) {
 
 const SVG = "http://www.w3.org/2000/svg";
 const pen = document.createElement("canvas").getContext("2d");
-const lengths = new Map();
 
 function shape(parent, tag, attributes) {
   const element = document.createElementNS(SVG, tag);
@@ -199,18 +200,18 @@ function shape(parent, tag, attributes) {
 }
 
 function lengthOf(text, size) {
-  const key = `${size} ${text}`;
-  if (!lengths.has(key)) {
-    pen.font = `${size}px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif`;
-    lengths.set(key, pen.measureText(text).width);
-  }
-  return lengths.get(key);
+  pen.font = `${size}px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif`;
+  return pen.measureText(text).width;
 }
 
 function fitted(text, size, room) {
   if (lengthOf(text, size) <= room) return text;
-  while (text && lengthOf(`${text}…`, size) > room) text = text.slice(0, -1);
-  return text && `${text}…`;
+  let fits = 0, beyond = text.length;  // letters
+  while (beyond - fits > 1) {
+    const middle = (fits + beyond) >> 1;
+    if (lengthOf(`${text.slice(0, middle)}…`, size) <= room) fits = middle; else beyond = middle;
+  }
+  return fits ? `${text.slice(0, fits)}…` : "";
 }
 
 // Boxes belong to the pixels as they are stored. A browser that turns a picture as its EXIF asks shows it in
@@ -244,6 +245,15 @@ function overlay(holder, image, width, height, letters) {
   holder.querySelector("img").after(svg);
 }
 
+// Where a box's name may stand, the best place first: above, inside, below, from its left edge or to its right one.
+function spots(place, wide, high) {
+  const left = place.x - 1, right = place.x + place.width + 1 - wide;
+  const above = place.y - high, below = place.y + place.height;
+  const hasRoom = place.height > 1.5 * high && place.width >= wide;
+  return [{x: left, y: above}, ...(hasRoom ? [{x: left, y: Math.max(0, place.y)}] : []), {x: right, y: above},
+    {x: left, y: below}, {x: right, y: below}];
+}
+
 // The largest boxes have their names first; one that has no room beside those is known by its colour.
 function drawTags(svg, places, {width, height, letters}) {
   const high = letters + 5, taken = [];
@@ -251,11 +261,11 @@ function drawTags(svg, places, {width, height, letters}) {
   for (const [label, place] of places) {
     const text = fitted(nameOf(label), letters, Math.min(width - 8, Math.max(place.width, letters * 11) - 8));
     const wide = lengthOf(text, letters) + 8;
-    const x = Math.max(0, Math.min(place.x - 1, width - wide));
-    const inside = place.height > 2 * high && place.width >= wide ? Math.max(0, place.y) : -1;
-    const y = [place.y - high, inside].find(y => y >= 0 && !taken.some(other =>
-      x < other.right && other.x < x + wide && y < other.y + high && other.y < y + high));
-    if (!text || y === undefined) continue;
+    const spot = spots(place, wide, high).map(({x, y}) => ({x: Math.max(0, Math.min(x, width - wide)), y})).find(({x, y}) =>
+      y >= 0 && y + high <= height && !taken.some(other =>
+        x < other.right && other.x < x + wide && y < other.y + high && other.y < y + high));
+    if (!text || !spot) continue;
+    const {x, y} = spot;
     taken.push({x, y, right: x + wide});
     shape(svg, "rect", {x, y, width: wide, height: high, rx: 2, fill: colourOf(label), class: "tag"});
     shape(svg, "text", {x: x + 4, y: y + high / 2, "font-size": letters}).textContent = text;
@@ -400,20 +410,23 @@ function chart(title, note, bars) {
 function fates(numbers) {
   const failed = numbers.reasons.map(([word, count]) => ({name: plain(word), count, kind: "bad", hint: data.meanings[word]}));
   const others = failed.slice(5).reduce((sum, bar) => sum + bar.count, 0);
-  const rest = numbers.urls - numbers.saved - numbers.reasons.reduce((sum, [, count]) => sum + count, 0);
+  const {skipped = 0, not_attempted = 0} = numbers.statuses;
   return [
     {name: "saved with boxes", count: numbers.annotated, kind: "good"},
     {name: "saved without", count: numbers.saved - numbers.annotated, kind: "good"},
     ...failed.slice(0, 5),
-    ...(others ? [{name: `${failed.length - 5} other reasons`, count: others, kind: "bad"}] : []),
-    ...(rest > 0 ? [{name: "not tried", count: rest}] : []),
+    ...(others ? [{name: many(failed.length - 5, "other reason", "other reasons"), count: others, kind: "bad"}] : []),
+    ...(skipped ? [{name: "not needed", count: skipped, hint: "As many images as were wanted were there before."}] : []),
+    ...(not_attempted ? [{name: "not attempted", count: not_attempted, hint: "The run ended before it came to these."}] : []),
   ];
 }
 
 function drawCharts() {
-  const numbers = data.categories.find(category => category.folder === state.category) ?? data.total;
+  const category = data.categories.find(category => category.folder === state.category);
+  const numbers = category ?? data.total;
+  $("whose").textContent = `Numbers of ${category ? plain(category.folder) : "the whole folder"}`;
   const notes = [
-    numbers.size && `median ${numbers.size}`,
+    numbers.size && `most frequent size ${numbers.size}`,
     numbers.saved ? `${(numbers.boxes / numbers.saved).toFixed(1)} on average` : "",
     numbers.share && `median ${numbers.share}`,
   ];

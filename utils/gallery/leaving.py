@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import DatasetError, disk_error
-from ..models import Category, Settings
+from ..models import Category, Settings, Status
 from ..results import collection
-from ..storage import CategoryFolder
+from ..storage import PARTIAL_PREFIX, PARTIAL_SUFFIX, CategoryFolder
 from . import asked, card, page, pictures
-from .earlier import Earlier, stamp_of
+from .earlier import Earlier, last_run_of, stamp_of
 from .figures import Figures
 from .owned import is_ours
 from .pictures import Album, Labels
@@ -67,10 +67,12 @@ class Leaving:
         self._root, self._everything, self._settings = root, everything, settings
         self._stopped = stopped
         self._figures: list[Figures] = []
+        self._saved = 0
 
     def write(self) -> None:
         """Write what there is time for; what was there before is replaced whole, or stays."""
         at = asked.now()
+        self._remove_leftovers()
         earlier = Earlier(self._root / INDEX)
         labels = Labels(earlier.labels)
         albums = self._albums(earlier, labels)
@@ -80,9 +82,18 @@ class Leaving:
                     self._write(INDEX, lambda path: page.write(path, albums, labels, at))
                 for _ in albums:  # what the page did not want to know
                     pass
-                self._write(CARD, lambda path: card.write(path, self._figures, self._settings, at))
+                self._write(CARD, lambda path: self._write_card(path, at))
             except DatasetError as error:
                 self.unwritten.append(f"{INDEX} and {CARD} were not written. {error}")
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a killed run left half written."""
+        for name in (INDEX, CARD):
+            with suppress(OSError):  # what is in the way of the next file is told when that is written
+                (self._root / f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}").unlink(missing_ok=True)
+
+    def _write_card(self, path: Path, at: str) -> None:
+        card.write(path, self._figures, self._settings, at, saved=self._saved)
 
     def _write(self, name: str, write: Callable[[Path], None]) -> None:
         path = self._root / name
@@ -100,9 +111,12 @@ class Leaving:
     def _albums(self, earlier: Earlier, labels: Labels) -> Iterator[Album]:
         """Read the categories that have changed since the earlier page, and take the others from there."""
         self._see_whether_there_is_time()
+        last_card = _time_of(self._root / CARD)
         for category, folder in collection.places(self._root, self._everything):
             album = _album(category, folder, earlier, labels)
             self._figures.append(album.figures)
+            if last_run_of(album.stamp) > last_card:  # this run was about it: what it has downloaded is new
+                self._saved += album.figures.summary.statuses[Status.DOWNLOADED]
             yield album
             self._see_whether_there_is_time()
 
@@ -118,6 +132,14 @@ def _album(category: Category, folder: CategoryFolder, earlier: Earlier, labels:
         return known or pictures.album(collection.read(category, folder), labels, stamp)
     except OSError as error:
         raise disk_error(folder.path, error) from error
+
+
+def _time_of(path: Path) -> int:
+    """Say when a file was written, in nanoseconds; 0 if it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _bytes_of_journals(root: Path) -> int:

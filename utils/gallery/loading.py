@@ -41,8 +41,8 @@ for image, target in VOCDetection("partial_imagenet_voc", year="2012", image_set
 IMAGEFOLDER = """\
 from datasets import load_dataset
 
-dataset = load_dataset("imagefolder", data_dir="partial_imagenet_imagefolder")
-print(dataset["train"][0])"""
+data = load_dataset("partial_imagenet_imagefolder").class_encode_column("label")
+print(data, data["train"][0])"""
 
 WEBDATASET = """\
 from pathlib import Path

@@ -21,7 +21,10 @@ from .pictures import Album, Labels, Pictures, quoted
 ASSETS = Path(__file__).parent
 DATA = "<!-- data -->\n"
 """Where in the page the images' data stands."""
-COLUMNS = ("category", "URLs", "saved", "with boxes", "boxes", "size", "box’s share", "failed", "because of")  # noqa: RUF001
+COLUMNS = (
+    *("category", "URLs", "saved", "with boxes", "boxes", "most frequent size"),
+    *("box’s share", "failed", "because of"),  # noqa: RUF001
+)
 
 
 def write(path: Path, albums: Iterable[Album], labels: Labels, at: str) -> None:
@@ -81,7 +84,7 @@ def _summary(figures: list[Figures], everything: Figures, at: str) -> str:
         (len(figures), "category", "categories"),
     )
     said = ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts)
-    return f"{said} · {at} UTC"
+    return f'{said} · <span class="date">{at} UTC</span>'
 
 
 def _category_row(figures: Figures) -> str:

@@ -6,20 +6,21 @@ This module alone knows its layout, which `gallery.js` reads. It is text that ma
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
-from zlib import crc32
 
 from ..results.collection import Collected, Sample
-from .figures import COUNTS, SHARES, SIDES, Figures, Shown
+from .figures import COUNTS, SHARES, SIDES, Figures
 from .meanings import meaning
+from .shown import Shown, checksum, is_possible
 
 COLOURS = 16
-"""How many there are for labels; each label has its own as long as they last."""
+"""How many there are for labels; the most frequent labels have one of their own."""
 MOST_IMAGES = 250_000
 """On one page; browsers take seconds to read more. Of the others the page gives only the numbers."""
-_spell = json.JSONEncoder(separators=(",", ":")).encode
+_spell = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Labels:
@@ -28,7 +29,7 @@ class Labels:
     def __init__(self, earlier: Iterable[str] = ()) -> None:
         self._names = list(earlier)
         self._numbers = {name: number for number, name in enumerate(self._names)}
-        self._used: set[int] = set()
+        self._times: Counter[int] = Counter()
 
     def number(self, name: str) -> int:
         """Give a label's number."""
@@ -38,13 +39,25 @@ class Labels:
         return self._numbers[name]
 
     def use(self, images: Iterable[Shown]) -> None:
-        """Note which labels are on the page."""
+        """Count the labels that are on the page."""
         for image in images:
-            self._used.update(image.boxes[::5])
+            self._times.update(image.boxes[::5])
 
     def names(self) -> list[str]:
         """Give the labels by their numbers; one that no box has any more is empty."""
-        return [name if number in self._used else "" for number, name in enumerate(self._names)]
+        return [name if number in self._times else "" for number, name in enumerate(self._names)]
+
+    def colours(self) -> list[int]:
+        """Give each label the number of its colour.
+
+        The first colours differ most: the most frequent labels have them, in this order, so that a page with
+        few labels has only what everybody tells apart.
+        """
+        colours = [0] * len(self._names)
+        by_frequency = sorted(self._times, key=lambda number: (-self._times[number], self._names[number]))
+        for rank, number in enumerate(by_frequency):
+            colours[number] = rank % COLOURS
+        return colours
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class Album:
 
 def album(collected: Collected, labels: Labels, stamp: list[int]) -> Album:
     """Make a category's album."""
-    images = [_shown(sample, labels) for sample in collected.samples]
+    images = [_shown(sample, labels) for sample in collected.samples if is_possible(sample.picture)]
     return Album(Figures.of(collected.category, collected.summary, images), images, stamp)
 
 
@@ -99,11 +112,10 @@ class Pictures:
 
     def end(self, everything: Figures) -> Iterator[str]:
         """Spell what comes after the last category, in two lines."""
-        labels = self._labels.names()
         common = {
             "total": _numbers(everything),
-            "labels": labels,
-            "colours": colours(labels),
+            "labels": self._labels.names(),
+            "colours": self._labels.colours(),
             "meanings": {word: meaning(word) for word in sorted(everything.summary.reasons)},
             "scales": {scale.title: scale.names for scale in (SIDES, COUNTS, SHARES)},
             "left_out": self._left_out,
@@ -117,31 +129,20 @@ def quoted(name: str) -> str:
     return quote(name, safe="", errors="surrogateescape")
 
 
-def colours(labels: Sequence[str]) -> list[int]:
-    """Give each label the number of its colour.
-
-    It comes of the name, so that a label keeps it from run to run; where two would share one, the second
-    by the alphabet takes the next that is free.
-    """
-    chosen: dict[str, int] = {}
-    taken: set[int] = set()
-    for label in sorted(filter(None, labels)):
-        if len(taken) == COLOURS:
-            taken.clear()
-        colour = crc32(label.encode(errors="surrogatepass")) % COLOURS
-        while colour in taken:
-            colour = (colour + 1) % COLOURS
-        taken.add(colour)
-        chosen[label] = colour
-    return [chosen.get(label, 0) for label in labels]
-
-
 def _shown(sample: Sample, labels: Labels) -> Shown:
     boxes: list[int] = []
     for box in sample.annotation.boxes if sample.annotation else ():
         boxes += (labels.number(box.label), box.xmin, box.ymin, box.xmax, box.ymax)
     picture = sample.picture
-    return Shown(quoted(sample.path.name), picture.width, picture.height, picture.bytes, sample.url, boxes)
+    return Shown(
+        file=quoted(sample.path.name),
+        width=picture.width,
+        height=picture.height,
+        bytes=picture.bytes,
+        url=sample.url,
+        boxes=boxes,
+        checksum=checksum(picture),
+    )
 
 
 def _numbers(figures: Figures) -> dict[str, object]:
