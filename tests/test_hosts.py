@@ -55,6 +55,17 @@ def test_a_host_gets_eight_at_once_and_more_while_it_answers_well() -> None:
     assert host.limit == HIGHEST_LIMIT == 32
 
 
+def test_who_shares_a_host_gets_a_part() -> None:
+    """Where four ask the same host each gets a quarter of every limit, and one request at least."""
+    host = Host("a:80", 4)
+    assert host.limit == 1
+    learn(host, GOOD, now=0)
+    assert host.limit == FIRST_LIMIT // 4 + 1
+    for now in range(1, 100):
+        learn(host, GOOD, now=now)
+    assert host.limit == HIGHEST_LIMIT // 4
+
+
 @pytest.mark.parametrize("reply", [ERROR_500, RESET])
 def test_trouble_earns_no_more_requests(reply: Reply) -> None:
     """An answer that shows trouble does not raise the limit, and is no reason to give the host up."""

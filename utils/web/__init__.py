@@ -10,6 +10,7 @@
     quarantine    which of many killed their worker
     outage        ours, or theirs
     congestion    our line's, or their slowness
+    retries       whether a failed URL is tried again, and when
     journey       a task on its way through the schedule
     hosts         how politely each is treated
     alternates    where an image lies today

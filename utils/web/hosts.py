@@ -42,11 +42,18 @@ def asks_for_less(outcome: Outcome) -> bool:
 
 
 class Host:
-    """One host's record; times are seconds of the caller's clock."""
+    """One host's record; times are seconds of the caller's clock.
 
-    def __init__(self, name: str) -> None:
+    Parameters
+    ----------
+    parts
+        By how many its limits are divided, for as many runs ask it at the same time.
+    """
+
+    def __init__(self, name: str, parts: int = 1) -> None:
         self.name = name
-        self.limit = UNKNOWN_LIMIT
+        self._parts = parts
+        self.limit = self._of(UNKNOWN_LIMIT)
         self.rest_until = 0.0
         self.in_flight = 0
         self.given_up: Reason | None = None
@@ -90,7 +97,7 @@ class Host:
 
     def _lives(self) -> None:
         if self._failures or not self._known:
-            self.limit = FIRST_LIMIT
+            self.limit = self._of(FIRST_LIMIT)
         self._known = True
         self._failures = self._rounds = 0
 
@@ -102,7 +109,10 @@ class Host:
             self._earned += 1.0 if self._slowed_at < 0 else 1.0 / self.limit
         if self._earned >= 1.0:
             self._earned = 0.0
-            self.limit = min(HIGHEST_LIMIT, self.limit + 1)
+            self.limit = min(self._of(HIGHEST_LIMIT), self.limit + 1)
+
+    def _of(self, limit: int) -> int:
+        return max(1, limit // self._parts)
 
     def _slow_down(self, outcome: Outcome, started: float, now: float) -> None:
         self._lives()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .hosts import Host
@@ -24,10 +25,22 @@ class Queue:
     listed: bool = False
 
 
-class Queues:
-    """The queues of all hosts."""
+def whole(_host: str) -> int:
+    """Divide no host's limits."""
+    return 1
 
-    def __init__(self) -> None:
+
+class Queues:
+    """The queues of all hosts.
+
+    Parameters
+    ----------
+    parts
+        Says of a host by how many its limits are divided.
+    """
+
+    def __init__(self, parts: Callable[[str], int]) -> None:
+        self._parts = parts
         self._by_host: dict[str, Queue] = {}
         self._line: deque[Queue] = deque()
         self._resting: list[tuple[float, int, Queue]] = []
@@ -99,7 +112,8 @@ class Queues:
         return min((heap[0][0] for heap in (self._resting, self._later) if heap), default=None)
 
     def _queue(self, name: str) -> Queue:
-        return self._by_host.get(name) or self._by_host.setdefault(name, Queue(Host(name)))
+        known = self._by_host.get(name)
+        return known or self._by_host.setdefault(name, Queue(Host(name, self._parts(name))))
 
 
 def _pop(queue: Queue, now: float) -> Entry | None:

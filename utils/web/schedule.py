@@ -8,20 +8,17 @@ a place that becomes free is given to the next task at once.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
-from ..models import ImageTask, Lasting, Outcome, Reason, Redirect, Route, Status
-from . import quarantine
+from ..models import ImageTask, Outcome, Reason, Redirect, Route, Status
+from . import quarantine, retries
 from .congestion import Congestion
-from .hosts import LONGEST_REST, Host, asks_for_less, waits_too_long
+from .hosts import Host
 from .journey import Entry, Settled
 from .outage import Outage
 from .quarantine import Quarantine
-from .queues import Queues
+from .queues import Queues, whole
 
-FIRST_RETRY = 1.0
-"""Seconds until a failed URL is tried again, give or take half; doubled by each further try."""
-RETRIES_OF_WHAT_DRIPS, SOON = 1, 0.4
-"""One more, and after so many seconds: each holds up the end of a run, and hardly ever brings anything."""
 MOST_CRASHES = 2
 """How often an image may kill its worker."""
 
@@ -37,13 +34,22 @@ class Schedule:
         Further tries after a passing failure.
     dice
         Where the jitter of the waits comes from.
+    parts
+        Says of a host by how many its limits are divided, where others ask it at the same time.
     """
 
-    def __init__(self, *, batch_size: int, retries: int, dice: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        retries: int,
+        dice: random.Random | None = None,
+        parts: Callable[[str], int] = whole,
+    ) -> None:
         self.batch_size = batch_size
         self._retries = retries
         self._dice = dice or random.Random()
-        self._queues = Queues()
+        self._queues = Queues(parts)
         self._quarantine = Quarantine()
         self._outage = Outage()
         self._congestion = Congestion()
@@ -168,7 +174,7 @@ class Schedule:
         if entry.fallback and outcome.unreached:
             self._take_fallback(entry)
             self._enqueue(entry)
-        elif asked.given_up or not self._again(entry, outcome):
+        elif asked.given_up or not retries.may_help(entry, outcome, self._retries):
             settled.append(self._settle(entry, outcome))
         else:
             self._retry(entry, outcome, now)
@@ -268,18 +274,10 @@ class Schedule:
         del self._entries[entry.task.number]
         return Settled(entry.task, outcome)
 
-    def _again(self, entry: Entry, outcome: Outcome) -> bool:
-        passing = outcome.lasting is Lasting.IN_PASSING and outcome.reason is not Reason.DISK_ERROR
-        most = min(self._retries, RETRIES_OF_WHAT_DRIPS) if outcome.dripped else self._retries
-        return passing and not waits_too_long(outcome) and entry.attempts_here <= most
-
     def _retry(self, entry: Entry, outcome: Outcome, now: float) -> None:
-        first = SOON if outcome.dripped else FIRST_RETRY
-        wait = min(first * 2 ** (entry.attempts_here - 1), LONGEST_REST) * self._dice.uniform(0.5, 1.5)
-        if asks_for_less(outcome) and entry.host.rest_until > now:
-            wait = entry.host.rest_until - now
+        due = retries.due(entry, outcome, now, self._dice)
         entry.begin_again()
-        self._queues.put_later(entry, now + wait)
+        self._queues.put_later(entry, due)
 
     def _give_up(self, host: Host) -> list[Settled]:
         left = [e for e in self._entries.values() if e.host is host and e.task.number not in self._in_flight]
