@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,12 @@ except ImportError:  # Windows has no flock; its own lock serves there
 
 RESULT_FOLDER = "partial_imagenet"
 LOCK_NAME = ".lock"
+SHARDS_NAME = ".shards"
 FINGERPRINTS_NAME = ".fingerprints.csv"
+LEASE_SUFFIX, SEGMENT_SUFFIX = ".lease", ".jsonl"
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
+_OUR_SUFFIX = f".{secrets.token_hex(4)}{PARTIAL_SUFFIX}"
+"""How partial files end where several processes may be writing the same file, on whichever machines."""
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """How images are named, in any case; ours are named by `ImageFormat`."""
@@ -117,6 +122,42 @@ def result_folder(save_dir: Path) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class ShardFolder:
+    """Where the machines that work on one run meet: what each may do, and what it has done."""
+
+    path: Path
+
+    def lease(self, shard: str) -> Path:
+        """Say where the file lies while a shard may be worked on."""
+        return self.path / f"{shard}{LEASE_SUFFIX}"
+
+    def segment(self, shard: str) -> Path:
+        """Say where the file lies that tells what became of a shard."""
+        return self.path / f"{shard}{SEGMENT_SUFFIX}"
+
+    def leases(self) -> list[Path]:
+        """Find the leases of all shards."""
+        return sorted(self.path.glob(f"*{LEASE_SUFFIX}"))
+
+    def segments(self) -> list[Path]:
+        """Find the segments that are there."""
+        return sorted(self.path.glob(f"[!.]*{SEGMENT_SUFFIX}"))
+
+    def remove(self) -> None:
+        """Remove it, unless a segment has just come into it."""
+        for leftover in self.path.glob(f"{PARTIAL_PREFIX}*{PARTIAL_SUFFIX}"):
+            leftover.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+            self.path.parent.rmdir()
+
+
+def shard_folders(result: Path) -> list[ShardFolder]:
+    """Find what runs on several machines have left in a result folder."""
+    return [ShardFolder(path) for path in sorted((result / SHARDS_NAME).glob("*")) if path.is_dir()]
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name only when all is written; else nothing is left behind.
@@ -136,10 +177,15 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def write_whole(path: Path, data: bytes) -> os.stat_result:
+def write_whole(path: Path, data: bytes, *, shared: bool = False) -> os.stat_result:
     """Write a file so that it is there whole under its name, or not at all; returns its stat.
 
     What `whole_file` does, by as few calls of the system as there can be: it is done for every image.
+
+    Parameters
+    ----------
+    shared
+        Whether others may be writing the same file; whoever cleans its folder removes what they leave.
 
     Raises
     ------
@@ -147,7 +193,8 @@ def write_whole(path: Path, data: bytes) -> os.stat_result:
         If it cannot be written.
     """
     folder, name = os.path.split(path)
-    partial = os.path.join(folder, f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}")  # noqa: PTH118  # quicker
+    suffix = _OUR_SUFFIX if shared else PARTIAL_SUFFIX
+    partial = os.path.join(folder, f"{PARTIAL_PREFIX}{name}{suffix}")  # noqa: PTH118  # quicker
     try:
         status = _write_new(partial, data)
         os.replace(partial, path)  # noqa: PTH105

@@ -6,9 +6,11 @@
     verify      a result folder judged again
     publishing  reports, and images taken back
     report      the CSV of a category
+    segments    what became of a shard, for many journals
     inventory   what is there already
     pairing     an image and its XML, side by side
     journal     what became of every URL, a line at once
+    lines       one of them
     summary     what a run came to, in numbers
     progress    how far it has come
 

@@ -8,7 +8,6 @@ run may leave it, is dropped.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,18 +16,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import disk_error
-from ..models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from ..models import Outcome
+from . import lines
 
 TAIL = 65_536
 """Bytes looked at from the end for the last whole line; a line has a few hundred."""
 SMALL = 2_000_000
 """Bytes of a journal up to which its lines are kept in memory while it is read."""
-ALWAYS = frozenset({"image_code", "url", "position", "boxes"})
-"""What is written even if it is 0 or empty; no boxes at all is None."""
-STATUSES = {status.value: status for status in Status}
-REASONS = {reason.word: reason for reason in Reason}
-_spell = json.JSONEncoder(separators=(",", ":")).encode
-_parse = json.JSONDecoder().decode
 
 
 def pass_by() -> None:
@@ -95,7 +89,7 @@ class Journal:
     def append_all(self, outcomes: Sequence[Outcome]) -> None:
         """Note what became of several URLs, in one go."""
         if not self._read_only:
-            self._write(map(_encode, outcomes))
+            self._write(map(lines.encode, outcomes))
         if self._standing is not None:
             self._standing.update(_by_url(outcomes))
 
@@ -124,12 +118,12 @@ class Journal:
             os.truncate(self._path, whole)
 
     def _write(self, records: Iterable[dict[str, Any]]) -> None:
-        lines = "".join(_spell(record) + "\n" for record in records)
+        text = "".join(lines.spell(record) + "\n" for record in records)
         try:
             # Opened each time: a run may have a thousand journals, and descriptors are few.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
-                _write_all(descriptor, lines.encode())
+                _write_all(descriptor, text.encode())
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -158,7 +152,7 @@ def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[O
             for place in sorted(places.by_url.values()):
                 checkpoint()
                 record = place.record or _record_at(file, place.offset)
-                outcome = _outcome(record, earlier=place.offset < places.last_run)
+                outcome = lines.outcome(record, earlier=place.offset < places.last_run)
                 if outcome:
                     yield outcome
     except OSError as error:
@@ -177,7 +171,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _record_at(file: BinaryIO, offset: int) -> dict[str, Any]:
     file.seek(offset)
-    return _record(file.readline())
+    return lines.record(file.readline())
 
 
 def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
@@ -187,7 +181,7 @@ def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
     with path.open("rb") as file:
         for line in file:
             checkpoint()
-            record = _record(line)
+            record = lines.record(line)
             if "run" in record:
                 last_run = offset
             elif record:
@@ -195,96 +189,3 @@ def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
                 by_url[hash(key)] = _Place(record["position"], offset, record if is_small else None)
             offset += len(line)
     return _Places(by_url, last_run)
-
-
-def _record(line: bytes) -> dict[str, Any]:
-    """Read a line; one that is not ours (a file replaced by garbage) counts as nothing."""
-    try:
-        record = _parse(line.decode())
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(record, dict):
-        return {}
-    ours = isinstance(record.get("position"), int) and {"image_code", "url", "status"} <= record.keys()
-    return record if ours or "run" in record else {}
-
-
-def _outcome(record: dict[str, Any], *, earlier: bool) -> Outcome | None:
-    """Decode what a line says; None if it is not as we write them."""
-    try:
-        return _decode(record, earlier=earlier)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
-        return None
-
-
-def _encode(outcome: Outcome) -> dict[str, Any]:
-    """Spell an outcome out; what has its default is left out."""
-    record: dict[str, Any] = {
-        "image_code": outcome.row.image_code,
-        "url": outcome.row.url,
-        "position": outcome.row.position,
-        "repeat": outcome.row.repeat,
-        "status": outcome.status.value,
-        "reason": outcome.reason.word if outcome.reason else "",
-        "description": outcome.description,
-        "http_status": outcome.http_status,
-        "attempts": outcome.attempts,
-        "seconds": round(outcome.seconds, 3),
-        "file": outcome.file,
-        "boxes": outcome.boxes,
-        "fitted": _counts(outcome.fitted) if outcome.fitted else None,
-        "modified_ns": outcome.modified_ns,
-        "judged_with": outcome.judged_with,
-        "answered_by": outcome.answered_by,
-    }
-    picture = outcome.picture
-    if picture:
-        record |= {
-            "format": picture.format.value,
-            "width": picture.width,
-            "height": picture.height,
-            "bytes": picture.bytes,
-            "sha256": picture.sha256,
-        }
-    return {key: value for key, value in record.items() if value or (key in ALWAYS and value is not None)}
-
-
-def _decode(record: dict[str, Any], *, earlier: bool) -> Outcome:
-    status = STATUSES[record["status"]]
-    row = UrlRow(
-        int(record["position"]), str(record["image_code"]), str(record["url"]), int(record.get("repeat", 0))
-    )
-    return Outcome(
-        row=row,
-        status=Status.ALREADY_PRESENT if earlier and status.stands else status,
-        reason=REASONS[record["reason"]] if record.get("reason") else None,
-        description=str(record.get("description", "")),
-        http_status=int(record.get("http_status", 0)),
-        attempts=int(record.get("attempts", 0)),
-        seconds=float(record.get("seconds", 0.0)),
-        file=str(record.get("file", "")),
-        picture=_picture(record) if "sha256" in record else None,
-        boxes=int(record["boxes"]) if "boxes" in record else None,
-        fitted=_box_counts(record["fitted"]) if record.get("fitted") else None,
-        modified_ns=int(record.get("modified_ns", 0)),
-        judged_with=str(record.get("judged_with", "")),
-        answered_by=str(record.get("answered_by", "")),
-    )
-
-
-def _counts(fitted: BoxCounts) -> dict[str, int]:
-    return {name: getattr(fitted, name) for name in BoxCounts.__slots__}
-
-
-def _box_counts(record: dict[str, Any]) -> BoxCounts:
-    return BoxCounts(**{name: int(count) for name, count in record.items()})
-
-
-def _picture(record: dict[str, Any]) -> Picture:
-    return Picture(
-        format=ImageFormat(record["format"]),
-        width=int(record["width"]),
-        height=int(record["height"]),
-        bytes=int(record["bytes"]),
-        sha256=str(record["sha256"]),
-    )

@@ -28,7 +28,7 @@ def pair(folder: CategoryFolder, image: Path, picture: Picture, annotation: Anno
         If it cannot be written.
     """
     xml = voc.to_xml(annotation, folder=folder.path.name, filename=image.name, picture=picture)
-    write_whole(folder.annotation(image.stem), xml)
+    write_whole(folder.annotation(image.stem), xml, shared=True)
     return len(annotation.boxes)
 
 

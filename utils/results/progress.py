@@ -20,7 +20,7 @@ class Progress:
     before
         How many of these were dealt with by earlier runs.
     in_flight
-        Images that are being fetched.
+        Images that are being fetched, where that is known.
     saved, failed
         Images saved, and URLs that failed.
     bytes
@@ -34,6 +34,17 @@ class Progress:
     saved: int = 0
     failed: int = 0
     bytes: int = 0
+
+    def __add__(self, other: Progress) -> Progress:
+        return Progress(
+            self.total + other.total,
+            self.done + other.done,
+            self.before + other.before,
+            self.in_flight + other.in_flight,
+            self.saved + other.saved,
+            self.failed + other.failed,
+            self.bytes + other.bytes,
+        )
 
     def count(self, outcome: Outcome) -> None:
         """Take an outcome of this run into account."""

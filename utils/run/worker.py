@@ -142,7 +142,7 @@ class Worker:
         image = folder.image(good.task.row.image_code, good.picture.format)
         annotation = good.fitted.annotation if good.fitted else None
         try:
-            written = write_whole(image, good.body.data)
+            written = write_whole(image, good.body.data, shared=True)
             count = pairing.pair(folder, image, good.picture, annotation) if annotation else None
         except OSError as error:
             words = f"It could not be written: {error.strerror}."

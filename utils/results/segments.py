@@ -1,0 +1,84 @@
+"""What became of a shard's URLs, as whoever worked on it left it: a piece of many journals.
+
+A segment gets its name when all of it is written. It is taken into the journals of its categories, and
+removed; one that a killed run left behind, by the next run, whatever that is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ..errors import disk_error
+from ..models import Outcome
+from ..storage import CategoryFolder, shard_folders, write_whole
+from . import lines
+from .journal import Journal
+
+FOLDER = "folder"
+"""The key that a segment's lines have, and a journal's have not: which category's folder it belongs to."""
+LAST_MOMENTS = 3.0
+"""Seconds in which whoever works on a shard notices that it may not any more, and writes what it has."""
+WAITING = "A run on several machines was cut off here. Waiting a moment for what is left of it ..."
+
+
+def write(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
+    """Write a segment of outcomes, each with its category's folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    records = ({FOLDER: folder} | lines.encode(outcome) for folder, outcome in outcomes)
+    write_whole(path, "".join(f"{lines.spell(record)}\n" for record in records).encode(), shared=True)
+
+
+def read(path: Path) -> list[tuple[str, Outcome]]:
+    """Read the outcomes of a segment, each with its category's folder; none if it is not there.
+
+    Raises
+    ------
+    DiskError, FolderError
+        If it cannot be read.
+    """
+    try:
+        records = [lines.record(line) for line in path.read_bytes().splitlines()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise disk_error(path, error) from error
+    found = ((record.get(FOLDER), lines.outcome(record, earlier=False)) for record in records)
+    return [(str(folder), outcome) for folder, outcome in found if outcome and folder]
+
+
+def take_in_left(result: Path, tell: Callable[[str], None]) -> None:
+    """Take what runs on several machines have left behind into the journals.
+
+    Raises
+    ------
+    DiskError, FolderError
+        If a journal cannot be written.
+    """
+    leases = [lease for folder in shard_folders(result) for lease in folder.leases()]
+    for lease in leases:
+        lease.unlink(missing_ok=True)
+    if leases:
+        tell(WAITING)
+        time.sleep(LAST_MOMENTS)
+    for folder in shard_folders(result):
+        for segment in folder.segments():
+            _take_in(segment, result)
+            segment.unlink(missing_ok=True)
+        folder.remove()
+
+
+def _take_in(segment: Path, result: Path) -> None:
+    by_folder: dict[str, list[Outcome]] = {}
+    for name, outcome in read(segment):
+        by_folder.setdefault(name, []).append(outcome)
+    for name, outcomes in by_folder.items():
+        folder = CategoryFolder(result / name)
+        if folder.path.is_dir():  # else the user has thrown it away
+            Journal(folder.journal).append_all(outcomes)
