@@ -10,7 +10,7 @@ measuring, judging                                       what a run costs; its i
 results, goals, tables, bars, machine                    numbers made readable
 errors, workshop                                         what all measurements need, and its clearing away
 race, memory, batch_sizes, scaling, first_image          the measurements, a command each
-networks                                                 another
+networks, cluster                                        more of them
 =======================================================  ====================================================
 
 Linux only: hosts are addresses of 127.0.0.0/8, and memory and time are read from /proc.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from . import batch_sizes, equipment, first_image, memory, networks, race, scaling
+from . import batch_sizes, cluster, equipment, first_image, memory, networks, race, scaling
 from .contestants import CONTESTANTS
 from .equipment import Equipment
 from .errors import BenchmarkError
@@ -38,6 +38,7 @@ COMMANDS = (
     ),
     Command("networks", networks.__doc__ or "", lambda all_, given: networks.run(all_, given.folder)),
     Command("scaling", scaling.__doc__ or "", lambda all_, given: scaling.run(all_, given.folder)),
+    Command("cluster", cluster.__doc__ or "", lambda all_, given: cluster.run(all_, given.folder)),
 )
 
 

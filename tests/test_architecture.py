@@ -21,6 +21,8 @@ MODULES = sorted(
 )
 GROUND = [module for module in MODULES if "." not in module]
 KEEPERS = {
+    "cloudpickle": {"cluster.dask_workers"},
+    "distributed": {"cluster.dask_workers", "cluster.errand"},
     "PIL": {"judging.images", "exports.pictures"},
     "certifi": {"web.transfer"},
     "multiprocessing": {"run.pool", "run.worker_process"},

@@ -3,7 +3,8 @@
 =====  ======================  ===============================================================
 floor  rooms                   what they keep
 =====  ======================  ===============================================================
-7      commands                the two scripts as the user sees them
+8      commands                the two scripts as the user sees them
+7      cluster                 the same run on many machines
 6      run                     a whole run: what each category offers, the workers, the books
 5      archive, prerequisites  images from tars of whole categories; the three files, once
 5      gallery                 what a run leaves to be looked at: the page, the dataset card

@@ -543,6 +543,8 @@ class Settings:
         What classes are called in exports: "name" as their folders, "code" by their wnids.
     export_unannotated
         Whether formats that are about boxes hold images without any.
+    scheduler
+        The address of a Dask scheduler, or "local"; None for a run on this machine alone.
     command
         The arguments of the command line, as they were given; they may hold secrets.
     """
@@ -580,4 +582,5 @@ class Settings:
     seed: int = 0
     labels: str = "name"
     export_unannotated: bool = True
+    scheduler: str | None = None
     command: tuple[str, ...] = field(default=(), repr=False)

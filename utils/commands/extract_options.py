@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..models import Settings, Source
+from . import contradictions
 from .cli import HelpFormatter, boolean, number
 
 PROJECT = Path(__file__).resolve().parents[2]
-ARCHIVE = "https://image-net.org/data/winter21_whole/{code}.tar"
 DESCRIPTION = """\
 Download the images of the categories that are marked in ncodes.csv, with their bounding boxes,
 into partial_imagenet/<category>/{Images,Annotation} and a report of every URL beside them."""
@@ -24,7 +24,6 @@ Run it again as often as you like: what is there is not fetched again, what fail
 FORMATS = ("table", "csv")
 EXPORTS = ("yolo", "coco", "voc", "imagefolder", "webdataset")
 LABELS = ("name", "code")
-ABOUT_EXPORTS = ("val_fraction", "seed", "labels", "export_unannotated")
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "archive_url",
             "address of the tars, with {code} for the category's, or a folder",
             "ADDRESS",
-            default=ARCHIVE,
+            default=contradictions.ARCHIVE,
         ),
         Option(
             "accept_imagenet_terms",
@@ -149,6 +148,11 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "images in flight at once (default: from network speed and cores)",
             "N",
             read=number(1),
+        ),
+        Option(
+            "scheduler",
+            "do the work on the workers of a Dask scheduler, or of `local` ones",
+            "ADDRESS",
         ),
         Option("speed_test", "measure the network speed, at most once a day", default=True, read=boolean),
         Option(
@@ -235,7 +239,7 @@ def settings(arguments: Sequence[str] | None = None) -> Settings:
     """Read the command line; wrong flags end the process with exit code 2, as argparse does."""
     reader = parser()
     values = vars(reader.parse_args(arguments))
-    for contradiction in _contradictions(values):
+    for contradiction in contradictions.found(values):
         reader.error(contradiction)
     for name, place in PLACES.items():
         values[name] = values[name] or place
@@ -243,46 +247,7 @@ def settings(arguments: Sequence[str] | None = None) -> Settings:
         values[name] = tuple(values[name] or ())
     values["export"] = tuple(dict.fromkeys(values["export"] or ()))
     values["fill"] = values["with_annotation"] if values["fill"] is None else values["fill"]
-    if _is_number(values["mark"]):
+    if contradictions.is_number(values["mark"]):
         values["how_many"] = values["mark"]
     values["mark"] = values["mark"] is not None
     return Settings(**values, command=tuple(sys.argv[1:] if arguments is None else arguments))
-
-
-def _contradictions(values: dict[str, Any]) -> Iterator[str]:
-    """Say which flags make no sense together, and what to do about it."""
-    find, mark = values["find"], values["mark"] is not None
-    if (mark or values["unmark"]) and not (find or values["categories"]):
-        yield "--mark and --unmark need to know what: add --find WORD ... or --categories X ..."
-    if mark and 0 in (values["how_many"], values["mark"] if _is_number(values["mark"]) else None):
-        yield "--mark with how_many 0 would take nothing: give a number above 0, or use --unmark"
-    if mark and values["unmark"]:
-        yield "--mark and --unmark contradict each other: leave one out"
-    if _is_number(values["mark"]) and values["how_many"] not in (None, values["mark"]):
-        yield "--mark N and --how_many N are different numbers: leave one out"
-    if values["unmark"] and values["how_many"] is not None:
-        yield "--unmark takes no number: leave --how_many out"
-    if find and values["categories"]:
-        yield "--find looks through all categories: leave --categories out"
-    if values["format"] and not find:
-        yield "--format is about what --find lists: add --find WORD ..."
-    if values["source"] is Source.URLS and values["archive_url"] != ARCHIVE:
-        yield "--archive_url is of no use where images come from their URLs: add --source archive or both"
-    yield from _contradictions_of_export(values)
-    if values["verify"] and (find or mark or values["unmark"]):
-        yield "--verify is a run of its own: leave --find, --mark and --unmark out"
-
-
-def _contradictions_of_export(values: dict[str, Any]) -> Iterator[str]:
-    changed = [f"--{name}" for name in ABOUT_EXPORTS if values[name] != getattr(Settings, name)]
-    if changed and not values["export"]:
-        yield f"{changed[0]} is about what is exported: add --export FORMAT, e.g. --export yolo"
-    if values["export"] and (values["find"] or values["mark"] is not None or values["unmark"]):
-        yield "--export comes after a download: leave --find, --mark and --unmark out"
-    if values["export"] and values["verify"]:
-        yield "--export comes after a download: leave --verify out, or let it go first, as a run of its own"
-
-
-def _is_number(mark: int | bool | None) -> bool:
-    """Tell a number given to --mark from True, which says that none was, and from None."""
-    return mark is not None and mark is not True

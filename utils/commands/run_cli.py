@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..archive import addresses, terms
 from ..downloads.addresses import is_in_web, local_path, shown
 from ..errors import InputError
 from ..models import Category, Settings, Source
-from ..results import summary, verify
+from ..results import segments, summary
 from ..results.progress import Progress
 from ..results.summary import Summary
 from ..run.books import Books, Screen
@@ -19,16 +19,17 @@ from ..run.pipeline import Run
 from ..run.pool import Alone, Crew, Pool
 from ..run.preview import preview
 from ..run.store import Store, how_many
+from ..run.traffic import LocalTraffic, Traffic
 from ..storage import RESULT_FOLDER, CategoryFolder, FolderLock, result_folder
 from ..tables import categories, selection
 from ..tables.selection import Selection
-from ..tables.url_table import NoUrlTable, UrlTable, open_table
+from ..tables.url_table import NoUrlTable, UrlTable
 from ..web.schedule import Schedule
 from ..web.tempo import Tempo
-from . import falling_short, showing
+from . import falling_short, showing, verify_cli
 from .cli import Signals
 from .screen import Console, ImageBar
-from .telling import open_telling, warn
+from .telling import count, open_telling, warn
 
 if TYPE_CHECKING:
     from .export_cli import Order
@@ -65,7 +66,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
     """Do what the flags of a run ask for; returns the exit code."""
     everything = categories.read(settings.ncode_data)
     if settings.verify:
-        return _verify(everything, settings, console)
+        return verify_cli.verify_all(everything, settings, console)
     chosen = selection.selected(everything, settings)
     selected = chosen.categories
     terms.require(settings)
@@ -84,9 +85,10 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         return code
     folder = result_folder(settings.save_dir)
     with FolderLock(folder):
+        segments.take_in_left(folder, console.say)
         labels = {category.code: category.folder for category in everything}
         with terms.feeds(settings, folder) as feeds:
-            store = Store(settings, folder, table, labels, feeds)
+            store = Store(settings, folder, table, labels, feeds, asks=not settings.scheduler)
             books = _work(selected, store, console, signals)
         stopped, faulty = signals.received, bool(books.faults)
         left = showing.leave(folder, everything, settings, console, stopped=stopped, faulty=faulty)
@@ -162,7 +164,7 @@ def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
 
 
 def _offered(category: Category, table: UrlTable, settings: Settings) -> str:
-    urls = _count(table.count(category.code), "URL")
+    urls = count(table.count(category.code), "URL")
     return {Source.URLS: urls, Source.ARCHIVE: "its tar", Source.BOTH: f"{urls} and its tar"}[settings.source]
 
 
@@ -175,10 +177,6 @@ def _wanted(limit: int, settings: Settings) -> str:
     if settings.fill:
         return f"until {limit} {kind} are there"
     return f"the first {limit} {'in it' if settings.source is Source.ARCHIVE else 'URLs'}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, console: Console) -> int:
@@ -194,44 +192,8 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
         if settings.source is Source.URLS
         else f" What tars hold ({shown(settings.archive_url)}) is not known yet."
     )
-    console.say(f"{_count(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run.")
+    console.say(f"{count(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run.")
     return 0
-
-
-def _verify(everything: Sequence[Category], settings: Settings, console: Console) -> int:
-    root = settings.save_dir / RESULT_FOLDER
-    if not root.is_dir():
-        raise InputError(
-            f"There is nothing to verify: {root} is not there. Give the --save_dir that it is in."
-        )
-    named = selection.selected(everything, settings).categories if settings.categories else None
-    codes = {category.code for category in named or ()}
-    chosen = [one for one in verify.folders(root, everything) if named is None or one.code in codes]
-    table = open_table(settings.url_data) if settings.url_data.exists() else NoUrlTable(settings.url_data)
-    dry = settings.dry_run
-    verification = verify.Verification(root, table.rows_of, settings.min_side, tell=console.say, dry=dry)
-    with contextlib.nullcontext() if dry else FolderLock(root):
-        verification.run(chosen)
-        if not dry:
-            showing.leave(root, everything, settings, console)
-    for sentence in _verified(verification, len(chosen)):
-        console.say(sentence)
-    return 1 if verification.findings else 0
-
-
-def _verified(verification: verify.Verification, folders: int) -> list[str]:
-    """Say what a judgement came to."""
-    images, number = verification.images, verification.findings
-    whole = f"{_count(images, 'image')} in {_count(folders, 'folder')} {'is' if images == 1 else 'are'} whole"
-    said = [f"{whole}; no boxes are left that do not fit them."]
-    things = f"{_count(number, 'thing')} "
-    if verification.dry:
-        said = [f"{whole}."]
-        things += f"{'does' if number == 1 else 'do'} not hold; --verify without --dry_run takes back what "
-        things += "is wrong. "
-        return [*said, f"{things if number else ''}Nothing was changed: this was a dry run."]
-    things += f"did not hold, and {'was' if number == 1 else 'were'} taken back; see the reports."
-    return [*said, things] if number else said
 
 
 def _work(selected: Sequence[Category], store: Store, console: Console, signals: Signals) -> Books:
@@ -240,13 +202,10 @@ def _work(selected: Sequence[Category], store: Store, console: Console, signals:
     progress = Progress()
     screen = TerminalScreen(console, verbose=settings.verbose)
     books = Books(selected, store, progress=progress, screen=screen, stopped=signals.received)
-    tempo = Tempo(settings, console.say)
-    schedule = Schedule(batch_size=tempo.batch_size(), retries=settings.retries)
     try:
-        with _crew(tempo, store) as crew:
-            Run(books, crew, schedule, tempo, progress, screen=screen, stopped=signals.received).work()
+        with _traffic(store, console) as traffic:
+            Run(books, traffic, progress, screen, stopped=signals.received).work()
     finally:
-        tempo.stop()
         screen.close()
         _say_totals(selected, books, store, console)
     return books
@@ -262,9 +221,28 @@ def _say_totals(selected: Sequence[Category], books: Books, store: Store, consol
         console.say(f"Images, annotations and reports lie in {store.folder}")
 
 
-def _crew(tempo: Tempo, store: Store) -> Crew:
+@contextlib.contextmanager
+def _traffic(store: Store, console: Console) -> Iterator[Traffic]:
+    settings, order = store.settings, _work_order(store)
+    if settings.scheduler:
+        from .cluster_cli import fleet  # only now: it loads Dask
+
+        with fleet(settings.scheduler, store, order, console) as many_machines:
+            yield many_machines
+        return
+    tempo = Tempo(settings, console.say)
+    schedule = Schedule(batch_size=tempo.batch_size(), retries=settings.retries)
+    crew: Crew = Pool(tempo.processes, order) if settings.parallel else Alone(order)
+    try:
+        with crew:
+            yield LocalTraffic(crew, schedule, tempo.batch_size)
+    finally:
+        tempo.stop()
+
+
+def _work_order(store: Store) -> WorkOrder:
     settings = store.settings
-    order = WorkOrder(
+    return WorkOrder(
         result_folder=store.folder,
         timeout=settings.timeout,
         min_side=settings.min_side,
@@ -272,7 +250,6 @@ def _crew(tempo: Tempo, store: Store) -> Crew:
         with_annotation=settings.with_annotation,
         transfers=IDLE_CONNECTIONS,
     )
-    return Pool(tempo.processes, order) if settings.parallel else Alone(order)
 
 
 def _conclude(books: Books, store: Store, console: Console, signals: Signals) -> int:

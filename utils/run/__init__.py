@@ -3,6 +3,7 @@
 ::
 
     pipeline        a whole run, in the order in which it happens
+    traffic         tasks on their way, whoever does them
     books           what all categories of a run have
     supply          one category's books
     offering        all that a category has to offer, from one source after the other

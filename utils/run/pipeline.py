@@ -1,6 +1,6 @@
 """A whole run, in the order in which it happens.
 
-Books open one after another as the schedule has room, their tasks go to the workers, what comes back goes
+Books open one after another as the traffic has room, their tasks go on their way, what comes back goes
 into the books, and a book is closed when nothing of it is left. The last word have the placeholders:
 pictures that turned out to be the same all over a host are taken back, and the run goes on.
 """
@@ -9,30 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..errors import DatasetError, ProxyError
-from ..models import ImageTask, Route
+from ..models import Outcome
 from ..results.progress import Progress
-from ..web import alternates
 from ..web.journey import Settled
-from ..web.schedule import Schedule
-from ..web.tempo import Tempo
 from .books import Books, Screen
-from .messages import Answer, Lost, Ready, Redirected
-from .pool import Crew
 from .supply import Supply
+from .traffic import News, Traffic
 
-WINDOW = 4_096
-"""Tasks known to the schedule at once: many, so that a slow host does not hide the others behind it."""
-TASKS_A_TURN = 512
-ON_DISK = Route("", "a tar on disk")
-"""The way to an image that need not be fetched; no host has a name with blanks."""
-LONGEST_WAIT = 0.2
-"""Seconds until the loop looks up, for signals and the screen."""
-GONE = "The network seems to be gone: no host can be reached any more. Waiting for it, up to a minute ..."
-BACK = "Going on."
-NARROW = "Images arrive too late: the line is too narrow for so many. Up to {} in flight from now on."
 TIME_TO_LEAVE = 0.6
 """Seconds that an interrupted run takes for noting what it did not reach."""
 
@@ -48,15 +34,12 @@ class Run:
     """
 
     books: Books
-    crew: Crew
-    schedule: Schedule
-    tempo: Tempo
+    traffic: Traffic
     progress: Progress
     screen: Screen
     stopped: Callable[[], bool]
     _owners: dict[int, Supply] = field(default_factory=dict)
-    _outage_told: bool = False
-    _least_told: int | None = None
+    _bereft: set[Supply] = field(default_factory=set)  # a worker died that had tasks of theirs
 
     def work(self) -> None:
         """Do everything, or as much as there is time for; reports are complete either way.
@@ -69,14 +52,11 @@ class Run:
         try:
             while not self._is_to_end():
                 self._refill()
-                self._settle(self.schedule.due(time.monotonic()))
-                self._start()
-                if not self._is_waiting():
+                if self._has_nothing_left():
                     self.books.take_placeholders_back(and_go_on=True)
                     if self.books.all_done:
                         break
-                self._hear(self.crew.exchange(self._patience()))
-                self.schedule.batch_size = self.tempo.batch_size()
+                self._take_in(self.traffic.turn(self._recover))
                 self._show()
         except DatasetError as error:
             self.books.fatal = self.books.fatal or error
@@ -88,13 +68,13 @@ class Run:
     def _is_to_end(self) -> bool:
         return self.books.fatal is not None or self.stopped()
 
-    def _is_waiting(self) -> bool:
-        """Whether something is under way, or may come of what is open."""
-        return bool(self.schedule.in_flight or self.schedule.waiting or not self.books.all_done)
+    def _has_nothing_left(self) -> bool:
+        """Whether nothing is under way, and nothing may come of what is open."""
+        return self.traffic.idle and self.books.all_done
 
     def _refill(self) -> None:
-        """Let the schedule have more tasks; one book at most is opened while there is enough to do."""
-        room = min(TASKS_A_TURN, WINDOW - self.schedule.waiting)
+        """Let the traffic have more tasks; one book at most is opened while there is enough to do."""
+        room = self.traffic.room
         for supply in list(self.books.open.values()):
             room -= self._draw(supply, room)
         while room > 0:
@@ -102,7 +82,7 @@ class Run:
             if opened is None:
                 return
             room -= self._draw(opened, room)
-            if self.schedule.waiting + self.schedule.in_flight >= self.schedule.batch_size:
+            if self.traffic.has_enough:
                 return
 
     def _draw(self, supply: Supply, room: int) -> int:
@@ -113,75 +93,41 @@ class Run:
                 if task is None:
                     break
                 drawn += 1
-                self._offer(supply, task)
+                self._owners[task.number] = supply
+                self._settle(self.traffic.offer(task))
             if supply.finished:
                 self.books.close(supply)
         return drawn
 
-    def _offer(self, supply: Supply, task: ImageTask) -> None:
-        self._owners[task.number] = supply
-        best, *others = [ON_DISK] if task.piece else alternates.routes(task.row.url)
-        task = replace(task, address=best.address or task.row.url, host="" if task.piece else best.host)
-        settled = self.schedule.offer(task, best.host, others[0] if others else None)
-        if settled:
-            self._settle([settled])
-
-    def _start(self) -> None:
-        tasks = self.schedule.next(time.monotonic())
-        if tasks:
-            self.crew.start(tasks)
-
-    def _patience(self) -> float:
-        wake_at = self.schedule.wake_at()
-        return LONGEST_WAIT if wake_at is None else min(LONGEST_WAIT, max(0.0, wake_at - time.monotonic()))
-
-    def _hear(self, answers: Iterable[Answer | Lost]) -> None:
-        """Take answers in, and give the books that they belong to a chance to react."""
-        touched: set[Supply] = set()
-        settled: list[Settled] = []
-        for answer in answers:
-            numbers = answer.numbers if isinstance(answer, Lost) else (answer.number,)
-            touched.update(self._owners[number] for number in numbers if number in self._owners)
-            settled += self._react(answer, time.monotonic())
-        touched.update(self._settle(settled))
+    def _take_in(self, news: News) -> None:
+        """Note what came of tasks, and give the books that they belong to a chance to react."""
+        if news.proxy_fault and not self.progress.saved:
+            self.books.fatal = ProxyError(
+                "The proxy that http_proxy, https_proxy or all_proxy names does not let us through. "
+                f"{news.proxy_fault.description} Correct or unset it, and run again."
+            )
+        touched, self._bereft = self._bereft, set()
+        for number in news.ready:
+            if number in self._owners:  # else it was dropped, and the worker had not heard so yet
+                self._owners[number].ask(number)
+                touched.add(self._owners[number])
+        touched.update(self._settle(news.settled))
         for supply in touched:
             self._follow_up(supply)
 
     def _follow_up(self, supply: Supply) -> None:
         for number in supply.grant():
-            self.crew.save(number)
+            self.traffic.save(number)
         self._drop(supply, supply.surplus())
         if supply.finished:
             self.books.close(supply)
 
-    def _react(self, answer: Answer | Lost, now: float) -> list[Settled]:
-        if isinstance(answer, Lost):
-            return self._recover(answer, now)
-        if answer.number not in self._owners:
-            return []  # it was dropped, and the worker had not heard so yet
-        if isinstance(answer, Ready):
-            self._owners[answer.number].ask(answer.number)
-            return []
-        if isinstance(answer, Redirected):
-            return self.schedule.redirected(answer.number, answer.redirect, now)
-        if answer.outcome.proxy_at_fault and not self.progress.saved:
-            self.books.fatal = ProxyError(
-                "The proxy that http_proxy, https_proxy or all_proxy names does not let us through. "
-                f"{answer.outcome.description} Correct or unset it, and run again."
-            )
-        return self.schedule.done(answer.number, answer.outcome, now)
-
-    def _recover(self, lost: Lost, now: float) -> list[Settled]:
-        """Take back what a dead worker had; an image that it had saved, but not told of, is there."""
-        settled, again = [], []
-        for number in lost.numbers:
-            owner = self._owners.get(number)
-            saved = owner.recover(number) if owner else None
-            if saved:
-                settled += self.schedule.done(number, saved, now)
-            else:
-                again.append(number)
-        return settled + self.schedule.lost(again, killer=lost.killer, now=now)
+    def _recover(self, number: int) -> Outcome | None:
+        owner = self._owners.get(number)
+        if owner is None:
+            return None
+        self._bereft.add(owner)
+        return owner.recover(number)
 
     def _settle(self, settled: Sequence[Settled]) -> Iterable[Supply]:
         """Put what is settled into the books that it belongs to; says which."""
@@ -196,29 +142,22 @@ class Run:
     def _drop(self, supply: Supply, numbers: list[int]) -> None:
         if not numbers:
             return
-        self.crew.drop(numbers)
         with self.books.costing_only(supply.category):
-            for settled in self.schedule.drop(numbers, time.monotonic()):
+            for settled in self.traffic.drop(numbers):
                 supply.skip(settled)
         for number in numbers:
             self._owners.pop(number, None)
 
     def _show(self) -> None:
-        if self.schedule.in_outage(time.monotonic()) != self._outage_told:
-            self._outage_told = not self._outage_told
-            self.screen.say(GONE if self._outage_told else BACK)
-        most = self.schedule.most_in_flight
-        if most < self.schedule.batch_size and most < (self._least_told or self.schedule.batch_size):
-            self._least_told = most
-            self.screen.say(NARROW.format(most))
-        self.progress.in_flight = self.schedule.in_flight
-        self.screen.update(self.progress)
+        for remark in self.traffic.remarks():
+            self.screen.say(remark)
+        self.screen.update(self.progress + self.traffic.under_way)
 
     def _finish(self) -> None:
-        """End the workers, and write down how everything stands."""
+        """End the work, and write down how everything stands."""
         deadline = time.monotonic() + TIME_TO_LEAVE
-        self._hear(self.crew.stop())
-        for settled in self.schedule.abandon():
+        self._take_in(self.traffic.stop(self._recover))
+        for settled in self.traffic.abandon():
             owner = self._owners.pop(settled.task.number)
             with self.books.costing_only(owner.category):
                 owner.interrupt(settled)

@@ -68,7 +68,7 @@ class _Member:
         self.connection, theirs = context.Pipe()
         self.judging: c_longlong = RawValue(c_longlong, -1)
         self.process = context.Process(target=main, args=(theirs, order, self.judging), daemon=True)
-        with _no_signals():
+        with no_signals():
             self.process.start()
         theirs.close()
 
@@ -100,7 +100,7 @@ class _Member:
 
 
 @contextlib.contextmanager
-def _no_signals() -> Iterator[None]:
+def no_signals() -> Iterator[None]:
     """Hold signals back: a process begins with them blocked, and cannot be hit before it ignores them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -213,7 +213,7 @@ class Supply:
         if not self._by_saved:
             return not self._offering.exhausted
         missing = self._limit - self.standing
-        return missing > 0 and len(self._active) < HEDGE * (missing + 1)
+        return missing > 0 and len(self._active) < (HEDGE * (missing + 1) if self._store.asks else missing)
 
     def _next_to_be_tried(self) -> Candidate | None:
         while self._wants_more():
@@ -252,7 +252,7 @@ class Supply:
             row=candidate.row,
             annotation=boxes.relabel(annotation, self._store.labels) if annotation else None,
             piece=candidate.piece,
-            ask_before_saving=self._by_saved,
+            ask_before_saving=self._by_saved and self._store.asks,
         )
         self._active[task.number] = task
         return task

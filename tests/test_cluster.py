@@ -1,0 +1,271 @@
+"""Many machines make the same result folder as one, whichever of them is killed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import pictures
+from demo.answers import Answer
+from demo.verdict import verdicts
+from demo.web import Web
+from demo.world import World
+from tests.machine import wait_until
+from tests.many_machines import Machines, machines
+from tests.project import Project
+
+pytest.importorskip("distributed")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+
+RED = "n00000001"
+URLS = 60
+ALIVE = {number for number in range(URLS) if number % 3}
+IMPATIENT = (
+    sys.executable,
+    "-c",
+    "import os, sys; script = sys.argv[2]; del sys.argv[1:3]; sys.path.insert(0, os.path.dirname(script)); "
+    "from utils.cluster import fleet; fleet.SILENCE = 2.0; "
+    "from utils.commands.extract_cli import main; sys.exit(main())",
+)
+"""Runs the rest of the command line, and waits for two seconds where it would wait for a minute."""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Machines]:
+    """Give a scheduler and two workers."""
+    with machines(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def offered(project: Project, web: Web) -> Project:
+    """Offer sixty URLs, every third dead, every fourth annotated, none answered at once."""
+    project.category(RED, "red")
+    for number in range(URLS):
+        if number in ALIVE:
+            web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.3 + number % 7 / 10))
+        project.url(f"{RED}_{number}", web.url(f"/{number}"))
+        if number % 4 == 0:
+            project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
+    return project
+
+
+def tree(project: Project) -> dict[str, bytes]:
+    """Give all files that a run is for, hidden ones, too: none may be left over."""
+    found = {}
+    for path in sorted(project.result.rglob("*")):
+        if path.is_file() and path.name not in ("index.html", "dataset_card.md", ".journal.jsonl"):
+            found[path.relative_to(project.result).as_posix()] = path.read_bytes()
+    return {name: data for name, data in found.items() if not name.endswith(".csv")}
+
+
+def told(project: Project) -> dict[str, tuple[str, str, str]]:
+    """Give what the report says of each URL, but for how long it took."""
+    rows = project.report("red")
+    assert len(rows) == len({row["url"] for row in rows})
+    return {row["image_code"]: (row["reason"], row["http_status"], row["boxes"]) for row in rows}
+
+
+def assert_all_there(project: Project) -> None:
+    """See that every living image is there with its boxes, and nothing else, and each URL has its row."""
+    assert {name.partition(".")[0] for name in project.images("red")} == {f"{RED}_{one}" for one in ALIVE}
+    assert {name.partition(".")[0] for name in project.xmls("red")} == {
+        f"{RED}_{one}" for one in ALIVE if one % 4 == 0
+    }
+    statuses = {row["image_code"]: row["status"] for row in project.report("red")}
+    assert len(statuses) == URLS
+    for number in range(URLS):
+        stands = statuses[f"{RED}_{number}"] in ("downloaded", "already_present")
+        assert stands == (number in ALIVE)
+    assert not (project.result / ".shards").exists()
+
+
+def saved(project: Project) -> int:
+    """Count the images that lie there."""
+    return len(list((project.result / "red" / "Images").glob("[!.]*")))
+
+
+def test_the_same_as_on_one_machine(tmp_path: Path, cluster: Machines) -> None:
+    """On the demo's web two workers save the same files and tell the same of every URL."""
+    with World() as world:
+        trees, reports = [], []
+        for name, flags in (("one", ()), ("many", ("--scheduler", cluster.address))):
+            (tmp_path / name).mkdir()
+            project = Project(tmp_path / name)
+            fetch(project, world)
+            finished = project.run(*flags, "--timeout", "2", "--retries", "1", timeout=100)
+            assert finished.code == 0, finished.err
+            trees.append(tree(project))
+            reports.append(rows_of(project))
+            assert all(verdict.is_right for verdict in verdicts(project.result, world.photos))
+    assert trees[0] == trees[1]
+    assert reports[0] == reports[1]
+    assert "2 threads of Dask workers" in finished.out
+    assert "Dashboard: http://" in finished.out
+
+
+def fetch(project: Project, world: World) -> None:
+    """Put the demo's lists into a project, with all categories marked that have URLs."""
+    script = "download_imagenet_prerequisites.py"
+    sources = ("--urls_source", world.urls_source, "--annotations_source", world.annotations_source)
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, str(root / script), "--ncodes_dir", str(project.path), *sources]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    codes = {photo.code.partition("_")[0] for photo in world.photos}
+    for code in sorted(codes):
+        project.category(code, f"kind {code}")
+    with (project.path / "imageNetURLs.csv").open(newline="", encoding="utf-8") as file:
+        project.rows = [list(row) for row in csv.reader(file)][1:]
+
+
+def rows_of(project: Project) -> dict[tuple[str, str], tuple[str, str, str]]:
+    """Give what all reports say of each URL, but for what is different from run to run."""
+    return {
+        (row["image_code"], row["url"]): (row["status"], row["reason"], row["boxes"])
+        for path in project.result.glob("*/*_download_report.csv")
+        for row in project.report(path.parent.name)
+    }
+
+
+def test_exactly_as_many_as_wanted(offered: Project, cluster: Machines) -> None:
+    """With --fill no image too many is saved, and none too few, however many workers try."""
+    finished = offered.run("--scheduler", cluster.address, "--fill", "True", "--how_many", "23")
+    assert finished.code == 0, finished.err
+    assert saved(offered) == 23
+
+
+def test_a_worker_is_killed(offered: Project, cluster: Machines) -> None:
+    """What it had is done by the others; what it had saved is not fetched again."""
+    with offered.start("--scheduler", cluster.address) as run:
+        wait_until(lambda: saved(offered) > 5)
+        cluster.kill_worker(0)
+        _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert_all_there(offered)
+
+
+def test_the_scheduler_is_killed(offered: Project, cluster: Machines) -> None:
+    """The run ends with a sentence; what was saved is kept, and the next one does the rest."""
+    with offered.start("--scheduler", cluster.address) as run:
+        wait_until(lambda: saved(offered) > 5)
+        cluster.kill_scheduler()
+        _, err = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert "The Dask scheduler does not answer any more." in err
+    assert "Traceback" not in err
+    before = saved(offered)
+    assert before > 5
+    cluster.start()
+    finished = offered.run("--scheduler", cluster.address)
+    assert finished.code == 0, finished.err
+    assert_all_there(offered)
+
+
+@pytest.mark.parametrize("again", ["on many machines", "on one"])
+def test_the_run_is_killed(offered: Project, cluster: Machines, again: str) -> None:
+    """Its workers go on for as long as they may; the next run takes in what they leave."""
+    with offered.start("--scheduler", cluster.address) as run:
+        wait_until(lambda: saved(offered) > 5)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+    finished = offered.run(*(("--scheduler", cluster.address) if again == "on many machines" else ()))
+    assert finished.code == 0, finished.err
+    assert_all_there(offered)
+
+
+def test_interrupted(offered: Project, cluster: Machines) -> None:
+    """Ctrl-C ends it in good order within seconds; reports say what is there."""
+    with offered.start("--scheduler", cluster.address) as run:
+        wait_until(lambda: saved(offered) > 5)
+        os.killpg(run.pid, signal.SIGINT)
+        _, err = run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert "Interrupted. The reports are written" in err
+    there = saved(offered)
+    rows = offered.report("red")
+    assert len(rows) == URLS
+    assert sum(row["status"] == "downloaded" for row in rows) == there
+    time.sleep(1.5)
+    assert saved(offered) == there, "a worker went on"
+    finished = offered.run("--scheduler", cluster.address)
+    assert finished.code == 0, finished.err
+    assert_all_there(offered)
+
+
+def test_a_straggler(offered: Project, cluster: Machines) -> None:
+    """What a worker has that stands still is done by another; when it wakes up, it may do nothing more."""
+    with offered.start("--scheduler", cluster.address, prefix=IMPATIENT) as run:
+        wait_until(lambda: saved(offered) > 5)
+        cluster.suspend_worker(0)
+        _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert_all_there(offered)
+    before = tree(offered)
+    cluster.wake_worker(0)
+    time.sleep(1.5)
+    assert tree(offered) == before
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_killed_at_any_moment(offered: Project, cluster: Machines, seed: int) -> None:
+    """Whatever is killed, and when: the next run makes all right."""
+    dice = random.Random(seed)
+    with offered.start("--scheduler", cluster.address) as run:
+        time.sleep(dice.uniform(1, 5))
+        victim = dice.choice(["worker", "scheduler", "run"])
+        if victim == "worker":
+            cluster.kill_worker(dice.randrange(2))
+        elif victim == "scheduler":
+            cluster.kill_scheduler()
+        else:
+            os.killpg(run.pid, signal.SIGKILL)
+        run.communicate(timeout=60)
+    cluster.start(workers=1)
+    finished = offered.run("--scheduler", cluster.address)
+    assert finished.code == 0, finished.err
+    assert_all_there(offered)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "tls://127.0.0.1:1"])
+def test_no_scheduler(offered: Project, address: str) -> None:
+    """An address where nobody answers is said so, in a sentence; nothing is left behind."""
+    finished = offered.run("--scheduler", address)
+    assert finished.code == 2
+    assert finished.err.startswith(f"--scheduler {address} cannot be reached")
+    assert "Traceback" not in finished.err
+    assert finished.err.count("\n") == 1
+    assert not (offered.result / ".shards").exists()
+
+
+def test_without_dask(offered: Project, tmp_path: Path) -> None:
+    """Who lacks it is told what to install; an ordinary run does not even look for it."""
+    (tmp_path / "lacks").mkdir()
+    (tmp_path / "lacks" / "distributed.py").write_text("raise ImportError\n")
+    lacking = ("env", f"PYTHONPATH={tmp_path / 'lacks'}")
+    finished = offered.run("--scheduler", "local", prefix=lacking)
+    assert finished.code == 2
+    assert finished.err.startswith("--scheduler needs Dask, which is not installed: pip install")
+    assert finished.err.count("\n") == 1
+    assert offered.run(prefix=lacking).code == 0
+    assert_all_there(offered)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--source", "archive", "--accept_imagenet_terms", "True"), ("--parallel", "False"), ("--verify",)],
+)
+def test_what_makes_no_sense_with_it(offered: Project, flags: tuple[str, ...]) -> None:
+    """It is said so before anything is done."""
+    finished = offered.run("--scheduler", "tcp://127.0.0.1:1", *flags)
+    assert finished.code == 2
+    assert "--scheduler" in finished.err.splitlines()[-1]
+    assert not offered.result.exists()

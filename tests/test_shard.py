@@ -1,0 +1,212 @@
+"""One shard: done as on one machine, as often as it takes, and only while its lease holds."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo import pictures
+from demo.answers import Answer
+from demo.web import Web
+from tests.machine import wait_until
+from utils.cluster import errand, luggage
+from utils.cluster.shard import Lease, Shard, listen
+from utils.cluster.shard_work import work
+from utils.models import Annotation, Box, ImageTask, Outcome, Reason, Status, UrlRow
+from utils.results import segments
+from utils.results.journal import Journal
+from utils.results.progress import Progress
+from utils.run.messages import WorkOrder
+from utils.storage import CategoryFolder, ShardFolder, shard_folders
+
+CODE = "n00000001"
+IMAGES = 12
+
+
+@pytest.fixture
+def shard(tmp_path: Path, web: Web) -> Shard:
+    """Give a shard of twelve living images and two dead ones, with its lease and the category's folder."""
+    result = tmp_path / "partial_imagenet"
+    CategoryFolder(result / "red").make()
+    tasks = []
+    for number in range(IMAGES + 2):
+        if number < IMAGES:
+            web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.05))
+        row = UrlRow(number, f"{CODE}_{number}", web.url(f"/{number}"))
+        boxes = Annotation(row.image_code, 64, 48, (Box("red", 1, 1, 20, 20),)) if number % 2 else None
+        tasks.append(ImageTask(number, "red", row, annotation=boxes))
+    order = WorkOrder(result, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=16)
+    folder = ShardFolder(result / ".shards" / "run")
+    folder.path.mkdir(parents=True)
+    folder.lease("0").touch()
+    host = web.url("/").split("/")[2]
+    return Shard("0", folder.path, order, 8, 1, tuple(tasks), frozenset({host}), {}, 1)
+
+
+def never() -> bool:
+    """Do not stop."""
+    return False
+
+
+def do_nothing() -> None:
+    """Make no room."""
+
+
+def told(shard: Shard) -> dict[str, Outcome]:
+    """Give what the segment says, by image code; nothing may be told twice."""
+    found = segments.read(ShardFolder(shard.folder).segment("0"))
+    assert len(found) == len({outcome.row for _, outcome in found})
+    return {outcome.row.image_code: outcome for folder, outcome in found if folder == "red"}
+
+
+def images(shard: Shard) -> dict[str, bytes]:
+    """Give the images that lie in the category's folder."""
+    folder = shard.order.result_folder / "red" / "Images"
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_its_segment_tells_of_every_task(shard: Shard) -> None:
+    """What lives is saved with its boxes, what is dead has its reason, and the holder told how far it was."""
+    work(shard, Lease(shard, never), do_nothing)
+    outcomes = told(shard)
+    assert len(outcomes) == IMAGES + 2
+    assert len(images(shard)) == IMAGES
+    assert {one.reason for one in outcomes.values()} == {None, Reason.HTTP_STATUS}
+    assert {code for code, one in outcomes.items() if one.boxes} == {
+        f"{CODE}_{number}" for number in range(1, IMAGES, 2)
+    }
+    heard = listen(ShardFolder(shard.folder).lease("0"))
+    assert heard
+    assert heard.beat >= 1
+
+
+def test_done_twice(shard: Shard, web: Web) -> None:
+    """The second time nothing is asked for, and the segment stays as it is."""
+    work(shard, Lease(shard, never), do_nothing)
+    segment, asked = ShardFolder(shard.folder).segment("0"), len(web.requests)
+    before = segment.read_bytes()
+    work(shard, Lease(shard, never), do_nothing)
+    assert segment.read_bytes() == before
+    assert len(web.requests) == asked
+
+
+def test_images_of_a_try_that_did_not_live(shard: Shard, web: Web) -> None:
+    """They are told of as if they had just been saved, and not fetched again; XML that lacks is written."""
+    work(shard, Lease(shard, never), do_nothing)
+    first, before, asked = told(shard), images(shard), len(web.requests)
+    ShardFolder(shard.folder).segment("0").unlink()
+    (shard.order.result_folder / "red" / "Annotation" / f"{CODE}_1.xml").unlink()
+    work(shard, Lease(shard, never), do_nothing)
+    assert images(shard) == before
+    assert len(web.requests) == asked + 2  # the dead ones
+    for code, outcome in told(shard).items():
+        again = (outcome.status, outcome.reason, outcome.file, outcome.picture, outcome.boxes)
+        assert again == (
+            first[code].status,
+            first[code].reason,
+            first[code].file,
+            first[code].picture,
+            first[code].boxes,
+        )
+
+
+def test_without_a_lease_nothing_is_done(shard: Shard, web: Web) -> None:
+    """Who comes too late neither asks nor writes."""
+    ShardFolder(shard.folder).lease("0").unlink()
+    work(shard, Lease(shard, never), do_nothing)
+    assert not images(shard)
+    assert not ShardFolder(shard.folder).segment("0").exists()
+    assert not web.requests
+
+
+def test_the_lease_is_taken_away(shard: Shard, web: Web) -> None:
+    """The work stops, and the segment has what was done until then."""
+    for number in range(4, IMAGES):
+        web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=30))
+    work(shard, Lease(shard, lambda: len(images(shard)) == 4), do_nothing)
+    outcomes = told(shard)
+    assert 4 <= len(outcomes) <= 6
+    assert sum(one.status is Status.DOWNLOADED for one in outcomes.values()) == 4
+
+
+def test_a_lease_is_never_made_anew(shard: Shard) -> None:
+    """Once it is gone it stays so, and its holder knows after one heartbeat."""
+    lease = Lease(shard, never)
+    assert lease.holds(Progress(saved=3))
+    path = ShardFolder(shard.folder).lease("0")
+    heard = listen(path)
+    assert heard
+    assert (heard.beat, heard.progress.saved) == (1, 3)
+    path.unlink()
+    wait_until(lambda: not lease.holds(Progress()))
+    assert not path.exists()
+    path.touch()
+    assert not lease.holds(Progress())
+
+
+def test_its_process_ends_with_who_started_it(shard: Shard, web: Web, tmp_path: Path) -> None:
+    """When standard input closes the process stops, and leaves what it has."""
+    for number in range(IMAGES):
+        web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.1 if number % 2 else 30))
+    command = [sys.executable, "-m", "utils.cluster.shard_main"]
+    root = Path(__file__).resolve().parents[1]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(pickle.dumps(shard))
+        process.stdin.flush()
+        wait_until(lambda: len(images(shard)) == IMAGES // 2)
+        process.stdin.close()
+        assert json.loads(process.stdout.read()) == {}
+    assert sum(one.status is Status.DOWNLOADED for one in told(shard).values()) == IMAGES // 2
+
+
+def test_what_a_killed_run_left(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run takes leases back and segments in; who threw a category away has no use for it."""
+    monkeypatch.setattr(segments, "LAST_MOMENTS", 0.0)
+    work(shard, Lease(shard, never), do_nothing)
+    result, said = shard.order.result_folder, []
+    segments.write(
+        ShardFolder(shard.folder).segment("1"), [("gone", Outcome(shard.tasks[0].row, Status.SKIPPED))]
+    )
+    segments.take_in_left(result, said.append)
+    assert said == [segments.WAITING]
+    assert not shard_folders(result)
+    assert not (result / ".shards").exists()
+    assert not (result / "gone").exists()
+    journal = {one.row.image_code: one for one in Journal(CategoryFolder(result / "red").journal).standing()}
+    assert len(journal) == IMAGES + 2
+    segments.take_in_left(result, said.append)
+    assert len(said) == 1
+
+
+def test_a_segment_that_is_garbage(tmp_path: Path) -> None:
+    """Lines that are not ours count as nothing."""
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'\xff\xfe\n{"folder": "red"}\n[1, 2]\n{"run": 1}\n')
+    assert segments.read(path) == []
+    assert segments.read(tmp_path / "not there.jsonl") == []
+
+
+def test_a_worker_that_lacks_something(tmp_path: Path) -> None:
+    """It is said what, and what to do."""
+    assert errand.what_is_missing(["json"], str(tmp_path)) == ""
+    assert "lacks no_such_library" in errand.what_is_missing(["json", "no_such_library"], str(tmp_path))
+    assert "does not see" in errand.what_is_missing([], str(tmp_path / "nowhere" / "x"))
+
+
+def test_the_luggage_is_all_that_a_shard_needs(shard: Shard, tmp_path: Path) -> None:
+    """Unpacked elsewhere, our code does a shard with nothing else of ours."""
+    home = errand._unpacked(luggage.packed(), luggage.digest(), tmp_path)
+    assert home == errand._unpacked(b"", luggage.digest(), tmp_path), "it is unpacked once"
+    rooms: list[bool] = []
+    with (tmp_path / "complaints").open("w+b") as complaints:
+        code, said = errand._run(home, pickle.dumps(shard), complaints, lambda: rooms.append(True))
+    assert rooms == [True], "it says when only waiting is left, once"
+    assert (code, json.loads(said)) == (0, {})
+    assert len(told(shard)) == IMAGES + 2

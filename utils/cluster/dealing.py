@@ -1,0 +1,141 @@
+"""Which tasks go out together: what belongs to one host goes to one place, so that no two need to agree.
+
+Only a host with more tasks than a shard holds is spread over several, and its limits are divided among them;
+it has half of each at most, so that all shards take about as long.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..models import ImageTask, Outcome, Reason, Status
+from ..web import alternates
+from ..web.journey import GIVEN_UP, Settled
+
+LARGEST, SMALLEST = 2_000, 200
+"""Tasks of a shard, or a few more: enough that its start does not count, so few that its loss does not."""
+PARTS = 4
+"""Over how many shards at once a host is spread that has more tasks than fit into one."""
+MOST_LOSSES = 4
+"""How often a task goes out and comes back undone."""
+LOST = f"{MOST_LOSSES} workers had it, and none lived to tell what became of it."
+
+
+@dataclass(frozen=True, eq=False)
+class Deal:
+    """Tasks that go out together; of `parts`, see `Shard`."""
+
+    tasks: tuple[ImageTask, ...]
+    hosts: frozenset[str]
+    parts: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _Host:
+    """Tasks that wait to go out, over how many shards they are spread, and how many of these are out."""
+
+    name: str
+    waiting: deque[ImageTask] = field(default_factory=deque)
+    parts: int = 1
+    out: int = 0
+    given_up: Reason | None = None
+
+
+class Dealing:
+    """Keeps tasks until they go out, and again if they come back undone; it neither waits nor sends."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, _Host] = {}
+        self._line: dict[str, _Host] = {}  # those that have tasks and may go out, in turn
+        self._losses: dict[int, int] = {}
+        self.waiting = 0
+
+    def offer(self, task: ImageTask) -> list[Settled]:
+        """Take a task in; one for a host that has been given up is settled at once."""
+        host = self._host_of(task)
+        if host.given_up:
+            return [_given_up(task, host.given_up)]
+        self._wait(host, task)
+        return []
+
+    def deal(self, workers: int) -> Deal | None:
+        """Give the next tasks to go out to one of so many workers; None if none may at present."""
+        size = min(LARGEST, max(SMALLEST, self.waiting // max(1, workers)))
+        tasks: list[ImageTask] = []
+        parts: dict[str, int] = {}
+        for host in list(self._line.values()):
+            if len(tasks) >= size:
+                break
+            if not host.out:
+                host.parts = PARTS if len(host.waiting) > size else 1
+            most = min(len(host.waiting), size // 2 if host.parts > 1 else size)
+            tasks += [host.waiting.popleft() for _ in range(most)]
+            parts[host.name] = host.parts
+            host.out += 1
+            self._line_up(host)
+        self.waiting -= len(tasks)
+        spread = {name: number for name, number in parts.items() if number > 1}
+        return Deal(tuple(tasks), frozenset(parts), spread) if tasks else None
+
+    def back(self, deal: Deal, outcomes: Mapping[int, Outcome]) -> list[Settled]:
+        """Take in what became of tasks that were out; those without an outcome wait again."""
+        settled = [Settled(task, outcomes[task.number]) for task in deal.tasks if task.number in outcomes]
+        for name in deal.hosts:
+            host = self._hosts[name]
+            host.out -= 1
+            self._line_up(host)
+        for one in list(settled):
+            self._losses.pop(one.task.number, None)
+            settled += self._learn(one)
+        return settled + self._again(task for task in deal.tasks if task.number not in outcomes)
+
+    def abandon(self) -> list[ImageTask]:
+        """Give up everything that waits."""
+        left = [task for host in self._hosts.values() for task in host.waiting]
+        self._hosts, self._line, self.waiting = {}, {}, 0
+        return left
+
+    def _again(self, lost: Iterable[ImageTask]) -> list[Settled]:
+        settled = []
+        for task in lost:
+            losses = self._losses[task.number] = self._losses.get(task.number, 0) + 1
+            if losses < MOST_LOSSES:
+                settled += self.offer(task)
+            else:
+                settled.append(Settled(task, Outcome(task.row, Status.FAILED, Reason.CRASHED, LOST)))
+        return settled
+
+    def _learn(self, settled: Settled) -> list[Settled]:
+        """Send nothing more to a host of which a shard found that it is not there."""
+        outcome = settled.outcome
+        untried = outcome.attempts == outcome.http_status == 0 and outcome.reason in GIVEN_UP
+        if not untried or len(alternates.routes(settled.task.row.url)) > 1:
+            return []  # another way to it may be open
+        host = self._host_of(settled.task)
+        host.given_up = outcome.reason
+        self.waiting -= len(host.waiting)
+        left, host.waiting = host.waiting, deque()
+        self._line_up(host)
+        return [_given_up(task, outcome.reason) for task in left if outcome.reason]
+
+    def _wait(self, host: _Host, task: ImageTask) -> None:
+        host.waiting.append(task)
+        self.waiting += 1
+        if host.name not in self._line:
+            self._line_up(host)
+
+    def _line_up(self, host: _Host) -> None:
+        """Put a host at the end of the line, if it has tasks that may go out."""
+        self._line.pop(host.name, None)
+        if host.waiting and host.out < host.parts:
+            self._line[host.name] = host
+
+    def _host_of(self, task: ImageTask) -> _Host:
+        name = alternates.routes(task.row.url)[0].host
+        return self._hosts.get(name) or self._hosts.setdefault(name, _Host(name))
+
+
+def _given_up(task: ImageTask, reason: Reason) -> Settled:
+    return Settled(task, Outcome(task.row, Status.FAILED, reason, GIVEN_UP[reason]))

@@ -1,0 +1,104 @@
+"""What goes out to a machine, and the lease that it holds while it works on it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..models import ImageTask
+from ..results.progress import Progress
+from ..run.messages import WorkOrder
+from ..storage import ShardFolder
+
+HEARTBEAT = 0.5
+"""Seconds between two signs of life; each is a look, too, whether the lease still holds."""
+CHARACTERS = 256
+"""The length of a heartbeat."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Tasks that one machine does together.
+
+    Attributes
+    ----------
+    name
+        Names it within a run.
+    folder
+        Where its lease and its segment lie.
+    order, batch_size, retries
+        What a run on one machine would be told.
+    parts
+        Over how many shards the URLs of its hosts are spread, where that is more than one.
+    parts_elsewhere
+        By how many the limits of other hosts are divided, to which redirects may lead from many shards.
+    """
+
+    name: str
+    folder: Path
+    order: WorkOrder
+    batch_size: int
+    retries: int
+    tasks: tuple[ImageTask, ...]
+    hosts: frozenset[str]
+    parts: Mapping[str, int]
+    parts_elsewhere: int
+
+    def parts_of(self, host: str) -> int:
+        """Say by how many a host's limits are divided here."""
+        return self.parts.get(host, 1) if host in self.hosts else self.parts_elsewhere
+
+
+class Lease:
+    """The permission to work on a shard: a file, which its holder keeps fresh and its giver may remove.
+
+    Parameters
+    ----------
+    released
+        Asked whether the holder is to stop for reasons of its own.
+    """
+
+    def __init__(self, shard: Shard, released: Callable[[], bool]) -> None:
+        self._path = ShardFolder(shard.folder).lease(shard.name)
+        self._released = released
+        self._beats = 0
+        self._beaten_at = -HEARTBEAT
+        self._held = True
+
+    def holds(self, progress: Progress) -> bool:
+        """Say whether the work may go on, and tell now and then how far it is."""
+        now = time.monotonic()
+        if self._held and now - self._beaten_at >= HEARTBEAT:
+            self._beaten_at = now
+            self._beats += 1
+            self._held = self._beat(progress)
+        return self._held and not self._released()
+
+    def _beat(self, progress: Progress) -> bool:
+        text = json.dumps([self._beats, asdict(progress)])
+        try:
+            with self._path.open("r+") as file:  # never made anew: if it is gone, it was taken away
+                file.write(f"{text:<{CHARACTERS}}")  # as long as any before: no rest of one stays behind
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a lease's holder last told: the number of its heartbeat, and how far it was."""
+
+    beat: int
+    progress: Progress
+
+
+def listen(lease: Path) -> Heard | None:
+    """Read what a lease's holder has told; None if nobody holds it yet, or it was just being written."""
+    try:
+        beat, progress = json.loads(lease.read_text())
+        return Heard(beat, Progress(**progress))
+    except (OSError, ValueError, TypeError):
+        return None

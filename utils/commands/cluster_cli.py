@@ -1,0 +1,56 @@
+"""--scheduler: the work of a run on the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..cluster.dask_workers import LOCAL, DaskWorkers
+from ..cluster.fleet import Fleet
+from ..errors import disk_error
+from ..run.messages import WorkOrder
+from ..run.store import Store
+from ..storage import SHARDS_NAME, ShardFolder
+from ..web import speed
+from .screen import Console
+
+
+@contextlib.contextmanager
+def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Iterator[Fleet]:
+    """Give the traffic of the workers of the scheduler at an address, and let go of them afterwards.
+
+    Raises
+    ------
+    DatasetError
+        If the scheduler cannot be reached, or there is no place for what machines tell each other.
+    """
+    settings = store.settings
+    result = store.folder.resolve()
+    workers = DaskWorkers(address, cores=speed.cores())
+    try:
+        folder = ShardFolder(result / SHARDS_NAME / secrets.token_hex(4))
+        try:
+            folder.path.mkdir(parents=True)
+        except OSError as error:
+            raise disk_error(folder.path, error) from error
+        batch_size = settings.batch_size or speed.DEFAULT_BATCH
+        console.say(_told(workers, address, batch_size))
+        yield Fleet(
+            workers,
+            folder,
+            replace(order, result_folder=result),
+            batch_size=batch_size,
+            retries=settings.retries,
+            counts_saved=settings.fill,
+        )
+    finally:
+        workers.close()
+
+
+def _told(workers: DaskWorkers, address: str, batch_size: int) -> str:
+    slots = workers.slots
+    threads = f"{slots} thread{'' if slots == 1 else 's'} of Dask workers"
+    where = "on this machine" if address == LOCAL else f"at {address}"
+    return f"{threads} {where}, up to {batch_size} images in flight for each. Dashboard: {workers.dashboard}"

@@ -1,0 +1,55 @@
+"""--verify: the result folder judged again, and what was found."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from ..errors import InputError
+from ..models import Category, Settings
+from ..results import segments, verify
+from ..storage import RESULT_FOLDER, FolderLock
+from ..tables import selection
+from ..tables.url_table import NoUrlTable, open_table
+from . import showing
+from .screen import Console
+from .telling import count
+
+
+def verify_all(everything: Sequence[Category], settings: Settings, console: Console) -> int:
+    """Judge the result folder again, download nothing; returns the exit code."""
+    root = settings.save_dir / RESULT_FOLDER
+    if not root.is_dir():
+        raise InputError(
+            f"There is nothing to verify: {root} is not there. Give the --save_dir that it is in."
+        )
+    named = selection.selected(everything, settings).categories if settings.categories else None
+    codes = {category.code for category in named or ()}
+    chosen = [one for one in verify.folders(root, everything) if named is None or one.code in codes]
+    table = open_table(settings.url_data) if settings.url_data.exists() else NoUrlTable(settings.url_data)
+    dry = settings.dry_run
+    verification = verify.Verification(root, table.rows_of, settings.min_side, tell=console.say, dry=dry)
+    with contextlib.nullcontext() if dry else FolderLock(root):
+        if not dry:
+            segments.take_in_left(root, console.say)
+        verification.run(chosen)
+        if not dry:
+            showing.leave(root, everything, settings, console)
+    for sentence in _verified(verification, len(chosen)):
+        console.say(sentence)
+    return 1 if verification.findings else 0
+
+
+def _verified(verification: verify.Verification, folders: int) -> list[str]:
+    """Say what a judgement came to."""
+    images, number = verification.images, verification.findings
+    whole = f"{count(images, 'image')} in {count(folders, 'folder')} {'is' if images == 1 else 'are'} whole"
+    said = [f"{whole}; no boxes are left that do not fit them."]
+    things = f"{count(number, 'thing')} "
+    if verification.dry:
+        said = [f"{whole}."]
+        things += f"{'does' if number == 1 else 'do'} not hold; --verify without --dry_run takes back what "
+        things += "is wrong. "
+        return [*said, f"{things if number else ''}Nothing was changed: this was a dry run."]
+    things += f"did not hold, and {'was' if number == 1 else 'were'} taken back; see the reports."
+    return [*said, things] if number else said
