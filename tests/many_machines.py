@@ -52,7 +52,7 @@ class Machines:
         for _ in range(workers):
             folder = self.path / f"worker-{len(self.workers)}"
             folder.mkdir()
-            flags = ("--nthreads", "1", "--local-directory", str(folder), "--dashboard-address", ":0")
+            flags = ("--nthreads", "1", "--local-directory", str(folder), "--no-nanny", "--no-dashboard")
             self.workers.append(self._start("worker", self.address, "--host", "127.0.0.1", *flags))
 
     def kill_worker(self, number: int) -> None:

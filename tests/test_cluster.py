@@ -41,8 +41,15 @@ IMPATIENT = (
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Machines]:
-    """Give a scheduler and two workers."""
+    """Give a scheduler and two workers, to be killed."""
     with machines(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    """Give a scheduler and two workers that nothing happens to."""
+    with machines(tmp_path_factory.mktemp("lasting")) as found:
         yield found
 
 
@@ -94,11 +101,11 @@ def saved(project: Project) -> int:
     return len(list((project.result / "red" / "Images").glob("[!.]*")))
 
 
-def test_the_same_as_on_one_machine(tmp_path: Path, cluster: Machines) -> None:
+def test_the_same_as_on_one_machine(tmp_path: Path, lasting: Machines) -> None:
     """On the demo's web two workers save the same files and tell the same of every URL."""
     with World() as world:
         trees, reports = [], []
-        for name, flags in (("one", ()), ("many", ("--scheduler", cluster.address))):
+        for name, flags in (("one", ()), ("many", ("--scheduler", lasting.address))):
             (tmp_path / name).mkdir()
             project = Project(tmp_path / name)
             fetch(project, world)
@@ -136,9 +143,9 @@ def rows_of(project: Project) -> dict[tuple[str, str], tuple[str, str, str]]:
     }
 
 
-def test_exactly_as_many_as_wanted(offered: Project, cluster: Machines) -> None:
+def test_exactly_as_many_as_wanted(offered: Project, lasting: Machines) -> None:
     """With --fill no image too many is saved, and none too few, however many workers try."""
-    finished = offered.run("--scheduler", cluster.address, "--fill", "True", "--how_many", "23")
+    finished = offered.run("--scheduler", lasting.address, "--fill", "True", "--how_many", "23")
     assert finished.code == 0, finished.err
     assert saved(offered) == 23
 
@@ -171,20 +178,20 @@ def test_the_scheduler_is_killed(offered: Project, cluster: Machines) -> None:
 
 
 @pytest.mark.parametrize("again", ["on many machines", "on one"])
-def test_the_run_is_killed(offered: Project, cluster: Machines, again: str) -> None:
+def test_the_run_is_killed(offered: Project, lasting: Machines, again: str) -> None:
     """Its workers go on for as long as they may; the next run takes in what they leave."""
-    with offered.start("--scheduler", cluster.address) as run:
+    with offered.start("--scheduler", lasting.address) as run:
         wait_until(lambda: saved(offered) > 5)
         os.killpg(run.pid, signal.SIGKILL)
         run.communicate()
-    finished = offered.run(*(("--scheduler", cluster.address) if again == "on many machines" else ()))
+    finished = offered.run(*(("--scheduler", lasting.address) if again == "on many machines" else ()))
     assert finished.code == 0, finished.err
     assert_all_there(offered)
 
 
-def test_interrupted(offered: Project, cluster: Machines) -> None:
+def test_interrupted(offered: Project, lasting: Machines) -> None:
     """Ctrl-C ends it in good order within seconds; reports say what is there."""
-    with offered.start("--scheduler", cluster.address) as run:
+    with offered.start("--scheduler", lasting.address) as run:
         wait_until(lambda: saved(offered) > 5)
         os.killpg(run.pid, signal.SIGINT)
         _, err = run.communicate(timeout=20)
@@ -196,7 +203,7 @@ def test_interrupted(offered: Project, cluster: Machines) -> None:
     assert sum(row["status"] == "downloaded" for row in rows) == there
     time.sleep(1.5)
     assert saved(offered) == there, "a worker went on"
-    finished = offered.run("--scheduler", cluster.address)
+    finished = offered.run("--scheduler", lasting.address)
     assert finished.code == 0, finished.err
     assert_all_there(offered)
 

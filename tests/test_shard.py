@@ -67,7 +67,7 @@ def told(shard: Shard) -> dict[str, Outcome]:
 def images(shard: Shard) -> dict[str, bytes]:
     """Give the images that lie in the category's folder."""
     folder = shard.order.result_folder / "red" / "Images"
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
 
 
 def test_its_segment_tells_of_every_task(shard: Shard) -> None:
