@@ -37,7 +37,8 @@ def number(
             value = float("nan")
         if not least <= value <= most:
             upwards = f"from {least} upwards" if value < least or value != value else f"up to {most}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number {upwards}")
+            what = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {what} {upwards}")
         return value
 
     return read

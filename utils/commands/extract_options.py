@@ -62,14 +62,18 @@ def _format(text: str) -> str:
 
 def _one_of(words: Sequence[str], text: str) -> str:
     if text.lower() not in words:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
+        several = "; separate them by blanks" if "," in text else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{several}")
     return text.lower()
 
 
 def _fraction(text: str) -> float:
-    value = number(0, float, most=1)(text)
-    if value == 1:
-        raise argparse.ArgumentTypeError(f"{text!r} would leave nothing to train on: give less than 1")
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to less than 1, e.g. 0.2")
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from .export_cli import Order
 
 CATEGORIES_SHOWN = 12
+WORTH_A_WORKER = 16
+"""Images for which one more process is started: it takes as long to start as to judge a few hundred."""
 IDLE_CONNECTIONS = 256
 """Connections that a worker keeps open for further URLs of the same hosts."""
 
@@ -203,7 +206,7 @@ def _work(selected: Sequence[Category], store: Store, console: Console, signals:
     screen = TerminalScreen(console, verbose=settings.verbose)
     books = Books(selected, store, progress=progress, screen=screen, stopped=signals.received)
     try:
-        with _traffic(store, console) as traffic:
+        with _traffic(store, console, progress.total) as traffic:
             Run(books, traffic, progress, screen, stopped=signals.received).work()
     finally:
         screen.close()
@@ -222,7 +225,7 @@ def _say_totals(selected: Sequence[Category], books: Books, store: Store, consol
 
 
 @contextlib.contextmanager
-def _traffic(store: Store, console: Console) -> Iterator[Traffic]:
+def _traffic(store: Store, console: Console, expected: int) -> Iterator[Traffic]:
     settings, order = store.settings, _work_order(store)
     if settings.scheduler:
         from .cluster_cli import fleet  # only now: it loads Dask
@@ -232,7 +235,10 @@ def _traffic(store: Store, console: Console) -> Iterator[Traffic]:
         return
     tempo = Tempo(settings, console.say)
     schedule = Schedule(batch_size=tempo.batch_size(), retries=settings.retries)
-    crew: Crew = Pool(tempo.processes, order) if settings.parallel else Alone(order)
+    # Of an archive it is not known before how much it has.
+    enough = math.ceil(expected / WORTH_A_WORKER) if settings.source is Source.URLS else tempo.processes
+    processes = max(1, min(tempo.processes, enough))
+    crew: Crew = Pool(processes, order) if settings.parallel else Alone(order)
     try:
         with crew:
             yield LocalTraffic(crew, schedule, tempo.batch_size)
