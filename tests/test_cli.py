@@ -99,7 +99,7 @@ def test_numbers_are_read(read: Callable[[str], float], text: str, value: float)
 )
 def test_numbers_out_of_range_are_refused(read: Callable[[str], float], text: str) -> None:
     """And so is what is no number, with one sentence."""
-    with pytest.raises(argparse.ArgumentTypeError, match=r"is not a number (from|up to)"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"is not a (whole )?number (from|up to)"):
         read(text)
 
 

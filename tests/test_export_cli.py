@@ -104,8 +104,8 @@ def test_formats_are_those_that_there_are() -> None:
         (["--export", "yolo", "--verify"], "leave --verify out"),
         (["--export", "tfrecord"], "none of yolo, coco, voc, imagefolder, webdataset"),
         (["--export", "yolo", "--val_fraction", "1"], "less than 1"),
-        (["--export", "yolo", "--val_fraction", "-0.1"], "from 0 upwards"),
-        (["--export", "yolo", "--val_fraction", "half"], "not a number"),
+        (["--export", "yolo", "--val_fraction", "-0.1"], "from 0 to less than 1"),
+        (["--export", "yolo", "--val_fraction", "half"], "no number from 0"),
         (["--export", "yolo", "--labels", "both"], "none of name, code"),
     ],
 )

@@ -293,7 +293,7 @@ def test_guesses_are_not_marked(dogs: Project, word: str, flag: str) -> None:
         (("--unmark",), "add --find WORD ... or --categories X ..."),
         (("--categories", "carton", "--mark", "--unmark"), "contradict each other"),
         (("--categories", "carton", "--mark", "-2"), "'-2' is not a whole number from -1 upwards"),
-        (("--categories", "carton", "--mark", "many"), "'many' is not a number"),
+        (("--categories", "carton", "--mark", "many"), "'many' is not a whole number"),
         (("--categories", "carton", "--mark", "0"), "use --unmark"),
         (("--categories", "carton", "--mark", "--how_many", "0"), "use --unmark"),
         (("--categories", "carton", "--mark", "5", "--how_many", "6"), "different numbers"),
