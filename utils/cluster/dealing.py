@@ -127,10 +127,12 @@ class Dealing:
             self._line_up(host)
 
     def _line_up(self, host: _Host) -> None:
-        """Put a host at the end of the line, if it has tasks that may go out."""
+        """Put a host at the end of the line, if it has tasks that may go out; forget one that has none."""
         self._line.pop(host.name, None)
         if host.waiting and host.out < host.parts:
             self._line[host.name] = host
+        elif not (host.waiting or host.out or host.given_up):
+            self._hosts.pop(host.name, None)  # there may be a million of them
 
     def _host_of(self, task: ImageTask) -> _Host:
         name = alternates.routes(task.row.url)[0].host
