@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,15 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.machine import wait_until
 from utils.cluster import errand, luggage
-from utils.cluster.shard import Lease, Shard, listen
+from utils.cluster.shard import Lease, Shard, give, listen
 from utils.cluster.shard_work import work
+from utils.errors import InputError
 from utils.models import Annotation, Box, ImageTask, Outcome, Reason, Status, UrlRow
 from utils.results import segments
 from utils.results.journal import Journal
 from utils.results.progress import Progress
-from utils.run.messages import WorkOrder
+from utils.run.messages import Ended, WorkOrder
+from utils.run.pool import Alone
 from utils.storage import CategoryFolder, ShardFolder, shard_folders
 
 CODE = "n00000001"
@@ -43,7 +47,7 @@ def shard(tmp_path: Path, web: Web) -> Shard:
     order = WorkOrder(result, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=16)
     folder = ShardFolder(result / ".shards" / "run")
     folder.path.mkdir(parents=True)
-    folder.lease("0").touch()
+    give(folder.lease("0"))
     host = web.url("/").split("/")[2]
     return Shard("0", folder.path, order, 8, 1, tuple(tasks), frozenset({host}), {}, 1)
 
@@ -115,6 +119,51 @@ def test_images_of_a_try_that_did_not_live(shard: Shard, web: Web) -> None:
         )
 
 
+def test_what_a_killed_try_told(shard: Shard, web: Web) -> None:
+    """Its segment so far holds, but for a torn line; nothing in it is asked for again."""
+    work(shard, Lease(shard, never), do_nothing)
+    segment, so_far = (
+        getattr(ShardFolder(shard.folder), name)("0") for name in ("segment", "segment_so_far")
+    )
+    whole, asked = told(shard), len(web.requests)
+    lines = [line for line in segment.read_bytes().splitlines(keepends=True) if line.strip()]
+    so_far.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
+    segment.unlink()
+    work(shard, Lease(shard, never), do_nothing)
+    assert told(shard).keys() == whole.keys()
+    assert len(web.requests) <= asked + 1
+
+
+def test_nothing_is_saved_without_permission(shard: Shard, tmp_path: Path) -> None:
+    """An image that is there too late is not saved, and nothing is told of it."""
+    order = replace(shard.order, permit=tmp_path / "taken away")
+    with Alone(order) as crew:
+        crew.start([replace(shard.tasks[0], address=shard.tasks[0].row.url)])
+        answers: list[object] = []
+        wait_until(lambda: answers.extend(crew.exchange(0.1)) or answers)
+    (answer,) = answers
+    assert isinstance(answer, Ended)
+    assert answer.outcome.status is Status.NOT_ATTEMPTED
+    assert not images(shard)
+
+
+def test_a_worker_that_does_not_see_the_folder(shard: Shard) -> None:
+    """It says so; the shard is not taken for done."""
+    elsewhere = replace(shard, folder=shard.folder / "nowhere")
+    with pytest.raises(InputError, match="does not see"):
+        work(elsewhere, Lease(elsewhere, never), do_nothing)
+
+
+def test_a_full_disk_takes_no_lease_away(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a lease that is gone is lost."""
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    assert Lease(shard, never).holds(Progress())
+
+
 def test_without_a_lease_nothing_is_done(shard: Shard, web: Web) -> None:
     """Who comes too late neither asks nor writes."""
     ShardFolder(shard.folder).lease("0").unlink()
@@ -171,9 +220,8 @@ def test_what_a_killed_run_left(shard: Shard, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(segments, "LAST_MOMENTS", 0.0)
     work(shard, Lease(shard, never), do_nothing)
     result, said = shard.order.result_folder, []
-    segments.write(
-        ShardFolder(shard.folder).segment("1"), [("gone", Outcome(shard.tasks[0].row, Status.SKIPPED))]
-    )
+    strange = Outcome(shard.tasks[0].row, Status.SKIPPED)
+    segments.append(ShardFolder(shard.folder).segment("1"), [("gone", strange)])
     segments.take_in_left(result, said.append)
     assert said == [segments.WAITING]
     assert not shard_folders(result)

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,18 +137,26 @@ class ShardFolder:
         """Say where the file lies that tells what became of a shard."""
         return self.path / f"{shard}{SEGMENT_SUFFIX}"
 
+    def segment_so_far(self, shard: str) -> Path:
+        """Say where that is written while the shard is worked on."""
+        return self.path / f".{shard}{SEGMENT_SUFFIX}"
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what only this run needs."""
+        return self.path / "scratch"
+
     def leases(self) -> list[Path]:
         """Find the leases of all shards."""
         return sorted(self.path.glob(f"*{LEASE_SUFFIX}"))
 
     def segments(self) -> list[Path]:
-        """Find the segments that are there."""
-        return sorted(self.path.glob(f"[!.]*{SEGMENT_SUFFIX}"))
+        """Find the segments that are there, also those of shards that were not done."""
+        return sorted(self.path.glob(f"*{SEGMENT_SUFFIX}"))
 
     def remove(self) -> None:
         """Remove it, unless a segment has just come into it."""
-        for leftover in self.path.glob(f"{PARTIAL_PREFIX}*{PARTIAL_SUFFIX}"):
-            leftover.unlink(missing_ok=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
             self.path.parent.rmdir()

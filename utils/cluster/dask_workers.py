@@ -7,10 +7,8 @@ import contextlib
 import logging
 import pickle
 import queue
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,8 +57,8 @@ class DaskWorkers:
     ----------
     address
         Of an existing scheduler, or `LOCAL`.
-    cores
-        Of this machine, for `LOCAL`.
+    cores, scratch
+        Of this machine, for `LOCAL`: so many workers, which keep their files there.
 
     Raises
     ------
@@ -68,7 +66,7 @@ class DaskWorkers:
         If Dask is not installed, or the scheduler cannot be reached.
     """
 
-    def __init__(self, address: str, *, cores: int) -> None:
+    def __init__(self, address: str, *, cores: int, scratch: Path) -> None:
         try:
             import cloudpickle
             import distributed
@@ -81,8 +79,8 @@ class DaskWorkers:
         self._futures: dict[str, Future] = {}
         self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._looked = -LOOK_AROUND
-        self._slots = 0
-        self._scratch = tempfile.mkdtemp(prefix="part-of-imagenet-") if address == LOCAL else ""
+        self._threads: dict[str, int] = {}
+        self._shunned: set[str] = set()
         self._cluster: LocalCluster | None = None
         try:
             if address == LOCAL:
@@ -91,7 +89,7 @@ class DaskWorkers:
                         n_workers=cores,
                         threads_per_worker=1,
                         dashboard_address=":0",
-                        local_directory=self._scratch,
+                        local_directory=str(scratch),
                         silence_logs=logging.CRITICAL,
                     )
             else:
@@ -122,8 +120,10 @@ class DaskWorkers:
         if time.monotonic() - self._looked >= LOOK_AROUND and self.is_reachable:
             self._looked = time.monotonic()
             with contextlib.suppress(OSError):  # gone; `is_reachable` will say so
-                self._slots = sum(self._client.nthreads().values())
-        return self._slots
+                self._threads = self._client.nthreads()
+                if not self._threads.keys() - self._shunned:
+                    self._shunned = set()
+        return sum(threads for worker, threads in self._threads.items() if worker not in self._shunned)
 
     def require_what_is_needed(self, file: Path) -> None:
         """See that every worker has the libraries, and sees a file in the result folder.
@@ -156,6 +156,7 @@ class DaskWorkers:
             key=f"shard-{shard.folder.name}-{shard.name}",
             pure=False,
             retries=RETRIES,
+            workers=sorted(self._threads.keys() - self._shunned) if self._shunned else None,
         )
         self._futures[shard.name] = future
         future.add_done_callback(self._done.put)
@@ -169,6 +170,18 @@ class DaskWorkers:
                 ended.append(self._done.get_nowait())
         names = {future.key: name for name, future in self._futures.items()}
         return [(names[one.key], self._result(names[one.key])) for one in ended if one.key in names]
+
+    def shun_holders(self, names: Collection[str]) -> set[str]:
+        """Give nothing more to the workers that have these shards; gives all shards that they have."""
+        by_key = {future.key: name for name, future in self._futures.items()}
+        found: set[str] = set()
+        with contextlib.suppress(OSError):
+            for worker, keys in self._client.processing().items():
+                theirs = {by_key[key] for key in keys if key in by_key}
+                if theirs.intersection(names):
+                    self._shunned.add(worker)
+                    found |= theirs
+        return found
 
     def call_off(self, names: Iterable[str]) -> None:
         """Forget shards; one that is being done ends when its lease is gone."""
@@ -201,8 +214,6 @@ class DaskWorkers:
         if self._cluster:
             with contextlib.suppress(OSError, TimeoutError):
                 self._cluster.close(timeout=2)
-        if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def _silence() -> None:

@@ -18,7 +18,7 @@ LARGEST, SMALLEST = 2_000, 200
 """Tasks of a shard, or a few more: enough that its start does not count, so few that its loss does not."""
 PARTS = 4
 """Over how many shards at once a host is spread that has more tasks than fit into one."""
-MOST_LOSSES = 4
+MOST_LOSSES = 8
 """How often a task goes out and comes back undone."""
 LOST = f"{MOST_LOSSES} workers had it, and none lived to tell what became of it."
 
@@ -79,8 +79,11 @@ class Dealing:
         spread = {name: number for name, number in parts.items() if number > 1}
         return Deal(tuple(tasks), frozenset(parts), spread) if tasks else None
 
-    def back(self, deal: Deal, outcomes: Mapping[int, Outcome]) -> list[Settled]:
-        """Take in what became of tasks that were out; those without an outcome wait again."""
+    def back(self, deal: Deal, outcomes: Mapping[int, Outcome], *, lost: bool = True) -> list[Settled]:
+        """Take in what became of tasks that were out; those without an outcome wait again.
+
+        They are not tried for ever if they were `lost` with who worked on them.
+        """
         settled = [Settled(task, outcomes[task.number]) for task in deal.tasks if task.number in outcomes]
         for name in deal.hosts:
             host = self._hosts[name]
@@ -89,7 +92,7 @@ class Dealing:
         for one in list(settled):
             self._losses.pop(one.task.number, None)
             settled += self._learn(one)
-        return settled + self._again(task for task in deal.tasks if task.number not in outcomes)
+        return settled + self._again((task for task in deal.tasks if task.number not in outcomes), lost)
 
     def abandon(self) -> list[ImageTask]:
         """Give up everything that waits."""
@@ -97,10 +100,10 @@ class Dealing:
         self._hosts, self._line, self.waiting = {}, {}, 0
         return left
 
-    def _again(self, lost: Iterable[ImageTask]) -> list[Settled]:
+    def _again(self, undone: Iterable[ImageTask], lost: bool) -> list[Settled]:
         settled = []
-        for task in lost:
-            losses = self._losses[task.number] = self._losses.get(task.number, 0) + 1
+        for task in undone:
+            losses = self._losses[task.number] = self._losses.get(task.number, 0) + lost
             if losses < MOST_LOSSES:
                 settled += self.offer(task)
             else:

@@ -36,7 +36,7 @@ def carry_out(luggage: bytes, digest: str, shard: bytes) -> dict[str, str] | Non
         if said.strip():
             return dict(json.loads(said))
         complaints.seek(0)
-        complaint = complaints.read().decode(errors="replace").strip()
+        complaint = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
         return {"kind": "", "sentence": complaint[-LONGEST_COMPLAINT:]}
 
 
@@ -48,7 +48,7 @@ def _run(home: Path, shard: bytes, complaints: IO[bytes], make_room: Callable[[]
     process = subprocess.Popen(  # our own code
         [sys.executable, "-W", "ignore", "-m", "utils.cluster.shard_main"],
         cwd=home,
-        env={**os.environ, "PYTHONPATH": str(home)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(home), os.environ.get("PYTHONPATH", "")])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,

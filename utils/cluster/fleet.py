@@ -22,7 +22,7 @@ from ..web.hosts import HIGHEST_LIMIT
 from ..web.journey import Settled
 from .dask_workers import DaskWorkers
 from .dealing import LARGEST, Deal, Dealing
-from .shard import Shard, listen
+from .shard import Shard, give, listen
 
 OUT_PER_SLOT = 4
 """Shards sent for each thread of the workers: one is done, some have only to wait, the next is there."""
@@ -84,7 +84,7 @@ class Fleet:
         self._dropped: set[int] = set()
         self._taken: list[Path] = []
         self._names = (f"{number:06}" for number in itertools.count())
-        self._offered = False
+        self._offered = self._stopped = False
         self._fruitless = 0
         self._fault: DatasetError | None = None
         self._checked = self._told_to_wait = False
@@ -118,7 +118,7 @@ class Fleet:
         self._offered = True
         return self._dealing.offer(task)
 
-    def turn(self, recover: Recover) -> News:  # noqa: ARG002  # workers look themselves what is there
+    def turn(self, recover: Recover) -> News:
         """Send shards, and take in what has come back."""
         self._forget_taken()
         if self._fault:
@@ -133,9 +133,9 @@ class Fleet:
             self._send()
         news = News()
         for name, fault in self._workers.finished(0.0 if more_comes else LONGEST_WAIT):
-            news.settled += self._fetch(name)
+            news.settled += self._fetch(name, recover)
             self._fault = self._fault or _error(fault)
-        news.settled += self._revoke_silent(time.monotonic())
+        news.settled += self._revoke_silent(time.monotonic(), recover)
         return news
 
     def save(self, number: int) -> None:
@@ -146,8 +146,9 @@ class Fleet:
         self._dropped.update(numbers)
         return []
 
-    def stop(self, recover: Recover) -> News:  # noqa: ARG002
+    def stop(self, recover: Recover) -> News:
         """Take all leases back, and take in what workers had until then."""
+        self._stopped = True
         self._listen()
         begun = [name for name, out in self._out.items() if out.progress]
         self._workers.call_off([name for name in self._out if name not in begun])
@@ -159,8 +160,7 @@ class Fleet:
             time.sleep(0.05)
         news = News()
         for name in list(self._out):
-            if self._folder.segment(name).exists():
-                news.settled += self._fetch(name)
+            news.settled += self._fetch(name, recover)
         self._workers.call_off(list(self._out))
         return news
 
@@ -191,7 +191,7 @@ class Fleet:
                 return
             shard = self._shard(deal, slots)
             try:
-                self._folder.lease(shard.name).touch()
+                give(self._folder.lease(shard.name))
             except OSError as error:
                 raise disk_error(self._folder.path, error) from error
             self._out[shard.name] = _Out(deal)
@@ -207,22 +207,23 @@ class Fleet:
             tasks=deal.tasks,
             hosts=deal.hosts,
             parts=deal.parts,
-            parts_elsewhere=min(slots, HIGHEST_LIMIT),
+            parts_elsewhere=min(OUT_PER_SLOT * slots, HIGHEST_LIMIT),
         )
 
-    def _fetch(self, name: str) -> list[Settled]:
+    def _fetch(self, name: str, recover: Recover) -> list[Settled]:
         """Take in the segment of a shard, as much as there is of it."""
         out = self._out.pop(name, None)
         if out is None:
             return []  # it was taken away, and given to another
-        segment = self._folder.segment(name)
-        told = {(folder, outcome.row): outcome for folder, outcome in segments.read(segment)}
+        written = [self._folder.segment_so_far(name), self._folder.segment(name)]
+        told = {(at, one.row): one for segment in written for at, one in segments.read(segment)}
         ends = ((task.number, told.get((task.folder, task.row))) for task in out.deal.tasks)
-        settled = self._dealing.back(out.deal, {number: outcome for number, outcome in ends if outcome})
+        known = {number: outcome for number, outcome in ends if outcome}
+        settled = self._dealing.back(out.deal, known, lost=out.progress is not None and not self._stopped)
         self._count_fruitless(bool(told))
         self._folder.lease(name).unlink(missing_ok=True)
-        self._taken.append(segment)
-        return self._wanted(settled)
+        self._taken += written
+        return self._wanted([_as_it_is(one, recover) for one in settled])
 
     def _forget_taken(self) -> None:
         """Remove the segments that are in the journals by now."""
@@ -248,17 +249,25 @@ class Fleet:
             if heard and heard.beat != out.beat:
                 out.beat, out.since, out.progress = heard.beat, time.monotonic(), heard.progress
 
-    def _revoke_silent(self, now: float) -> list[Settled]:
+    def _revoke_silent(self, now: float, recover: Recover) -> list[Settled]:
         """Give what silent workers have to others; should one wake up, it finds its lease gone."""
         if now - self._listened < LISTENING_INTERVAL:
             return []
         self._listened = now
         self._listen()
-        silent = [name for name, out in self._out.items() if out.progress and now - out.since > SILENCE]
+        silent = {name for name, out in self._out.items() if out.progress and now - out.since > SILENCE}
+        silent |= self._workers.shun_holders(silent) if silent else set()
         for name in silent:
             self._folder.lease(name).unlink(missing_ok=True)
         self._workers.call_off(silent)
-        return [one for name in silent for one in self._fetch(name)]
+        return [one for name in sorted(silent) for one in self._fetch(name, recover)]
+
+
+def _as_it_is(settled: Settled, recover: Recover) -> Settled:
+    """Look for the image of a task that was given up: who had it may have saved it, and not lived to tell."""
+    if settled.outcome.reason is not Reason.CRASHED:
+        return settled
+    return Settled(settled.task, recover(settled.task.number) or settled.outcome)
 
 
 def _error(fault: dict[str, str] | None) -> DatasetError | None:

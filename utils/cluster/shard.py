@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ HEARTBEAT = 0.5
 """Seconds between two signs of life; each is a look, too, whether the lease still holds."""
 CHARACTERS = 256
 """The length of a heartbeat."""
+GONE = frozenset({errno.ENOENT, errno.ESTALE})
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,20 @@ class Lease:
         try:
             with self._path.open("r+") as file:  # never made anew: if it is gone, it was taken away
                 file.write(f"{text:<{CHARACTERS}}")  # as long as any before: no rest of one stays behind
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno not in GONE  # a full disk takes nothing back
         return True
+
+
+def give(lease: Path) -> None:
+    """Lay a lease down, with room for heartbeats.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    lease.write_text(" " * CHARACTERS)
 
 
 @dataclass(frozen=True)

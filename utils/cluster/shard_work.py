@@ -1,18 +1,18 @@
 """One shard, done as on one machine: the same schedule, the same workers, the same checks.
 
-It can be done twice: images that an earlier try has saved are taken as they are. What is left when the
-lease ends is in no segment, and goes out again.
+It can be done twice: what an earlier try has told is not done again, and images that it has saved are taken
+as they are. What is left when the lease ends is in no segment, and goes out again.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import DatasetError, DiskError, ProxyError
-from ..models import ImageTask, Outcome
+from ..errors import DiskError, InputError, ProxyError
+from ..models import ImageTask, Outcome, Status
 from ..results import inventory, pairing, segments
 from ..results.inventory import Shelf
 from ..results.journal import Journal
@@ -23,6 +23,9 @@ from ..storage import CategoryFolder, ShardFolder
 from ..web.journey import Settled
 from ..web.schedule import Schedule
 from .shard import Lease, Shard
+
+NO_JOURNAL = ".none"
+"""No file is called so: the journals are the client's, who alone writes them."""
 
 
 def work(shard: Shard, lease: Lease, when_waiting: Callable[[], None]) -> None:
@@ -38,28 +41,32 @@ def work(shard: Shard, lease: Lease, when_waiting: Callable[[], None]) -> None:
     DatasetError
         If something makes it senseless to go on; what was done until then is in the segment.
     """
-    segment = ShardFolder(shard.folder).segment(shard.name)
+    folder = ShardFolder(shard.folder)
+    if not folder.path.is_dir():
+        raise InputError(
+            f"A Dask worker does not see {folder.path}: all machines must have --save_dir at the same path."
+        )
+    segment, so_far = folder.segment(shard.name), folder.segment_so_far(shard.name)
     if segment.exists() or not lease.holds(Progress()):
         return
-    attempt = _Attempt(shard, lease, segment)
+    attempt = _Attempt(shard, lease, so_far)
     try:
-        with Pool(1, shard.order) as crew:
+        with Pool(1, replace(shard.order, permit=folder.lease(shard.name))) as crew:
             attempt.run(crew, when_waiting)
     finally:
-        with contextlib.suppress(FileNotFoundError):  # the run is over, and its folder gone
-            segments.write(segment, attempt.outcomes)
+        with contextlib.suppress(FileNotFoundError):  # nothing came of it, or the run is over
+            so_far.replace(segment)
 
 
 @dataclass
 class _Attempt:
-    """One try of a shard."""
+    """One try of a shard; `left` are the tasks of which nothing has been told."""
 
     shard: Shard
     lease: Lease
-    segment: Path
-    outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
+    so_far: Path
+    left: dict[int, ImageTask] = field(default_factory=dict)
     _progress: Progress = field(default_factory=Progress)
-    _tasks: dict[int, ImageTask] = field(default_factory=dict)
     _shelves: dict[str, Shelf] = field(default_factory=dict)
     _on_disk: dict[str, set[str]] = field(default_factory=dict)
 
@@ -68,18 +75,23 @@ class _Attempt:
         shard = self.shard
         schedule = Schedule(batch_size=shard.batch_size, retries=shard.retries, parts=shard.parts_of)
         traffic = LocalTraffic(crew, schedule, lambda: shard.batch_size)
-        for task in shard.tasks:
-            self._tasks[task.number] = task
+        self.left = {task.number: task for task in self._untold()}
+        for task in list(self.left.values()):
             saved = self._saved_before(task)
             self._settle([Settled(task, saved)] if saved else traffic.offer(task))
         few = min(len(shard.tasks) // 2, shard.batch_size)
         announced = False
         while not traffic.idle and self._may_go_on(traffic):
             self._take_in(traffic.turn(self._find))
-            if len(shard.tasks) - len(self.outcomes) <= few and not announced:
+            if len(self.left) <= few and not announced:
                 announced = True
                 when_waiting()
         self._take_in(traffic.stop(self._find))
+
+    def _untold(self) -> list[ImageTask]:
+        """Give the tasks of which an earlier try has not told."""
+        told = {(folder, outcome.row) for folder, outcome in segments.read(self.so_far)}
+        return [task for task in self.shard.tasks if (task.folder, task.row) not in told]
 
     def _may_go_on(self, traffic: LocalTraffic) -> bool:
         return self.lease.holds(self._progress + traffic.under_way)
@@ -90,8 +102,11 @@ class _Attempt:
             raise ProxyError(f"A worker's proxy does not let it through. {news.proxy_fault.description}")
 
     def _settle(self, settled: list[Settled]) -> None:
-        for one in settled:
-            self.outcomes.append((one.task.folder, one.outcome))
+        told = [one for one in settled if one.outcome.status is not Status.NOT_ATTEMPTED]
+        with contextlib.suppress(FileNotFoundError):  # the lease is gone, too
+            segments.append(self.so_far, [(one.task.folder, one.outcome) for one in told])
+        for one in told:
+            self.left.pop(one.task.number, None)
             self._progress.count(one.outcome)
             if one.outcome.disk_full:
                 raise DiskError(f"{one.outcome.row.image_code} could not be saved. {one.outcome.description}")
@@ -104,19 +119,14 @@ class _Attempt:
         return self._find(task.number) if task.row.image_code in self._on_disk[task.folder] else None
 
     def _find(self, number: int) -> Outcome | None:
-        task = self._tasks[number]
+        task = self.left[number]
         shelf = self._shelf(task.folder)
         found = inventory.find(shelf, task.row)
         return pairing.paired(shelf.folder, found, task.annotation, {}) if found else None
 
     def _shelf(self, name: str) -> Shelf:
         folder = CategoryFolder(self.shard.order.result_folder / name)
-        nothing = Journal(self.segment, read_only=True)  # is not there yet
+        nothing = Journal(folder.path / NO_JOURNAL, read_only=True)
         return self._shelves.get(name) or self._shelves.setdefault(
             name, Shelf(folder, nothing, self.shard.order.min_side)
         )
-
-
-def fault_of(error: DatasetError) -> dict[str, str]:
-    """Spell an error out for another machine."""
-    return {"kind": type(error).__name__, "sentence": str(error)}

@@ -28,25 +28,28 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
     """
     settings = store.settings
     result = store.folder.resolve()
-    workers = DaskWorkers(address, cores=speed.cores())
+    folder = ShardFolder(result / SHARDS_NAME / secrets.token_hex(4))
     try:
-        folder = ShardFolder(result / SHARDS_NAME / secrets.token_hex(4))
+        folder.path.mkdir(parents=True)
+    except OSError as error:
+        raise disk_error(folder.path, error) from error
+    try:
+        workers = DaskWorkers(address, cores=speed.cores(), scratch=folder.scratch)
         try:
-            folder.path.mkdir(parents=True)
-        except OSError as error:
-            raise disk_error(folder.path, error) from error
-        batch_size = settings.batch_size or speed.DEFAULT_BATCH
-        console.say(_told(workers, address, batch_size))
-        yield Fleet(
-            workers,
-            folder,
-            replace(order, result_folder=result),
-            batch_size=batch_size,
-            retries=settings.retries,
-            counts_saved=settings.fill,
-        )
+            batch_size = settings.batch_size or speed.DEFAULT_BATCH
+            console.say(_told(workers, address, batch_size))
+            yield Fleet(
+                workers,
+                folder,
+                replace(order, result_folder=result),
+                batch_size=batch_size,
+                retries=settings.retries,
+                counts_saved=settings.fill,
+            )
+        finally:
+            workers.close()
     finally:
-        workers.close()
+        folder.remove()
 
 
 def _told(workers: DaskWorkers, address: str, batch_size: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import disk_error
 from ..models import Outcome
-from ..storage import CategoryFolder, shard_folders, write_whole
+from ..storage import CategoryFolder, shard_folders
 from . import lines
 from .journal import Journal
 
@@ -23,16 +23,27 @@ LAST_MOMENTS = 3.0
 WAITING = "A run on several machines was cut off here. Waiting a moment for what is left of it ..."
 
 
-def write(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
-    """Write a segment of outcomes, each with its category's folder.
+def append(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
+    """Add outcomes, each with its category's folder.
 
     Raises
     ------
-    OSError
+    FileNotFoundError
+        If the segment's folder is gone.
+    DiskError, FolderError
         If it cannot be written.
     """
     records = ({FOLDER: folder} | lines.encode(outcome) for folder, outcome in outcomes)
-    write_whole(path, "".join(f"{lines.spell(record)}\n" for record in records).encode(), shared=True)
+    text = "".join(f"{lines.spell(record)}\n" for record in records)
+    if not text:
+        return
+    try:
+        with path.open("ab") as file:
+            file.write(f"\n{text}".encode())  # whoever wrote last may have died within a line
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def read(path: Path) -> list[tuple[str, Outcome]]:

@@ -18,6 +18,8 @@ class WorkOrder:
     honour_opt_out: bool
     with_annotation: bool
     transfers: int
+    permit: Path | None = None
+    """A file; once it is gone nothing more may be saved."""
 
 
 @dataclass(frozen=True, slots=True)

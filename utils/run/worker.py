@@ -31,6 +31,8 @@ from ..tables.url_rows import host_of
 from ..web.fetch import Fetched, Fetcher
 from .messages import Answer, Command, Drop, Ended, Ready, Redirected, Save, Start, WorkOrder
 
+TOO_LATE = "It was there when nothing might be saved any more."
+
 
 @dataclass(frozen=True, slots=True)
 class _Good:
@@ -138,6 +140,8 @@ class Worker:
         return _Good(task, body, picture, fitted)
 
     def _save(self, good: _Good) -> Outcome:
+        if self._order.permit and not self._order.permit.exists():
+            return Outcome(good.task.row, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, TOO_LATE)
         folder = self._folder(good.task.folder)
         image = folder.image(good.task.row.image_code, good.picture.format)
         annotation = good.fitted.annotation if good.fitted else None
