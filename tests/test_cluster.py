@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -109,7 +108,7 @@ def test_the_same_as_on_one_machine(tmp_path: Path, lasting: Machines) -> None:
             (tmp_path / name).mkdir()
             project = Project(tmp_path / name)
             fetch(project, world)
-            finished = project.run(*flags, "--timeout", "2", "--retries", "1", timeout=100)
+            finished = project.run(*flags, "--timeout", "1.5", "--retries", "1", timeout=100)
             assert finished.code == 0, finished.err
             trees.append(tree(project))
             reports.append(rows_of(project))
@@ -220,26 +219,6 @@ def test_a_straggler(offered: Project, cluster: Machines) -> None:
     cluster.wake_worker(0)
     time.sleep(1.5)
     assert tree(offered) == before
-
-
-@pytest.mark.parametrize("seed", [1])
-def test_killed_at_any_moment(offered: Project, cluster: Machines, seed: int) -> None:
-    """Whatever is killed, and when: the next run makes all right."""
-    dice = random.Random(seed)
-    with offered.start("--scheduler", cluster.address) as run:
-        time.sleep(dice.uniform(1, 5))
-        victim = dice.choice(["worker", "scheduler", "run"])
-        if victim == "worker":
-            cluster.kill_worker(dice.randrange(2))
-        elif victim == "scheduler":
-            cluster.kill_scheduler()
-        else:
-            os.killpg(run.pid, signal.SIGKILL)
-        run.communicate(timeout=60)
-    cluster.start(workers=1)
-    finished = offered.run("--scheduler", cluster.address)
-    assert finished.code == 0, finished.err
-    assert_all_there(offered)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "tls://127.0.0.1:1"])

@@ -17,7 +17,7 @@ from tests.machine import wait_until
 from tests.prerequisites import ROWS, TXT, WHOLE, ended, names, offer, rows_in, run, start
 
 LONG = b"".join(b"n%08d_%d\thttp://a.example/%d.jpg\n" % (n // 500, n, n) for n in range(10_000))
-KILLS = 4
+KILLS = 3
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and pipes are POSIX's")
 

@@ -29,7 +29,7 @@ from utils.tables.url_table import UrlTable, open_table
 
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 FUZZ = settings(
-    max_examples=20_000 if IS_LONG else 150,
+    max_examples=20_000 if IS_LONG else 80,
     derandomize=not IS_LONG,
     database=None,
     deadline=None,

@@ -24,7 +24,7 @@ from utils.annotations import voc
 RED = "n00000001"
 URLS, WANTED = 30, 12
 ALIVE = {number for number in range(URLS) if number % 5}
-KILLS = 10  # of each kind of run
+KILLS = 6  # of each kind of run
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 
 

@@ -20,7 +20,7 @@ from tests.project import ROOT, SCRIPT
 
 SHARED = ROOT.parent / "shared"
 DATA, WEB = SHARED / "data", SHARED / "tools" / "old_web.py"
-CATEGORIES = ("n02391049", "n04557648", "n02802426")
+CATEGORIES = ("n02391049", "n04557648")
 ALIVE = 0.6
 pytestmark = pytest.mark.skipif(not WEB.exists(), reason="the real data is not beside the project")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ SHARDS_NAME = ".shards"
 FINGERPRINTS_NAME = ".fingerprints.csv"
 LEASE_SUFFIX, SEGMENT_SUFFIX = ".lease", ".jsonl"
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
-_OUR_SUFFIX = f".{secrets.token_hex(4)}{PARTIAL_SUFFIX}"
+_OUR_SUFFIX = f".{os.urandom(4).hex()}{PARTIAL_SUFFIX}"
 """How partial files end where several processes may be writing the same file, on whichever machines."""
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
