@@ -7,6 +7,8 @@ from ..errors import InputError, OneSourceError
 
 CODE = "{code}"
 """Stands in an address for the category's code."""
+IMAGENET = f"https://image-net.org/data/winter21_whole/{CODE}.tar"
+"""ImageNet's own tars, which are meant if the user says nothing else."""
 
 
 def template(source: str) -> str:

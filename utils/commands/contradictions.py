@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..archive import addresses
 from ..models import Settings, Source
 
-ARCHIVE = "https://image-net.org/data/winter21_whole/{code}.tar"
-"""Where ImageNet's tars lie, if the user says nothing else."""
 ABOUT_EXPORTS = ("val_fraction", "seed", "labels", "export_unannotated")
 
 
@@ -29,7 +28,7 @@ def found(values: dict[str, Any]) -> Iterator[str]:
         yield "--find looks through all categories: leave --categories out"
     if values["format"] and not find:
         yield "--format is about what --find lists: add --find WORD ..."
-    if values["source"] is Source.URLS and values["archive_url"] != ARCHIVE:
+    if values["source"] is Source.URLS and values["archive_url"] != addresses.IMAGENET:
         yield "--archive_url is of no use where images come from their URLs: add --source archive or both"
     yield from _about_exports(values)
     yield from _about_the_scheduler(values)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..archive import addresses
 from ..models import Settings, Source
 from . import contradictions
 from .cli import HelpFormatter, boolean, number
@@ -136,7 +137,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "archive_url",
             "address of the tars, with {code} for the category's, or a folder",
             "ADDRESS",
-            default=contradictions.ARCHIVE,
+            default=addresses.IMAGENET,
         ),
         Option(
             "accept_imagenet_terms",

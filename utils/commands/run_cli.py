@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 CATEGORIES_SHOWN = 12
 WORTH_A_WORKER = 16
-"""Images for which one more process is started: it takes as long to start as to judge a few hundred."""
+"""URLs for which one more process is started; with fewer it would hardly be up before the work is done."""
 IDLE_CONNECTIONS = 256
 """Connections that a worker keeps open for further URLs of the same hosts."""
 
