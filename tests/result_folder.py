@@ -118,3 +118,19 @@ class ResultFolder:
     def _next(self) -> int:
         self._position += 1
         return self._position
+
+
+RED, BLUE = "n00000001", "n00000002"
+
+
+def with_red_and_blue(made: ResultFolder) -> ResultFolder:
+    """Give a result folder two categories: three images, of which two have boxes, and five failures."""
+    red = made.category(RED, "red", "red, scarlet")
+    made.image(
+        red, f"{RED}_1", Box("red", 0, 0, 31, 47), Box("blue", 10, 10, 10, 10), url="http://a.example/ü?1"
+    )
+    made.image(red, f"{RED}_2", size=(400, 300))
+    made.fail(red, Reason.HTTP_STATUS, http_status=404, times=3)
+    made.fail(red, Reason.TIMEOUT, times=2)
+    made.image(made.category(BLUE, "blue"), f"{BLUE}_1", Box("blue", 0, 0, 63, 47))
+    return made

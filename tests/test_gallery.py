@@ -15,7 +15,7 @@ from demo.answers import Answer
 from demo.pictures import jpeg
 from demo.web import Web
 from tests.project import Project
-from tests.result_folder import ResultFolder
+from tests.result_folder import ResultFolder, with_red_and_blue
 from utils.gallery import pictures
 from utils.gallery.figures import COUNTS, SHARES, SIDES
 from utils.gallery.leaving import AN_INSTANT, Leaving
@@ -74,15 +74,7 @@ def made(tmp_path: Path) -> ResultFolder:
 @pytest.fixture
 def some(made: ResultFolder) -> ResultFolder:
     """Give a result folder with two categories."""
-    red = made.category(RED, "red", "red, scarlet")
-    made.image(
-        red, f"{RED}_1", Box("red", 0, 0, 31, 47), Box("blue", 10, 10, 10, 10), url="http://a.example/ü?1"
-    )
-    made.image(red, f"{RED}_2", size=(400, 300))
-    made.fail(red, Reason.HTTP_STATUS, http_status=404, times=3)
-    made.fail(red, Reason.TIMEOUT, times=2)
-    made.image(made.category(BLUE, "blue"), f"{BLUE}_1", Box("blue", 0, 0, 63, 47))
-    return made
+    return with_red_and_blue(made)
 
 
 def test_the_script_is_given_every_image(some: ResultFolder) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.result_folder import ResultFolder
+from tests.result_folder import ResultFolder, with_red_and_blue
 from utils.commands import showing
 from utils.commands.screen import Console
 from utils.gallery import page
-from utils.models import Box, Reason
 
 RED, BLUE = "n00000001", "n00000002"
 
@@ -18,16 +17,7 @@ RED, BLUE = "n00000001", "n00000002"
 @pytest.fixture
 def some(tmp_path: Path) -> ResultFolder:
     """Give a result folder with two categories."""
-    made = ResultFolder(tmp_path / "partial_imagenet")
-    red = made.category(RED, "red", "red, scarlet")
-    made.image(
-        red, f"{RED}_1", Box("red", 0, 0, 31, 47), Box("blue", 10, 10, 10, 10), url="http://a.example/ü?1"
-    )
-    made.image(red, f"{RED}_2", size=(400, 300))
-    made.fail(red, Reason.HTTP_STATUS, http_status=404, times=3)
-    made.fail(red, Reason.TIMEOUT, times=2)
-    made.image(made.category(BLUE, "blue"), f"{BLUE}_1", Box("blue", 0, 0, 63, 47))
-    return made
+    return with_red_and_blue(ResultFolder(tmp_path / "partial_imagenet"))
 
 
 def label_names(data: dict[str, list[str]], image: list[object]) -> list[object]:
