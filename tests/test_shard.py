@@ -147,6 +147,27 @@ def test_nothing_is_saved_without_permission(shard: Shard, tmp_path: Path) -> No
     assert not images(shard)
 
 
+def test_nothing_came_of_it(shard: Shard) -> None:
+    """The segment of a shard that was stopped at once is there, empty: nobody need wait for it."""
+    work(shard, Lease(shard, iter([False, True, True]).__next__), do_nothing)
+    assert ShardFolder(shard.folder).segment("0").exists()
+    assert not told(shard)
+
+
+def test_one_broken_folder_costs_only_its_category(shard: Shard) -> None:
+    """Its images fail one by one, each with its reason; those of others are saved."""
+    CategoryFolder(shard.order.result_folder / "blue").make()
+    broken = CategoryFolder(shard.order.result_folder / "red").images
+    broken.rmdir()
+    broken.touch()
+    moved = tuple(replace(task, folder="blue") for task in shard.tasks[:4])
+    work(replace(shard, tasks=moved + shard.tasks[4:]), Lease(shard, never), do_nothing)
+    outcomes = segments.read(ShardFolder(shard.folder).segment("0"))
+    reasons = {(folder, one.reason) for folder, one in outcomes if one.row.position < IMAGES}
+    assert reasons == {("blue", None), ("red", Reason.DISK_ERROR)}
+    assert len(outcomes) == IMAGES + 2
+
+
 def test_a_worker_that_does_not_see_the_folder(shard: Shard) -> None:
     """It says so; the shard is not taken for done."""
     elsewhere = replace(shard, folder=shard.folder / "nowhere")

@@ -81,7 +81,6 @@ class Fleet:
         self._counts_saved = counts_saved
         self._dealing = Dealing()
         self._out: dict[str, _Out] = {}
-        self._dropped: set[int] = set()
         self._taken: list[Path] = []
         self._names = (f"{number:06}" for number in itertools.count())
         self._offered = self._stopped = False
@@ -142,8 +141,8 @@ class Fleet:
         """Do nothing: no worker asks before it saves an image."""
 
     def drop(self, numbers: list[int]) -> list[Settled]:
-        """Forget tasks: what comes of them is not told."""
-        self._dropped.update(numbers)
+        """Do nothing: where nobody asks no more are tried than are missing, and none is ever too many."""
+        assert not numbers  # noqa: S101
         return []
 
     def stop(self, recover: Recover) -> News:
@@ -171,7 +170,7 @@ class Fleet:
         self._forget_taken()
         self._folder.remove()
         outcome = (Status.NOT_ATTEMPTED, Reason.INTERRUPTED, INTERRUPTED)
-        return self._wanted([Settled(task, Outcome(task.row, *outcome)) for task in left])
+        return [Settled(task, Outcome(task.row, *outcome)) for task in left]
 
     def remarks(self) -> Iterator[str]:
         """Yield when there is no worker."""
@@ -223,7 +222,7 @@ class Fleet:
         self._count_fruitless(bool(told))
         self._folder.lease(name).unlink(missing_ok=True)
         self._taken += written
-        return self._wanted([_as_it_is(one, recover) for one in settled])
+        return [_as_it_is(one, recover) for one in settled]
 
     def _forget_taken(self) -> None:
         """Remove the segments that are in the journals by now."""
@@ -238,9 +237,6 @@ class Fleet:
                 f"{self._fruitless} shards in a row came back without anything done. What is done is kept. "
                 "See what kills the workers (their memory limit, the queue's time limit), and run again."
             )
-
-    def _wanted(self, settled: list[Settled]) -> list[Settled]:
-        return [one for one in settled if one.task.number not in self._dropped]
 
     def _listen(self) -> None:
         """Hear how far shards are."""

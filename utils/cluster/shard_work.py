@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import DiskError, InputError, ProxyError
+from ..errors import DiskError, FolderError, InputError, ProxyError
 from ..models import ImageTask, Outcome, Status
 from ..results import inventory, pairing, segments
 from ..results.inventory import Shelf
@@ -51,10 +51,11 @@ def work(shard: Shard, lease: Lease, when_waiting: Callable[[], None]) -> None:
         return
     attempt = _Attempt(shard, lease, so_far)
     try:
+        attempt.tell([])  # who waits for the segment shall find one, even if nothing comes of it
         with Pool(1, replace(shard.order, permit=folder.lease(shard.name))) as crew:
             attempt.run(crew, when_waiting)
     finally:
-        with contextlib.suppress(FileNotFoundError):  # nothing came of it, or the run is over
+        with contextlib.suppress(FileNotFoundError):  # the run is over
             so_far.replace(segment)
 
 
@@ -88,6 +89,11 @@ class _Attempt:
                 when_waiting()
         self._take_in(traffic.stop(self._find))
 
+    def tell(self, outcomes: list[tuple[str, Outcome]]) -> None:
+        """Write outcomes down."""
+        with contextlib.suppress(FileNotFoundError):  # the lease is gone, too
+            segments.append(self.so_far, outcomes)
+
     def _untold(self) -> list[ImageTask]:
         """Give the tasks of which an earlier try has not told."""
         told = {(folder, outcome.row) for folder, outcome in segments.read(self.so_far)}
@@ -103,8 +109,8 @@ class _Attempt:
 
     def _settle(self, settled: list[Settled]) -> None:
         told = [one for one in settled if one.outcome.status is not Status.NOT_ATTEMPTED]
-        with contextlib.suppress(FileNotFoundError):  # the lease is gone, too
-            segments.append(self.so_far, [(one.task.folder, one.outcome) for one in told])
+        if told:
+            self.tell([(one.task.folder, one.outcome) for one in told])
         for one in told:
             self.left.pop(one.task.number, None)
             self._progress.count(one.outcome)
@@ -114,19 +120,23 @@ class _Attempt:
     def _saved_before(self, task: ImageTask) -> Outcome | None:
         """Say whether an image was saved by an earlier try, which did not live to tell."""
         if task.folder not in self._on_disk:
-            paths = inventory.image_files(self._shelf(task.folder).folder)
-            self._on_disk[task.folder] = {path.stem for path in paths}
+            self._on_disk[task.folder] = set()
+            with contextlib.suppress(OSError):  # nothing can be saved there, and each image will say why
+                paths = inventory.image_files(self._shelf(task.folder).folder)
+                self._on_disk[task.folder] = {path.stem for path in paths}
         return self._find(task.number) if task.row.image_code in self._on_disk[task.folder] else None
 
     def _find(self, number: int) -> Outcome | None:
         task = self.left[number]
         shelf = self._shelf(task.folder)
-        found = inventory.find(shelf, task.row)
-        return pairing.paired(shelf.folder, found, task.annotation, {}) if found else None
+        with contextlib.suppress(OSError, FolderError):  # of one category; the others go on
+            found = inventory.find(shelf, task.row)
+            return pairing.paired(shelf.folder, found, task.annotation, {}) if found else None
+        return None
 
     def _shelf(self, name: str) -> Shelf:
-        folder = CategoryFolder(self.shard.order.result_folder / name)
-        nothing = Journal(folder.path / NO_JOURNAL, read_only=True)
-        return self._shelves.get(name) or self._shelves.setdefault(
-            name, Shelf(folder, nothing, self.shard.order.min_side)
-        )
+        if name not in self._shelves:
+            folder = CategoryFolder(self.shard.order.result_folder / name)
+            nothing = Journal(folder.path / NO_JOURNAL, read_only=True)
+            self._shelves[name] = Shelf(folder, nothing, self.shard.order.min_side)
+        return self._shelves[name]

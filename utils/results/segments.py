@@ -24,7 +24,7 @@ WAITING = "A run on several machines was cut off here. Waiting a moment for what
 
 
 def append(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
-    """Add outcomes, each with its category's folder.
+    """Add outcomes, each with its category's folder; the segment is begun even if there are none.
 
     Raises
     ------
@@ -35,8 +35,6 @@ def append(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
     """
     records = ({FOLDER: folder} | lines.encode(outcome) for folder, outcome in outcomes)
     text = "".join(f"{lines.spell(record)}\n" for record in records)
-    if not text:
-        return
     try:
         with path.open("ab") as file:
             file.write(f"\n{text}".encode())  # whoever wrote last may have died within a line
