@@ -50,7 +50,7 @@ def proxy() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def result(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the script on three real categories; give the result folder."""
+    """Run the script on two real categories; give the result folder."""
     folder = tmp_path_factory.mktemp("real")
     (folder / "imageNetURLs.csv").write_bytes((DATA / "imageNetURLs.csv").read_bytes())
     places = {
@@ -87,7 +87,7 @@ def test_no_living_image_is_lost_and_no_junk_saved(result: Path, old_web: Module
     files = {"urls": DATA / "imageNetURLs.csv", "annotations": result, "photos": DATA / "photos"}
     truth = old_web.OldWeb(Namespace(**files, alive=ALIVE, truth=None))
     considered = [row for row in rows(result) if row["url"].startswith("http://") and row["url"].isascii()]
-    assert len(considered) > 250
+    assert len(considered) > 150
     fates = {row["image_code"]: truth.fate(row["url"]) for row in considered}
     saved = {row["image_code"] for row in considered if row["status"] == "downloaded"}
     living = {code for code, fate in fates.items() if fate in ("ok", "429", "503")}
@@ -99,7 +99,7 @@ def test_no_living_image_is_lost_and_no_junk_saved(result: Path, old_web: Module
 def test_every_xml_fits_its_image(result: Path) -> None:
     """Each XML states its image's name and size, and its boxes lie inside."""
     xmls = list(result.glob("*/Annotation/*.xml"))
-    assert len(xmls) > 40
+    assert len(xmls) > 20
     for path in xmls:
         xml = ElementTree.parse(path).getroot()
         with Image.open(path.parents[1] / "Images" / (xml.findtext("filename") or "")) as image:
