@@ -13,7 +13,7 @@ from pathlib import Path
 from utils.archive.feed import Feed
 from utils.archive.image_tar import read
 from utils.downloads.web_file import Terms
-from utils.models import Member
+from utils.models.rows import Member
 
 WNID = "n00000001"
 QUICK = Terms(waits=(0.01,) * 4, connect_timeout=2.0, read_timeout=2.0)

@@ -15,17 +15,11 @@ from PIL import Image
 
 from utils.exports import exporting, gathering
 from utils.exports.dataset import Dataset
-from utils.models import (
-    Annotation,
-    Box,
-    Category,
-    ImageFormat,
-    Outcome,
-    Picture,
-    Settings,
-    Status,
-    UrlRow,
-)
+from utils.models.pictures import Annotation, Box, Picture
+from utils.models.rows import Category, UrlRow
+from utils.models.settings import Settings
+from utils.models.tries import Outcome
+from utils.models.words import ImageFormat, Status
 from utils.results import pairing
 from utils.results.collection import collect
 from utils.results.journal import Journal

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from utils.models import Body, NoBody, Redirect, Trail
+from utils.models.tries import Body, NoBody, Redirect, Trail
 from utils.web.fetch import Fetcher
 
 PATIENCE = 20.0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from utils.judging.images import judge
-from utils.models import Refusal
+from utils.models.words import Refusal
 
 SIZE = (120, 90)
 

@@ -12,18 +12,11 @@ from typing import Any
 from demo.pictures import jpeg
 from utils.annotations import voc
 from utils.gallery.leaving import Leaving
-from utils.models import (
-    Annotation,
-    Box,
-    Category,
-    ImageFormat,
-    Outcome,
-    Picture,
-    Reason,
-    Settings,
-    Status,
-    UrlRow,
-)
+from utils.models.pictures import Annotation, Box, Picture
+from utils.models.rows import Category, UrlRow
+from utils.models.settings import Settings
+from utils.models.tries import Outcome
+from utils.models.words import ImageFormat, Reason, Status
 from utils.results.journal import Journal
 from utils.storage import CategoryFolder
 

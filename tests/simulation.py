@@ -8,7 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from utils.models import ImageTask, Outcome, Reason, Redirect, Route, Status, Trail, UrlRow
+from utils.models.rows import UrlRow
+from utils.models.tries import ImageTask, Outcome, Redirect, Route, Trail
+from utils.models.words import Reason, Status
 from utils.web.journey import Settled
 from utils.web.schedule import Schedule
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation import make_task
-from utils.models import Outcome, Reason, Route, Status, UrlRow
+from utils.models.rows import UrlRow
+from utils.models.tries import Outcome, Route
+from utils.models.words import Reason, Status
 from utils.web import alternates
 from utils.web.schedule import Schedule
 

@@ -37,7 +37,7 @@ from utils.archive.feed import Feed
 from utils.archive.image_tar import UNREADABLE, read
 from utils.downloads.web_file import Terms
 from utils.errors import DiskError
-from utils.models import Member
+from utils.models.rows import Member
 
 IMAGES = bodies(12)
 BODY = packed(IMAGES)

@@ -21,7 +21,7 @@ from tests.project import Project
 from tests.test_disk import make_read_only, mount
 from utils.annotations.voc import read_back
 from utils.archive.offer import ReadThrough, Wish
-from utils.models import MAX_IMAGE_BYTES
+from utils.models.manners import MAX_IMAGE_BYTES
 
 __all__ = ["mount"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from utils.annotations.boxes import fit, relabel
-from utils.models import Annotation, Box, ImageFormat, Picture
+from utils.models.pictures import Annotation, Box, Picture
+from utils.models.words import ImageFormat
 
 
 def annotated(*corners: tuple[int, ...], width: int = 500, height: int = 375) -> Annotation:

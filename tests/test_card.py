@@ -12,7 +12,11 @@ import pytest
 from tests.result_folder import ResultFolder
 from utils.gallery import asked, loading, markdown
 from utils.gallery.meanings import MEANINGS, meaning
-from utils.models import Box, Outcome, Reason, Source, Status, UrlRow
+from utils.models.pictures import Box
+from utils.models.rows import UrlRow
+from utils.models.settings import Source
+from utils.models.tries import Outcome
+from utils.models.words import Reason, Status
 from utils.results.journal import Journal
 
 RED = "n00000001"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import DiskError, InputError
-from utils.models import Category
+from utils.models.rows import Category
 from utils.tables import categories
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from demo.answers import Answer
 from demo.pictures import jpeg
 from demo.web import Web
 from tests.project import Project
-from utils.models import Box
+from utils.models.pictures import Box
 from utils.results.collection import collect
 from utils.tables import categories
 

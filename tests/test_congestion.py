@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation import GOOD, NOT_FOUND, Ask, Reply, simulate
-from utils.models import Reason
+from utils.models.words import Reason
 
 BODY_LATE = Reply(seconds=10.0, reason=Reason.TIMEOUT, http_status=200)
 HOSTS = {f"h{number}": 20 for number in range(40)}

@@ -13,7 +13,7 @@ from demo.web import Web
 from tests.pictures import GOOD, encode, paint
 from tests.project import Project
 from utils.judging.images import judge
-from utils.models import Picture
+from utils.models.pictures import Picture
 
 RED = "n00000001"
 JPEG = encode("JPEG", paint(300, 200))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from demo.web import Answer, Length, Web
 from tests.fetching import TIMEOUT, body, nothing, serving, unused_port, vanishing
-from utils.models import NoBody, Reason
+from utils.models.tries import NoBody
+from utils.models.words import Reason
 from utils.web.curl_reasons import MAX_RETRY_AFTER, seconds_to_wait
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.cluster.dealing import LARGEST, MOST_LOSSES, PARTS, SMALLEST, Deal, Dealing
-from utils.models import ImageTask, Outcome, Reason, Status, UrlRow
+from utils.models.rows import UrlRow
+from utils.models.tries import ImageTask, Outcome
+from utils.models.words import Reason, Status
 from utils.web.hosts import HIGHEST_LIMIT
 
 

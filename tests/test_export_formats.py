@@ -16,7 +16,7 @@ from tests.export_project import ExportProject, draw, files, lines, read_json, s
 from utils.annotations import voc
 from utils.exports import placing, webdataset
 from utils.exports.formats import FORMATS
-from utils.models import ImageFormat
+from utils.models.words import ImageFormat
 
 CUP, CARTON = "n03147509", "n02971356"
 DETECTION = ["yolo", "coco", "voc"]

@@ -13,7 +13,7 @@ from tests.export_project import ExportProject, draw, sides, stored
 from utils.exports import fingerprints, near, pictures
 from utils.exports.dataset import Side
 from utils.exports.split import side
-from utils.models import ImageFormat
+from utils.models.words import ImageFormat
 
 RED, BLUE = "n00000001", "n00000002"
 

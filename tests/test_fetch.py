@@ -13,7 +13,9 @@ import pytest
 
 from demo.web import Answer, Length, Request, Web
 from tests.fetching import body, fetch_all, finish, nothing, serving, unused_port
-from utils.models import USER_AGENT, Body, NoBody, Reason
+from utils.models.manners import USER_AGENT
+from utils.models.tries import Body, NoBody
+from utils.models.words import Reason
 from utils.web.fetch import Fetcher
 from utils.web.transfer import MAX_REDIRECTS
 

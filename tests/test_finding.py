@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.models import Category
+from utils.models.rows import Category
 from utils.tables import categories
 from utils.tables.finding import Finder, Fit, Match
 from utils.tables.name_words import words

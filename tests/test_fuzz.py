@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from utils.annotations import boxes, voc
 from utils.errors import DiskError, FolderError, InputError
-from utils.models import Annotation, ImageFormat, Picture
+from utils.models.pictures import Annotation, Picture
+from utils.models.words import ImageFormat
 from utils.results import journal, report
 from utils.tables import categories, url_layout
 from utils.tables.url_rows import IMAGE_CODE

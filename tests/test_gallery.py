@@ -20,7 +20,8 @@ from utils.gallery import pictures
 from utils.gallery.figures import COUNTS, SHARES, SIDES
 from utils.gallery.leaving import AN_INSTANT, Leaving
 from utils.gallery.pictures import COLOURS, Labels, Pictures
-from utils.models import Box, Reason, Status
+from utils.models.pictures import Box
+from utils.models.words import Reason, Status
 from utils.results import collection
 
 RED, BLUE = "n00000001", "n00000002"

@@ -28,7 +28,8 @@ from utils.annotations import voc
 from utils.commands import extract_cli
 from utils.commands.cli import SIGNAL_EXITS
 from utils.errors import InputError
-from utils.models import Annotation, Reason
+from utils.models.pictures import Annotation
+from utils.models.words import Reason
 from utils.prerequisites.url_list import convert
 from utils.tables import url_rows
 from utils.tables.folder_names import folder_names

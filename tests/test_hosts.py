@@ -20,7 +20,7 @@ from tests.simulation import (
     make_outcome,
     make_task,
 )
-from utils.models import Reason
+from utils.models.words import Reason
 from utils.web.hosts import (
     FIRST_LIMIT,
     FIRST_REST,

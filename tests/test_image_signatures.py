@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.pictures import encode, paint, refusal
-from utils.models import Reason
+from utils.models.words import Reason
 
 OTHERS = {
     b"": "nothing at all",

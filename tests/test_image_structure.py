@@ -10,7 +10,8 @@ import pytest
 
 from tests.pictures import GOOD, encode, refusal
 from utils.judging.images import judge
-from utils.models import Picture, Reason
+from utils.models.pictures import Picture
+from utils.models.words import Reason
 
 
 def png_header(width: int, height: int) -> bytes:

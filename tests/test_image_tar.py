@@ -13,7 +13,8 @@ import pytest
 from tests.archives import WNID, bodies, claim, mended, packed, tar
 from utils.archive import image_tar
 from utils.archive.image_tar import UNREADABLE, Scan, read
-from utils.models import MAX_IMAGE_BYTES, Member
+from utils.models.manners import MAX_IMAGE_BYTES
+from utils.models.rows import Member
 
 LAST = f"{WNID}_9"
 END = tar((f"{LAST}.JPEG", b"last"))

@@ -16,7 +16,8 @@ from PIL import Image
 
 from tests.pictures import GOOD, SIZE, encode, frames, paint, refusal, rotated_by_exif, run_length_bmp
 from utils.judging.images import judge
-from utils.models import ImageFormat, Picture, Reason, Refusal
+from utils.models.pictures import Picture
+from utils.models.words import ImageFormat, Reason, Refusal
 
 PROJECT = Path(__file__).resolve().parents[1]
 REAL_PHOTOS = PROJECT.parent / "shared" / "data" / "photos"

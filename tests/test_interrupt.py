@@ -11,7 +11,10 @@ import pytest
 
 from tests.machine import wait_until
 from tests.project import Project
-from utils.models import Category, Outcome, Reason, Settings, Status
+from utils.models.rows import Category
+from utils.models.settings import Settings
+from utils.models.tries import Outcome
+from utils.models.words import Reason, Status
 from utils.results.journal import Journal
 from utils.results.progress import Progress
 from utils.run.books import Books, Screen

@@ -13,7 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from utils.errors import DiskError, FolderError
-from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from utils.models.pictures import Picture
+from utils.models.rows import UrlRow
+from utils.models.tries import Outcome
+from utils.models.words import ImageFormat, Reason, Status
 from utils.results.journal import Journal, standing
 
 PICTURE = Picture(ImageFormat.JPEG, 500, 375, 123_456, "ab" * 32)

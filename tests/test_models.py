@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import pkgutil
+from importlib import import_module
 
 import pytest
 
 from utils import models
-from utils.models import (
-    Category,
-    Lasting,
-    Outcome,
-    Reason,
-    Settings,
-    Status,
-    UrlRow,
-    is_passing_http,
-)
+from utils.models.rows import Category, UrlRow
+from utils.models.settings import Settings
+from utils.models.tries import Outcome
+from utils.models.words import Lasting, Reason, Status, is_passing_http
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
 FOR_GOOD = """invalid_url invalid_image_code duplicate_image_code forbidden_redirect not_an_image corrupt
@@ -81,7 +77,8 @@ def test_a_row_is_known_by_what_it_says() -> None:
 
 def test_nouns_are_frozen() -> None:
     """Nobody changes a value under another's hands."""
-    nouns = [noun for noun in vars(models).values() if dataclasses.is_dataclass(noun)]
+    modules = [import_module(f"utils.models.{found.name}") for found in pkgutil.iter_modules(models.__path__)]
+    nouns = [noun for module in modules for noun in vars(module).values() if dataclasses.is_dataclass(noun)]
     assert {Category, Outcome, Settings, UrlRow} <= set(nouns)
     for noun in nouns:
         assert noun.__dataclass_params__.frozen, noun

@@ -9,7 +9,7 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.project import Project
 from tests.simulation import Ask, Reply, Simulation, make_task
-from utils.models import Reason
+from utils.models.words import Reason
 from utils.web.outage import LONGEST_OUTAGE
 from utils.web.schedule import Schedule
 

@@ -14,7 +14,10 @@ from utils.judging.placeholders import (
     refusal,
     taken_back,
 )
-from utils.models import Body, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from utils.models.pictures import Picture
+from utils.models.rows import UrlRow
+from utils.models.tries import Body, Outcome
+from utils.models.words import ImageFormat, Reason, Status
 
 
 def body(final_url: str, data: bytes = b"picture") -> Body:

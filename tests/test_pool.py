@@ -14,7 +14,10 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from utils.errors import WorkersLostError
-from utils.models import Annotation, Box, ImageTask, Reason, Status, UrlRow
+from utils.models.pictures import Annotation, Box
+from utils.models.rows import UrlRow
+from utils.models.tries import ImageTask
+from utils.models.words import Reason, Status
 from utils.run import pool
 from utils.run.messages import Ended, Lost, Ready, WorkOrder
 from utils.run.pool import Alone, Crew, Pool

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from utils.models import ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from utils.models.pictures import Picture
+from utils.models.rows import UrlRow
+from utils.models.tries import Outcome
+from utils.models.words import ImageFormat, Reason, Status
 from utils.results.progress import Progress, Share
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from utils.commands import download_cli, extract_options
-from utils.models import Reason, Status
+from utils.models.words import Reason, Status
 from utils.results import report
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 
 from demo.web import Answer, Web
 from tests.fetching import body, nothing
-from utils.models import Reason
+from utils.models.words import Reason
 from utils.web.redirects import RedirectGuard, is_private, target
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "[2a00:1450::1]"]

@@ -34,7 +34,7 @@ from tests.simulation import (
     make_task,
     simulate,
 )
-from utils.models import Reason, Status
+from utils.models.words import Reason, Status
 from utils.web.redirects import MAX_REDIRECTS
 from utils.web.schedule import Schedule
 

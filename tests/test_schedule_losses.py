@@ -19,7 +19,7 @@ from tests.simulation import (
     make_outcome,
     make_task,
 )
-from utils.models import Reason, Status
+from utils.models.words import Reason, Status
 from utils.web.quarantine import GROUP
 from utils.web.schedule import Schedule
 

@@ -22,7 +22,8 @@ from tests.simulation import (
     make_task,
     simulate,
 )
-from utils.models import Reason, Redirect, Route, Status, Trail
+from utils.models.tries import Redirect, Route, Trail
+from utils.models.words import Reason, Status
 from utils.web.hosts import FIRST_LIMIT, HIGHEST_LIMIT
 from utils.web.schedule import Schedule
 

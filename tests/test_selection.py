@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from utils.errors import InputError
-from utils.models import Category, Settings
+from utils.models.rows import Category
+from utils.models.settings import Settings
 from utils.tables import categories, selection
 from utils.tables.categories import ShippedCategory
 from utils.tables.hierarchy import Hierarchy

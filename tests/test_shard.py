@@ -20,7 +20,10 @@ from utils.cluster import errand, luggage
 from utils.cluster.shard import Lease, Shard, give, listen
 from utils.cluster.shard_work import work
 from utils.errors import InputError
-from utils.models import Annotation, Box, ImageTask, Outcome, Reason, Status, UrlRow
+from utils.models.pictures import Annotation, Box
+from utils.models.rows import UrlRow
+from utils.models.tries import ImageTask, Outcome
+from utils.models.words import Reason, Status
 from utils.results import segments
 from utils.results.journal import Journal
 from utils.results.progress import Progress

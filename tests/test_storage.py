@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import FolderError, FolderInUseError, InputError
-from utils.models import ImageFormat
+from utils.models.words import ImageFormat
 from utils.storage import LOCK_NAME, CategoryFolder, FolderLock, result_folder, whole_file, write_whole
 
 PROJECT = Path(__file__).resolve().parents[1]

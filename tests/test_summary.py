@@ -6,7 +6,10 @@ import dataclasses
 
 import pytest
 
-from utils.models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from utils.models.pictures import BoxCounts, Picture
+from utils.models.rows import UrlRow
+from utils.models.tries import Outcome
+from utils.models.words import ImageFormat, Reason, Status
 from utils.results.summary import WIDEST_NAME, Summary, table
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.models import Settings, Source
+from utils.models.settings import Settings, Source
 from utils.web.tempo import Tempo
 
 NOWHERE = Path("nowhere")

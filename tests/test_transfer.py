@@ -10,7 +10,8 @@ import pytest
 
 from demo.web import Answer, Web
 from tests.fetching import finish, serving
-from utils.models import Body, NoBody, Reason
+from utils.models.tries import Body, NoBody
+from utils.models.words import Reason
 from utils.web.fetch import Fetcher
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400

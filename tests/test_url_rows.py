@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.models import Reason, UrlRow
+from utils.models.rows import UrlRow
+from utils.models.words import Reason
 from utils.tables.url_rows import IMAGE_CODE, host_of, refusal, request_url
 
 GOOD = "n00007846_612"

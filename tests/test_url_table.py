@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import InputError
-from utils.models import UrlRow
+from utils.models.rows import UrlRow
 from utils.tables import url_index
 from utils.tables.url_table import open_table
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.annotations import voc
-from utils.models import Annotation, Box
+from utils.models.pictures import Annotation, Box
 
 CODE = "n02110185"
 IMAGE_CODE = f"{CODE}_14289"

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.annotations import voc
-from utils.models import Annotation, Box, ImageFormat, Picture
+from utils.models.pictures import Annotation, Box, Picture
+from utils.models.words import ImageFormat
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(
     ["cup", "a b", " cup", "cup ", "&", "<b>", "]]>", "é", "\t", "a\x00b", "Unspecified"]

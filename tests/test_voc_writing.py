@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.annotations import voc
-from utils.models import Annotation, Box, ImageFormat, Picture
+from utils.models.pictures import Annotation, Box, Picture
+from utils.models.words import ImageFormat
 
 IMAGE_CODE = "n02110185_14289"
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "annotation"

@@ -124,10 +124,10 @@ def pack(rows: Mapping[str, tuple[str, list[str]]]) -> bytes:
 
 def table(names: Mapping[str, str]) -> bytes:
     """Spell the user's table with nothing marked."""
-    from utils import models
+    from utils.models.rows import Category
     from utils.tables import categories
 
-    return categories.as_csv(models.Category(code, name, folder="") for code, name in names.items())
+    return categories.as_csv(Category(code, name, folder="") for code, name in names.items())
 
 
 def write(path: Path, data: bytes) -> None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from .errors import FolderInUseError, InputError, disk_error
-from .models import ImageFormat
+from .models.words import ImageFormat
 
 try:
     import fcntl

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..models import Annotation, Box, BoxCounts, Picture
+from ..models.pictures import Annotation, Box, BoxCounts, Picture
 
 ASPECT_TOLERANCE = 0.015
 """Two pictures have the same shape if their aspect ratios differ by no more than this share."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from ..models import Annotation, Box, Picture
+from ..models.pictures import Annotation, Box, Picture
 from .boxes import Fitted, fit, relabel
 from .voc_archive import UNREADABLE, Member, find, members
 

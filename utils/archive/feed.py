@@ -21,7 +21,7 @@ from ..downloads.part_file import PartFile
 from ..downloads.web_file import Download, Terms
 from ..downloads.web_session import Line
 from ..errors import DatasetError, DiskError, disk_error
-from ..models import Member
+from ..models.rows import Member
 from .faults import DamageError, Teller, cut_off
 from .image_tar import Scan
 

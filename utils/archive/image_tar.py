@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..annotations.tar_headers import BLOCK, Entry, Headers
-from ..models import MAX_IMAGE_BYTES, Member
+from ..models.manners import MAX_IMAGE_BYTES
+from ..models.rows import Member
 
 MAX_HEADERS = 50_000
 """Of one tar; ImageNet's largest category has 3,047 images."""

@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import disk_error
-from ..models import MAX_IMAGE_BYTES, Annotation, Candidate, Member, Outcome, Piece, Reason, Refusal, UrlRow
+from ..models.manners import MAX_IMAGE_BYTES
+from ..models.pictures import Annotation
+from ..models.rows import Candidate, Member, Piece, UrlRow
+from ..models.tries import Outcome
+from ..models.words import Reason, Refusal
 from ..storage import write_whole
 from .image_tar import Scan
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..downloads.credentials import Credentials
 from ..errors import InputError, disk_error
-from ..models import Settings, Source
+from ..models.settings import Settings, Source
 from .addresses import template
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..models import ImageTask, Outcome, Reason, Status
+from ..models.tries import ImageTask, Outcome
+from ..models.words import Reason, Status
 from ..web import alternates
 from ..web.journey import GIVEN_UP, Settled
 

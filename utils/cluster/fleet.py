@@ -12,7 +12,8 @@ from pathlib import Path
 
 from .. import errors
 from ..errors import DatasetError, WorkersLostError, disk_error
-from ..models import ImageTask, Outcome, Reason, Status
+from ..models.tries import ImageTask, Outcome
+from ..models.words import Reason, Status
 from ..results import segments
 from ..results.progress import Progress
 from ..run.messages import WorkOrder

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..models import ImageTask
+from ..models.tries import ImageTask
 from ..results.progress import Progress
 from ..run.messages import WorkOrder
 from ..storage import ShardFolder

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import DiskError, FolderError, InputError, ProxyError
-from ..models import ImageTask, Outcome, Status
+from ..models.tries import ImageTask, Outcome
+from ..models.words import Status
 from ..results import inventory, pairing, segments
 from ..results.inventory import Shelf
 from ..results.journal import Journal

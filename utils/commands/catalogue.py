@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ..annotations import annotated_images
 from ..errors import InputError
-from ..models import Category, Settings
+from ..models.rows import Category
+from ..models.settings import Settings
 from ..tables import categories, hierarchy, name_words
 from ..tables.url_table import UrlTable
 from .listing import Row

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..archive import addresses
-from ..models import Settings, Source
+from ..models.settings import Settings, Source
 
 ABOUT_EXPORTS = ("val_fraction", "seed", "labels", "export_unannotated")
 

@@ -10,7 +10,8 @@ from ..exports import contents, exporting, gathering
 from ..exports.dataset import Dataset
 from ..exports.formats import FORMATS
 from ..exports.remarks import remarks
-from ..models import Category, Settings
+from ..models.rows import Category
+from ..models.settings import Settings
 from ..results.collection import Collected, collect
 from ..storage import FINGERPRINTS_NAME, RESULT_FOLDER
 from .cli import Signals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..models import Settings
+from ..models.settings import Settings
 from . import extract_options
 from .cli import Signals, guarded
 from .screen import Console

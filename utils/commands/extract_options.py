@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..archive import addresses
-from ..models import Settings, Source
+from ..models.settings import Settings, Source
 from . import contradictions
 from .cli import HelpFormatter, boolean, number
 

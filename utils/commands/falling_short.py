@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..annotations import voc
-from ..models import Category, Source
+from ..models.rows import Category
+from ..models.settings import Source
 from ..results.summary import Summary
 from ..run.books import Books
 from ..run.candidates import candidates

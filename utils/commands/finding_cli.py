@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
-from ..models import Category, Settings
+from ..models.rows import Category
+from ..models.settings import Settings
 from ..tables import categories, name_words, selection
 from ..tables.finding import Finder, Fit, Match
 from . import listing, marking_cli

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Collection, Sequence
 
-from ..models import Category, Settings
+from ..models.rows import Category
+from ..models.settings import Settings
 from ..tables import marking
 from ..tables.marking import Marked
 from . import extract_options

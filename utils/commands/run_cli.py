@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ..archive import addresses, terms
 from ..downloads.addresses import is_in_web, local_path, shown
 from ..errors import InputError
-from ..models import Category, Settings, Source
+from ..models.rows import Category
+from ..models.settings import Settings, Source
 from ..results import segments, summary
 from ..results.progress import Progress
 from ..results.summary import Summary

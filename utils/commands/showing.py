@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..models import Category, Settings
+from ..models.rows import Category
+from ..models.settings import Settings
 from .screen import Console
 from .telling import warn
 

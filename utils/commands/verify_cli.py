@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Sequence
 
 from ..errors import InputError
-from ..models import Category, Settings
+from ..models.rows import Category
+from ..models.settings import Settings
 from ..results import segments, verify
 from ..storage import RESULT_FOLDER, FolderLock
 from ..tables import selection

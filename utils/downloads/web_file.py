@@ -19,7 +19,8 @@ import requests
 import urllib3
 
 from ..errors import DiskError, OneSourceError
-from ..models import USER_AGENT, is_passing_http
+from ..models.manners import USER_AGENT
+from ..models.words import is_passing_http
 from ..web.curl_reasons import seconds_to_wait
 from .credentials import Credentials
 from .part_file import Note, PartFile

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ..models import Box
+from ..models.pictures import Box
 from .dataset import Dataset, Placed, Side
 from .placing import put, stems
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from ..models import Box
+from ..models.pictures import Box
 from ..results.collection import Sample
 
 

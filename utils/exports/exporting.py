@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NO_SENSE_IN_GOING_ON, DatasetError, FolderError, InputError, disk_error
-from ..models import Settings
+from ..models.settings import Settings
 from ..storage import PARTIAL_SUFFIX, RESULT_FOLDER
 from . import contents
 from .dataset import Dataset

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..annotations import boxes
-from ..models import Box, Settings
+from ..models.pictures import Box
+from ..models.settings import Settings
 from ..results.collection import Collected, Sample
 from . import fingerprints, split
 from .dataset import Dataset, Item, Side

@@ -18,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from ..models import Box
+from ..models.pictures import Box
 from ..tables.folder_names import folder_names
 from .dataset import Dataset, Item, Placed, Side
 from .placing import put, stems

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..models import ImageFormat
+from ..models.words import ImageFormat
 from .dataset import Item
 from .pictures import first_frame
 

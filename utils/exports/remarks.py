@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..models import Category, Settings
+from ..models.rows import Category
+from ..models.settings import Settings
 from .contents import shortened
 from .dataset import Dataset, Side
 from .formats import FORMATS

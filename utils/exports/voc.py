@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..annotations.voc import to_xml
-from ..models import Annotation, Box
+from ..models.pictures import Annotation, Box
 from ..tables.folder_names import folder_names
 from .dataset import Dataset, Item, Placed, Side
 from .placing import put, stems

@@ -10,7 +10,8 @@ from string import Template
 
 from ..downloads.addresses import shown
 from ..downloads.credentials import Credentials
-from ..models import Settings, Source, Status
+from ..models.settings import Settings, Source
+from ..models.words import Status
 from ..storage import RESULT_FOLDER, write_whole
 from . import asked, loading, markdown
 from .asked import Asked

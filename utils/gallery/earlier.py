@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ..models import Category, Status
+from ..models.rows import Category
+from ..models.words import Status
 from ..results.summary import Summary
 from ..storage import CategoryFolder
 from .figures import Figures

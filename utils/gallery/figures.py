@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 
-from ..models import Category, Status
+from ..models.rows import Category
+from ..models.words import Status
 from ..results.summary import Summary
 from .shown import Shown
 

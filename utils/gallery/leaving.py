@@ -11,7 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import DatasetError, disk_error
-from ..models import Category, Settings, Status
+from ..models.rows import Category
+from ..models.settings import Settings
+from ..models.words import Status
 from ..results import collection
 from ..storage import PARTIAL_PREFIX, PARTIAL_SUFFIX, CategoryFolder
 from . import asked, card, page, pictures

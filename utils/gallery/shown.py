@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from ..models import Picture
+from ..models.pictures import Picture
 
 LARGEST = 2**31 - 1
 """Of all numbers but checksums; what counts them has 32 bits."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..models import ImageFormat
+from ..models.words import ImageFormat
 
 _LOOKED_AT = 1024
 """Bytes from the beginning; a page's head may hold comments before anything telling."""

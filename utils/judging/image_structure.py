@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ..models import ImageFormat
+from ..models.words import ImageFormat
 
 MAX_PAGES = 100
 """Of a TIFF that are looked at; a chain of pages may be endless, or lead in a circle."""

@@ -18,7 +18,9 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from ..models import MAX_IMAGE_BYTES, ImageFormat, Picture, Reason, Refusal
+from ..models.manners import MAX_IMAGE_BYTES
+from ..models.pictures import Picture
+from ..models.words import ImageFormat, Reason, Refusal
 from . import image_structure
 from .image_signatures import describe, recognise
 from .image_structure import DamagedError, EndsEarlyError, Size

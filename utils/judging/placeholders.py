@@ -12,7 +12,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from ..models import Body, Outcome, Reason, Refusal, Status
+from ..models.tries import Body, Outcome
+from ..models.words import Reason, Refusal, Status
 
 FINAL_URLS = (
     # Flickr redirected to it until about 2018, with 200

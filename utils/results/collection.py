@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotations import voc
-from ..models import Annotation, Category, Outcome, Picture
+from ..models.pictures import Annotation, Picture
+from ..models.rows import Category
+from ..models.tries import Outcome
 from ..storage import CategoryFolder
 from . import journal, verify
 from .pairing import MAX_XML_BYTES

@@ -13,7 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..judging import images, placeholders
-from ..models import Body, ImageFormat, Outcome, Picture, Reason, Refusal, Status, UrlRow
+from ..models.pictures import Picture
+from ..models.rows import UrlRow
+from ..models.tries import Body, Outcome
+from ..models.words import ImageFormat, Reason, Refusal, Status
 from ..storage import EXTENSIONS, CategoryFolder
 from ..tables.url_rows import IMAGE_CODE, host_of
 from . import pairing

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import disk_error
-from ..models import Outcome
+from ..models.tries import Outcome
 from . import lines
 
 TAIL = 65_536

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..models import BoxCounts, ImageFormat, Outcome, Picture, Reason, Status, UrlRow
+from ..models.pictures import BoxCounts, Picture
+from ..models.rows import UrlRow
+from ..models.tries import Outcome
+from ..models.words import ImageFormat, Reason, Status
 
 ALWAYS = frozenset({"image_code", "url", "position", "boxes"})
 """What is written even if it is 0 or empty; no boxes at all is None."""

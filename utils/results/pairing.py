@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..annotations import boxes, voc
 from ..errors import disk_error
-from ..models import Annotation, Outcome, Picture
+from ..models.pictures import Annotation, Picture
+from ..models.tries import Outcome
 from ..storage import CategoryFolder, write_whole
 
 MAX_XML_BYTES = 1_000_000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models import Outcome, Status
+from ..models.tries import Outcome
+from ..models.words import Status
 
 
 @dataclass

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from ..errors import disk_error
 from ..judging import placeholders
 from ..judging.placeholders import Sighting
-from ..models import Category, Outcome
+from ..models.rows import Category
+from ..models.tries import Outcome
 from ..storage import CategoryFolder
 from . import journal, pairing, report
 from .summary import Summary

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..models import Outcome, Picture
+from ..models.pictures import Picture
+from ..models.tries import Outcome
 from ..storage import whole_file
 
 COLUMNS = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import disk_error
-from ..models import Outcome
+from ..models.tries import Outcome
 from ..storage import CategoryFolder, shard_folders
 from . import lines
 from .journal import Journal

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..models import BoxCounts, Outcome, Reason, Status
+from ..models.pictures import BoxCounts
+from ..models.tries import Outcome
+from ..models.words import Reason, Status
 
 MOST_REASONS = 4
 JUDGED = [

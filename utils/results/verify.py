@@ -14,7 +14,10 @@ from pathlib import Path
 
 from ..judging import placeholders
 from ..judging.placeholders import Sighting, Watch
-from ..models import Category, Outcome, Picture, Refusal, Status, UrlRow
+from ..models.pictures import Picture
+from ..models.rows import Category, UrlRow
+from ..models.tries import Outcome
+from ..models.words import Refusal, Status
 from ..storage import CategoryFolder
 from . import inventory
 from .inventory import RowsOf, Shelf

@@ -14,7 +14,10 @@ from ..annotations import voc
 from ..errors import DatasetError, DiskError, FolderError
 from ..judging import placeholders
 from ..judging.placeholders import Sighting, Watch
-from ..models import Annotation, Category, Outcome, Source
+from ..models.pictures import Annotation
+from ..models.rows import Category
+from ..models.settings import Source
+from ..models.tries import Outcome
 from ..results.progress import Progress, Share
 from ..results.publishing import Publisher
 from ..results.summary import Summary

@@ -12,7 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from ..models import Annotation, Candidate, Category, Outcome, Reason, Refusal, Status, UrlRow
+from ..models.pictures import Annotation
+from ..models.rows import Candidate, Category, UrlRow
+from ..models.tries import Outcome
+from ..models.words import Reason, Refusal, Status
 from ..tables import url_rows
 from ..tables.url_table import UrlTable
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..models import ImageTask, Outcome, Redirect, Sent
+from ..models.sent import Sent
+from ..models.tries import ImageTask, Outcome, Redirect
 
 
 @dataclass(frozen=True, slots=True)

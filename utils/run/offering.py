@@ -11,7 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..archive.offer import ArchiveOffer, ReadThrough, Wish, is_member
-from ..models import Annotation, Candidate, Category, Outcome, Source
+from ..models.pictures import Annotation
+from ..models.rows import Candidate, Category
+from ..models.settings import Source
+from ..models.tries import Outcome
 from .candidates import candidates, known_good_first
 from .offers import Offer, UrlOffer
 from .store import Store, counts_saved, how_many

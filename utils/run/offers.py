@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Protocol
 
-from ..models import Candidate
+from ..models.rows import Candidate
 
 
 class Offer(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import DatasetError, ProxyError
-from ..models import Outcome
+from ..models.tries import Outcome
 from ..results.progress import Progress
 from ..web.journey import Settled
 from .books import Books, Screen

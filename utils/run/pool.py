@@ -19,7 +19,7 @@ from multiprocessing.sharedctypes import RawValue
 from typing import Protocol
 
 from ..errors import WorkersLostError
-from ..models import ImageTask
+from ..models.tries import ImageTask
 from .messages import Answer, Command, Drop, Ended, Lost, Redirected, Save, Start, WorkOrder
 from .worker import Worker
 from .worker_process import main

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..annotations import voc
-from ..models import Annotation, Candidate, Category, Outcome, Settings, Source
+from ..models.pictures import Annotation
+from ..models.rows import Candidate, Category
+from ..models.settings import Settings, Source
+from ..models.tries import Outcome
 from ..results import journal
 from ..storage import CategoryFolder
 from ..tables.url_table import UrlTable

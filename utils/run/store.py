@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..archive.offer import rows_at_hand
-from ..models import Category, Settings, UrlRow
+from ..models.rows import Category, UrlRow
+from ..models.settings import Settings
 from ..storage import CategoryFolder
 from ..tables.url_table import UrlTable
 

@@ -15,7 +15,10 @@ from dataclasses import replace
 
 from ..annotations import boxes
 from ..errors import disk_error
-from ..models import Annotation, Candidate, Category, ImageTask, Outcome, Reason, Status
+from ..models.pictures import Annotation
+from ..models.rows import Candidate, Category
+from ..models.tries import ImageTask, Outcome
+from ..models.words import Reason, Status
 from ..results import inventory, pairing
 from ..results.inventory import Shelf
 from ..results.journal import Journal, pass_by
@@ -28,7 +31,6 @@ HEDGE = 2
 """URLs tried at once for each image that is missing, and as many more: half of the URLs are dead."""
 NOTED_AT_ONCE = 250
 NOT_REACHED = "The run ended before it was reached."
-
 
 Note = Callable[[Category, Outcome], None]
 """Told every outcome that is written down, with the category it belongs to."""
@@ -236,12 +238,11 @@ class Supply:
             holds(known, self._settings) or (self._again and known.status is Status.FAILED)
         ):
             return False
-        if candidate.refusal is None:
-            return True
         refusal = candidate.refusal
-        outcome = Outcome(candidate.row, Status.FAILED, refusal.reason, refusal.sentence)
+        if refusal is None:
+            return True
         if known is None or known.reason is not refusal.reason:
-            self._write(outcome)
+            self._write(Outcome(candidate.row, Status.FAILED, refusal.reason, refusal.sentence))
         return False
 
     def _task(self, candidate: Candidate) -> ImageTask:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from ..models import ImageTask, Outcome, Route
+from ..models.tries import ImageTask, Outcome, Route
 from ..results.progress import Progress
 from ..web import alternates
 from ..web.journey import Settled

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..models import Lasting, Outcome, Reason, Settings, Status
+from ..models.settings import Settings
+from ..models.tries import Outcome
+from ..models.words import Lasting, Reason, Status
 from .worker import deciding_flag
 
 

@@ -13,18 +13,10 @@ from ..annotations.boxes import Fitted
 from ..archive import image_tar
 from ..errors import NO_SENSE_IN_GOING_ON
 from ..judging import images, opt_out, placeholders
-from ..models import (
-    Body,
-    ImageTask,
-    NoBody,
-    Outcome,
-    Picture,
-    Piece,
-    Reason,
-    Redirect,
-    Refusal,
-    Status,
-)
+from ..models.pictures import Picture
+from ..models.rows import Piece
+from ..models.tries import Body, ImageTask, NoBody, Outcome, Redirect
+from ..models.words import Reason, Refusal, Status
 from ..results import pairing
 from ..storage import CategoryFolder, write_whole
 from ..tables.url_rows import host_of

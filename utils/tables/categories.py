@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .. import storage
 from ..errors import DiskError, InputError
-from ..models import Category
+from ..models.rows import Category
 from . import name_words
 from .finding import Finder
 from .folder_names import folder_names

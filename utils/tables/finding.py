@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from ..models import Category
+from ..models.rows import Category
 from . import name_words
 
 FARTHER = 0.6

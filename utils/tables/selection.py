@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
-from ..models import Category, Settings
+from ..models.rows import Category
+from ..models.settings import Settings
 from . import categories, hierarchy
 from .hierarchy import Hierarchy
 

@@ -14,7 +14,8 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ..models import Reason, Refusal, UrlRow
+from ..models.rows import UrlRow
+from ..models.words import Reason, Refusal
 
 LONGEST_URL = 8000
 LONGEST_HOST = 253  # what the domain name system can carry

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import InputError
-from ..models import UrlRow
+from ..models.rows import UrlRow
 from . import url_index
 from .url_index import Progress, Stamp, UrlIndex
 from .url_layout import LONGEST_LINE, WNID, Fields, Layout, Sieve, read_layout

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..models import Route
+from ..models.tries import Route
 from ..tables.url_rows import host_of, request_url
 
 

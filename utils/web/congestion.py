@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..models import Outcome, Reason
+from ..models.tries import Outcome
+from ..models.words import Reason
 from .journey import Entry
 
 TOGETHER = 5

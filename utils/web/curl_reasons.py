@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import pycurl
 
-from ..models import NoBody, Reason
+from ..models.tries import NoBody
+from ..models.words import Reason
 
 MAX_RETRY_AFTER = 10**6
 REASONS = {

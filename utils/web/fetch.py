@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pycurl
 
-from ..models import Body, NoBody, Redirect, Trail
+from ..models.tries import Body, NoBody, Redirect, Trail
 from .transfer import Ledger, Transfer
 
 MEMORY_BUDGET = 96_000_000

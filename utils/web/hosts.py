@@ -10,7 +10,8 @@ not lost. One that has nothing but "too many requests" to say, rest after rest, 
 
 from __future__ import annotations
 
-from ..models import Outcome, Reason
+from ..models.tries import Outcome
+from ..models.words import Reason
 
 UNKNOWN_LIMIT, FIRST_LIMIT, HIGHEST_LIMIT = 3, 8, 32
 """Requests at once: of a host that nobody has heard of yet, of one that has answered, and at most."""

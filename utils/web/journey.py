@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..models import ImageTask, Outcome, Reason, Redirect, Route, Status
+from ..models.tries import ImageTask, Outcome, Redirect, Route
+from ..models.words import Reason, Status
 from .hosts import LONGEST_REST, Host, asks_for_less, waits_too_long
 
 GIVEN_UP = {

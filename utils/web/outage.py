@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from ..models import Outcome
+from ..models.tries import Outcome
 from .hosts import CONNECT_FAILURES
 from .journey import Entry
 

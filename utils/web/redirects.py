@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pycurl
 
-from ..models import Reason
+from ..models.words import Reason
 from ..tables.url_rows import request_url, url_fault
 
 MAX_REDIRECTS = 10

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from ..models import Lasting, Outcome, Reason
+from ..models.tries import Outcome
+from ..models.words import Lasting, Reason
 from .hosts import LONGEST_REST, asks_for_less, waits_too_long
 from .journey import Entry
 

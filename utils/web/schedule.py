@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from ..models import ImageTask, Outcome, Reason, Redirect, Route, Status
+from ..models.tries import ImageTask, Outcome, Redirect, Route
+from ..models.words import Reason, Status
 from . import quarantine, retries
 from .congestion import Congestion
 from .hosts import Host

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..models import Settings, Source
+from ..models.settings import Settings, Source
 from . import speed, speed_cache
 from .hosts import FIRST_LIMIT, HIGHEST_LIMIT
 from .speed import BatchSize, SpeedTest

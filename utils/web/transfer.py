@@ -11,7 +11,9 @@ import time
 import certifi
 import pycurl
 
-from ..models import MAX_IMAGE_BYTES, USER_AGENT, Body, NoBody, Reason, Redirect, Route, Trail
+from ..models.manners import MAX_IMAGE_BYTES, USER_AGENT
+from ..models.tries import Body, NoBody, Redirect, Route, Trail
+from ..models.words import Reason
 from ..tables.url_rows import host_of
 from .curl_reasons import Ending, no_body
 from .pace import Pace
