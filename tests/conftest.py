@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or hundreds of scripts would compile the same modules
 
 from demo.web import Web
 from tests.project import Project
