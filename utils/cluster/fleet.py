@@ -125,8 +125,8 @@ class Fleet:
             raise self._fault
         if not self._workers.is_reachable:
             raise WorkersLostError(
-                "The Dask scheduler does not answer any more. What is done is kept: start it again, and run "
-                "the same command to go on."
+                "The Dask scheduler does not answer any more. What is done is kept: start it and its workers "
+                "again, and run the same command to go on."
             )
         more_comes, self._offered = self._offered and self.room > 0, False
         if not more_comes:
