@@ -132,6 +132,19 @@ def test_a_password_in_an_address_is_used_and_not_shown(home: Path, web: Web) ->
     assert "secret" not in str(caught.value)
 
 
+def test_secrets_in_an_address_are_not_written_down(home: Path, web: Web) -> None:
+    """What is kept of a download that broke off names neither password nor signature, and still fits."""
+    half = Answer(body=TGZ, headers=('ETag: "one"',), cut=len(TGZ) // 2)
+    web.answer("/list?signature=secret", half)
+    with pytest.raises(SourceError) as caught:
+        get_urls(home, web.url("/list?signature=secret").replace("//", "//me:secret@"))
+    assert "secret" not in str(caught.value)
+    notes = [path.read_text() for path in home.glob("*.json")]
+    assert len(notes) == 1
+    assert "/list" in notes[0]
+    assert "secret" not in notes[0]
+
+
 def test_a_run_stopped_after_the_download_does_not_repeat_it(home: Path, web: Web) -> None:
     """What is on disk already is used; what proves useless is removed."""
     web.answer("/list", Answer(body=TGZ))

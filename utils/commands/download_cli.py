@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..downloads.sourcing import Advance
+from ..downloads.web_file import Advance
 from ..prerequisites.makers import Order, Piece
 from ..prerequisites.preparing import prepare
 from .cli import HelpFormatter, Signals, guarded

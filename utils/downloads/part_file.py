@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ..errors import OneSourceError
 from ..storage import write_whole
 
 PART_SUFFIX, NOTE_SUFFIX = ".part", ".part.json"
@@ -97,18 +98,29 @@ class PartFile:
         self.path.unlink(missing_ok=True)
         self._note_path.unlink(missing_ok=True)
 
-    def sha1(self) -> str:
-        """Compute the checksum of what has arrived, in hex."""
-        digest = hashlib.sha1(usedforsecurity=False)
-        with self.path.open("rb") as part:
-            while chunk := part.read(1 << 20):
-                digest.update(chunk)
-        return digest.hexdigest()
+    def require_sha1(self, expected: str) -> None:
+        """Drop what has arrived if it has another checksum than expected, in hex; none is, if that is empty.
+
+        Raises
+        ------
+        OneSourceError
+            If it has.
+        """
+        if expected and (found := self._sha1()) != expected.lower():
+            self.discard()
+            raise OneSourceError(f"its SHA-1 is {found}, not {expected}")
 
     def finish(self) -> None:
         """Give the file its final name: it is whole."""
         self.path.replace(self._target)
         self._note_path.unlink(missing_ok=True)
+
+    def _sha1(self) -> str:
+        digest = hashlib.sha1(usedforsecurity=False)
+        with self.path.open("rb") as part:
+            while chunk := part.read(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def _read_note(self) -> Note:
         """Read the note; if none fits, the part is a part of nothing."""

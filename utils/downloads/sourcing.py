@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,15 +15,13 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import OneSourceError, SourceError
-from .addresses import is_in_web, local_path
+from .addresses import is_in_web, local_path, shown
 from .known_sources import Source
 from .packed import fault_of
-from .web_file import Terms, download
+from .web_file import Advance, Terms, download
 
-Advance = Callable[[int, int], None]  # bytes done, bytes in all (0 if unknown)
 DOWNLOAD_SUFFIX = ".download"
 LARGEST_DOWNLOAD = 5_000_000_000  # bytes; the largest of ours, unpacked, has 1.1 GB
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class Screen(Protocol):
@@ -74,13 +71,13 @@ def from_sources(job: Job, folder: Path, *, screen: Screen, terms: Terms) -> Non
     faults: list[str] = []
     for source in job.sources:
         about = f" ({source.described})" if source.described else ""
-        screen.say(f"{job.name}: from {_shown(source.address)}{about}")
+        screen.say(f"{job.name}: from {shown(source.address)}{about}")
         fault = _fault_of_trying(job, source, folder, screen=screen, terms=terms)
         if not fault:
             remove_downloads(job.name, folder)
             return
         screen.say(f"  {fault}")
-        faults.append(f"  {_shown(source.address)}: {fault}")
+        faults.append(f"  {shown(source.address)}: {fault}")
     raise SourceError(
         f"{job.name} could not be had. Tried:\n"
         + "\n".join(faults)
@@ -166,8 +163,3 @@ def _downloads(job: Job, source: Source, folder: Path) -> list[Path]:
 def _discard(job: Job, source: Source, folder: Path) -> None:
     for path in _downloads(job, source, folder):
         path.unlink()
-
-
-def _shown(address: str) -> str:
-    """Spell an address without the password in it: what is on the screen ends up in logs."""
-    return _CREDENTIALS.sub("***@", address)

@@ -22,12 +22,13 @@ from ..errors import DiskError, OneSourceError
 from ..models.manners import USER_AGENT
 from ..models.words import is_passing_http
 from ..web.curl_reasons import seconds_to_wait
+from .addresses import shown
 from .credentials import Credentials
 from .part_file import Note, PartFile
 from .web_faults import in_words
 from .web_session import Line, talking
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all (0 if unknown)
+Advance = Callable[[int, int], None]  # bytes done, bytes in all (0 if unknown)
 LONGEST_WAIT = 60.0  # seconds that a server may tell us to wait
 _CHUNK = 1 << 16  # bytes that are read at once, at most
 _TELLING = 1 << 10  # bytes by which a web page is told
@@ -82,7 +83,7 @@ def download(
     target: Path,
     *,
     terms: Terms | None = None,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
     say: Callable[[str], None] | None = None,
 ) -> None:
     """Fetch a file; whatever stops it leaves a part from which the next call goes on.
@@ -107,12 +108,12 @@ def download(
     DiskError
         If the file cannot be written.
     """
-    terms, part = terms or Terms(), PartFile(target, url)
+    terms, part = terms or Terms(), PartFile(target, shown(url))
     download = Download(url, part, terms)
     download.progress, download.say = progress or download.progress, say or download.say
     try:
         download.run()
-        _compare_sha1(part, terms.sha1)
+        part.require_sha1(terms.sha1)
         part.finish()
     except OSError as error:
         raise DiskError(f"{target} cannot be written: {error.strerror or error}.") from error
@@ -133,7 +134,7 @@ class Download:
 
     def __init__(self, url: str, part: PartFile, terms: Terms) -> None:
         self._url, self._part, self._terms = url, part, terms
-        self.progress: Progress = lambda _done, _total: None
+        self.progress: Advance = lambda _done, _total: None
         self.say: Callable[[str], None] = lambda _text: None
         self.line = Line()
 
@@ -292,9 +293,3 @@ class Download:
                 f"it needs {needed / 1e6:,.0f} MB of disk, and {folder} has {free / 1e6:,.0f} MB free: "
                 "make room"
             )
-
-
-def _compare_sha1(part: PartFile, expected: str) -> None:
-    if expected and (found := part.sha1()) != expected.lower():
-        part.discard()
-        raise OneSourceError(f"its SHA-1 is {found}, not {expected}")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ..annotations.tar_headers import BLOCK, is_header
 from ..downloads.packed import damage_told, fault_of, opened, tar_files
+from ..downloads.web_file import Advance
 from ..errors import DiskError, OneSourceError
 from ..storage import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_whole
 
@@ -32,8 +33,6 @@ _MOST_NAMES = 5
 _BEGINNING = 4096  # bytes by which a web page is told
 _CHUNK = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
-
-Say = Callable[[int, int], None]  # bytes done, bytes in all
 
 
 @dataclass
@@ -88,7 +87,7 @@ def present(folder: Path) -> int:
     return len(_codes_in(folder))
 
 
-def survey(source: Path, known: Collection[str], say: Say) -> Survey:
+def survey(source: Path, known: Collection[str], say: Advance) -> Survey:
     """Judge the archives of a collection, packed or in a folder.
 
     Parameters
@@ -120,7 +119,7 @@ def survey(source: Path, known: Collection[str], say: Say) -> Survey:
     return found
 
 
-def write(source: Path, folder: Path, good: Collection[str], *, replace: bool, say: Say) -> WrittenCounts:
+def write(source: Path, folder: Path, good: Collection[str], *, replace: bool, say: Advance) -> WrittenCounts:
     """Put the good archives of a collection into `folder`.
 
     Parameters
@@ -168,11 +167,11 @@ def _is_one(entry: Path) -> bool:
     return bool(_NAME.fullmatch(entry.name)) and entry.is_file() and entry.stat().st_size > 0
 
 
-def _archives(source: Path, say: Say) -> Iterator[_Archive]:
+def _archives(source: Path, say: Advance) -> Iterator[_Archive]:
     return _in_folder(source, say) if source.is_dir() else _in_tar(source, say)
 
 
-def _in_tar(path: Path, say: Say) -> Iterator[_Archive]:
+def _in_tar(path: Path, say: Advance) -> Iterator[_Archive]:
     with opened(path) as file:
         if fault := fault_of(file.read(_BEGINNING)):
             raise OneSourceError(fault)
@@ -183,7 +182,7 @@ def _in_tar(path: Path, say: Say) -> Iterator[_Archive]:
                 say(file.tell(), size)
 
 
-def _in_folder(folder: Path, say: Say) -> Iterator[_Archive]:
+def _in_folder(folder: Path, say: Advance) -> Iterator[_Archive]:
     files = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_file())
     done, size = 0, sum(path.stat().st_size for path in files)
     for path in files:
