@@ -13,8 +13,8 @@ help:            ## what can be made here
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirement.txt
 	@touch $@
 
-.venv/installed-extras: .venv/installed requirement-extras.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirement-extras.txt
+.venv/installed-extras: .venv/installed requirement-extras.txt tests/requirement.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirement-extras.txt -r tests/requirement.txt
 	@touch $@
 
 .venv/installed-readers: .venv/installed-extras tests/readers/requirement.txt

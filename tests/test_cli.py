@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from utils.commands import extract_options
 from utils.commands.cli import SIGNAL_EXITS, Signals, boolean, guarded, number
 from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
 
@@ -45,6 +46,20 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     process = script(code)
     out, err = process.communicate(timeout=20)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.mark.parametrize("flag", ["save_dir", "annotations_dir", "url_data", "ncode_data"])
+def test_a_path_may_begin_at_home(flag: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In `--save_dir=~/images` the shell leaves the `~` as it is."""
+    monkeypatch.setenv("HOME" if os.name == "posix" else "USERPROFILE", str(tmp_path))
+    assert getattr(extract_options.settings([f"--{flag}=~/x"]), flag) == tmp_path / "x"
+
+
+@pytest.mark.parametrize("flags", [["--source", "BOTH"], ["--find", "x", "--format", "CSV"]])
+def test_words_may_be_capitalised(flags: list[str]) -> None:
+    """As those of `--export` may."""
+    settings = extract_options.settings(flags)
+    assert (settings.source.value, settings.format) in [("both", None), ("urls", "csv")]
 
 
 @pytest.mark.parametrize("text", ["True", "true", "TRUE", "yes", "Yes", "y", "1", " true "])

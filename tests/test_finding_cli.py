@@ -300,7 +300,7 @@ def test_guesses_are_not_marked(dogs: Project, word: str, flag: str) -> None:
         (("--categories", "carton", "--unmark", "--how_many", "6"), "--unmark takes no number"),
         (("--format", "csv"), "add --find WORD ..."),
         (("--categories", "carton", "--mark", "--format", "csv"), "add --find WORD ..."),
-        (("--find", "carton", "--format", "xml"), "'xml' is neither table nor csv"),
+        (("--find", "carton", "--format", "xml"), "'xml' is none of table, csv"),
         (("--find", "carton", "--categories", "carton"), "leave --categories out"),
         (("--find", "carton", "--verify"), "leave --find, --mark and --unmark out"),
         (("--find",), "--find: expected at least one argument"),

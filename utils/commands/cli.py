@@ -7,7 +7,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 from ..door import SIGNAL_EXITS, answer_signals
@@ -42,6 +43,22 @@ def number(
         return value
 
     return read
+
+
+def one_of(words: Sequence[str], text: str) -> str:
+    """Read one of some words, however it is capitalised."""
+    if text.lower() not in words:
+        several = "; separate them by blanks" if "," in text else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{several}")
+    return text.lower()
+
+
+def path(text: str) -> Path:
+    """Read a path; in `--save_dir=~/x` the shell leaves the `~` to us."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} names no user of this machine") from error
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..downloads.web_file import Advance
 from ..prerequisites.makers import Order, Piece
 from ..prerequisites.preparing import prepare
-from .cli import HelpFormatter, Signals, guarded
+from .cli import HelpFormatter, Signals, guarded, path
 from .screen import ByteBar, ByteLines, Console
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -59,14 +59,6 @@ def _order(flags: argparse.Namespace) -> Order:
     )
 
 
-def _folder(text: str) -> Path:
-    """Read a folder; in `--ncodes_dir=~/x` the shell leaves the `~` to us."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} names no user of this machine") from error
-
-
 def parser() -> argparse.ArgumentParser:
     """Make the parser."""
     result = argparse.ArgumentParser(
@@ -80,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     what = result.add_argument_group("what to get, and where to put it")
     what.add_argument(
         "--ncodes_dir",
-        type=_folder,
+        type=path,
         metavar="DIR",
         default=PROJECT,
         help="the folder of all three (default: beside the script)",

@@ -13,7 +13,7 @@ from typing import Any
 from ..archive import addresses
 from ..models.settings import Settings, Source
 from . import contradictions
-from .cli import HelpFormatter, boolean, number
+from .cli import HelpFormatter, boolean, number, one_of, path
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
@@ -22,6 +22,7 @@ into partial_imagenet/<category>/{Images,Annotation} and a report of every URL b
 EPILOG = """\
 Run it again as often as you like: what is there is not fetched again, what failed in passing is tried."""
 
+SOURCES = tuple(source.value for source in Source)
 FORMATS = ("table", "csv")
 EXPORTS = ("yolo", "coco", "voc", "imagefolder", "webdataset")
 LABELS = ("name", "code")
@@ -55,19 +56,6 @@ class Option:
         group.add_argument(f"--{self.flag}", **settings)
 
 
-def _format(text: str) -> str:
-    if text not in FORMATS:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither {' nor '.join(FORMATS)}")
-    return text
-
-
-def _one_of(words: Sequence[str], text: str) -> str:
-    if text.lower() not in words:
-        several = "; separate them by blanks" if "," in text else ""
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{several}")
-    return text.lower()
-
-
 def _fraction(text: str) -> float:
     try:
         value = float(text)
@@ -76,13 +64,6 @@ def _fraction(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to less than 1, e.g. 0.2")
     return value
-
-
-def _source(text: str) -> Source:
-    words = [source.value for source in Source]
-    if text.lower() not in words:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
-    return Source(text.lower())
 
 
 GROUPS: dict[str, tuple[Option, ...]] = {
@@ -107,7 +88,12 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     ),
     "finding and marking categories (nothing is downloaded)": (
         Option("find", "list the categories that have these words in their names", "WORD", extra=("list",)),
-        Option("format", "how --find lists everything that it finds", "{table,csv}", read=_format),
+        Option(
+            "format",
+            "how --find lists everything that it finds",
+            "{table,csv}",
+            read=partial(one_of, FORMATS),
+        ),
         Option(
             "mark",
             "mark what --find or --categories give in ncodes.csv; N goes into how_many",
@@ -118,12 +104,12 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("unmark", "take those marks back", extra=("switch",)),
     ),
     "where things lie": (
-        Option("save_dir", "where partial_imagenet/ is made (default: beside the script)", "DIR", read=Path),
+        Option("save_dir", "where partial_imagenet/ is made (default: beside the script)", "DIR", read=path),
         Option(
-            "annotations_dir", "bounding boxes (default: annotation/ beside the script)", "DIR", read=Path
+            "annotations_dir", "bounding boxes (default: annotation/ beside the script)", "DIR", read=path
         ),
-        Option("url_data", "URLs (default: imageNetURLs.csv beside the script)", "FILE", read=Path),
-        Option("ncode_data", "categories (default: ncodes.csv beside the script)", "FILE", read=Path),
+        Option("url_data", "URLs (default: imageNetURLs.csv beside the script)", "FILE", read=path),
+        Option("ncode_data", "categories (default: ncodes.csv beside the script)", "FILE", read=path),
     ),
     "where images come from": (
         Option(
@@ -131,7 +117,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "from URLs, ImageNet's tars, or tars for what URLs lack",
             "{urls,archive,both}",
             default=Source.URLS.value,
-            read=_source,
+            read=lambda text: Source(one_of(SOURCES, text)),
         ),
         Option(
             "archive_url",
@@ -181,7 +167,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "export",
             "write all images for training, as yolo, coco, voc, imagefolder or webdataset",
             "FORMAT",
-            read=partial(_one_of, EXPORTS),
+            read=partial(one_of, EXPORTS),
             extra=("list",),
         ),
         Option(
@@ -197,7 +183,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "what classes are called: as their folders, or by code",
             "{name,code}",
             default=Settings.labels,
-            read=partial(_one_of, LABELS),
+            read=partial(one_of, LABELS),
         ),
         Option(
             "export_unannotated",
