@@ -27,7 +27,7 @@ _PAX_PATH = re.compile(rb"(?:^|\n)[0-9]{1,6} path=([^\n]{1,4096})\n")
 _PAX_SIZE = re.compile(rb"(?:^|\n)[0-9]{1,6} size=([0-9]{1,24})\n")
 
 
-class Source(Protocol):
+class Blocks(Protocol):
     """Where the blocks of a tar come from, one after the other."""
 
     def read(self, size: int, /) -> bytes:
@@ -89,7 +89,7 @@ class Headers:
     def __init__(self) -> None:
         self._extension = _Extension()
 
-    def read(self, source: Source) -> Entry | None:
+    def read(self, source: Blocks) -> Entry | None:
         """Read the next header; None at the archive's end. The payload is left to be read or passed over.
 
         Raises
@@ -153,7 +153,7 @@ def _number(field: bytes) -> int:
     return int(digits or b"0", 8)
 
 
-def _payload(source: Source, size: int) -> bytes:
+def _payload(source: Blocks, size: int) -> bytes:
     if size > MAX_HEADER_BYTES:
         raise ValueError(_TOO_LONG)
     return source.read(padded(size))[:size]
@@ -169,7 +169,7 @@ def _extended(known: _Extension, kind: bytes, payload: bytes) -> _Extension:
     )
 
 
-def _pass_map(source: Source) -> None:
+def _pass_map(source: Blocks) -> None:
     """Pass over the further blocks that the map of a sparse file's holes may need."""
     for _ in range(MAX_HEADER_BYTES // BLOCK):
         if not source.read(BLOCK)[504]:

@@ -1,9 +1,9 @@
 """Keeps ImageNet's annotations: XML -> Annotation -> XML, one image or a whole category's archive.
 
 This module alone knows the layout of the XML (Pascal VOC's, but 0-based); `voc_archive` knows where the
-files come from, `boxes` how to fit them to a picture (`fit` and `relabel` are offered here, too). Odd
-boxes are kept as they were drawn, what is broken is left out and counted; nothing in an archive stops a
-run. An XML that declares a document type is not even parsed: entities are born nowhere else.
+files come from, `boxes` how to fit them to a picture. Odd boxes are kept as they were drawn, what is broken
+is left out and counted; nothing in an archive stops a run. An XML that declares a document type is not even
+parsed: entities are born nowhere else.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ..models.pictures import Annotation, Box, Picture
-from .boxes import Fitted, fit, relabel
 from .voc_archive import UNREADABLE, Member, find, members
-
-__all__ = ["ArchiveContent", "Fitted", "fit", "read", "read_back", "relabel", "to_xml"]
 
 MAX_BOXES = 1_000
 """Of one image; the most that a real one has is 31."""

@@ -20,7 +20,7 @@ from .telling import warn
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportOrder:
     """What the user wants to be exported."""
 
     chosen: Sequence[Category]

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .. import wording
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
@@ -138,16 +139,9 @@ def _show(
         console.say(listing.as_csv(rows).rstrip("\n"))
     elif rows:
         more = len(listed) - len(rows)
-        console.say(listing.as_table(rows, _terminal_width()))
+        console.say(listing.as_table(rows, console.width))
         rest = [f"... and {more:,} more; --format table or --format csv lists all of them."] if more else []
         _say([*rest, listing.legend(rows)], settings, console)
-
-
-def _terminal_width() -> int | None:
-    """Give the terminal's width in columns; None where there is none, and nobody says how wide to write."""
-    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
-        return shutil.get_terminal_size().columns
-    return None
 
 
 def _note(sentence: str) -> None:
@@ -158,7 +152,7 @@ def _note(sentence: str) -> None:
 
 def _say(lines: Sequence[str], settings: Settings, console: Console) -> None:
     """Say what is not part of the list; standard output is that of a CSV alone."""
-    say, width = (warn, None) if settings.format == "csv" else (console.say, _terminal_width())
+    say, width = (warn, None) if settings.format == "csv" else (console.say, console.width)
     say("\n".join(listing.wrapped(line, width) for line in lines))
 
 
@@ -203,6 +197,6 @@ def _by_code(several: Sequence[Category], settings: Settings) -> str:
 
 
 def _enumerated(several: Sequence[Category]) -> str:
-    named = [f"{category.code} ({name_words.shown(category.name)})" for category in several[:NAMED]]
-    more = len(several) - len(named)
-    return ", ".join(named) + (f" and {more:,} more" if more else "")
+    return wording.listed(
+        [f"{category.code} ({name_words.shown(category.name)})" for category in several], NAMED
+    )

@@ -9,6 +9,7 @@ from ..models.rows import Category
 from ..models.settings import Settings
 from ..tables import marking
 from ..tables.marking import Marked
+from ..wording import counted
 from . import extract_options
 
 SCRIPT = "python extract_images_as_per_tags.py"
@@ -46,26 +47,24 @@ def mark(
     return [_what_was_done(done, settings), *_what_is_next(marked, all_boxed, settings)]
 
 
-def _counted(number: int) -> str:
-    return f"{number:,} categor{'y' if number == 1 else 'ies'}"
-
-
 def _what_would_be_done(done: Marked, settings: Settings) -> str:
     verb = "marked" if settings.mark else "unmarked"
     already = (
         f" ({done.already:,} {'say' if done.already > 1 else 'says'} so already)" if done.already else ""
     )
-    return f"{_counted(done.changed)} would be {verb}{already}. Nothing was changed: this was a dry run."
+    several = counted(done.changed, "category")
+    return f"{several} would be {verb}{already}. Nothing was changed: this was a dry run."
 
 
 def _what_was_done(done: Marked, settings: Settings) -> str:
     if done.backup is None:
-        return f"Nothing was changed: {settings.ncode_data} says so already for {_counted(done.already)}."
+        several = counted(done.already, "category")
+        return f"Nothing was changed: {settings.ncode_data} says so already for {several}."
     verb = "Marked" if settings.mark else "Unmarked"
     number = "" if settings.unmark or settings.how_many is None else f", how_many {settings.how_many}"
     already = f" ({done.already:,} more said so already)" if done.already else ""
     return (
-        f"{verb} {_counted(done.changed)} in {settings.ncode_data}{number}{already}. "
+        f"{verb} {counted(done.changed, 'category')} in {settings.ncode_data}{number}{already}. "
         f"The file as it was before: {done.backup}"
     )
 
@@ -77,13 +76,13 @@ def _what_is_next(
     command = [*SCRIPT.split(), *_places(settings)]
     if not marked:
         return [f"Nothing is marked now. Find and mark some: {shlex.join(command)} --find WORD ... --mark"]
-    counted = bool(settings.mark and settings.how_many and settings.how_many > 0)
+    is_limited = bool(settings.mark and settings.how_many and settings.how_many > 0)
     if settings.with_annotation:
         command += ["--with_annotation", "True"]
-    elif counted:  # for who says 200 means 200 images, and half of the URLs are dead
+    elif is_limited:  # for who says 200 means 200 images, and half of the URLs are dead
         command += ["--fill", "True"]
-    told = [f"{_counted(len(marked))} marked now. To download: {shlex.join(command)}"]
-    if counted and not settings.with_annotation and all_boxed(marked):
+    told = [f"{counted(len(marked), 'category')} marked now. To download: {shlex.join(command)}"]
+    if is_limited and not settings.with_annotation and all_boxed(marked):
         told += ["For so many images with boxes: --with_annotation True in the place of --fill True."]
     return told
 

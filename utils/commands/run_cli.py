@@ -28,13 +28,14 @@ from ..tables.selection import Selection
 from ..tables.url_table import NoUrlTable, UrlTable
 from ..web.schedule import Schedule
 from ..web.tempo import Tempo
+from ..wording import counted
 from . import falling_short, showing, verify_cli
 from .cli import Signals
 from .screen import Console, ImageBar
-from .telling import count, open_telling, warn
+from .telling import open_telling, warn
 
 if TYPE_CHECKING:
-    from .export_cli import Order
+    from .export_cli import ExportOrder
 
 CATEGORIES_SHOWN = 12
 WORTH_A_WORKER = 16
@@ -106,13 +107,13 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
 
 def _order(
     selected: Sequence[Category], everything: Sequence[Category], settings: Settings, console: Console
-) -> Order | None:
+) -> ExportOrder | None:
     """Take the order for an export, if there is one, and see that nothing stands in its way."""
     if not settings.export:
         return None
-    from .export_cli import Order  # only now: it loads pandas
+    from .export_cli import ExportOrder  # only now: it loads pandas
 
-    order = Order(selected, everything, settings, console)
+    order = ExportOrder(selected, everything, settings, console)
     order.require_places()
     return order
 
@@ -168,7 +169,7 @@ def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
 
 
 def _offered(category: Category, table: UrlTable, settings: Settings) -> str:
-    urls = count(table.count(category.code), "URL")
+    urls = counted(table.count(category.code), "URL")
     return {Source.URLS: urls, Source.ARCHIVE: "its tar", Source.BOTH: f"{urls} and its tar"}[settings.source]
 
 
@@ -196,7 +197,7 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
         if settings.source is Source.URLS
         else f" What tars hold ({shown(settings.archive_url)}) is not known yet."
     )
-    console.say(f"{count(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run.")
+    console.say(f"{counted(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run.")
     return 0
 
 

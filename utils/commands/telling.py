@@ -29,8 +29,3 @@ def open_telling(path: Path, say: Callable[[str], None]) -> UrlTable:
             say(f"Indexing the URL table ({total / 1e6:.0f} MB), only this once ...")
 
     return open_table(path, progress)
-
-
-def count(number: int, noun: str) -> str:
-    """Say how many there are of something."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -56,12 +56,12 @@ def _image(number: int, one: Placed) -> dict[str, Any]:
 
 
 def _annotation(number: int, image: int, box: Box, dataset: Dataset) -> dict[str, Any]:
-    width, height = box.xmax + 1 - box.xmin, box.ymax + 1 - box.ymin
+    left, top, width, height = box.corner_and_size
     return {
         "id": number,
         "image_id": image,
         "category_id": dataset.numbers[box.label] + FIRST,
-        "bbox": [box.xmin, box.ymin, width, height],
+        "bbox": [left, top, width, height],
         "area": width * height,
         "iscrowd": 0,
         "segmentation": [],

@@ -18,7 +18,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from ..models.pictures import Box
 from ..tables.folder_names import folder_names
 from .dataset import Dataset, Item, Placed, Side
 from .placing import put, stems
@@ -80,8 +79,7 @@ def _record(one: Placed, *, has_boxes: bool) -> dict[str, Any]:
 
 
 def _objects(item: Item) -> dict[str, Any]:
-    return {"bbox": [_corner_and_size(box) for box in item.boxes], "category": [b.label for b in item.boxes]}
-
-
-def _corner_and_size(box: Box) -> list[int]:
-    return [box.xmin, box.ymin, box.xmax + 1 - box.xmin, box.ymax + 1 - box.ymin]
+    return {
+        "bbox": [list(box.corner_and_size) for box in item.boxes],
+        "category": [box.label for box in item.boxes],
+    }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..models.rows import Category
 from ..models.settings import Settings
+from ..wording import listed
 from .contents import shortened
 from .dataset import Dataset, Side
 from .formats import FORMATS
@@ -40,8 +41,7 @@ def _sides(dataset: Dataset, format_name: str) -> set[Side]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(map(shortened, names[:NAMED])) + more
+    return listed([shortened(name) for name in names], NAMED)
 
 
 def _large_group(dataset: Dataset) -> Iterator[str]:

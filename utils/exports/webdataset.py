@@ -72,11 +72,5 @@ def _description(item: Item) -> dict[str, Any]:
         "url": item.sample.url,
         "width": picture.width,
         "height": picture.height,
-        "boxes": [
-            {
-                "label": box.label,
-                "bbox": [box.xmin, box.ymin, box.xmax + 1 - box.xmin, box.ymax + 1 - box.ymin],
-            }
-            for box in item.boxes
-        ],
+        "boxes": [{"label": box.label, "bbox": list(box.corner_and_size)} for box in item.boxes],
     }

@@ -13,6 +13,7 @@ from ..downloads.credentials import Credentials
 from ..models.settings import Settings, Source
 from ..models.words import Status
 from ..storage import RESULT_FOLDER, write_whole
+from ..wording import counted
 from . import asked, loading, markdown
 from .asked import Asked
 from .figures import Distinct, Figures, total
@@ -61,19 +62,15 @@ def _numbers(figures: Sequence[Figures]) -> dict[str, str]:
     everything = total(figures)
     return {
         "contents": _contents(figures),
-        "categories": _count(len(figures), "category", "categories"),
-        "urls": _count(everything.urls, "URL", "URLs"),
-        "saved": _count(everything.saved, "image", "images"),
+        "categories": counted(len(figures), "category"),
+        "urls": counted(everything.urls, "URL"),
+        "saved": counted(everything.saved, "image"),
         "annotated": f"{everything.annotated:,}",
-        "boxes": _count(everything.boxes, "box", "boxes"),
+        "boxes": counted(everything.boxes, "box"),
         "distinct": _distinct(everything),
         "undecided": _undecided(everything),
         "size_category": SIZE_WORDS[min(bisect_right(SIZES, everything.saved), len(SIZE_WORDS) - 1)],
     }
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _distinct(everything: Figures) -> str:
@@ -81,7 +78,7 @@ def _distinct(everything: Figures) -> str:
     distinct = everything.distinct()
     if distinct == Distinct(everything.saved, everything.boxes):
         return ""
-    images, boxes = _count(distinct.images, "image", "images"), _count(distinct.boxes, "box", "boxes")
+    images, boxes = counted(distinct.images, "image"), counted(distinct.boxes, "box")
     return (
         f"Some are there more than once, e.g. in two folders: by their bytes they are {images} with {boxes}."
     )

@@ -24,6 +24,11 @@ class Box(Sent):
     truncated: int = 0
     difficult: int = 0
 
+    @property
+    def corner_and_size(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height, in pixels."""
+        return self.xmin, self.ymin, self.xmax + 1 - self.xmin, self.ymax + 1 - self.ymin
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation(Sent):

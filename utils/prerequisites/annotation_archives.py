@@ -22,6 +22,7 @@ from ..downloads.packed import damage_told, fault_of, opened, tar_files
 from ..downloads.web_file import Advance
 from ..errors import DiskError, OneSourceError
 from ..storage import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_whole
+from ..wording import listed
 
 FOLDER_NAME = "annotation"
 LARGEST_ARCHIVE = 64_000_000  # bytes, packed or not; the real ones have less than six million
@@ -62,7 +63,9 @@ class Survey:
             "of no category that there is": self.unknown,
             "too large to be real": self.too_large,
         }
-        return [f"{len(names):,} {words} ({_few(names)})" for words, names in why.items() if names]
+        return [
+            f"{len(names):,} {words} ({listed(names, _MOST_NAMES)})" for words, names in why.items() if names
+        ]
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,6 @@ def write(source: Path, folder: Path, good: Collection[str], *, replace: bool, s
                 _put(folder / archive.name, archive.read())
                 written.add(archive.name)
     return WrittenCounts(len(written), len(good) - len(written))
-
-
-def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMES])
-    return shown if len(names) <= _MOST_NAMES else f"{shown}, ..."
 
 
 def _codes_in(folder: Path) -> set[str]:

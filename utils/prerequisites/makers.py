@@ -27,6 +27,7 @@ from ..errors import DiskError, InputError, OneSourceError
 from ..storage import write_whole
 from ..tables import categories
 from ..tables.url_table import NAME, OTHER_NAME, open_table
+from ..wording import counted
 from . import annotation_archives
 from .url_list import BAD_LINES_NAME, ListCounts, convert
 
@@ -127,7 +128,7 @@ def _is_table_there(order: Order, screen: Screen) -> bool:
     rows = sum(found.count(code) for code in found.codes())
     if rows:
         more = _what_force_does(rows, URL_SOURCES, "--urls_source" if order.urls_source else "")
-        screen.say(f"{found.path.name}: already present ({_counted(rows, 'row')}){more}")
+        screen.say(f"{found.path.name}: already present ({counted(rows, 'row')}){more}")
     return rows > 0
 
 
@@ -136,9 +137,9 @@ def _make_urls(order: Order, screen: Screen, terms: Terms) -> None:
 
     def use(path: Path, source: Source) -> None:
         counts = _converted(path, table, least=source.least, screen=screen)
-        screen.say(f"{NAME}: {_counted(counts.rows, 'row')}")
+        screen.say(f"{NAME}: {counted(counts.rows, 'row')}")
         if counts.bad_lines:
-            bad = _counted(counts.bad_lines, "malformed line")
+            bad = counted(counts.bad_lines, "malformed line")
             screen.say(f"  left out of it: {bad} of the list; see {BAD_LINES_NAME}")
 
     sources = [Source(address) for address in order.urls_source] or URL_SOURCES
@@ -170,7 +171,7 @@ def _is_annotation_there(order: Order, screen: Screen) -> bool:
     if there:
         own = "--annotations_source" if order.annotations_source else ""
         more = _what_force_does(there, ANNOTATION_SOURCES, own)
-        screen.say(f"{folder.name}/: already present ({_counted(there, 'category')}){more}")
+        screen.say(f"{folder.name}/: already present ({counted(there, 'category')}){more}")
     return there > 0
 
 
@@ -183,7 +184,7 @@ def _make_annotations(order: Order, screen: Screen, terms: Terms) -> None:
         _require_room(folder, found.size)
         with screen.bar("writing") as advance:
             counts = annotation_archives.write(path, folder, found.good, replace=order.force, say=advance)
-        written = _counted(counts.written, "archive")
+        written = counted(counts.written, "archive")
         screen.say(f"{folder.name}/: {written} written, {counts.present:,} already present")
         for words in found.left_out():
             screen.say(f"  left out of it: {words}")
@@ -220,7 +221,7 @@ def _surveyed(
     with screen.bar("checking") as advance:
         found = annotation_archives.survey(path, known, advance)
     if len(found.good) < least:
-        good = f"it holds {_counted(len(found.good), 'archive')} <wnid>.tar.gz that can be used"
+        good = f"it holds {counted(len(found.good), 'archive')} <wnid>.tar.gz that can be used"
         raise OneSourceError("; ".join([f"{good}, of {least:,} at least", *found.left_out()]))
     return found
 
@@ -230,12 +231,6 @@ def _what_force_does(there: int, published: Sequence[Source], own: str) -> str:
     if own:
         return f"; --force replaces it by what {own} gives"
     return "; --force fetches all that is published" if there < published[0].least else ""
-
-
-def _counted(number: int, noun: str) -> str:
-    """Spell a number of things."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 MAKERS: dict[Piece, Maker] = {

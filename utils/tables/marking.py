@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .. import storage
 from ..errors import DiskError, InputError
+from ..wording import listed
 from . import categories, cell_edits, user_table
 from .categories import Mark
 from .user_table import UserTable
@@ -103,8 +104,7 @@ def _set(
 def _check_known(path: Path, asked: Collection[str], known: Collection[str]) -> None:
     unknown = [code for code in asked if code not in known]
     if unknown:
-        more = len(unknown) - _CODES_NAMED
-        named = ", ".join(map(repr, unknown[:_CODES_NAMED])) + (f" and {more} more" if more > 0 else "")
+        named = listed([repr(code) for code in unknown], _CODES_NAMED)
         raise InputError(f"{path} has no row for {named}. Give codes that stand in its column code.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..models.settings import Settings, Source
+from ..wording import counted
 from . import speed, speed_cache
 from .hosts import FIRST_LIMIT, HIGHEST_LIMIT
 from .speed import BatchSize, SpeedTest
@@ -62,7 +63,7 @@ class Tempo:
 
     def _tell(self) -> None:
         number = self._chosen.number
-        images = f"Up to {number} image{'s' if number != 1 else ''}"
+        images = f"Up to {counted(number, 'image')}"
         if self._settings.source is Source.ARCHIVE:  # they lie on disk by then
             self._say(f"{images} in work at once.")
             return
