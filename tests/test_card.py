@@ -12,6 +12,7 @@ import pytest
 from tests.result_folder import ResultFolder
 from utils.gallery import asked, loading, markdown
 from utils.gallery.meanings import MEANINGS, meaning
+from utils.models.manners import USER_AGENT
 from utils.models.pictures import Box
 from utils.models.rows import UrlRow
 from utils.models.settings import Source
@@ -110,6 +111,7 @@ def test_what_was_asked(made: ResultFolder) -> None:
     assert second.endswith("  # 2 times, saved 2 images")
     assert re.search(r"By part-of-imagenet \d+\.\d+\.\d+, last on \d{4}-", made.card)
     assert asked.version() in (asked.PYPROJECT).read_text(encoding="utf-8")
+    assert f"/{asked.version().rpartition('.')[0]} " in USER_AGENT, "servers are told another version"
 
 
 def test_what_saved_images_is_named_longest(made: ResultFolder) -> None:

@@ -68,7 +68,7 @@ def now() -> str:
 
 
 def version() -> str:
-    """Give the version of the tool, which `pyproject.toml` alone states; empty where that is not kept."""
+    """Give the version of the tool, as `pyproject.toml` states it; empty where that is not kept."""
     try:
         found = re.search(r'^version = "(.+)"$', PYPROJECT.read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
