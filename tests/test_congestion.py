@@ -6,6 +6,7 @@ import pytest
 
 from tests.simulation import GOOD, NOT_FOUND, Ask, Reply, simulate
 from utils.models.words import Reason
+from utils.web.congestion import HOSTS_LATE, MOST_PERIODS
 
 BODY_LATE = Reply(seconds=10.0, reason=Reason.TIMEOUT, http_status=200)
 HOSTS = {f"h{number}": 20 for number in range(40)}
@@ -52,6 +53,15 @@ def test_a_few_late_ones_everywhere_are_normal() -> None:
     """One in ten, over all hosts, says nothing of the line."""
     simulation = simulate(lambda ask: BODY_LATE if ask.task.number % 10 == 0 else GOOD, HOSTS, batch_size=200)
     assert simulation.schedule.most_in_flight == 200
+
+
+def test_a_run_of_days_remembers_the_last_minutes() -> None:
+    """What is known of arrivals does not grow with the time and the hosts that they were of."""
+    simulation = simulate(lambda _: Reply(seconds=6.0), {f"h{n}": 1 for n in range(1000)}, batch_size=1)
+    congestion = simulation.schedule._congestion
+    assert simulation.now > 6000
+    assert len(congestion._periods) <= MOST_PERIODS
+    assert len(congestion._hosts) <= HOSTS_LATE
 
 
 def test_the_line_may_become_better() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import os
 import random
+import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from utils.errors import InputError
+from utils.errors import DiskError, InputError
 from utils.models.rows import UrlRow
 from utils.tables import url_index
 from utils.tables.url_table import open_table
@@ -32,6 +34,19 @@ def make_table(tmp_path: Path) -> MakeTable:
         return path
 
     return make
+
+
+@contextmanager
+def few_files_more(number: int) -> Iterator[None]:
+    """Let this process open only so many files more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)  # a limit is one of numbers, and the lowest free one is taken
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + number, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def urls(path: Path, code: str = CAT) -> list[str]:
@@ -244,6 +259,26 @@ def test_a_table_that_changes_under_the_run_is_said(make_table: MakeTable) -> No
         table.rows_of(["n00000001_1"])
     path.unlink()
     with pytest.raises(InputError, match="has vanished"):
+        list(table.rows(CAT))
+
+
+def test_many_categories_are_read_side_by_side(make_table: MakeTable) -> None:
+    """Readers of hundreds of categories, all in the midst of their rows, keep no file open."""
+    codes = [f"n{number:08d}" for number in range(300)]
+    lines = [f"{code}_{number},http://a/{number},{code}\n" for code in codes for number in range(400)]
+    table = open_table(make_table(HEADER + "".join(lines).encode()))
+    with few_files_more(1):
+        readers = [table.rows(code) for code in codes]
+        for number in (0, 1):
+            assert [next(reader).url for reader in readers] == [f"http://a/{number}"] * len(codes)
+        assert [row.image_code for row in readers[7]] == [f"n00000007_{number}" for number in range(2, 400)]
+
+
+def test_too_many_open_files_are_said_as_that(make_table: MakeTable) -> None:
+    """Where no file can be opened any more nobody is told to move one away, but how to have more."""
+    path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
+    table = open_table(path)
+    with few_files_more(0), pytest.raises(DiskError, match=r"Too many open files.*ulimit -n"):
         list(table.rows(CAT))
 
 

@@ -7,7 +7,7 @@
     │   └── FolderInUseError another run works on the same result folder
     ├── SourceError          a prerequisite could not be fetched from anywhere
     │   └── OneSourceError   one source of it cannot be used; the next one is tried
-    ├── DiskError            the disk is full, or does not take what must be written
+    ├── DiskError            the disk is full, or takes nothing, or no more files may be open
     ├── FolderError          one category's folder cannot be worked with; the others can
     ├── ProxyError           the proxy from the environment refuses
     └── WorkersLostError     the worker processes die again and again
@@ -53,7 +53,7 @@ class OneSourceError(SourceError):
 
 
 class DiskError(DatasetError):
-    """A file that the run needs could not be written."""
+    """A file that the run needs could not be written, or not even be opened."""
 
 
 class FolderError(DatasetError):
@@ -71,6 +71,7 @@ class WorkersLostError(DatasetError):
 NO_SENSE_IN_GOING_ON = frozenset(
     {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO}
 )
+TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
 _FOLDER_FOR_A_FILE = frozenset({errno.EISDIR, errno.EPERM})
 """Where a file belongs there is a folder: what Linux and macOS say of that."""
 
@@ -80,6 +81,11 @@ def disk_error(path: Path, error: OSError) -> DatasetError:
     if error.errno in NO_SENSE_IN_GOING_ON:
         return DiskError(
             f"Cannot write {path}: {error.strerror}. What is saved stays; make room, and run again to go on."
+        )
+    if error.errno in TOO_MANY_OPEN:
+        return DiskError(
+            f"Cannot open {path}: {error.strerror}. Raise their limit, for instance by `ulimit -n 4096`, and "
+            "run again to go on; what is saved stays."
         )
     if error.errno in _FOLDER_FOR_A_FILE:
         named = Path(str(error.filename2 or error.filename or path))  # it may be a number, too

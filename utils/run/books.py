@@ -21,6 +21,7 @@ from ..models.tries import Outcome
 from ..results.progress import Progress, Share
 from ..results.publishing import Publisher
 from ..results.summary import Summary
+from ..wording import listed
 from .store import Store, counts_saved, how_many
 from .supply import Supply
 
@@ -158,7 +159,7 @@ class Books:
             self.close(supply)
         self.unreported.update(self.open)
         if self.unreported:
-            self._screen.say(f"{LATE} {_listed(sorted(self.unreported))}")
+            self._screen.say(f"{LATE} {listed(sorted(self.unreported), MOST_NAMED)}")
 
     def _open_and_leave(self, category: Category) -> None:
         with self.costing_only(category):
@@ -285,8 +286,3 @@ class Books:
             if number % OUTCOMES_AT_ONCE == 0:
                 self._checkpoint()
             yield outcome
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from ..storage import write_whole
 from .url_layout import LONGEST_LINE, Layout
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
+Advance = Callable[[int, int], None]  # bytes done, bytes in all
 VERSION = 1
 SUFFIX = ".index"
 MOST_RANGES = 64
@@ -128,7 +128,7 @@ def _nearest_joined(ranges: array[int]) -> array[int]:
     return array("q", (edge for place, edge in enumerate(ranges) if place not in dropped))
 
 
-def build(file: BinaryIO, layout: Layout, progress: Progress) -> UrlIndex:
+def build(file: BinaryIO, layout: Layout, progress: Advance) -> UrlIndex:
     """Read a whole table once and index it, however long its lines are.
 
     Most lines end as the line before; looking for that end is all that they cost.

@@ -6,6 +6,7 @@ category's rows. What a line means is known to `url_layout`, what makes a row ac
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Collection, Iterator
@@ -13,15 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import InputError
+from ..errors import TOO_MANY_OPEN, DatasetError, InputError, disk_error
 from ..models.rows import UrlRow
 from . import url_index
-from .url_index import Progress, Stamp, UrlIndex
+from .url_index import Advance, Stamp, UrlIndex
 from .url_layout import LONGEST_LINE, WNID, Fields, Layout, Sieve, read_layout
 
 NAME = "imageNetURLs.csv"
 OTHER_NAME = "imageNetUrls.csv"  # older archives call it so
-_BUFFER = 1 << 20  # bytes, while the whole table is read
+_BUFFER = 1 << 20  # bytes, while much is read at once
+_BYTES_AT_ONCE = 8192
+"""Some hundred rows, which each category that is being read holds in memory; Python reads as many ahead."""
 _log = logging.getLogger(__name__)
 
 
@@ -74,44 +77,53 @@ class UrlTable:
         ranges = [piece for code in codes if WNID.fullmatch(code) for piece in self._index.ranges(code)]
         return [
             placed.row()
-            for placed in self._read(_merged(ranges), self._layout.sieve(wanted))
+            for placed in self._read(_merged(ranges), self._layout.sieve(wanted), _BUFFER)
             if placed.fields.image_code in wanted and placed.fields.image_code[:9] == placed.fields.code
         ]
 
-    def _read(self, ranges: list[range], sieve: Sieve) -> Iterator[_PlacedFields]:
-        """Read rows; those that the sieve tells from their bytes not to be wanted cost no parsing."""
-        try:
-            with self._open() as file:
-                for piece in ranges:
-                    file.seek(piece.start)
-                    yield from self._read_range(file, piece, sieve)
-                    self._check(file)
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror}.") from error
+    def _read(
+        self, ranges: list[range], sieve: Sieve, at_once: int = _BYTES_AT_ONCE
+    ) -> Iterator[_PlacedFields]:
+        """Read rows; those that the sieve tells from their bytes not to be wanted cost no parsing.
 
-    def _read_range(self, file: BinaryIO, piece: range, sieve: Sieve) -> Iterator[_PlacedFields]:
-        position = piece.start
-        while position < piece.stop:
-            line = file.readline(LONGEST_LINE)
-            if not line:
-                break
-            row = self._layout.row_at(line, file)
-            fields = self._layout.parse(row) if sieve(row) else None
-            if fields is not None:
-                self._check(file)
-                yield _PlacedFields(position, fields)
-            position = position + len(line) if row is line else file.tell()
+        No file is open while nobody asks for the next row: hundreds of categories are read side by side.
+        """
+        for piece in ranges:
+            begin = piece.start
+            while begin < piece.stop:
+                lines, begin = self._read_lines(begin, min(piece.stop, begin + at_once), sieve)
+                for position, line in lines:
+                    if fields := self._layout.parse(line):
+                        yield _PlacedFields(position, fields)
+        with self._opened():
+            pass  # who reads to the end is told of a change since the last lines were read
 
-    def _open(self) -> BinaryIO:
+    def _read_lines(self, position: int, stop: int, sieve: Sieve) -> tuple[list[tuple[int, bytes]], int]:
+        """Read the rows that begin before `stop`, each with its place; says where the next begins."""
+        lines = []
+        with self._opened() as file:
+            file.seek(position)
+            while position < stop and (line := file.readline(LONGEST_LINE)):
+                row = self._layout.row_at(line, file)
+                if sieve(row):
+                    lines.append((position, row))
+                position = position + len(line) if row is line else file.tell()
+        return lines, position
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        """Open the table, and look when it has been read whether it is still the same."""
         try:
-            return self.path.open("rb")
+            with self.path.open("rb") as file:
+                yield file
+                changed = not self._stamp.fits(os.fstat(file.fileno()))
         except FileNotFoundError as error:
             raise InputError(
                 f"{self.path} has vanished during the run. Put it back and run again."
             ) from error
-
-    def _check(self, file: BinaryIO) -> None:
-        if not self._stamp.fits(os.fstat(file.fileno())):
+        except OSError as error:
+            raise _fault(self.path, error) from error
+        if changed:
             raise InputError(f"{self.path} was changed during the run. Run again.")
 
 
@@ -138,7 +150,7 @@ class NoUrlTable(UrlTable):
         return []
 
 
-def open_table(path: Path, progress: Progress | None = None) -> UrlTable:
+def open_table(path: Path, progress: Advance | None = None) -> UrlTable:
     """Open the table, and index it if no index of it lies beside it.
 
     Parameters
@@ -164,7 +176,7 @@ def open_table(path: Path, progress: Progress | None = None) -> UrlTable:
                 _require_unchanged(file, stamp, path)
                 _save(index, path, stamp)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise _fault(path, error) from error
     return UrlTable(path, layout, index, stamp)
 
 
@@ -183,7 +195,13 @@ def _found(path: Path) -> Path:
     return path
 
 
-def _built(file: BinaryIO, layout: Layout, progress: Progress) -> UrlIndex:
+def _fault(path: Path, error: OSError) -> DatasetError:
+    if error.errno in TOO_MANY_OPEN:
+        return disk_error(path, error)
+    return InputError(f"{path} cannot be read: {error.strerror}.")
+
+
+def _built(file: BinaryIO, layout: Layout, progress: Advance) -> UrlIndex:
     size = os.fstat(file.fileno()).st_size
     progress(0, size)
     index = url_index.build(file, layout, progress)

@@ -20,6 +20,8 @@ SHARE_LATE = 1 / 4
 """Of the bodies that were asked for together, and did not come in time, from which on it is the line."""
 HOSTS_LATE = 4
 """Different hosts that they must be of, if there are so many; fewer are their own fault."""
+MOST_PERIODS = 100
+"""Of which is known what came of them: some minutes, longer than tries take."""
 FEWEST = 8
 """In flight at once, however slow the line is."""
 
@@ -63,7 +65,10 @@ class Congestion:
             return  # it was under way when there were too many
         period = self._periods.setdefault(int(entry.started // TOGETHER), Period())
         period.bodies += 1
-        self._hosts.add(entry.host.name)
+        if len(self._periods) > MOST_PERIODS:
+            del self._periods[min(self._periods)]
+        if len(self._hosts) < HOSTS_LATE:
+            self._hosts.add(entry.host.name)
         if not is_late:
             self._grow()
             return

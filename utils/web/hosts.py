@@ -51,6 +51,12 @@ class Host:
         By how many its limits are divided, for as many runs ask it at the same time.
     """
 
+    __slots__ = (  # there may be a million of them
+        *("name", "limit", "rest_until", "in_flight", "given_up"),
+        *("_parts", "_known", "_answered", "_earned", "_slowed_at", "_rests"),
+        *("_failures", "_rounds", "_struck_at"),
+    )
+
     def __init__(self, name: str, parts: int = 1) -> None:
         self.name = name
         self._parts = parts
@@ -75,6 +81,10 @@ class Host:
     def doubtful(self) -> bool:
         """Whether it did not connect when it was last tried."""
         return self._rounds > 0 or self.given_up is Reason.DEAD_HOST
+
+    def may_be_forgotten(self, now: float) -> bool:
+        """Whether a new record would treat it no less politely, and give a dead one no more tries."""
+        return not self._rounds and self._slowed_at < 0 and self.rest_until <= now
 
     def may_start(self, now: float) -> bool:
         """Whether it may be sent one more request now."""

@@ -68,6 +68,11 @@ class Entry:
         self._first, self._home = self.task, self.host
 
     @property
+    def hosts(self) -> tuple[Host, Host]:
+        """Whose records it holds: of the host whose turn it takes, and of the one where it begins."""
+        return self.host, self._home
+
+    @property
     def attempts_here(self) -> int:
         """How many of the attempts were made at its present host."""
         return self.attempts - self.attempts_elsewhere

@@ -1,7 +1,8 @@
 """Where tasks wait for their turn: at their hosts, hosts in turn, and some until a time.
 
 Nothing is decided here but order: every host with something to do and room for it stands in one line, gives
-one task when it comes to the front, and goes to the end. Hosts that rest wait beside it.
+one task when it comes to the front, and goes to the end. Hosts that rest wait beside it. Of all hosts of
+ImageNet, of which there may be a million, only those are remembered that make a difference.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .hosts import Host
 from .journey import Entry
+
+MOST_QUEUES = 10_000
+"""Queues, a kilobyte each, beyond which those go that nobody needs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +46,8 @@ class Queues:
     def __init__(self, parts: Callable[[str], int]) -> None:
         self._parts = parts
         self._by_host: dict[str, Queue] = {}
+        self._without_tasks: dict[str, Host] = {}
+        self._most = MOST_QUEUES
         self._line: deque[Queue] = deque()
         self._resting: list[tuple[float, int, Queue]] = []
         self._later: list[tuple[float, int, Entry]] = []
@@ -111,9 +117,28 @@ class Queues:
         """Say when `wake` has something to do; None if that is not known."""
         return min((heap[0][0] for heap in (self._resting, self._later) if heap), default=None)
 
+    def forget_hosts(self, entries: Iterable[Entry], now: float) -> None:
+        """Let go of the queues of hosts that are none of these tasks', and of what need not be known of them.
+
+        Only when there are many.
+        """
+        if len(self._by_host) < self._most:
+            return
+        busy = {host for entry in entries for host in entry.hosts}
+        for name, queue in list(self._by_host.items()):
+            if queue.host in busy or queue.listed:
+                continue
+            del self._by_host[name]
+            if not queue.host.may_be_forgotten(now):
+                self._without_tasks[name] = queue.host
+        self._most = max(MOST_QUEUES, 2 * len(self._by_host))
+
     def _queue(self, name: str) -> Queue:
         known = self._by_host.get(name)
-        return known or self._by_host.setdefault(name, Queue(Host(name, self._parts(name))))
+        return known or self._by_host.setdefault(name, Queue(self._host(name)))
+
+    def _host(self, name: str) -> Host:
+        return self._without_tasks.pop(name, None) or Host(name, self._parts(name))
 
 
 def _pop(queue: Queue, now: float) -> Entry | None:

@@ -102,6 +102,7 @@ class Schedule:
     def next(self, now: float) -> list[ImageTask]:
         """Give the tasks that may start now; they count as started."""
         self._looked_at = now
+        self._queues.forget_hosts(self._entries.values(), now)
         for entry in self._queues.wake(now):
             self._enqueue(entry, first=entry.may_be_slow)
         started: list[ImageTask] = []
