@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -148,12 +148,25 @@ def test_retry_after_is_told(web: Web, value: str) -> None:
     assert nothing(web.url("/x")).retry_after == expected.get(value)
 
 
+@pytest.fixture(params=["GMT0", "PST8", "IST-5:30"])
+def somewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Move this machine to other time zones."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("somewhere")
 def test_retry_after_may_be_a_date() -> None:
-    """Three forms are in use; what is past means now."""
+    """Several forms are in use, all in GMT wherever this machine stands; what is past means now."""
     now = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
     for text in (
         "Sun, 06 Nov 1994 08:50:07 GMT",
         "Sunday, 06-Nov-94 08:50:07 GMT",
+        "Sun Nov  6 08:50:07 1994",
+        "Sun, 06 Nov 1994 08:50:07 -0000",
         "06 Nov 1994 09:50:07 +0100",
     ):
         assert seconds_to_wait(text, now) == 30.0

@@ -15,6 +15,7 @@ from utils.models.words import Reason
 from utils.web.redirects import RedirectGuard, is_private, target
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "[2a00:1450::1]"]
+PUBLIC += ["64:ff9b::8.8.8.8", "2002:808:808::", "100.128.0.1", "223.255.255.255", "198.20.0.1"]
 PRIVATE = [
     "127.0.0.1",
     "127.9.9.9",
@@ -34,6 +35,10 @@ PRIVATE = [
     "::ffff:127.0.0.1",
     "::ffff:10.0.0.1",
     "2002:7f00:1::",
+    *("64:ff9b::10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "::10.0.0.1", "::8.8.8.8"),
+    *("fec0::1", "feff::1", "ff02::1", "ff0e::1", "5f00::1", "4000::1", "2001::1", "2001:db8::1", "3fff::1"),
+    *("224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255", "192.0.0.1", "192.0.2.1", "198.18.0.1"),
+    *("198.51.100.1", "203.0.113.1", "0.1.2.3", "100.127.255.255"),
 ]
 ODD_SPELLINGS = [
     "http://127.0.0.1/",
@@ -75,7 +80,7 @@ def redirected(first_ip: str, url: str = "http://elsewhere.test/") -> RedirectGu
 
 @pytest.mark.parametrize("ip", PRIVATE)
 def test_private_addresses_are_known(ip: str) -> None:
-    """Private, loopback, link-local, shared and unspecified ones, also as IPv4 within IPv6."""
+    """Private, loopback, link-local, shared, reserved ones and groups, also as IPv4 within IPv6."""
     assert is_private(ip)
 
 

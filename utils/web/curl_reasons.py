@@ -11,6 +11,7 @@ import errno
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timezone
 
 import pycurl
 
@@ -94,7 +95,8 @@ def seconds_to_wait(retry_after: str, now: float | None = None) -> float | None:
     if text.isascii() and text.isdigit():
         return float(min(int(text[:9]), MAX_RETRY_AFTER))
     try:
-        then = email.utils.parsedate_to_datetime(text).timestamp()
+        date = email.utils.parsedate_to_datetime(text)
+        then = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()  # HTTP's are in GMT
     except (TypeError, ValueError, OverflowError, OSError):  # the last two for years and zones out of range
         return None
     return min(max(0.0, then - (time.time() if now is None else now)), float(MAX_RETRY_AFTER))

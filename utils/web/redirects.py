@@ -24,6 +24,19 @@ from ..tables.url_rows import request_url, url_fault
 MAX_REDIRECTS = 10
 _SLASHES = re.compile(r"^(https?):/{1,3}(?=[^/])", re.IGNORECASE)
 """What browsers and curl take for the beginning of a whole URL."""
+_UNICAST_V6, _NAT64 = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("64:ff9b::/96")
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+            *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+            *("2001::/23", "2001:db8::/32", "3fff::/20"),
+        ),
+    )
+)
+"""From IANA's registries of special-purpose addresses, of which each version of Python knows others."""
 _WEB = re.compile(r"https?:", re.IGNORECASE)
 
 
@@ -111,8 +124,18 @@ def is_private(ip: str) -> bool:
         address = ipaddress.ip_address(ip.split("%", 1)[0].strip("[]"))
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return not (mapped or address).is_global
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _within(address) or address
+    if address.version == 6 and address not in _UNICAST_V6:
+        return True
+    return any(address in network for network in _NOT_PUBLIC)
+
+
+def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Give the IPv4 address that is reached by an IPv6 address, if one is."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) % 2**32)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _text(location: bytes) -> str:
