@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.web import speed
+from utils.web import speed, speed_cache
 from utils.web.speed import Measured, SpeedTest
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -129,7 +129,7 @@ def test_a_speed_is_measured_and_remembered(
     assert measured.bits_per_second > 1e5
     assert test.result() == measured, "what was found is said again"
     assert speedtests.pictures == speed.PICTURES
-    assert speed.remembered() == measured.bits_per_second
+    assert speed_cache.remembered() == measured.bits_per_second
     assert list(cache.parent.iterdir()) == [cache]
     assert capfd.readouterr() == ("", "")
 

@@ -17,6 +17,7 @@ floor  rooms                   what they keep
 2      judging                 which bytes are an image
 1      storage                 where things lie on disk, and how they get there whole
 0      models                  the nouns: what travels between modules
+0      machine                 how much of this machine a process may have
 0      errors, door, wording   what stops a run; the way into a script; numbers and lists in words
 =====  ======================  ===============================================================
 

@@ -15,8 +15,8 @@ import threading
 
 def main() -> int:
     """Do the shard."""
+    from .. import machine
     from ..errors import DatasetError
-    from ..web import speed
     from .shard import Lease, Shard
     from .shard_work import work
 
@@ -25,7 +25,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: let_go.set())
     shard: Shard = pickle.load(sys.stdin.buffer)  # noqa: S301  # from whoever started this process
     threading.Thread(target=_listen, args=(let_go,), daemon=True).start()
-    speed.open_files()
+    machine.open_files()
     try:
         work(shard, Lease(shard, let_go.is_set), when_waiting=lambda: print(flush=True))
     except DatasetError as error:

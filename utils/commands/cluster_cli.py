@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 
+from .. import machine
 from ..cluster.dask_workers import LOCAL, DaskWorkers
 from ..cluster.fleet import Fleet
 from ..errors import disk_error
@@ -34,7 +35,7 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
     except OSError as error:
         raise disk_error(folder.path, error) from error
     try:
-        workers = DaskWorkers(address, cores=speed.cores(), scratch=folder.scratch)
+        workers = DaskWorkers(address, cores=machine.cores(), scratch=folder.scratch)
         try:
             batch_size = settings.batch_size or speed.DEFAULT_BATCH
             console.say(_told(workers, address, batch_size))

@@ -34,7 +34,7 @@ class Look:
 
 
 def look(data: bytes) -> Look:
-    """Say what an image that was judged good looks like; never raises."""
+    """Say what an image that was judged good looks like; raises MemoryError, and nothing else."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             is_turned = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT) != _UPRIGHT

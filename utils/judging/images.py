@@ -47,7 +47,7 @@ _NOT_DAMAGE = re.compile(r"tj|unsupported|invalid sos|unknown adobe|warning: unk
 
 
 def judge(data: bytes, *, min_side: int, length_known: bool) -> Picture | Refusal:
-    """Decide whether bytes are a whole image that can be decoded; never raises.
+    """Decide whether bytes are a whole image that can be decoded, whatever the bytes are.
 
     Parameters
     ----------
@@ -63,6 +63,11 @@ def judge(data: bytes, *, min_side: int, length_known: bool) -> Picture | Refusa
     -------
     Picture or Refusal
         Width and height are those of the stored pixels, whatever EXIF says of turning them.
+
+    Raises
+    ------
+    MemoryError
+        If there is not enough of it to decode the image, which says nothing of the image.
     """
     if len(data) > MAX_BYTES:
         return Refusal(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1_000_000} MB")

@@ -1,6 +1,6 @@
-"""Where a category's candidates come from, one after the other: at first this.
+"""What a source of candidates is, and the first of them: the URL table.
 
-An offer never blocks. Rows of the URL table are there at once; what an archive has (see `archive_offer`) is
+An offer never blocks. Rows of the URL table are there at once; what an archive has (see `archive.offer`) is
 read while it is downloaded, so there may be nothing at present and more later.
 """
 

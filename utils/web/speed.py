@@ -1,4 +1,4 @@
-"""The network's speed and this machine's cores, and how many images in flight follow from them.
+"""The network's speed, and how many images in flight follow from it.
 
 This module alone knows speedtest-cli: it is run as a process of its own (``python -m utils.web.speed``)
 beside the work, as it may hang, keeps threads that cannot be stopped, and takes hold of standard output.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import subprocess
 import sys
@@ -23,14 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import speed_cache
-from .speed_cache import remembered, sound_speed
-
-try:
-    import resource
-except ImportError:  # Windows has no such limit
-    resource = None  # type: ignore[assignment]
-
-__all__ = ["BatchSize", "Measured", "SpeedTest", "batch_size", "cores", "open_files", "remembered"]
+from .speed_cache import sound_speed
 
 DEFAULT_BATCH = 256
 UNKNOWN = "the default for an unknown network"
@@ -46,7 +38,6 @@ IMAGES_PER_CORE = 500  # a second: 1.5 ms for judging an image, 0.5 ms for every
 
 FILES_PER_TRANSFER = 3  # IPv4 and IPv6 are tried side by side, and the resolver holds one
 FILES_KEPT = 40  # of each worker: its modules, pipes, and the image that it writes
-MOST_FILES, MACOS_FILES, WINDOWS_FILES = 65536, 10240, 8192
 
 MOST_SECONDS = 10.0  # of a speed test in all
 TRY_SECONDS, DOWNLOAD_SECONDS = 3, 4
@@ -56,7 +47,6 @@ PICTURE_SIDE, PICTURES, THREADS = 1500, 5, 4
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _PLAIN = "--plain"
-_ROOT = Path("/")
 
 
 @dataclass(frozen=True)
@@ -107,45 +97,6 @@ def _for_line(bits_per_second: float, cores: int) -> BatchSize:
     speed = f"{megabits:.0f}" if megabits >= 10 else f"{megabits:.1f}"
     why = f"for {speed} Mbit/s on {cores} core{'s' if cores > 1 else ''}"
     return BatchSize(min(max(wished, LEAST_BATCH), MOST_BATCH), why)
-
-
-def cores() -> int:
-    """Count the CPUs that this process may use, by its affinity and its cgroup's quota."""
-    installed = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else installed
-    return max(1, math.floor(min(allowed, _cgroup_cores(_ROOT))))
-
-
-def _cgroup_cores(root: Path) -> float:
-    """Return the CPUs that cgroup v2 grants: the least of what the own group and those above it say."""
-    own = root / "sys" / "fs" / "cgroup"
-    with contextlib.suppress(OSError, ValueError):
-        lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
-        own = own.joinpath(*[line[3:].lstrip("/") for line in lines if line.startswith("0::")])
-    return min(_quota(folder / "cpu.max") for folder in (own, *own.parents))
-
-
-def _quota(file: Path) -> float:
-    """Read `max 100000`, or microseconds granted and of how many."""
-    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-        granted, _, period = file.read_text().partition(" ")
-        return int(granted) / int(period)
-    return math.inf
-
-
-def open_files() -> int:
-    """Raise the number of descriptors that this process and its children may have; return what it is."""
-    if resource is None:
-        return WINDOWS_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    # macOS calls its limit infinite, and refuses more than this.
-    for wished in (min(most, MACOS_FILES), most):
-        if soft != resource.RLIM_INFINITY and soft < wished:
-            with contextlib.suppress(OSError, ValueError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (wished, hard))
-                soft = wished
-    return most if soft == resource.RLIM_INFINITY else min(soft, MOST_FILES)
 
 
 class SpeedTest:

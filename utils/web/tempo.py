@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .. import machine
 from ..models.settings import Settings, Source
 from ..wording import counted
 from . import speed, speed_cache
@@ -19,8 +20,8 @@ class Tempo:
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._say = say
-        self._cores = speed.cores() if settings.parallel else 1
-        self._open_files = speed.open_files()
+        self._cores = machine.cores() if settings.parallel else 1
+        self._open_files = machine.open_files()
         self._settings = settings
         self._test: SpeedTest | None = None
         self._chosen = self._first(settings)
