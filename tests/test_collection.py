@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from demo.answers import Answer
 from demo.pictures import jpeg
 from demo.web import Web
 from tests.project import Project
+from tests.result_folder import ResultFolder, with_red_and_blue
+from utils.exports import gathering
 from utils.models.pictures import Box
 from utils.results.collection import collect
+from utils.storage import FINGERPRINTS_NAME
 from utils.tables import categories
 
 RED, BLUE = "n00000001", "n00000002"
@@ -61,3 +65,29 @@ def test_spoilt_xml_brings_no_boxes(project: Project, web: Web) -> None:
     (red,) = collect(project.result, categories.read(project.path / "ncodes.csv"))
 
     assert [sample.annotation for sample in red.samples] == [None, None]
+
+
+def test_one_broken_folder_costs_only_its_category(tmp_path: Path) -> None:
+    """What cannot be read is named, with a sentence; the others are read, and exported."""
+    made = with_red_and_blue(ResultFolder(tmp_path / "partial_imagenet"))
+    green = made.category("n00000003", "green")
+    made.image(green, "n00000003_1", Box("green", 0, 0, 63, 47))
+    shutil.rmtree(green.annotations)
+    green.annotations.write_text("I am a file")
+    journal = made.root / "blue" / ".journal.jsonl"
+    journal.unlink()
+    journal.mkdir()
+
+    blue, broken, red = collect(made.root, made.categories)
+
+    assert (len(blue.samples), len(broken.samples), len(red.samples)) == (0, 0, 2)
+    assert blue.fault.startswith(f"blue: Cannot work with {journal}: ")
+    assert broken.fault.startswith(f"green: Cannot work with {green.annotations}: ")
+    assert red.fault == ""
+
+    said: list[str] = []
+    memory = made.root / FINGERPRINTS_NAME
+    collected = collect(made.root, made.categories)
+    dataset = gathering.gather(collected, {}, made.settings(), memory=memory, tell=said.append)
+    assert [item.sample.folder for item in dataset.items] == ["red", "red"]
+    assert [sentence.split(":")[0] for sentence in said] == ["blue", "green"]

@@ -257,6 +257,30 @@ def test_what_a_killed_run_left(shard: Shard, monkeypatch: pytest.MonkeyPatch) -
     assert len(said) == 1
 
 
+def test_what_a_broken_folder_does_not_take_waits(shard: Shard) -> None:
+    """It costs no other category, and is taken in, once, when the folder is mended."""
+    result, said = shard.order.result_folder, []
+    red, blue = CategoryFolder(result / "red"), CategoryFolder(result / "blue")
+    blue.make()
+    red.journal.mkdir()
+    ShardFolder(shard.folder).lease("0").unlink()
+    rows = [task.row for task in shard.tasks[:3]]
+    dead = [Outcome(row, Status.FAILED, Reason.TIMEOUT, "No.") for row in rows]
+    segment = ShardFolder(shard.folder).segment("1")
+    segments.append(segment, [("red", dead[0]), ("blue", dead[1]), ("red", dead[2])])
+
+    segments.take_in_left(result, said.append)
+    assert [one.row for one in Journal(blue.journal).standing()] == [rows[1]]
+    assert [one.startswith(f"red: Cannot work with {red.journal}: ") for one in said] == [True]
+    assert [(name, one.row) for name, one in segments.read(segment)] == [("red", rows[0]), ("red", rows[2])]
+
+    red.journal.rmdir()
+    segments.take_in_left(result, said.append)
+    assert [one.row for one in Journal(red.journal).standing()] == [rows[0], rows[2]]
+    assert len(blue.journal.read_text().splitlines()) == len(said) == 1
+    assert not (result / ".shards").exists()
+
+
 def test_a_segment_that_is_garbage(tmp_path: Path) -> None:
     """Lines that are not ours count as nothing."""
     path = tmp_path / "x.jsonl"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import signal
@@ -127,6 +128,10 @@ def test_folders_that_cannot_be_made_stop_their_category(tmp_path: Path) -> None
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(FolderError, match=r"Cannot work with .*/file/hinny: Not a directory\."):
         CategoryFolder(tmp_path / "file" / "hinny").make()
+    (tmp_path / "hinny").mkdir()
+    (tmp_path / "hinny" / "Annotation").write_bytes(b"")
+    with pytest.raises(FolderError, match=r"Cannot work with .*/hinny/Annotation: File exists\."):
+        CategoryFolder(tmp_path / "hinny").make()
     with pytest.raises(InputError, match=r"--save_dir .*Give another folder\."):
         result_folder(tmp_path / "file")
 
@@ -158,6 +163,25 @@ def test_a_second_run_is_refused(tmp_path: Path) -> None:
     assert names(tmp_path) == []
     with held_elsewhere(tmp_path), pytest.raises(FolderInUseError), FolderLock(tmp_path):
         pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows' locks are others")
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks(
+    tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run goes on, and it is said once that nothing keeps a second one out; no file is left."""
+
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)  # as Lustre does without -o flock, and NFS without lockd
+    for _ in range(2):
+        with FolderLock(tmp_path):
+            assert names(tmp_path) == [LOCK_NAME]
+        assert names(tmp_path) == []
+    (record,) = caplog.records
+    assert f"{tmp_path} has no locks ({os.strerror(code)})" in record.getMessage()
 
 
 def test_a_killed_runs_lock_is_free(tmp_path: Path) -> None:

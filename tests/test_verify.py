@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,20 @@ def test_sound_folder_is_left_alone(finished: Project, web: Web) -> None:
     journal = finished.result / "red" / ".journal.jsonl"
     after = {path: path.stat().st_mtime_ns for path in finished.result.rglob("*.[jx]*")}
     assert {path for path in before if before[path] != after.get(path)} <= {journal}
+
+
+def test_no_flag_removes_what_was_saved(finished: Project) -> None:
+    """Images under --min_side stay with their XML, also those that look changed, or are in no journal."""
+    xmls, images = finished.xmls("red"), finished.images("red")
+    os.utime(image(finished, 0), (0, 0))
+    journal = finished.result / "red" / ".journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if f"{RED}_1" not in line))
+    for flags in (("--min_side", "200"), ("--verify", "--min_side", "200")):
+        done = finished.run(*flags)
+        assert done.code == 0, done.out
+        assert (finished.images("red"), finished.xmls("red")) == (images, xmls)
+    assert [row["status"] for row in finished.report("red")] == ["already_present"] * 6
 
 
 def test_what_does_not_hold_is_taken_back(finished: Project, web: Web) -> None:
@@ -148,6 +163,31 @@ def test_placeholders_over_all_categories(project: Project, web: Web) -> None:
     assert len(list(project.result.rglob("*.jpg"))) == 6
     assert project.run("--verify").code == 1
     assert len(list(project.result.rglob("*.jpg"))) == 3
+
+
+@pytest.mark.parametrize("in_the_way", ["Annotation", "Images", ".journal.jsonl"])
+def test_one_broken_folder_costs_only_its_category(finished: Project, in_the_way: str) -> None:
+    """It is named, and the others are judged: what does not hold there is found; also by a dry judgement."""
+    broken = finished.result / "a_broken"
+    (broken / "Images").mkdir(parents=True)
+    (broken / "Images" / "n00000009_1.jpg").write_bytes(pictures.jpeg(seed=9))
+    if in_the_way == ".journal.jsonl":
+        (broken / in_the_way).mkdir()
+    else:
+        if in_the_way == "Images":
+            shutil.rmtree(broken / "Images")
+        (broken / in_the_way).write_text("I am a file")
+    image(finished, 3).write_text("<html>gone</html>")
+    for flags in (["--dry_run"], []):
+        verified = finished.run("--verify", *flags)
+        assert verified.code == 1
+        assert f"{RED}_3.jpg w" in verified.out  # would be, or was removed
+        assert "5 images in 1 folder are whole" in verified.out
+        assert (verified.err.count("a_broken: Cannot work with"), verified.err.count("\n")) == (1, 1)
+    assert not image(finished, 3).exists()
+    if in_the_way != "Images":
+        assert (broken / "Images" / "n00000009_1.jpg").exists()
+    assert finished.run("--verify").code == 1
 
 
 def test_nothing_to_verify(project: Project) -> None:

@@ -6,6 +6,7 @@ This module alone knows the names of files and folders in a result folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import shutil
@@ -35,6 +36,8 @@ _OUR_SUFFIX = f".{os.urandom(4).hex()}{PARTIAL_SUFFIX}"
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """How images are named, in any case; ours are named by `ImageFormat`."""
+_IN_USE = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
+"""What the system says of a file that is locked; all else means that it locks none, as Lustre may."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ class CategoryFolder:
             self.images.mkdir(parents=True, exist_ok=True)
             self.annotations.mkdir(exist_ok=True)
         except OSError as error:
-            raise disk_error(self.path, error) from error
+            in_the_way = Path(error.filename) if isinstance(error, FileExistsError) else self.path
+            raise disk_error(in_the_way, error) from error
 
     def remove_partials(self) -> None:
         """Remove what a killed run left half written."""
@@ -223,8 +227,23 @@ def _write_new(path: str, data: bytes) -> os.stat_result:
         os.close(descriptor)
 
 
+@functools.cache  # said once of a folder, however often it is locked
+def _warn_of_no_locks(folder: Path, why: str) -> None:
+    import logging  # only now: workers never need it
+
+    logging.getLogger(__name__).warning(
+        "The file system of %s has no locks (%s), so that nothing keeps a second run out: start none there "
+        "while this one is at work.",
+        folder,
+        why,
+    )
+
+
 class FolderLock:
-    """Keeps a second run off the result folder; a killed run's lock vanishes with it."""
+    """Keeps a second run off the result folder; a killed run's lock vanishes with it.
+
+    Where the file system has no locks it keeps nobody off, and says so.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOCK_NAME
@@ -236,10 +255,13 @@ class FolderLock:
             try:
                 self._acquire(descriptor)
             except OSError as error:
-                os.close(descriptor)
-                raise FolderInUseError(
-                    f"Another run is at work in {self._path.parent}. Wait for it, or give another --save_dir."
-                ) from error
+                if error.errno in _IN_USE:
+                    os.close(descriptor)
+                    raise FolderInUseError(
+                        f"Another run is at work in {self._path.parent}. Wait for it, or give another "
+                        "--save_dir."
+                    ) from error
+                _warn_of_no_locks(self._path.parent, error.strerror)
             self._descriptor = self._if_still_there(descriptor)
         return self
 

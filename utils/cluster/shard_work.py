@@ -139,5 +139,5 @@ class _Attempt:
         if name not in self._shelves:
             folder = CategoryFolder(self.shard.order.result_folder / name)
             nothing = Journal(folder.path / NO_JOURNAL, read_only=True)
-            self._shelves[name] = Shelf(folder, nothing, self.shard.order.min_side)
+            self._shelves[name] = Shelf(folder, nothing)
         return self._shelves[name]

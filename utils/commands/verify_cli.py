@@ -9,12 +9,14 @@ from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..results import segments, verify
+from ..results.folders import categories_in
 from ..storage import RESULT_FOLDER, FolderLock
 from ..tables import selection
 from ..tables.url_table import NoUrlTable, open_table
+from ..wording import counted
 from . import showing
 from .screen import Console
-from .telling import count
+from .telling import warn
 
 
 def verify_all(everything: Sequence[Category], settings: Settings, console: Console) -> int:
@@ -26,27 +28,31 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
         )
     named = selection.selected(everything, settings).categories if settings.categories else None
     codes = {category.code for category in named or ()}
-    chosen = [one for one in verify.folders(root, everything) if named is None or one.code in codes]
+    chosen = [one for one in categories_in(root, everything) if named is None or one.code in codes]
     table = open_table(settings.url_data) if settings.url_data.exists() else NoUrlTable(settings.url_data)
     dry = settings.dry_run
-    verification = verify.Verification(root, table.rows_of, settings.min_side, tell=console.say, dry=dry)
+    verification = verify.Verification(root, table.rows_of, tell=console.say, dry=dry)
     with contextlib.nullcontext() if dry else FolderLock(root):
         if not dry:
             segments.take_in_left(root, console.say)
         verification.run(chosen)
         if not dry:
-            showing.leave(root, everything, settings, console)
-    for sentence in _verified(verification, len(chosen)):
+            showing.leave(root, everything, settings, console, faulty=bool(verification.faults))
+    for sentence in _verified(verification, len(chosen) - len(verification.faults)):
         console.say(sentence)
-    return 1 if verification.findings else 0
+    for fault in verification.faults.values():
+        warn(fault)
+    return 1 if verification.findings or verification.faults else 0
 
 
 def _verified(verification: verify.Verification, folders: int) -> list[str]:
     """Say what a judgement came to."""
     images, number = verification.images, verification.findings
-    whole = f"{count(images, 'image')} in {count(folders, 'folder')} {'is' if images == 1 else 'are'} whole"
+    whole = (
+        f"{counted(images, 'image')} in {counted(folders, 'folder')} {'is' if images == 1 else 'are'} whole"
+    )
     said = [f"{whole}; no boxes are left that do not fit them."]
-    things = f"{count(number, 'thing')} "
+    things = f"{counted(number, 'thing')} "
     if verification.dry:
         said = [f"{whole}."]
         things += f"{'does' if number == 1 else 'do'} not hold; --verify without --dry_run takes back what "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,13 +70,15 @@ def gather(
         The wnid of every category, by its folder.
     memory
         Where fingerprints are remembered.
+    tell
+        Told why categories are left out, and what takes long.
 
     Raises
     ------
     DiskError, FolderError
         If an image cannot be read, or nothing can be remembered.
     """
-    samples = [sample for one in collected for sample in one.samples]
+    samples = list(_samples(collected, tell))
     paths = {sample.picture.sha256: sample.path for sample in reversed(samples)}
     known = fingerprints.complete(memory, dict(reversed(paths.items())), tell)
     groups = split.groups(known)
@@ -89,6 +91,13 @@ def gather(
         labels=_labels(items),
         largest_group=max(sizes.values(), default=0),
     )
+
+
+def _samples(collected: Iterable[Collected], tell: Callable[[str], None]) -> Iterator[Sample]:
+    for one in collected:
+        if one.fault:
+            tell(f"{one.fault} It is left out of the export.")
+        yield from one.samples
 
 
 def _for_detection(items: Iterable[Item], *, unannotated: bool) -> tuple[Item, ...]:

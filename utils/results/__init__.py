@@ -8,6 +8,7 @@
     report      the CSV of a category
     segments    what became of a shard, for many journals
     inventory   what is there already
+    folders     which categories have a folder
     pairing     an image and its XML, side by side
     journal     what became of every URL, a line at once
     lines       one of them

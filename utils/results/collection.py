@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotations import voc
+from ..errors import FolderError
 from ..models.pictures import Annotation, Picture
 from ..models.rows import Category
 from ..models.tries import Outcome
 from ..storage import CategoryFolder
-from . import journal, verify
+from . import journal
+from .folders import categories_in, naming_faults, require_readable_boxes
 from .pairing import MAX_XML_BYTES
 from .summary import Summary
 
@@ -50,11 +52,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Collected:
-    """A category as it stands in the result folder: its numbers, and its images in the URL table's order."""
+    """A category as it stands in the result folder: its numbers, and its images in the URL table's order.
+
+    If its folder cannot be read, `fault` says why, and there is nothing else.
+    """
 
     category: Category
     summary: Summary
     samples: tuple[Sample, ...]
+    fault: str = ""
 
 
 def collect(
@@ -72,18 +78,18 @@ def collect(
     Raises
     ------
     DiskError
-        If a journal cannot be read.
+        If the disk does not give what it holds; a fault of one folder costs no more than its category.
     """
     for category, folder in places(root, everything):
         if among is None or category.code in among:
-            yield read(category, folder)
+            yield _read_or_fault(category, folder)
 
 
 def places(root: Path, everything: Sequence[Category]) -> Iterator[tuple[Category, CategoryFolder]]:
     """Find the categories that `collect` reads, and their folders."""
-    for category in verify.folders(root, everything):
+    for category in categories_in(root, everything):
         folder = CategoryFolder(root / category.folder)
-        if folder.journal.exists():
+        if folder.images.is_dir() and folder.journal.exists():
             yield category, folder
 
 
@@ -92,12 +98,23 @@ def read(category: Category, folder: CategoryFolder) -> Collected:
 
     Raises
     ------
-    DiskError
-        If its journal cannot be read.
+    DiskError, FolderError
+        If it cannot be read.
     """
     summary = Summary(category.folder, category.code)
-    outcomes = summary.counting(journal.standing(folder.journal))
-    return Collected(category, summary, tuple(_samples(folder, outcomes)))
+    with naming_faults(folder.path):
+        outcomes = summary.counting(journal.standing(folder.journal))
+        return Collected(category, summary, tuple(_samples(folder, outcomes)))
+
+
+def _read_or_fault(category: Category, folder: CategoryFolder) -> Collected:
+    """Read a category, boxes included, or say why that cannot be."""
+    try:
+        require_readable_boxes(folder)
+        return read(category, folder)
+    except FolderError as error:
+        summary = Summary(category.folder, category.code)
+        return Collected(category, summary, (), fault=f"{category.folder}: {error}")
 
 
 def _samples(folder: CategoryFolder, outcomes: Iterable[Outcome]) -> Iterator[Sample]:

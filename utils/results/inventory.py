@@ -23,7 +23,8 @@ from . import pairing
 from .journal import Journal, pass_by
 
 GONE = "Its file was removed or spoilt after it was saved; it is fetched again when it is asked for."
-
+ANY_SIZE = 1
+"""The shortest side that an image on disk may have: a flag refuses downloads, and removes nothing."""
 
 RowsOf = Callable[[Collection[str]], Iterable[UrlRow]]
 """Finds the rows of image codes in the URL table."""
@@ -53,7 +54,6 @@ class Shelf:
 
     folder: CategoryFolder
     journal: Journal
-    min_side: int
     thorough: bool = False
     dry: bool = False
     tell: Callable[[str], None] = _keep_to_yourself
@@ -132,13 +132,13 @@ def find(shelf: Shelf, row: UrlRow) -> Outcome | None:
     return None
 
 
-def judge_file(path: Path, min_side: int) -> Picture | Refusal:
-    """Judge the bytes of a file as if they had just come from the web."""
+def judge_file(path: Path) -> Picture | Refusal:
+    """Judge the bytes of a file as if they had just come from the web; but what was saved may be small."""
     if path.stat().st_size > images.MAX_BYTES:
         return Refusal(Reason.TOO_LARGE, "It has more than 20 MB.")
     data = path.read_bytes()
     known = placeholders.refusal(Body(data, http_status=200, final_url=""))
-    return known or images.judge(data, min_side=min_side, length_known=True)
+    return known or images.judge(data, min_side=ANY_SIZE, length_known=True)
 
 
 def fitting_boxes(shelf: Shelf, image: Path, picture: Picture) -> int | None:
@@ -185,7 +185,7 @@ def _gone(outcome: Outcome) -> Outcome:
 
 def _judged(shelf: Shelf, path: Path, outcome: Outcome) -> Outcome | None:
     """Judge a file; a good one gets its right name and makes an outcome, any other is removed."""
-    picture = judge_file(path, shelf.min_side)
+    picture = judge_file(path)
     if isinstance(picture, Refusal):
         shelf.remove_image(path, picture.sentence)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from ..errors import disk_error
 from ..judging import placeholders
@@ -50,6 +51,11 @@ class Publisher:
         """Take back the images of a category that turned out to be placeholders; returns them as they stood.
 
         What `checkpoint` raises while the journal is read ends it before anything was done.
+
+        Raises
+        ------
+        DiskError, FolderError
+            If one cannot be removed, or the report cannot be written.
         """
         folder = self._folder_of(category)
         if not folder.journal.exists():
@@ -58,8 +64,17 @@ class Publisher:
         taken = [one for one in book.standing(checkpoint) if placeholders.is_sighting(one, found)]
         if not taken:
             return []
-        for outcome in taken:
-            pairing.remove(folder, folder.path / outcome.file)
-            book.append(placeholders.taken_back(outcome))
-        self.publish(category, book.standing())
+        try:
+            for outcome in taken:
+                _remove(folder, folder.path / outcome.file)
+                book.append(placeholders.taken_back(outcome))
+        finally:
+            self.publish(category, book.standing())
         return taken
+
+
+def _remove(folder: CategoryFolder, image: Path) -> None:
+    try:
+        pairing.remove(folder, image)
+    except OSError as error:
+        raise disk_error(image, error) from error

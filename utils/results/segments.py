@@ -7,12 +7,12 @@ removed; one that a killed run left behind, by the next run, whatever that is.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..errors import disk_error
+from ..errors import FolderError, disk_error
 from ..models.tries import Outcome
-from ..storage import CategoryFolder, shard_folders
+from ..storage import CategoryFolder, shard_folders, write_whole
 from . import lines
 from .journal import Journal
 
@@ -21,6 +21,7 @@ FOLDER = "folder"
 LAST_MOMENTS = 3.0
 """Seconds in which whoever works on a shard notices that it may not any more, and writes what it has."""
 WAITING = "A run on several machines was cut off here. Waiting a moment for what is left of it ..."
+WAITS = "What a run on several machines has left of it waits until then."
 
 
 def append(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
@@ -33,11 +34,9 @@ def append(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
     DiskError, FolderError
         If it cannot be written.
     """
-    records = ({FOLDER: folder} | lines.encode(outcome) for folder, outcome in outcomes)
-    text = "".join(f"{lines.spell(record)}\n" for record in records)
     try:
         with path.open("ab") as file:
-            file.write(f"\n{text}".encode())  # whoever wrote last may have died within a line
+            file.write(b"\n" + _spelled(outcomes))  # whoever wrote last may have died within a line
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -65,10 +64,12 @@ def read(path: Path) -> list[tuple[str, Outcome]]:
 def take_in_left(result: Path, tell: Callable[[str], None]) -> None:
     """Take what runs on several machines have left behind into the journals.
 
+    What is about a category whose folder cannot be worked with stays for a later run.
+
     Raises
     ------
     DiskError, FolderError
-        If a journal cannot be written.
+        If the disk takes nothing more, or what was taken in cannot be removed.
     """
     leases = [lease for folder in shard_folders(result) for lease in folder.leases()]
     for lease in leases:
@@ -78,16 +79,42 @@ def take_in_left(result: Path, tell: Callable[[str], None]) -> None:
         time.sleep(LAST_MOMENTS)
     for folder in shard_folders(result):
         for segment in folder.segments():
-            _take_in(segment, result)
-            segment.unlink(missing_ok=True)
+            _take_in(segment, result, tell)
         folder.remove()
 
 
-def _take_in(segment: Path, result: Path) -> None:
+def _take_in(segment: Path, result: Path, tell: Callable[[str], None]) -> None:
+    """Take a segment into the journals, and remove it; what they do not take stays in it."""
+    try:
+        told = read(segment)
+    except FolderError as error:
+        tell(str(error))
+        return
     by_folder: dict[str, list[Outcome]] = {}
-    for name, outcome in read(segment):
+    for name, outcome in told:
         by_folder.setdefault(name, []).append(outcome)
+    left: list[tuple[str, Outcome]] = []
     for name, outcomes in by_folder.items():
         folder = CategoryFolder(result / name)
-        if folder.path.is_dir():  # else the user has thrown it away
-            Journal(folder.journal).append_all(outcomes)
+        try:
+            if folder.path.is_dir():  # else the user has thrown it away
+                Journal(folder.journal).append_all(outcomes)
+        except FolderError as error:
+            tell(f"{name}: {error} {WAITS}")
+            left += [(name, outcome) for outcome in outcomes]
+    _leave(segment, left)
+
+
+def _leave(segment: Path, left: Sequence[tuple[str, Outcome]]) -> None:
+    try:
+        if left:
+            write_whole(segment, _spelled(left))
+        else:
+            segment.unlink(missing_ok=True)
+    except OSError as error:
+        raise disk_error(segment, error) from error
+
+
+def _spelled(outcomes: Iterable[tuple[str, Outcome]]) -> bytes:
+    records = ({FOLDER: folder} | lines.encode(outcome) for folder, outcome in outcomes)
+    return "".join(f"{lines.spell(record)}\n" for record in records).encode()

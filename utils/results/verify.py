@@ -7,11 +7,13 @@ stands for many is a placeholder. What does not hold is taken back, or only told
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import FolderError
 from ..judging import placeholders
 from ..judging.placeholders import Sighting, Watch
 from ..models.pictures import Picture
@@ -20,6 +22,7 @@ from ..models.tries import Outcome
 from ..models.words import Refusal, Status
 from ..storage import CategoryFolder
 from . import inventory
+from .folders import naming_faults, require_readable_boxes
 from .inventory import RowsOf, Shelf
 from .journal import Journal
 from .publishing import Publisher
@@ -42,38 +45,53 @@ class Verification:
         Told a sentence for everything that does not hold; they are counted in `findings`.
     dry
         Whether it is only told what does not hold, and nothing on disk is changed.
-    images
-        How many images stood in the end.
+    faults
+        Why the folders of categories could not be judged, by their names.
     """
 
     root: Path
     rows_of: RowsOf
-    min_side: int
     tell: Callable[[str], None]
     dry: bool = False
-    images: int = 0
     findings: int = 0
+    faults: dict[str, str] = field(default_factory=dict)
+    _standing: Counter[str] = field(default_factory=Counter)
     _sightings: dict[str, Counter[Sighting]] = field(default_factory=dict)
+
+    @property
+    def images(self) -> int:
+        """How many images stand in the folders that could be judged."""
+        return sum(number for name, number in self._standing.items() if name not in self.faults)
 
     def run(self, categories: Sequence[Category]) -> None:
         """Judge the folders, and take back what does not hold."""
         watch = Watch()
         strays: list[_Stray] = []
         for category in categories:
-            shelf = self._shelf(category)
-            for outcome in self._judge(shelf):
-                watch.note(outcome)
-            for stray in self._judge_strays(shelf):
-                watch.note(stray.as_outcome())
-                strays.append(stray)
+            with self._costing_only(category.folder):
+                shelf = self._shelf(category)
+                for outcome in self._judge(shelf):
+                    watch.note(outcome)
+                for stray in self._judge_strays(shelf):
+                    watch.note(stray.as_outcome())
+                    strays.append(stray)
         self._take_back(categories, strays, watch.placeholders())
+
+    @contextlib.contextmanager
+    def _costing_only(self, name: str) -> Iterator[None]:
+        """Let a fault of one category's folder cost no other."""
+        try:
+            with naming_faults(self.root / name):
+                yield
+        except FolderError as error:
+            self.faults[name] = f"{name}: {error}"
 
     def _judge(self, shelf: Shelf) -> list[Outcome]:
         """Judge the images of a folder that the journal or the URL table knows; returns those that stand."""
         shelf.journal.begin_run()
         known = inventory.take_stock(shelf, self.rows_of)
         standing = [outcome for outcome in known.values() if outcome.status.stands]
-        self.images += len(standing)
+        self._standing[shelf.name] += len(standing)
         if self.dry:  # no journal will know these of all folders
             self._sightings[shelf.name] = Counter(map(placeholders.sighting, standing))
         return standing
@@ -84,12 +102,12 @@ class Verification:
         for path in inventory.image_files(shelf.folder):
             if shelf.folder.relative(path) in claimed or path in shelf.removed:
                 continue
-            picture = inventory.judge_file(path, self.min_side)
+            picture = inventory.judge_file(path)
             if isinstance(picture, Refusal):
                 shelf.remove_image(path, picture.sentence)
             else:
                 inventory.fitting_boxes(shelf, path, picture)
-                self.images += 1
+                self._standing[shelf.name] += 1
                 yield _Stray(shelf, path, picture)
 
     def _take_back(
@@ -97,29 +115,38 @@ class Verification:
     ) -> None:
         publisher = Publisher(self._folder)
         for category in categories:
-            if self.dry:
-                taken = sum(self._sightings[category.folder][sighting] for sighting in found)
-            else:
-                taken = len(publisher.take_back(category, found))
-                publisher.publish(category)
-            if taken:
-                happens = "would be " if self.dry else ""
-                self._find(f"{category.folder}: {taken} {happens}{placeholders.TAKEN_BACK_MANY}.")
-            self.images -= taken
+            if category.folder not in self.faults:
+                with self._costing_only(category.folder):
+                    self._take_back_in(category, publisher, found)
         for stray in strays:
-            if placeholders.is_sighting(stray.as_outcome(), found):
-                self.images -= 1
-                stray.shelf.remove_image(stray.path, "Several others are the same picture.")
+            name = stray.shelf.name
+            if name not in self.faults and placeholders.is_sighting(stray.as_outcome(), found):
+                with self._costing_only(name):
+                    stray.shelf.remove_image(stray.path, "Several others are the same picture.")
+                    self._standing[name] -= 1
+
+    def _take_back_in(self, category: Category, publisher: Publisher, found: set[Sighting]) -> None:
+        if self.dry:
+            taken = sum(self._sightings[category.folder][sighting] for sighting in found)
+        else:
+            taken = len(publisher.take_back(category, found))
+            publisher.publish(category)
+        if taken:
+            happens = "would be " if self.dry else ""
+            self._find(f"{category.folder}: {taken} {happens}{placeholders.TAKEN_BACK_MANY}.")
+        self._standing[category.folder] -= taken
 
     def _folder(self, category: Category) -> CategoryFolder:
         return CategoryFolder(self.root / category.folder)
 
     def _shelf(self, category: Category) -> Shelf:
         folder = self._folder(category)
-        if not self.dry:
+        if self.dry:
+            require_readable_boxes(folder)
+        else:
             folder.make()
         journal = Journal(folder.journal, read_only=self.dry)
-        return Shelf(folder, journal, self.min_side, thorough=True, dry=self.dry, tell=self._find)
+        return Shelf(folder, journal, thorough=True, dry=self.dry, tell=self._find)
 
     def _find(self, finding: str) -> None:
         self.findings += 1
@@ -138,10 +165,3 @@ class _Stray:
         """Make an outcome of it, with its path in the place of its URL."""
         row = UrlRow(0, self.path.stem, str(self.path))
         return Outcome(row, Status.ALREADY_PRESENT, picture=self.picture, answered_by=UNKNOWN_HOST)
-
-
-def folders(root: Path, everything: Sequence[Category]) -> list[Category]:
-    """Find the categories that have a folder of images, also those that `ncodes.csv` does not know."""
-    by_folder = {category.folder: category for category in everything}
-    names = sorted(path.parent.name for path in root.glob("*/Images") if path.is_dir())
-    return [by_folder.get(name) or Category(code="", name=name, folder=name) for name in names]

@@ -11,10 +11,10 @@
     preview         what a run would do
     candidates      which rows of the URL table come into question
     store           what categories share
-    verdicts        how long it is believed what earlier runs found
     pool            the worker processes, their pipes, their deaths
     worker_process  the process around a worker
     worker          the work on one image
+    verdicts        how long it is believed what earlier runs found
     messages        what parent and workers say to each other
 
 Each module imports only from those below it here, and from packages on lower floors.

@@ -67,7 +67,7 @@ class Supply:
         folder = store.category(category)
         folder.make()
         journal = Journal(folder.journal)
-        self._shelf = Shelf(folder, journal, self._settings.min_side, checkpoint=checkpoint)
+        self._shelf = Shelf(folder, journal, checkpoint=checkpoint)
         if not again:
             journal.begin_run()
         self._known = self._take_stock()

@@ -1,11 +1,15 @@
-"""How long it is believed what an earlier run found of an image."""
+"""How long it is believed what an earlier run found of an image, and which flag that depends on."""
 
 from __future__ import annotations
 
-from ..models.settings import Settings
+from typing import TYPE_CHECKING
+
 from ..models.tries import Outcome
 from ..models.words import Lasting, Reason, Status
-from .worker import deciding_flag
+
+if TYPE_CHECKING:  # a worker loads only what it needs
+    from ..models.settings import Settings
+    from .messages import WorkOrder
 
 
 def holds(known: Outcome, settings: Settings) -> bool:
@@ -15,13 +19,15 @@ def holds(known: Outcome, settings: Settings) -> bool:
     if known.status is not Status.FAILED or known.reason is None or settings.retry_failed:
         return False
     if known.lasting is Lasting.BY_FLAG:
-        return known.judged_with == _flag_now(known.reason, settings)
+        return known.judged_with == deciding_flag(known.reason, settings)
     return known.lasting is Lasting.FOR_GOOD
 
 
-def _flag_now(reason: Reason, settings: Settings) -> str:
-    in_force = {
-        Reason.OPTED_OUT: settings.honour_opt_out,
-        Reason.ANNOTATION_MISMATCH: settings.with_annotation,
+def deciding_flag(reason: Reason, flags: Settings | WorkOrder) -> str:
+    """Name the flag, with its value, that decides whether there is such a refusal; "" where none does."""
+    deciding = {
+        Reason.TOO_SMALL: f"min_side={flags.min_side}",
+        Reason.OPTED_OUT: f"honour_opt_out={flags.honour_opt_out}",
+        Reason.ANNOTATION_MISMATCH: f"with_annotation={flags.with_annotation}",
     }
-    return deciding_flag(reason, min_side=settings.min_side) if in_force.get(reason, True) else ""
+    return deciding.get(reason, "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..annotations import boxes
 from ..annotations.boxes import Fitted
@@ -22,6 +23,7 @@ from ..storage import CategoryFolder, write_whole
 from ..tables.url_rows import host_of
 from ..web.fetch import Fetched, Fetcher
 from .messages import Answer, Command, Drop, Ended, Ready, Redirected, Save, Start, WorkOrder
+from .verdicts import deciding_flag
 
 TOO_LATE = "It was there when nothing might be saved any more."
 
@@ -136,10 +138,9 @@ class Worker:
             return Outcome(good.task.row, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, TOO_LATE)
         folder = self._folder(good.task.folder)
         image = folder.image(good.task.row.image_code, good.picture.format)
-        annotation = good.fitted.annotation if good.fitted else None
         try:
             written = write_whole(image, good.body.data, shared=True)
-            count = pairing.pair(folder, image, good.picture, annotation) if annotation else None
+            count = _pair(folder, image, good)
         except OSError as error:
             words = f"It could not be written: {error.strerror}."
             failed = _failed(good.task, good.body, Refusal(Reason.DISK_ERROR, words))
@@ -167,20 +168,19 @@ class Worker:
         self, task: ImageTask, body: Body, refusal: Refusal, picture: Picture | None = None
     ) -> Outcome:
         failed = _failed(task, body, refusal)
-        return replace(failed, picture=picture, judged_with=self._flag_behind(refusal.reason))
-
-    def _flag_behind(self, reason: Reason) -> str:
-        return deciding_flag(reason, min_side=self._order.min_side)
+        return replace(failed, picture=picture, judged_with=deciding_flag(refusal.reason, self._order))
 
 
-def deciding_flag(reason: Reason, *, min_side: int) -> str:
-    """Name the flag, with its value, that decided a refusal; "" where none did."""
-    flags = {
-        Reason.TOO_SMALL: f"min_side={min_side}",
-        Reason.OPTED_OUT: "honour_opt_out=True",
-        Reason.ANNOTATION_MISMATCH: "with_annotation=True",
-    }
-    return flags.get(reason, "")
+def _pair(folder: CategoryFolder, image: Path, good: _Good) -> int | None:
+    """Give an image that was just written its XML; where that cannot be written, neither of them is there."""
+    annotation = good.fitted.annotation if good.fitted else None
+    if annotation is None:
+        return None
+    try:
+        return pairing.pair(folder, image, good.picture, annotation)
+    except OSError:
+        image.unlink(missing_ok=True)
+        raise
 
 
 def _read(piece: Piece, address: str) -> Body | NoBody:
