@@ -65,6 +65,11 @@ class Machines:
         kill(self.scheduler)
         self.scheduler = None
 
+    def suspend_scheduler(self) -> None:
+        """Let the scheduler stand still; its connections stay."""
+        assert self.scheduler
+        os.killpg(self.scheduler.pid, signal.SIGSTOP)
+
     def suspend_worker(self, number: int) -> None:
         """Let a worker and all that it has started stand still."""
         os.killpg(self.workers[number].pid, signal.SIGSTOP)

@@ -28,6 +28,7 @@ KEEPERS = {
     "multiprocessing": {"run.pool", "run.worker_process"},
     "numpy": {"exports.near", "exports.pictures"},
     "pandas": {"exports.contents"},
+    "psutil": {"cluster.dask_workers"},
     "pycurl": {"web.fetch", "web.transfer", "web.curl_reasons", "web.redirects"},
     "requests": {"downloads.web_file", "downloads.web_session"},
     "simplejpeg": {"judging.images"},

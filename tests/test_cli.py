@@ -242,6 +242,27 @@ def test_a_signal_while_a_script_is_loaded_ends_it_at_once(name: str) -> None:
     assert (process.returncode, out, err) == (SIGNAL_EXITS[name], "", "")
 
 
+@pytest.mark.parametrize(
+    ("breaks", "sentence"),
+    [
+        ("raise ModuleNotFoundError('No module', name='pycurl')", "The package pycurl is missing. Install "),
+        ("raise ImportError('another ssl\\nbackend')", "A package cannot be loaded (another ssl backend). "),
+        (
+            "raise ImportError('advice', name='numpy') from OSError('no such .so')",
+            "The package numpy cannot be loaded (no such .so). ",
+        ),
+    ],
+)
+def test_a_package_that_cannot_be_loaded(breaks: str, sentence: str) -> None:
+    """It is said which and why, and what to install; no traceback."""
+    load = f"from utils.door import enter\ndef load(): {breaks}\n"
+    finished = run(f"{load}import sys; sys.exit(enter(load))")
+    assert finished.returncode == 2
+    assert finished.stderr.startswith(sentence)
+    assert finished.stderr.endswith("-r requirement.txt\n")
+    assert finished.stderr.count("\n") == 1
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
 @pytest.mark.parametrize("loads", ["", "    from utils.commands.cli import Signals; Signals()\n"])
 def test_under_nohup_a_script_survives_its_terminal(loads: str) -> None:

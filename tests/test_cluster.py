@@ -18,7 +18,7 @@ from demo.answers import Answer
 from demo.verdict import verdicts
 from demo.web import Web
 from demo.world import World
-from tests.machine import wait_until
+from tests.machine import group_of, wait_until
 from tests.many_machines import Machines, machines
 from tests.project import Project
 
@@ -28,14 +28,18 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ne
 RED = "n00000001"
 URLS = 60
 ALIVE = {number for number in range(URLS) if number % 3}
-IMPATIENT = (
-    sys.executable,
-    "-c",
-    "import os, sys; script = sys.argv[2]; del sys.argv[1:3]; sys.path.insert(0, os.path.dirname(script)); "
-    "from utils.cluster import fleet; fleet.SILENCE = 2.0; "
-    "from utils.commands.extract_cli import main; sys.exit(main())",
-)
-"""Runs the rest of the command line, and waits for two seconds where it would wait for a minute."""
+
+
+def impatient(limit: str) -> tuple[str, ...]:
+    """Run the rest of the command line, and wait for two seconds where it would wait for a minute or half."""
+    return (
+        sys.executable,
+        "-c",
+        "import os, sys; script = sys.argv[2]; del sys.argv[1:3]; "
+        "sys.path.insert(0, os.path.dirname(script)); "
+        f"from utils.cluster import dask_workers, fleet; {limit} = 2.0; "
+        "from utils.commands.extract_cli import main; sys.exit(main())",
+    )
 
 
 @pytest.fixture
@@ -176,6 +180,20 @@ def test_the_scheduler_is_killed(offered: Project, cluster: Machines) -> None:
     assert_all_there(offered)
 
 
+def test_the_scheduler_stands_still(offered: Project, cluster: Machines) -> None:
+    """One that says nothing for too long is as good as dead; nobody waits for its answer for ever."""
+    with offered.start(
+        "--scheduler", cluster.address, prefix=impatient("dask_workers.LONGEST_SILENCE")
+    ) as run:
+        wait_until(lambda: saved(offered) > 5)
+        cluster.suspend_scheduler()
+        _, err = run.communicate(timeout=30)
+    assert run.returncode == 1
+    assert err.startswith("The Dask scheduler does not answer any more.")
+    assert err.count("\n") == 1
+    assert len(offered.report("red")) == URLS
+
+
 @pytest.mark.parametrize("again", ["on many machines", "on one"])
 def test_the_run_is_killed(offered: Project, lasting: Machines, again: str) -> None:
     """Its workers go on for as long as they may; the next run takes in what they leave."""
@@ -207,9 +225,28 @@ def test_interrupted(offered: Project, lasting: Machines) -> None:
     assert_all_there(offered)
 
 
+def test_interrupted_while_shards_stand_still(offered: Project) -> None:
+    """They are not waited for longer than for others; of a scheduler of the run's own no process is left."""
+    with offered.start("--scheduler", "local") as run:
+        wait_until(lambda: saved(offered) > 5)
+        shards = [
+            pid for pid in group_of(run.pid) if b"shard_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        assert shards
+        for pid in shards:
+            os.kill(pid, signal.SIGSTOP)
+        begun = time.monotonic()
+        os.kill(run.pid, signal.SIGINT)
+        _, err = run.communicate(timeout=30)
+    assert time.monotonic() - begun < 4  # two seconds, and the machine may be busy
+    wait_until(lambda: not group_of(run.pid), 2)
+    assert (run.returncode, err.splitlines()[0].split()[0]) == (130, "Interrupted.")
+    assert len(offered.report("red")) == URLS
+
+
 def test_a_straggler(offered: Project, cluster: Machines) -> None:
     """What a worker has that stands still is done by another; when it wakes up, it may do nothing more."""
-    with offered.start("--scheduler", cluster.address, prefix=IMPATIENT) as run:
+    with offered.start("--scheduler", cluster.address, prefix=impatient("fleet.SILENCE")) as run:
         wait_until(lambda: saved(offered) > 5)
         cluster.suspend_worker(0)
         _, err = run.communicate(timeout=60)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from demo import pictures
+from demo.answers import Answer
+from demo.web import Web
 from tests.machine import wait_until
 from tests.project import Project
 from utils.models.rows import Category
@@ -174,3 +177,22 @@ def test_a_second_interrupted_run_notes_nothing_twice(project: Project) -> None:
         sizes.append(sum("run" not in json.loads(line) for line in lines))
         assert [row["status"] for row in project.report("red")] == ["not_attempted"] * FEW
     assert sizes == [FEW, FEW, FEW]
+
+
+def test_a_folder_that_breaks_costs_only_its_category(project: Project, web: Web) -> None:
+    """Who looks there for what a stopped worker saved meets the fault; others get their reports."""
+    web.otherwise(Answer(hang=True))
+    for code, name in ((RED, "red"), ("n00000002", "blue")):
+        project.category(code, name)
+        project.url(f"{code}_1", web.url(f"/{code}"))
+    with project.start() as process:
+        wait_until(lambda: len(web.requests) == 2)
+        images = project.result / "red" / "Images"
+        (images / f"{RED}_1.jpg").mkdir()
+        (images / f"{RED}_1.png").write_bytes(pictures.jpeg())  # its right name is taken by the folder
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.startswith("red: Cannot work with ")
+    assert [line.split()[0] for line in errors.splitlines()] == ["red:", "Interrupted."]
+    assert [row["reason"] for row in project.report("blue")] == ["interrupted"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from utils.models.rows import UrlRow
 from utils.models.tries import ImageTask
 from utils.models.words import Reason, Status
 from utils.run import pool
-from utils.run.messages import Ended, Lost, Ready, WorkOrder
+from utils.run.messages import Drop, Ended, Lost, Ready, WorkOrder
 from utils.run.pool import Alone, Crew, Pool
 from utils.storage import CategoryFolder
 
@@ -154,6 +156,80 @@ def test_workers_that_keep_dying_end_the_run(order: WorkOrder) -> None:
     with pytest.raises(WorkersLostError, match="batch_size"):
         kill_all()
     crew.stop()
+
+
+@pytest.mark.parametrize("says", ["Unfit", "nothing"])
+def test_workers_that_die_while_they_prepare_end_the_run(
+    order: WorkOrder,
+    web: Web,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    says: str,
+) -> None:
+    """That they were up is no proof that they can work. One that can say why does, without a traceback."""
+    breaks = {
+        "Unfit": "raise ValueError('another numpy')",
+        "nothing": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    }
+    (tmp_path / "simplejpeg.py").write_text(breaks[says])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    web.otherwise(Answer.jpeg(pictures.jpeg()))
+    sentence = {"Unfit": r"cannot be loaded \(another numpy\)", "nothing": "died 5 times in a row"}[says]
+    with Pool(2, order) as crew:
+        crew.start([task(number, web) for number in range(12)])
+        with pytest.raises(WorkersLostError, match=sentence):
+            listen(crew, lambda _: False)
+    assert capfd.readouterr().err == ""
+
+
+def test_images_that_kill_do_not_end_the_run(order: WorkOrder, web: Web) -> None:
+    """However many there are one after another: each is named, and the next worker does the rest."""
+    web.otherwise(Answer.jpeg(pictures.jpeg()))
+    with Pool(1, order) as crew:
+        for number in range(pool.MOST_DEATHS + 1):
+            member = crew._members[0]
+            member.tasks.add(number)
+            member.judging.value = number
+            member.process.kill()
+            assert Lost((number,), number) in listen(crew, bool)
+        crew.start([task(number, web)])
+        (ended,) = listen(crew, bool)
+        assert isinstance(ended, Ended)
+
+
+def test_a_worker_that_stands_still_holds_nobody_up(order: WorkOrder, web: Web) -> None:
+    """It may be told more than its pipe takes: the others work on, and the end is as quick as ever."""
+    web.otherwise(Answer.jpeg(pictures.jpeg()))
+    crew = Pool(2, order)
+    listen(crew, lambda _: all(member.has_spoken for member in crew._members))
+    still, working = crew._members
+    os.kill(still.process.pid or 0, signal.SIGSTOP)
+    still.tell(Drop(tuple(range(1_000_000))))
+    crew.start([task(number, web) for number in range(8)])
+    assert len(listen(crew, lambda heard: len(heard) == 4)) == 4
+    assert still.tasks
+    assert not working.tasks
+    before = threading.active_count()
+    begun = time.monotonic()
+    (lost,) = [answer for answer in crew.stop() if isinstance(answer, Lost) and answer.numbers]
+    assert len(lost.numbers) == 4
+    assert time.monotonic() - begun < 2
+    assert threading.active_count() == before - 2
+
+
+def test_a_pipe_of_another_kind(order: WorkOrder, web: Web) -> None:
+    """What a pipe's end is called is the system's affair: on Windows it is no `Connection`."""
+    sibling = type("Sibling", Connection.__bases__, dict(vars(Connection)))
+    web.otherwise(Answer.jpeg(pictures.jpeg()))
+    with Pool(1, order) as crew:
+        (member,) = crew._members
+        given, member.connection = member.connection, sibling(os.dup(member.connection.fileno()))
+        given.close()
+        assert not isinstance(member.connection, Connection)
+        crew.start([task(1, web)])
+        (ended,) = listen(crew, bool)
+        assert isinstance(ended, Ended)
 
 
 def test_stop_leaves_nothing(order: WorkOrder, web: Web) -> None:

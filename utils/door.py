@@ -20,14 +20,28 @@ def enter(main: Callable[[], int]) -> int:
         return main()
     except KeyboardInterrupt:  # between two steps of the script's own answer
         return SIGNAL_EXITS["SIGINT"]
-    except ModuleNotFoundError as error:
-        install = f"{sys.executable} -m pip install -r requirement.txt"
-        print(f"The package {error.name} is missing. Install what is needed: {install}", file=sys.stderr)
+    except ImportError as error:
+        print(advice(error), file=sys.stderr)
         return 2
     finally:
         answer_signals(_leave)  # all is done, and nothing is left that could be interrupted in order
         for stream in (sys.stdout, sys.stderr):
             _flush(stream)
+
+
+def advice(error: ImportError) -> str:
+    """Say in a sentence what cannot be loaded, and what to do."""
+    install = f"{sys.executable} -m pip install"
+    if isinstance(error, ModuleNotFoundError):
+        return f"The package {error.name} is missing. Install what is needed: {install} -r requirement.txt"
+    cause: BaseException = error
+    while cause.__cause__:  # the first says it best; around it are pages of good advice
+        cause = cause.__cause__
+    which = f"The package {error.name}" if error.name else "A package"
+    return (
+        f"{which} cannot be loaded ({' '.join(str(cause).split())}). Install what is needed anew: "
+        f"{install} --force-reinstall -r requirement.txt"
+    )
 
 
 def answer_signals(answer: Callable[[int, FrameType | None], None]) -> None:

@@ -9,9 +9,10 @@ import pickle
 import queue
 import time
 from collections.abc import Callable, Collection, Iterable
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import InputError
 from ..run.pool import no_signals
@@ -25,11 +26,17 @@ LOCAL = "local"
 """The word for a scheduler and workers on this machine, for as long as the run takes."""
 PATIENCE = 5.0
 """Seconds in which a scheduler must answer."""
+MOMENT = 0.5
+"""Seconds that it has for what is good to know or to do, but no more."""
+GONE = (OSError, asyncio.TimeoutError, futures.TimeoutError, futures.CancelledError)
+"""What is raised where a scheduler does not answer any more; before Python 3.11 a timeout is no OSError."""
 LIBRARIES = ["pycurl", "certifi", "simplejpeg", "PIL"]
 """What the work of a shard needs."""
 RETRIES = 2
 LOOK_AROUND = 2.0
 """Seconds between two looks at how many workers there are."""
+LONGEST_SILENCE = 30.0
+"""Seconds without an answer to that after which the scheduler counts as gone: it may stand still, too."""
 MISSING = (
     "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt, or "
     'pip install "distributed>=2024.1"'
@@ -78,8 +85,9 @@ class DaskWorkers:
         self._what_is_missing = _Travelling(cloudpickle.dumps(errand.what_is_missing), cloudpickle.loads)
         self._futures: dict[str, Future] = {}
         self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        self._looked = -LOOK_AROUND
-        self._threads: dict[str, int] = {}
+        self._asked: futures.Future[dict[str, Any]] | None = None
+        self._asked_at = self._looked = time.monotonic()
+        self._silence = 0.0
         self._shunned: set[str] = set()
         self._cluster: LocalCluster | None = None
         try:
@@ -97,7 +105,8 @@ class DaskWorkers:
             self._client: Client = distributed.Client(
                 self._cluster or address, timeout=PATIENCE, set_as_default=False
             )
-        except (OSError, ValueError, TypeError, RuntimeError, asyncio.TimeoutError) as error:
+            self._threads: dict[str, int] = self._client.nthreads()
+        except (*GONE, ValueError, TypeError, RuntimeError) as error:
             self._clear_away()
             raise InputError(
                 f"--scheduler {address} cannot be reached ({_first_line(error)}). Start one by `dask "
@@ -112,17 +121,12 @@ class DaskWorkers:
     @property
     def is_reachable(self) -> bool:
         """Whether the scheduler still answers."""
-        return bool(self._client.status == "running")
+        return bool(self._client.status == "running") and self._silence < LONGEST_SILENCE
 
     @property
     def slots(self) -> int:
         """How many shards can be done at once: the threads of all workers, as of a moment ago."""
-        if time.monotonic() - self._looked >= LOOK_AROUND and self.is_reachable:
-            self._looked = time.monotonic()
-            with contextlib.suppress(OSError):  # gone; `is_reachable` will say so
-                self._threads = self._client.nthreads()
-                if not self._threads.keys() - self._shunned:
-                    self._shunned = set()
+        self._look(time.monotonic())
         return sum(threads for worker, threads in self._threads.items() if worker not in self._shunned)
 
     def require_what_is_needed(self, file: Path) -> None:
@@ -137,7 +141,7 @@ class DaskWorkers:
             worker: self._client.submit(
                 self._what_is_missing, LIBRARIES, str(file), workers=[worker], pure=False
             )
-            for worker in self._client.nthreads()
+            for worker in self._threads
         }
         deadline = time.monotonic() + PATIENCE  # whoever does not answer gets no shard done, and no more
         while time.monotonic() < deadline and any(future.status == "pending" for future in asked.values()):
@@ -175,8 +179,8 @@ class DaskWorkers:
         """Give nothing more to the workers that have these shards; gives all shards that they have."""
         by_key = {future.key: name for name, future in self._futures.items()}
         found: set[str] = set()
-        with contextlib.suppress(OSError):
-            for worker, keys in self._client.processing().items():
+        with contextlib.suppress(*GONE):
+            for worker, keys in self._ask("processing").result(MOMENT).items():
                 theirs = {by_key[key] for key in keys if key in by_key}
                 if theirs.intersection(names):
                     self._shunned.add(worker)
@@ -185,16 +189,38 @@ class DaskWorkers:
 
     def call_off(self, names: Iterable[str]) -> None:
         """Forget shards; one that is being done ends when its lease is gone."""
-        futures = [future for name in names if (future := self._futures.pop(name, None))]
-        with contextlib.suppress(OSError):
-            if futures and self.is_reachable:
-                self._client.cancel(futures, force=True)
+        called_off = [future for name in names if (future := self._futures.pop(name, None))]
+        with contextlib.suppress(*GONE):
+            if called_off and self.is_reachable:
+                self._client.cancel(called_off, force=True)
 
     def close(self) -> None:
-        """Let go of the scheduler; a local one ends."""
-        with contextlib.suppress(OSError, TimeoutError):
-            self._client.close(timeout=2)
+        """Let go of the scheduler; a local one ends, and its workers with all that they have started."""
+        if self._cluster:
+            _kill_workers(self._cluster)
+        with contextlib.suppress(*GONE):
+            self._client.close(timeout=MOMENT)
         self._clear_away()
+
+    def _look(self, now: float) -> None:
+        """Ask now and then who is there, and take in what was answered; nobody waits for it."""
+        if self._asked is None and now - self._asked_at >= LOOK_AROUND and self.is_reachable:
+            self._asked_at = now
+            self._asked = self._ask("ncores")
+        elif self._asked and self._asked.done():
+            with contextlib.suppress(*GONE):  # `is_reachable` will say so
+                self._threads = self._asked.result()
+                if not self._threads.keys() - self._shunned:
+                    self._shunned = set()
+            self._asked, self._silence = None, 0.0
+        elif self._asked:
+            self._silence += min(1.0, now - self._looked)  # no more, for all may have been suspended
+        self._looked = now
+
+    def _ask(self, question: str) -> futures.Future[dict[str, Any]]:
+        """Ask the scheduler something of each worker; Dask's own functions would wait for ever."""
+        scheduler, loop = cast("Any", self._client.scheduler), cast("Any", self._client.loop)
+        return asyncio.run_coroutine_threadsafe(getattr(scheduler, question)(), loop.asyncio_loop)
 
     def _result(self, name: str) -> dict[str, str] | None:
         future = self._futures.pop(name)
@@ -204,7 +230,7 @@ class DaskWorkers:
                 return result
             if future.status == "error":
                 return _fault(future)
-        except (OSError, TimeoutError):
+        except GONE:
             return None
         finally:
             future.release()
@@ -212,8 +238,24 @@ class DaskWorkers:
 
     def _clear_away(self) -> None:
         if self._cluster:
-            with contextlib.suppress(OSError, TimeoutError):
-                self._cluster.close(timeout=2)
+            with contextlib.suppress(*GONE):
+                self._cluster.close(timeout=2)  # all are dead; what is cut short here, Dask waits for at exit
+
+
+def _kill_workers(cluster: LocalCluster) -> None:
+    """Kill the workers' processes, and theirs: one that stands still is not waited for, nor left behind."""
+    import psutil  # distributed needs it, too
+
+    processes: list[psutil.Process] = []
+    for nanny in cluster.workers.values():
+        with contextlib.suppress(psutil.Error):
+            if nanny.pid:
+                nanny.close_gracefully()  # else it would start another one
+                worker = psutil.Process(nanny.pid)
+                processes += [worker, *worker.children(recursive=True)]
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
 def _silence() -> None:

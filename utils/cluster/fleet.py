@@ -35,8 +35,8 @@ LONGEST_WAIT = 0.2
 SILENCE = 60.0
 """Seconds without a heartbeat after which a shard is given to another worker."""
 LISTENING_INTERVAL = 1.0
-LAST_WORDS = 5.0
-"""Seconds that workers have to stop, and to leave what they have."""
+LAST_WORDS = 1.3
+"""Seconds that workers have to stop, and to leave what they have; of who has not, what was told counts."""
 MOST_FRUITLESS = 5
 """Shards in a row that came back with nothing, beside one for each thread, after which it makes no sense."""
 NO_WORKERS = "No Dask worker is there yet; waiting for one (e.g. `dask worker ADDRESS`) ..."

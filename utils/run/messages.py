@@ -67,8 +67,17 @@ class Ready:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A worker can work on nothing, and ends; `why` says what to do."""
+
+    why: str
+
+
 Command = Start | Save | Drop
 Answer = Ended | Redirected | Ready
+Message = list[Answer] | Unfit
+"""What comes through the pipe; an empty list only says that the worker is there."""
 
 
 @dataclass(frozen=True, slots=True)

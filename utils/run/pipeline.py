@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from ..errors import DatasetError, ProxyError
+from ..errors import DatasetError, ProxyError, disk_error
 from ..models.tries import Outcome
 from ..results.progress import Progress
 from ..web.journey import Settled
@@ -127,7 +128,12 @@ class Run:
         if owner is None:
             return None
         self._bereft.add(owner)
-        return owner.recover(number)
+        with self.books.costing_only(owner.category):
+            try:
+                return owner.recover(number)
+            except OSError as error:
+                raise disk_error(Path(str(error.filename or owner.category.folder)), error) from error
+        return None
 
     def _settle(self, settled: Sequence[Settled]) -> Iterable[Supply]:
         """Put what is settled into the books that it belongs to; says which."""

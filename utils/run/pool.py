@@ -2,30 +2,33 @@
 
 The processes are of our own making, for `multiprocessing.Pool` hangs for ever when one of its workers is
 killed. They are spawned everywhere, so that Linux, macOS and Windows behave alike. A worker that dies is
-replaced, and what it had is handed back.
+replaced, and what it had is handed back; one that stands still keeps nobody waiting.
 """
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import queue
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from ctypes import c_longlong
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.sharedctypes import RawValue
 from typing import Protocol
 
 from ..errors import WorkersLostError
 from ..models.tries import ImageTask
-from .messages import Answer, Command, Drop, Ended, Lost, Redirected, Save, Start, WorkOrder
+from .messages import Answer, Command, Drop, Ended, Lost, Message, Redirected, Save, Start, Unfit, WorkOrder
 from .worker import Worker
 from .worker_process import main
 
 MOST_DEATHS = 5
-"""Deaths in a row, without one answer in between, after which there is no sense in going on."""
+"""Deaths in a row of no image that could be named, without one answer about a task in between, after which
+there is no sense in going on."""
 LONGEST_SILENCE = 30.0
 """Seconds after which a worker that says nothing hangs, and is killed; it is heard every second else."""
 LAST_WORDS = 0.5
@@ -64,27 +67,44 @@ class _Member:
         context = multiprocessing.get_context("spawn")
         self.tasks: set[int] = set()
         self.has_spoken = False  # one that is still starting has nothing to lose
+        self.unfit: str | None = None
         self.silence = 0.0
         self.connection, theirs = context.Pipe()
         self.judging: c_longlong = RawValue(c_longlong, -1)
         self.process = context.Process(target=main, args=(theirs, order, self.judging), daemon=True)
-        with no_signals():
+        self._outbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._sender = threading.Thread(target=self._send_all, daemon=True)
+        with no_signals():  # the thread, too, shall leave them to the main one
             self.process.start()
+            self._sender.start()
         theirs.close()
 
     def tell(self, command: Command | None) -> None:
-        """Send; a dead one's pipe is broken, and its death is seen at the next exchange."""
+        """Have something sent; None is the last."""
+        self._outbox.put(command)
+
+    def _send_all(self) -> None:
+        """Send, on a thread of its own: if the worker stands still, and its pipe is full, this waits.
+
+        A dead one's pipe is broken; its death is seen at the next exchange.
+        """
+        command: Command | None = Start(())
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.connection.send(command)
+            while command is not None:
+                command = self._outbox.get()
+                self.connection.send(command)
 
     def hear(self) -> list[Answer] | None:
         """Receive one message; None when there will be no more."""
         try:
-            answers: list[Answer] = self.connection.recv()
+            answers: Message = self.connection.recv()
         except (EOFError, OSError):
             return None
         self.has_spoken = True
         self.silence = 0.0
+        if isinstance(answers, Unfit):
+            self.unfit = answers.why
+            return []
         ended = (answer.number for answer in answers if isinstance(answer, (Ended, Redirected)))
         self.tasks.difference_update(ended)
         return answers
@@ -93,6 +113,8 @@ class _Member:
         """Clear away after its end."""
         self.process.kill()
         self.process.join()
+        self.tell(None)
+        self._sender.join()  # it waits for nobody: the pipe's other end went with the process
         killer = self.judging.value if self.judging.value >= 0 else None
         self.connection.close()
         self.process.close()
@@ -163,14 +185,13 @@ class Pool:
         Raises
         ------
         WorkersLostError
-            If workers die again and again without getting anything done.
+            If workers die again and again without getting anything done, or one says that none can work.
         """
         begun = time.monotonic()
         answers: list[Answer | Lost] = []
-        by_connection = {member.connection: member for member in self._members}
-        for ready in wait(list(by_connection), timeout):
-            if isinstance(ready, Connection):
-                answers += self._hear(by_connection[ready])
+        by_connection: dict[object, _Member] = {member.connection: member for member in self._members}
+        for ready in wait([member.connection for member in self._members], timeout):
+            answers += self._hear(by_connection[ready])
         self._end_silence(min(1.0, time.monotonic() - begun))  # no more, for all may have been suspended
         return answers
 
@@ -199,11 +220,13 @@ class Pool:
 
     def _hear(self, member: _Member) -> list[Answer | Lost]:
         heard = member.hear()
+        if member.unfit:
+            raise WorkersLostError(member.unfit)
         if heard is not None:
-            self._deaths = 0
+            self._deaths = 0 if heard else self._deaths  # that one is up says little: it may be about to die
             return list(heard)
-        self._deaths += 1
         lost = member.bury()
+        self._deaths += lost.killer is None  # the others had come as far as to judge
         self._members.remove(member)
         if self._deaths >= MOST_DEATHS:
             raise WorkersLostError(

@@ -5,6 +5,7 @@ The process imports neither pandas nor tables, so that it starts quickly.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import queue
 import signal
@@ -14,8 +15,9 @@ from collections.abc import Callable
 from ctypes import c_longlong
 from multiprocessing.connection import Connection
 
+from .. import door
 from ..judging import images
-from .messages import Answer, Command, Start, WorkOrder
+from .messages import Answer, Command, Start, Unfit, WorkOrder
 from .worker import Worker
 
 SENDING_INTERVAL = 0.03
@@ -30,10 +32,15 @@ def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
     `judging` is shared with the parent: the number of the task whose bytes are being judged, else -1. If
     the process dies of an image, this says of which.
     """
+
+    def mark(number: int) -> None:
+        _prepare()  # if it dies of this, it is no image's fault
+        judging.value = number
+
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent answers these, and stops its workers
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    worker = Worker(order, lambda number: setattr(judging, "value", number))
+    worker = Worker(order, mark)
     inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox, worker.wake), daemon=True).start()
     outbox = _Outbox(connection)
@@ -43,15 +50,34 @@ def main(connection: Connection, order: WorkOrder, judging: c_longlong) -> None:
         if not _obey_all(worker, inbox, outbox):
             return
         _turn(worker, outbox, 0)  # connections begin
-        images.prepare()
+        _prepare()
         while _obey_all(worker, inbox, outbox):
             _turn(worker, outbox, HEARTBEAT)
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent is gone, and with it whoever wanted an answer
     except MemoryError:
         return  # in silence: the parent hears the pipe close, knows what was judged, and tries it once more
+    except ImportError as error:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.send(Unfit(door.advice(error)))
     finally:
         worker.close()
+
+
+def _prepare() -> None:
+    """Load what most images need.
+
+    Raises
+    ------
+    ImportError
+        If a library cannot be loaded; where their versions do not fit, they themselves raise whatever comes.
+    """
+    try:
+        images.prepare()
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise ImportError(str(error)) from error
 
 
 class _Outbox:
