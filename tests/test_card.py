@@ -15,7 +15,7 @@ from utils.gallery.meanings import MEANINGS, meaning
 from utils.models.manners import USER_AGENT
 from utils.models.pictures import Box
 from utils.models.rows import UrlRow
-from utils.models.settings import Source
+from utils.models.settings import ImageSource
 from utils.models.tries import Outcome
 from utils.models.words import Reason, Status
 from utils.results.journal import Journal
@@ -198,7 +198,7 @@ def test_secrets_stay_out(
     monkeypatch.setenv("PART_OF_IMAGENET_TOKEN", SECRET)
     monkeypatch.setenv("PART_OF_IMAGENET_COOKIE", f"a={SECRET}")
     address = f"https://me:{SECRET}@host.example/{{code}}.tar?token={SECRET}"
-    made.leave(command=arguments, source=Source.BOTH, archive_url=address)
+    made.leave(command=arguments, source=ImageSource.BOTH, archive_url=address)
     assert SECRET not in made.card + made.page
     assert "--archive_url" in made.card or "--categories" in made.card
     assert "host.example/\\{code\\}.tar" in made.card

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.models.settings import Settings, Source
+from utils.models.settings import ImageSource, Settings
 from utils.web.tempo import Tempo
 
 NOWHERE = Path("nowhere")
@@ -20,7 +20,7 @@ def no_speed_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, "http://127.0.0.1:1")
 
 
-def said(source: Source, *, speed_test: bool) -> str:
+def said(source: ImageSource, *, speed_test: bool) -> str:
     """Give what is said at the beginning of a run."""
     lines: list[str] = []
     settings = Settings(NOWHERE, NOWHERE, NOWHERE, NOWHERE, source=source, speed_test=speed_test)
@@ -31,10 +31,12 @@ def said(source: Source, *, speed_test: bool) -> str:
 
 def test_an_unknown_network_is_explained() -> None:
     """Whether its speed is being measured, or nobody wanted that."""
-    assert said(Source.URLS, speed_test=False).endswith("unknown network, without a speed test.")
-    assert said(Source.BOTH, speed_test=True).endswith("unknown network, while its speed is being measured.")
+    assert said(ImageSource.URLS, speed_test=False).endswith("unknown network, without a speed test.")
+    assert said(ImageSource.BOTH, speed_test=True).endswith(
+        "unknown network, while its speed is being measured."
+    )
 
 
 def test_tars_know_no_hosts() -> None:
     """Images out of tars wait for no network."""
-    assert said(Source.ARCHIVE, speed_test=True).endswith("images in work at once.")
+    assert said(ImageSource.ARCHIVE, speed_test=True).endswith("images in work at once.")

@@ -72,6 +72,7 @@ NO_SENSE_IN_GOING_ON = frozenset(
     {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO}
 )
 TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
+MORE_FILES = "Raise their limit, e.g. by `ulimit -n 4096`, and run again to go on; what is saved stays."
 _FOLDER_FOR_A_FILE = frozenset({errno.EISDIR, errno.EPERM})
 """Where a file belongs there is a folder: what Linux and macOS say of that."""
 
@@ -83,10 +84,7 @@ def disk_error(path: Path, error: OSError) -> DatasetError:
             f"Cannot write {path}: {error.strerror}. What is saved stays; make room, and run again to go on."
         )
     if error.errno in TOO_MANY_OPEN:
-        return DiskError(
-            f"Cannot open {path}: {error.strerror}. Raise their limit, for instance by `ulimit -n 4096`, and "
-            "run again to go on; what is saved stays."
-        )
+        return DiskError(f"Cannot open {path}: {error.strerror}. {MORE_FILES}")
     if error.errno in _FOLDER_FOR_A_FILE:
         named = Path(str(error.filename2 or error.filename or path))  # it may be a number, too
         path = named if named.is_dir() else path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..downloads.credentials import Credentials
 from ..errors import InputError, disk_error
-from ..models.settings import Settings, Source
+from ..models.settings import ImageSource, Settings
 from .addresses import template
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def require(settings: Settings) -> None:
     InputError
         If the terms are not accepted, or the address is none.
     """
-    if settings.source is Source.URLS:
+    if settings.source is ImageSource.URLS:
         return
     template(settings.archive_url)
     if not settings.accept_imagenet_terms:
@@ -51,7 +51,7 @@ def feeds(settings: Settings, folder: Path) -> Iterator[Feeds | None]:
     FolderError, DiskError
         If the folder cannot be made.
     """
-    if settings.source is Source.URLS:
+    if settings.source is ImageSource.URLS:
         yield None
         return
     from .feed import TERMS  # here, for only who wants the archive needs requests

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from ..door import SIGNAL_EXITS, answer_signals
-from ..errors import DatasetError
+from ..errors import MORE_FILES, TOO_MANY_OPEN, DatasetError
 
 TRUE = frozenset({"true", "yes", "1", "y"})
 FALSE = frozenset({"false", "no", "0", "n"})
@@ -117,7 +117,8 @@ def _guarded(work: Callable[[], int]) -> int:
         return _stopped("Interrupted. Run the same command again to go on.", SIGNAL_EXITS["SIGINT"])
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _stopped(f"{where}{error.strerror or error}.", 1)
+        how = f" {MORE_FILES}" if error.errno in TOO_MANY_OPEN else ""
+        return _stopped(f"{where}{error.strerror or error}.{how}", 1)
     except UnicodeEncodeError as error:
         return _stopped(
             f"{error.object!a} cannot be written in the encoding of this locale ({error.encoding}). "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..archive import addresses
-from ..models.settings import Settings, Source
+from ..models.settings import ImageSource, Settings
 
 ABOUT_EXPORTS = ("val_fraction", "seed", "labels", "export_unannotated")
 
@@ -28,7 +28,7 @@ def found(values: dict[str, Any]) -> Iterator[str]:
         yield "--find looks through all categories: leave --categories out"
     if values["format"] and not find:
         yield "--format is about what --find lists: add --find WORD ..."
-    if values["source"] is Source.URLS and values["archive_url"] != addresses.IMAGENET:
+    if values["source"] is ImageSource.URLS and values["archive_url"] != addresses.IMAGENET:
         yield "--archive_url is of no use where images come from their URLs: add --source archive or both"
     yield from _about_exports(values)
     yield from _about_the_scheduler(values)
@@ -47,7 +47,7 @@ def _about_exports(values: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_the_scheduler(values: dict[str, Any]) -> Iterator[str]:
-    if values["scheduler"] and values["source"] is not Source.URLS:
+    if values["scheduler"] and values["source"] is not ImageSource.URLS:
         yield "--scheduler is for URLs; tars come from one server: leave it out, or --source"
     if values["scheduler"] and (values["find"] or values["verify"]):
         yield "--scheduler is for downloads: leave it out here"

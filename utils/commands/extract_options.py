@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..archive import addresses
-from ..models.settings import Settings, Source
+from ..models.settings import ImageSource, Settings
 from . import contradictions
 from .cli import HelpFormatter, boolean, number, one_of, path
 
@@ -22,7 +22,7 @@ into partial_imagenet/<category>/{Images,Annotation} and a report of every URL b
 EPILOG = """\
 Run it again as often as you like: what is there is not fetched again, what failed in passing is tried."""
 
-SOURCES = tuple(source.value for source in Source)
+SOURCES = tuple(source.value for source in ImageSource)
 FORMATS = ("table", "csv")
 EXPORTS = ("yolo", "coco", "voc", "imagefolder", "webdataset")
 LABELS = ("name", "code")
@@ -116,8 +116,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "source",
             "from URLs, ImageNet's tars, or tars for what URLs lack",
             "{urls,archive,both}",
-            default=Source.URLS.value,
-            read=lambda text: Source(one_of(SOURCES, text)),
+            default=ImageSource.URLS.value,
+            read=lambda text: ImageSource(one_of(SOURCES, text)),
         ),
         Option(
             "archive_url",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..annotations import voc
 from ..models.rows import Category
-from ..models.settings import Source
+from ..models.settings import ImageSource
 from ..results.summary import Summary
 from ..run.books import Books
 from ..run.candidates import candidates
@@ -16,7 +16,7 @@ from ..run.store import Store, how_many
 def short(books: Books, store: Store) -> Iterator[str]:
     """Tell of categories that have images, but too few."""
     kind = "images with boxes" if store.settings.with_annotation else "images"
-    left = "no URL is left" if store.settings.source is Source.URLS else "there are no more"
+    left = "no URL is left" if store.settings.source is ImageSource.URLS else "there are no more"
     for category in books.short:
         have, wanted = books.images_of(category), how_many(category, store.settings)
         yield f"{category.folder}: {have} of the {wanted} {kind} that were wanted; {left}."
@@ -45,21 +45,23 @@ def _why(category: Category, considered: Summary, store: Store) -> str:
     """Say why a category has nothing, and what can be done about it."""
     settings = store.settings
     if settings.with_annotation and not _has_boxes(category, store):
-        nobody = "None of its URLs" if settings.source is Source.URLS else "Nothing that is offered of it"
+        nobody = (
+            "None of its URLs" if settings.source is ImageSource.URLS else "Nothing that is offered of it"
+        )
         return f"{nobody} has boxes in {settings.annotations_dir}: try without --with_annotation."
     if considered.statuses:
         return f"Its report says why: {store.category(category).report}"
     return {
-        Source.URLS: f"{store.table.path} has no URL of it.",
-        Source.ARCHIVE: "Its tar holds no image.",
-        Source.BOTH: f"{store.table.path} has no URL of it, and no tar brought any image.",
+        ImageSource.URLS: f"{store.table.path} has no URL of it.",
+        ImageSource.ARCHIVE: "Its tar holds no image.",
+        ImageSource.BOTH: f"{store.table.path} has no URL of it, and no tar brought any image.",
     }[settings.source]
 
 
 def _has_boxes(category: Category, store: Store) -> bool:
     """Whether there are boxes of anything that is offered, as far as can be told."""
     annotations = voc.read(store.settings.annotations_dir, category.code).annotations
-    if store.settings.source is not Source.URLS:
+    if store.settings.source is not ImageSource.URLS:
         return bool(annotations)
     offered = candidates(category, store.table, annotations, only_annotated=True)
     return next(offered, None) is not None

@@ -11,7 +11,7 @@ from ..archive import addresses, terms
 from ..downloads.addresses import is_in_web, local_path, shown
 from ..errors import InputError
 from ..models.rows import Category
-from ..models.settings import Settings, Source
+from ..models.settings import ImageSource, Settings
 from ..results import segments, summary
 from ..results.progress import Progress
 from ..results.summary import Summary
@@ -78,7 +78,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
     _require_folders(settings)
     table = _table(settings, console)
     console.say(_told(chosen, table, settings))
-    if settings.source is not Source.URLS:
+    if settings.source is not ImageSource.URLS:
         console.say(f"{terms.TEXT} (accepted).")
     if not settings.annotations_dir.is_dir():
         console.say(_no_boxes(settings))
@@ -128,7 +128,7 @@ def _require_folders(settings: Settings) -> None:
     """
     if settings.with_annotation and not settings.annotations_dir.is_dir():
         raise InputError(_no_boxes(settings))
-    if settings.source is Source.URLS:
+    if settings.source is ImageSource.URLS:
         return
     before_code = addresses.template(settings.archive_url).partition(addresses.CODE)[0]
     if not is_in_web(before_code) and not (folder := local_path(f"{before_code}_").parent).is_dir():
@@ -149,7 +149,7 @@ def _no_boxes(settings: Settings) -> str:
 
 def _table(settings: Settings, console: Console) -> UrlTable:
     """Open the URL table; who takes everything from an archive need not have one."""
-    if settings.source is Source.ARCHIVE and not settings.url_data.exists():
+    if settings.source is ImageSource.ARCHIVE and not settings.url_data.exists():
         return NoUrlTable(settings.url_data)
     return open_telling(settings.url_data, console.say)
 
@@ -170,7 +170,9 @@ def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
 
 def _offered(category: Category, table: UrlTable, settings: Settings) -> str:
     urls = counted(table.count(category.code), "URL")
-    return {Source.URLS: urls, Source.ARCHIVE: "its tar", Source.BOTH: f"{urls} and its tar"}[settings.source]
+    return {ImageSource.URLS: urls, ImageSource.ARCHIVE: "its tar", ImageSource.BOTH: f"{urls} and its tar"}[
+        settings.source
+    ]
 
 
 def _wanted(limit: int, settings: Settings) -> str:
@@ -181,7 +183,7 @@ def _wanted(limit: int, settings: Settings) -> str:
         return f"all {kind}"
     if settings.fill:
         return f"until {limit} {kind} are there"
-    return f"the first {limit} {'in it' if settings.source is Source.ARCHIVE else 'URLs'}"
+    return f"the first {limit} {'in it' if settings.source is ImageSource.ARCHIVE else 'URLs'}"
 
 
 def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, console: Console) -> int:
@@ -194,7 +196,7 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
         console.say("  " + "\n    ".join(planned.lines()))
     tars = (
         ""
-        if settings.source is Source.URLS
+        if settings.source is ImageSource.URLS
         else f" What tars hold ({shown(settings.archive_url)}) is not known yet."
     )
     console.say(f"{counted(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run.")
@@ -238,7 +240,7 @@ def _traffic(store: Store, console: Console, expected: int) -> Iterator[Traffic]
     tempo = Tempo(settings, console.say)
     schedule = Schedule(batch_size=tempo.batch_size(), retries=settings.retries)
     # Of an archive it is not known before how much it has.
-    enough = math.ceil(expected / WORTH_A_WORKER) if settings.source is Source.URLS else tempo.processes
+    enough = math.ceil(expected / WORTH_A_WORKER) if settings.source is ImageSource.URLS else tempo.processes
     processes = max(1, min(tempo.processes, enough))
     crew: Crew = Pool(processes, order) if settings.parallel else Alone(order)
     try:

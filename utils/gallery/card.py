@@ -10,7 +10,7 @@ from string import Template
 
 from ..downloads.addresses import shown
 from ..downloads.credentials import Credentials
-from ..models.settings import Settings, Source
+from ..models.settings import ImageSource, Settings
 from ..models.words import Status
 from ..storage import RESULT_FOLDER, write_whole
 from ..wording import counted
@@ -126,9 +126,9 @@ def _source(settings: Settings) -> str:
     """Say where images come from; the archive's address without what only its user may know."""
     archive = f"tars of whole categories ({markdown.literal(shown(settings.archive_url))})"
     return {
-        Source.URLS: "where their URLs lead",
-        Source.ARCHIVE: archive,
-        Source.BOTH: f"where their URLs lead, and what those could not deliver from {archive}",
+        ImageSource.URLS: "where their URLs lead",
+        ImageSource.ARCHIVE: archive,
+        ImageSource.BOTH: f"where their URLs lead, and what those could not deliver from {archive}",
     }[settings.source]
 
 

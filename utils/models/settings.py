@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 
-class Source(str, Enum):
+class ImageSource(str, Enum):
     """Where images come from: the word of `--source`."""
 
     URLS = "urls"
@@ -77,7 +77,7 @@ class Settings:
     dry_run: bool = False
     verify: bool = False
     with_subcategories: bool = False
-    source: Source = Source.URLS
+    source: ImageSource = ImageSource.URLS
     archive_url: str = ""
     accept_imagenet_terms: bool = False
     find: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from ..judging import placeholders
 from ..judging.placeholders import Sighting, Watch
 from ..models.pictures import Annotation
 from ..models.rows import Category
-from ..models.settings import Source
+from ..models.settings import ImageSource
 from ..models.tries import Outcome
 from ..results.progress import Progress, Share
 from ..results.publishing import Publisher
@@ -103,7 +103,7 @@ class Books:
         self._has_time = _never
         self._watch = Watch()
         self._unopened = deque(categories)
-        self._most_open = MOST_AWAITING_TARS if store.settings.source is Source.ARCHIVE else MOST_OPEN
+        self._most_open = MOST_AWAITING_TARS if store.settings.source is ImageSource.ARCHIVE else MOST_OPEN
         self._shares = {one.code: Share(progress, self._expected(one)) for one in categories}
 
     @property
@@ -140,7 +140,7 @@ class Books:
 
     def _tell(self, supply: Supply) -> None:
         """Tell what could not be had of a category; where URLs come first, that is normal life."""
-        if supply.problem and self._store.settings.source is Source.ARCHIVE:
+        if supply.problem and self._store.settings.source is ImageSource.ARCHIVE:
             self.faults.append(f"{supply.category.folder}: {supply.problem}")
         elif supply.problem:
             self._screen.say(f"{supply.category.folder}: {supply.problem}")
@@ -267,11 +267,11 @@ class Books:
     def _may_have_more(self, category: Category) -> bool:
         """Whether there may be something in place of images that were taken back."""
         settings = self._store.settings
-        return counts_saved(category, settings) or settings.source is Source.BOTH
+        return counts_saved(category, settings) or settings.source is ImageSource.BOTH
 
     def _expected(self, category: Category) -> int:
         limit, count = how_many(category, self._store.settings), self._store.table.count(category.code)
-        from_its_front = limit >= 0 and self._store.settings.source is Source.ARCHIVE
+        from_its_front = limit >= 0 and self._store.settings.source is ImageSource.ARCHIVE
         if from_its_front or counts_saved(category, self._store.settings):
             return limit
         return count if limit < 0 else min(limit, count)

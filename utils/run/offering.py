@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..archive.offer import ArchiveOffer, ReadThrough, Wish, is_member
 from ..models.pictures import Annotation
 from ..models.rows import Candidate, Category
-from ..models.settings import Source
+from ..models.settings import ImageSource
 from ..models.tries import Outcome
 from .candidates import candidates, known_good_first
 from .offers import Offer, UrlOffer
@@ -133,8 +133,8 @@ class Offering:
         return read.covers(wish, known) and all(holds(one, self._store.settings) for one in wanted)
 
 
-SOURCES: dict[Source, tuple[Callable[[Offering], Offer], ...]] = {
-    Source.URLS: (Offering.from_table,),
-    Source.ARCHIVE: (Offering.from_archive,),
-    Source.BOTH: (Offering.from_table, Offering.from_archive),
+SOURCES: dict[ImageSource, tuple[Callable[[Offering], Offer], ...]] = {
+    ImageSource.URLS: (Offering.from_table,),
+    ImageSource.ARCHIVE: (Offering.from_archive,),
+    ImageSource.BOTH: (Offering.from_table, Offering.from_archive),
 }

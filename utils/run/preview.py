@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..annotations import voc
 from ..models.pictures import Annotation
 from ..models.rows import Candidate, Category
-from ..models.settings import Settings, Source
+from ..models.settings import ImageSource, Settings
 from ..models.tries import Outcome
 from ..results import journal
 from ..storage import CategoryFolder
@@ -41,7 +41,7 @@ class Preview:
     """
 
     category: Category
-    source: Source
+    source: ImageSource
     urls: int
     candidates: int
     considered: int
@@ -55,7 +55,7 @@ class Preview:
         """Say it: in one line, if it has anything to try."""
         name = f"{self.category.folder} ({self.category.code}): "
         which = f"{self._urls()}{_tar(self.source)}"
-        if self.source is Source.ARCHIVE:
+        if self.source is ImageSource.ARCHIVE:
             return [name + ", ".join(["its tar", *self._besides()]), *filter(None, [self.problem])]
         if not self.candidates:
             besides = ", ".join([which, *self._besides()])
@@ -111,8 +111,8 @@ def preview(category: Category, table: UrlTable, folder: CategoryFolder, setting
     )
 
 
-def _tar(source: Source) -> str:
-    return " and its tar" if source is Source.BOTH else ""
+def _tar(source: ImageSource) -> str:
+    return " and its tar" if source is ImageSource.BOTH else ""
 
 
 def _known(folder: CategoryFolder) -> dict[str, Outcome]:
@@ -125,7 +125,7 @@ def _offered(
     category: Category, table: UrlTable, annotations: Mapping[str, Annotation], settings: Settings
 ) -> list[Candidate]:
     only_annotated = settings.with_annotation
-    if settings.source is Source.ARCHIVE:
+    if settings.source is ImageSource.ARCHIVE:
         return []
     return list(candidates(category, table, annotations, only_annotated=only_annotated))
 

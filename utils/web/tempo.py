@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import machine
-from ..models.settings import Settings, Source
+from ..models.settings import ImageSource, Settings
 from ..wording import counted
 from . import speed, speed_cache
 from .hosts import FIRST_LIMIT, HIGHEST_LIMIT
@@ -54,7 +54,7 @@ class Tempo:
             asked = BatchSize(settings.batch_size, "as --batch_size says")
             return speed.allowed(asked, cores=self._cores, open_files=self._open_files)
         remembered = speed_cache.remembered()
-        if settings.speed_test and remembered is None and settings.source is not Source.ARCHIVE:
+        if settings.speed_test and remembered is None and settings.source is not ImageSource.ARCHIVE:
             self._test = SpeedTest()
             self._test.start()
         return self._for_speed(remembered if settings.speed_test else None)
@@ -65,7 +65,7 @@ class Tempo:
     def _tell(self) -> None:
         number = self._chosen.number
         images = f"Up to {counted(number, 'image')}"
-        if self._settings.source is Source.ARCHIVE:  # they lie on disk by then
+        if self._settings.source is ImageSource.ARCHIVE:  # they lie on disk by then
             self._say(f"{images} in work at once.")
             return
         each = f", {FIRST_LIMIT} to {HIGHEST_LIMIT} from one host" if number > FIRST_LIMIT else ""
