@@ -170,9 +170,12 @@ def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
 
 def _offered(category: Category, table: UrlTable, settings: Settings) -> str:
     urls = counted(table.count(category.code), "URL")
-    return {ImageSource.URLS: urls, ImageSource.ARCHIVE: "its tar", ImageSource.BOTH: f"{urls} and its tar"}[
-        settings.source
-    ]
+    offered = {
+        ImageSource.URLS: urls,
+        ImageSource.ARCHIVE: "its tar",
+        ImageSource.BOTH: f"{urls} and its tar",
+    }
+    return offered[settings.source]
 
 
 def _wanted(limit: int, settings: Settings) -> str:
