@@ -46,7 +46,7 @@ class Machines:
     def start(self, workers: int = 2) -> None:
         """Start the scheduler, if there is none, and so many more workers."""
         if self.scheduler is None:
-            where = ("--host", "127.0.0.1", "--port", f"{self.port}", "--dashboard-address", ":0")
+            where = ("--host", "127.0.0.1", "--port", f"{self.port}", "--no-dashboard")
             self.scheduler = self._start("scheduler", *where)
             wait_until(lambda: answers(self.port))
         for _ in range(workers):

@@ -292,3 +292,21 @@ def test_what_makes_no_sense_with_it(offered: Project, flags: tuple[str, ...]) -
     assert finished.code == 2
     assert "--scheduler" in finished.err.splitlines()[-1]
     assert not offered.result.exists()
+
+
+def test_an_empty_address_is_no_wish_for_one_machine(offered: Project) -> None:
+    """In a job's script `--scheduler "$SCHEDULER"` is empty where nobody has set that."""
+    finished = offered.run("--scheduler", "")
+    assert finished.code == 2
+    assert "--scheduler" in finished.err.splitlines()[-1]
+    assert not offered.result.exists()
+
+
+def test_proxies_are_the_workers_own(offered: Project, lasting: Machines, web: Web) -> None:
+    """A proxy of the run's environment is not theirs, and that is said."""
+    finished = offered.run(
+        "--scheduler", lasting.address, prefix=("env", f"http_proxy={web.url('/')}", "no_proxy=nowhere")
+    )
+    assert finished.code == 0, finished.err
+    assert "The workers take proxies from their own environment, not from the http_proxy" in finished.out
+    assert_all_there(offered)

@@ -88,4 +88,5 @@ def disk_error(path: Path, error: OSError) -> DatasetError:
     if error.errno in _FOLDER_FOR_A_FILE:
         named = Path(str(error.filename2 or error.filename or path))  # it may be a number, too
         path = named if named.is_dir() else path
-    return FolderError(f"Cannot work with {path}: {error.strerror}. Move it out of the way, and run again.")
+    what_to_do = "Let this user do so" if error.errno == errno.EACCES else "Move it out of the way"
+    return FolderError(f"Cannot work with {path}: {error.strerror}. {what_to_do}, and run again.")

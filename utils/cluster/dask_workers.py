@@ -8,6 +8,7 @@ import logging
 import pickle
 import queue
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterable
 from concurrent import futures
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class DaskWorkers:
                     self._cluster = distributed.LocalCluster(
                         n_workers=cores,
                         threads_per_worker=1,
-                        dashboard_address=":0",
+                        dashboard_address="127.0.0.1:0",
                         local_directory=str(scratch),
                         silence_logs=logging.CRITICAL,
                     )
@@ -109,7 +110,7 @@ class DaskWorkers:
         except (*GONE, ValueError, TypeError, RuntimeError) as error:
             self._clear_away()
             raise InputError(
-                f"--scheduler {address} cannot be reached ({_first_line(error)}). Start one by `dask "
+                f"--scheduler {address} cannot be reached ({_why(error)}). Start one by `dask "
                 "scheduler` and give the address that it prints, e.g. tcp://10.0.0.1:8786, or `local`."
             ) from error
 
@@ -260,9 +261,21 @@ def _kill_workers(cluster: LocalCluster) -> None:
 
 def _silence() -> None:
     """Keep the libraries off the screen: what matters is said in our words."""
+    from distributed.versions import VersionMismatchWarning
+
+    warnings.simplefilter("ignore", VersionMismatchWarning)  # many pages; what does not work, says so
     for name in ("asyncio", "tornado", *logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("asyncio", "distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _why(error: BaseException) -> str:
+    """Say what was against it; some of what Dask raises for an address says nothing to who gave it."""
+    if isinstance(error, (ValueError, TypeError)) and "address" not in str(error):
+        return "this is no address"
+    if isinstance(error, GONE) and not str(error):
+        return "nobody answers there as a Dask scheduler does"
+    return _first_line(error)
 
 
 async def _greet(address: str) -> None:
@@ -282,7 +295,7 @@ def _fault(future: Future) -> dict[str, str] | None:
     error = future.exception(timeout=PATIENCE)
     if isinstance(error, KilledWorker):
         return None
-    return {"kind": "", "sentence": f"{type(error).__name__}: {_first_line(error)}"}
+    return {"kind": "", "sentence": f"{type(error).__name__}: {_first_line(error)}", "worker": ""}
 
 
 def _first_line(error: BaseException | None) -> str:

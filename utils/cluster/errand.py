@@ -28,16 +28,18 @@ def carry_out(luggage: bytes, digest: str, shard: bytes) -> dict[str, str] | Non
     """Do a shard; returns what stopped it, empty if nothing did, or None if its process was killed."""
     from distributed import get_worker, secede
 
-    home = _unpacked(luggage, digest, Path(get_worker().local_directory))
+    worker = get_worker()
+    home = _unpacked(luggage, digest, Path(worker.local_directory))
     with tempfile.TemporaryFile() as complaints:
         code, said = _run(home, shard, complaints, secede)
         if code < 0:
             return None
         if said.strip():
-            return dict(json.loads(said))
+            fault = dict(json.loads(said))
+            return fault and fault | {"worker": worker.address}
         complaints.seek(0)
         complaint = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
-        return {"kind": "", "sentence": complaint[-LONGEST_COMPLAINT:]}
+        return {"kind": "", "sentence": complaint[-LONGEST_COMPLAINT:], "worker": worker.address}
 
 
 def _run(home: Path, shard: bytes, complaints: IO[bytes], make_room: Callable[[], None]) -> tuple[int, bytes]:

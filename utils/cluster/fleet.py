@@ -39,7 +39,7 @@ LAST_WORDS = 1.3
 """Seconds that workers have to stop, and to leave what they have; of who has not, what was told counts."""
 MOST_FRUITLESS = 5
 """Shards in a row that came back with nothing, beside one for each thread, after which it makes no sense."""
-NO_WORKERS = "No Dask worker is there yet; waiting for one (e.g. `dask worker ADDRESS`) ..."
+NO_WORKERS = "No Dask worker is there: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
 INTERRUPTED = "The run ended before it was there."
 
 
@@ -271,8 +271,6 @@ def _error(fault: dict[str, str] | None) -> DatasetError | None:
     """Make the error again that ended a shard on another machine; None if none did."""
     if not fault:
         return None
-    kind = getattr(errors, fault["kind"], None)
-    if kind:
-        error: DatasetError = kind(fault["sentence"])
-        return error
-    return WorkersLostError(f"A Dask worker cannot work: {fault['sentence']}")
+    kind: type[DatasetError] = getattr(errors, fault["kind"], WorkersLostError)
+    who = f"The Dask worker {fault['worker']}" if fault["worker"] else "A Dask worker"
+    return kind(f"{who} cannot work: {fault['sentence']}")

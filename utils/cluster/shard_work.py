@@ -45,7 +45,7 @@ def work(shard: Shard, lease: Lease, when_waiting: Callable[[], None]) -> None:
     folder = ShardFolder(shard.folder)
     if not folder.path.is_dir():
         raise InputError(
-            f"A Dask worker does not see {folder.path}: all machines must have --save_dir at the same path."
+            f"It does not see {folder.path}: all machines must have --save_dir at the same path."
         )
     segment, so_far = folder.segment(shard.name), folder.segment_so_far(shard.name)
     if segment.exists() or not lease.holds(Progress()):
@@ -106,7 +106,7 @@ class _Attempt:
     def _take_in(self, news: News) -> None:
         self._settle(news.settled)
         if news.proxy_fault and not self._progress.saved:
-            raise ProxyError(f"A worker's proxy does not let it through. {news.proxy_fault.description}")
+            raise ProxyError(f"Its proxy does not let it through. {news.proxy_fault.description}")
 
     def _settle(self, settled: list[Settled]) -> None:
         told = [one for one in settled if one.outcome.status is not Status.NOT_ATTEMPTED]

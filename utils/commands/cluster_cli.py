@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +16,10 @@ from ..run.messages import WorkOrder
 from ..run.store import Store
 from ..storage import SHARDS_NAME, ShardFolder
 from ..web import speed
+from ..wording import counted
 from .screen import Console
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 @contextlib.contextmanager
@@ -39,6 +43,8 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
         try:
             batch_size = settings.batch_size or speed.DEFAULT_BATCH
             console.say(_told(workers, address, batch_size))
+            if remark := _of_proxies(address):
+                console.say(remark)
             yield Fleet(
                 workers,
                 folder,
@@ -54,7 +60,14 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
 
 
 def _told(workers: DaskWorkers, address: str, batch_size: int) -> str:
-    slots = workers.slots
-    threads = f"{slots} thread{'' if slots == 1 else 's'} of Dask workers"
+    threads = f"{counted(workers.slots, 'thread')} of Dask workers"
     where = "on this machine" if address == LOCAL else f"at {address}"
     return f"{threads} {where}, up to {batch_size} images in flight for each. Dashboard: {workers.dashboard}"
+
+
+def _of_proxies(address: str) -> str:
+    """Say that workers know nothing of the proxies that this process was given; empty if there are none."""
+    own = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.upper())]
+    if address == LOCAL or not own:
+        return ""
+    return f"The workers take proxies from their own environment, not from the {own[0]} of this one."

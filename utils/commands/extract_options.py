@@ -56,6 +56,14 @@ class Option:
         group.add_argument(f"--{self.flag}", **settings)
 
 
+def _scheduler(text: str) -> str:
+    """Read an address; an empty one is a variable that nobody has set, and no wish for this machine alone."""
+    address = text.strip().removesuffix("/")
+    if not address:
+        raise argparse.ArgumentTypeError("this is empty: give a Dask scheduler's address, or local")
+    return address.lower() if address.lower() == "local" else address
+
+
 def _fraction(text: str) -> float:
     try:
         value = float(text)
@@ -144,6 +152,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "scheduler",
             "do the work on the workers of a Dask scheduler, or of `local` ones",
             "ADDRESS",
+            read=_scheduler,
         ),
         Option("speed_test", "measure the network speed, at most once a day", default=True, read=boolean),
         Option(

@@ -51,7 +51,7 @@ def prepare(order: Order, screen: Screen, terms: Terms | None = None) -> None:
 def _together(failures: Sequence[DatasetError]) -> DatasetError:
     """Make one error of several; a wrong flag decides the exit code."""
     first = next((error for error in failures if isinstance(error, InputError)), failures[0])
-    return type(first)("\n\n".join(str(error) for error in failures))
+    return type(first)("\n\n".join(dict.fromkeys(map(str, failures))))  # the same is said once
 
 
 def _provide(maker: Maker, order: Order, screen: Screen, terms: Terms) -> None:
