@@ -21,14 +21,14 @@ MODULES = sorted(
 )
 GROUND = [module for module in MODULES if "." not in module]
 KEEPERS = {
-    "cloudpickle": {"cluster.dask_workers"},
-    "distributed": {"cluster.dask_workers", "cluster.errand"},
+    "cloudpickle": {"cluster.dask_scheduler", "cluster.dask_workers"},
+    "distributed": {"cluster.dask_scheduler", "cluster.dask_workers", "cluster.errand"},
     "PIL": {"judging.images", "exports.pictures"},
     "certifi": {"web.transfer"},
     "multiprocessing": {"run.pool", "run.worker_process"},
     "numpy": {"exports.near", "exports.pictures"},
     "pandas": {"exports.contents"},
-    "psutil": {"cluster.dask_workers"},
+    "psutil": {"cluster.dask_scheduler"},
     "pycurl": {"web.fetch", "web.transfer", "web.curl_reasons", "web.redirects"},
     "requests": {"downloads.web_file", "downloads.web_session"},
     "simplejpeg": {"judging.images"},

@@ -2,14 +2,15 @@
 
 ::
 
-    fleet         the traffic of many machines
-    dealing       which tasks go out together
-    dask_workers  the scheduler, its workers, and what they are given
-    errand        what a Dask worker does
-    luggage       our code, as it travels
-    shard_main    the process of one shard
-    shard_work    one shard, done as on one machine
-    shard         what goes out, and the lease on it
+    fleet           the traffic of many machines
+    dealing         which tasks go out together
+    dask_workers    the workers, what they are given, and how it ends
+    dask_scheduler  how a scheduler is reached or started, and left
+    errand          what a Dask worker does
+    luggage         our code, as it travels
+    shard_main      the process of one shard
+    shard_work      one shard, done as on one machine
+    shard           what goes out, and the lease on it
 
 Each module imports only from those below it here, and from packages on lower floors. Machines talk through
 the result folder, which they share: a lease lies there for each shard while it may be worked on, and its

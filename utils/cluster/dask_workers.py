@@ -1,14 +1,12 @@
-"""The Dask scheduler, its workers, and what they are given. The keeper of distributed."""
+"""The workers of a Dask scheduler: who is there, what they are given, and how it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import pickle
 import queue
 import time
-import warnings
 from collections.abc import Callable, Collection, Iterable
 from concurrent import futures
 from dataclasses import dataclass
@@ -16,21 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import InputError
-from ..run.pool import no_signals
 from . import errand, luggage
+from .dask_scheduler import GONE, MOMENT, PATIENCE, Scheduler, first_line, require_dask
 from .shard import Shard
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, LocalCluster
+    from distributed import Future
 
-LOCAL = "local"
-"""The word for a scheduler and workers on this machine, for as long as the run takes."""
-PATIENCE = 5.0
-"""Seconds in which a scheduler must answer."""
-MOMENT = 0.5
-"""Seconds that it has for what is good to know or to do, but no more."""
-GONE = (OSError, asyncio.TimeoutError, futures.TimeoutError, futures.CancelledError)
-"""What is raised where a scheduler does not answer any more; before Python 3.11 a timeout is no OSError."""
 LIBRARIES = ["pycurl", "certifi", "simplejpeg", "PIL"]
 """What the work of a shard needs."""
 RETRIES = 2
@@ -38,10 +28,6 @@ LOOK_AROUND = 2.0
 """Seconds between two looks at how many workers there are."""
 LONGEST_SILENCE = 30.0
 """Seconds without an answer to that after which the scheduler counts as gone: it may stand still, too."""
-MISSING = (
-    "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt, or "
-    'pip install "distributed>=2024.1"'
-)
 
 
 @dataclass(frozen=True)
@@ -75,12 +61,9 @@ class DaskWorkers:
     """
 
     def __init__(self, address: str, *, cores: int, scratch: Path) -> None:
-        try:
-            import cloudpickle
-            import distributed
-        except ImportError as error:
-            raise InputError(MISSING) from error
-        _silence()
+        require_dask()
+        import cloudpickle
+
         cloudpickle.register_pickle_by_value(errand)
         self._carry_out = _Travelling(cloudpickle.dumps(errand.carry_out), cloudpickle.loads)
         self._what_is_missing = _Travelling(cloudpickle.dumps(errand.what_is_missing), cloudpickle.loads)
@@ -90,29 +73,9 @@ class DaskWorkers:
         self._asked_at = self._looked = time.monotonic()
         self._silence = 0.0
         self._shunned: set[str] = set()
-        self._cluster: LocalCluster | None = None
-        try:
-            if address == LOCAL:
-                with no_signals():  # Ctrl-C is for this process, which tells the others
-                    self._cluster = distributed.LocalCluster(
-                        n_workers=cores,
-                        threads_per_worker=1,
-                        dashboard_address="127.0.0.1:0",
-                        local_directory=str(scratch),
-                        silence_logs=logging.CRITICAL,
-                    )
-            else:
-                asyncio.run(_greet(address))  # for a client that fails to connect leaves much behind
-            self._client: Client = distributed.Client(
-                self._cluster or address, timeout=PATIENCE, set_as_default=False
-            )
-            self._threads: dict[str, int] = self._client.nthreads()
-        except (*GONE, ValueError, TypeError, RuntimeError) as error:
-            self._clear_away()
-            raise InputError(
-                f"--scheduler {address} cannot be reached ({_why(error)}). Start one by `dask "
-                "scheduler` and give the address that it prints, e.g. tcp://10.0.0.1:8786, or `local`."
-            ) from error
+        self._scheduler = Scheduler(address, cores=cores, scratch=scratch)
+        self._client = self._scheduler.client
+        self._threads: dict[str, int] = self._scheduler.threads
 
     @property
     def dashboard(self) -> str:
@@ -197,11 +160,7 @@ class DaskWorkers:
 
     def close(self) -> None:
         """Let go of the scheduler; a local one ends, and its workers with all that they have started."""
-        if self._cluster:
-            _kill_workers(self._cluster)
-        with contextlib.suppress(*GONE):
-            self._client.close(timeout=MOMENT)
-        self._clear_away()
+        self._scheduler.leave()
 
     def _look(self, now: float) -> None:
         """Ask now and then who is there, and take in what was answered; nobody waits for it."""
@@ -237,56 +196,6 @@ class DaskWorkers:
             future.release()
         return None  # cancelled or lost is not done
 
-    def _clear_away(self) -> None:
-        if self._cluster:
-            with contextlib.suppress(*GONE):
-                self._cluster.close(timeout=2)  # all are dead; what is cut short here, Dask waits for at exit
-
-
-def _kill_workers(cluster: LocalCluster) -> None:
-    """Kill the workers' processes, and theirs: one that stands still is not waited for, nor left behind."""
-    import psutil  # distributed needs it, too
-
-    processes: list[psutil.Process] = []
-    for nanny in cluster.workers.values():
-        with contextlib.suppress(psutil.Error):
-            if nanny.pid:
-                nanny.close_gracefully()  # else it would start another one
-                worker = psutil.Process(nanny.pid)
-                processes += [worker, *worker.children(recursive=True)]
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-
-
-def _silence() -> None:
-    """Keep the libraries off the screen: what matters is said in our words."""
-    from distributed.versions import VersionMismatchWarning
-
-    warnings.simplefilter("ignore", VersionMismatchWarning)  # many pages; what does not work, says so
-    for name in ("asyncio", "tornado", *logging.root.manager.loggerDict):
-        if name.partition(".")[0] in ("asyncio", "distributed", "tornado"):
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-def _why(error: BaseException) -> str:
-    """Say what was against it; some of what Dask raises for an address says nothing to who gave it."""
-    if isinstance(error, (ValueError, TypeError)) and "address" not in str(error):
-        return "this is no address"
-    if isinstance(error, GONE) and not str(error):
-        return "nobody answers there as a Dask scheduler does"
-    return _first_line(error)
-
-
-async def _greet(address: str) -> None:
-    """Connect to a scheduler, and no more; raises whatever is against it."""
-    from distributed.comm.core import connect
-    from distributed.security import Security
-
-    greeting = connect(address, timeout=PATIENCE, **Security().get_connection_args("client"))
-    comm = await asyncio.wait_for(greeting, PATIENCE + 1)
-    comm.abort()
-
 
 def _fault(future: Future) -> dict[str, str] | None:
     """Say what went wrong with a worker; None if it was killed."""
@@ -295,8 +204,4 @@ def _fault(future: Future) -> dict[str, str] | None:
     error = future.exception(timeout=PATIENCE)
     if isinstance(error, KilledWorker):
         return None
-    return {"kind": "", "sentence": f"{type(error).__name__}: {_first_line(error)}", "worker": ""}
-
-
-def _first_line(error: BaseException | None) -> str:
-    return str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
+    return {"kind": "", "sentence": f"{type(error).__name__}: {first_line(error)}", "worker": ""}

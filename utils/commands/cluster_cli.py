@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import machine
-from ..cluster.dask_workers import LOCAL, DaskWorkers
+from ..cluster.dask_scheduler import LOCAL
+from ..cluster.dask_workers import DaskWorkers
 from ..cluster.fleet import Fleet
 from ..errors import disk_error
 from ..run.messages import WorkOrder
