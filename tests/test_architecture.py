@@ -21,7 +21,7 @@ MODULES = sorted(
 )
 GROUND = [module for module in MODULES if "." not in module]
 KEEPERS = {
-    "cloudpickle": {"cluster.dask_scheduler", "cluster.dask_workers"},
+    "cloudpickle": {"cluster.dask_workers"},
     "distributed": {"cluster.dask_scheduler", "cluster.dask_workers", "cluster.errand"},
     "PIL": {"judging.images", "exports.pictures"},
     "certifi": {"web.transfer"},

@@ -30,21 +30,6 @@ MISSING = (
 )
 
 
-def require_dask() -> None:
-    """See that Dask can be loaded.
-
-    Raises
-    ------
-    InputError
-        If it is not installed.
-    """
-    try:
-        import cloudpickle  # noqa: F401
-        import distributed  # noqa: F401
-    except ImportError as error:
-        raise InputError(MISSING) from error
-
-
 class Scheduler:
     """A connection to a scheduler.
 
@@ -63,12 +48,14 @@ class Scheduler:
     Raises
     ------
     InputError
-        If it cannot be reached.
+        If Dask is not installed, or the scheduler cannot be reached.
     """
 
     def __init__(self, address: str, *, cores: int, scratch: Path) -> None:
-        from distributed import Client
-
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise InputError(MISSING) from error
         _silence()
         self._cluster: LocalCluster | None = None
         try:
@@ -84,6 +71,11 @@ class Scheduler:
                 f"--scheduler {address} cannot be reached ({_why(error)}). Start one by `dask "
                 "scheduler` and give the address that it prints, e.g. tcp://10.0.0.1:8786, or `local`."
             ) from error
+
+    @property
+    def dashboard(self) -> str:
+        """Where it can be watched."""
+        return str(self.client.dashboard_link)
 
     def leave(self) -> None:
         """Let go of it; a local one ends, and its workers with all that they have started."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import InputError
 from . import errand, luggage
-from .dask_scheduler import GONE, MOMENT, PATIENCE, Scheduler, first_line, require_dask
+from .dask_scheduler import GONE, MOMENT, PATIENCE, Scheduler, first_line
 from .shard import Shard
 
 if TYPE_CHECKING:
@@ -45,23 +45,9 @@ class _Travelling:
 
 
 class DaskWorkers:
-    """A connection to a scheduler; what is sent comes back as `finished`, whatever happens to it.
+    """A scheduler's workers; what is sent to them comes back as `finished`, whatever happens to it."""
 
-    Parameters
-    ----------
-    address
-        Of an existing scheduler, or `LOCAL`.
-    cores, scratch
-        Of this machine, for `LOCAL`: so many workers, which keep their files there.
-
-    Raises
-    ------
-    InputError
-        If Dask is not installed, or the scheduler cannot be reached.
-    """
-
-    def __init__(self, address: str, *, cores: int, scratch: Path) -> None:
-        require_dask()
+    def __init__(self, scheduler: Scheduler) -> None:
         import cloudpickle
 
         cloudpickle.register_pickle_by_value(errand)
@@ -73,14 +59,8 @@ class DaskWorkers:
         self._asked_at = self._looked = time.monotonic()
         self._silence = 0.0
         self._shunned: set[str] = set()
-        self._scheduler = Scheduler(address, cores=cores, scratch=scratch)
-        self._client = self._scheduler.client
-        self._threads: dict[str, int] = self._scheduler.threads
-
-    @property
-    def dashboard(self) -> str:
-        """Where it can be watched."""
-        return str(self._client.dashboard_link)
+        self._client = scheduler.client
+        self._threads = scheduler.threads
 
     @property
     def is_reachable(self) -> bool:
@@ -157,10 +137,6 @@ class DaskWorkers:
         with contextlib.suppress(*GONE):
             if called_off and self.is_reachable:
                 self._client.cancel(called_off, force=True)
-
-    def close(self) -> None:
-        """Let go of the scheduler; a local one ends, and its workers with all that they have started."""
-        self._scheduler.leave()
 
     def _look(self, now: float) -> None:
         """Ask now and then who is there, and take in what was answered; nobody waits for it."""

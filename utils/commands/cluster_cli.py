@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import machine
-from ..cluster.dask_scheduler import LOCAL
+from ..cluster.dask_scheduler import LOCAL, Scheduler
 from ..cluster.dask_workers import DaskWorkers
 from ..cluster.fleet import Fleet
 from ..errors import disk_error
@@ -40,10 +40,11 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
     except OSError as error:
         raise disk_error(folder.path, error) from error
     try:
-        workers = DaskWorkers(address, cores=machine.cores(), scratch=folder.scratch)
+        scheduler = Scheduler(address, cores=machine.cores(), scratch=folder.scratch)
         try:
+            workers = DaskWorkers(scheduler)
             batch_size = settings.batch_size or speed.DEFAULT_BATCH
-            console.say(_told(workers, address, batch_size))
+            console.say(f"{_told(workers, address, batch_size)} Dashboard: {scheduler.dashboard}")
             if remark := _of_proxies(address):
                 console.say(remark)
             yield Fleet(
@@ -55,7 +56,7 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
                 counts_saved=settings.fill,
             )
         finally:
-            workers.close()
+            scheduler.leave()
     finally:
         folder.remove()
 
@@ -63,7 +64,7 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
 def _told(workers: DaskWorkers, address: str, batch_size: int) -> str:
     threads = f"{counted(workers.slots, 'thread')} of Dask workers"
     where = "on this machine" if address == LOCAL else f"at {address}"
-    return f"{threads} {where}, up to {batch_size} images in flight for each. Dashboard: {workers.dashboard}"
+    return f"{threads} {where}, up to {batch_size} images in flight for each."
 
 
 def _of_proxies(address: str) -> str:
