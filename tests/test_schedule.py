@@ -35,6 +35,7 @@ from tests.simulation import (
     simulate,
 )
 from utils.models.words import Reason, Status
+from utils.web.queues import HANGS_AFTER
 from utils.web.redirects import MAX_REDIRECTS
 from utils.web.schedule import Schedule
 
@@ -96,6 +97,26 @@ def test_a_host_gets_three_at_once_and_up_to_32_while_it_answers_well() -> None:
     simulation = simulate(always(GOOD), {"one": 500}, batch_size=300)
     assert simulation.most_at_once["one"] == 32
     assert [ask.at for ask in simulation.asked].count(100.0) == 3
+
+
+def test_what_hangs_holds_a_host_up_for_a_moment_only() -> None:
+    """Though it has asked for less: the others have their turn beside it, but no more than eight in all."""
+
+    def reply(ask: Ask) -> Reply:
+        if ask.of_host in (1, 2):
+            return limited(TOO_MANY, 0.0)
+        return SILENT if 3 <= ask.task.number < 7 else GOOD
+
+    simulation = simulate(reply, {"one": 20}, retries=0)
+    others = [ask.at - 100.0 for ask in simulation.asked if ask.task.number >= 7]
+    assert HANGS_AFTER < min(others) < max(others) < SILENT.seconds
+    assert simulation.most_at_once["one"] == 8
+
+
+def test_what_hangs_at_a_host_that_never_answered_keeps_its_places() -> None:
+    """Nobody knows yet whether anybody is there."""
+    simulation = simulate(always(SILENT), {"one": 40}, retries=0)
+    assert simulation.most_at_once["one"] == 3
 
 
 def test_a_rest_is_kept_to_the_second() -> None:

@@ -21,6 +21,7 @@ from tests.simulation import (
 )
 from utils.models.words import Reason, Status
 from utils.web.quarantine import GROUP
+from utils.web.queues import HANGS_AFTER
 from utils.web.schedule import Schedule
 
 
@@ -212,11 +213,11 @@ def test_what_an_interrupted_run_leaves_is_not_attempted(schedule: Schedule) -> 
 
 
 def test_wake_at_names_the_next_moment(schedule: Schedule) -> None:
-    """None while only an answer can change anything; the end of a rest or of a wait otherwise."""
+    """The end of a rest or of a wait, or when what is in flight begins to hang; None if there is nothing."""
     offer(schedule, 1)
     assert schedule.wake_at() is None
     (task,) = schedule.next(0.0)
-    assert schedule.wake_at() is None
+    assert schedule.wake_at() == HANGS_AFTER
     schedule.done(0, make_outcome(task, RESET), 10.0)
     wake_at = schedule.wake_at()
     assert wake_at is not None

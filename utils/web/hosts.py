@@ -6,6 +6,9 @@ takes as many good answers as it may have requests to earn one more. A host that
 failures is given up when that is sure: after two rounds of silence (or three URLs in one), or three rounds of
 refusals, or of connections on which nobody speaks, with rests in between, so that one that just restarts is
 not lost. One that has nothing but "too many requests" to say, rest after rest, is left for the next run.
+
+What hangs at a host that answers others keeps those back no longer than a moment, as long as there are no
+more than the first eight in all: else a few URLs that hang would hold a host up that may be asked little.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ class Host:
     """
 
     __slots__ = (  # there may be a million of them
-        *("name", "limit", "rest_until", "in_flight", "given_up"),
+        *("name", "limit", "rest_until", "in_flight", "hanging", "given_up"),
         *("_parts", "_known", "_answered", "_earned", "_slowed_at", "_rests"),
         *("_failures", "_rounds", "_struck_at"),
     )
@@ -62,7 +65,7 @@ class Host:
         self._parts = parts
         self.limit = self._of(UNKNOWN_LIMIT)
         self.rest_until = 0.0
-        self.in_flight = 0
+        self.in_flight = self.hanging = 0
         self.given_up: Reason | None = None
         self._known = self._answered = False  # whether anybody is there; whether anybody said anything
         self._earned = 0.0  # of the next request at once
@@ -86,9 +89,19 @@ class Host:
         """Whether a new record would treat it no less politely, and give a dead one no more tries."""
         return not self._rounds and self._slowed_at < 0 and self.rest_until <= now
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it may have one more request in flight."""
+        if self.in_flight < self.limit:
+            return True
+        is_well = self._answered and not self._rounds
+        return (
+            is_well and self.in_flight - self.hanging < self.limit and self.in_flight < self._of(FIRST_LIMIT)
+        )
+
     def may_start(self, now: float) -> bool:
         """Whether it may be sent one more request now."""
-        return self.in_flight < self.limit and now >= self.rest_until
+        return self.has_room and now >= self.rest_until
 
     def learn(self, outcome: Outcome, *, started: float, now: float) -> None:
         """Draw the consequences from the end of a request that was started at `started`."""

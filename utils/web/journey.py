@@ -41,6 +41,8 @@ class Entry:
         How many of the attempts were made before the fallback was taken.
     starts, started
         How often a request was started, and when the last was.
+    hangs_from, hangs
+        When its request will count as hanging; whether it does.
     crashes, losses
         How often it killed its worker, and how often it was lost with one for no known cause.
     last
@@ -57,6 +59,8 @@ class Entry:
     seconds: float = 0.0
     starts: int = 0
     started: float = 0.0
+    hangs_from: float | None = None
+    hangs: bool = False
     crashes: int = 0
     losses: int = 0
     last: Outcome | None = None

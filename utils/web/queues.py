@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from .hosts import Host
 from .journey import Entry
 
+HANGS_AFTER = 3.0
+"""Seconds after which a request that has not ended keeps no others back."""
 MOST_QUEUES = 10_000
 """Queues, a kilobyte each, beyond which those go that nobody needs."""
 
@@ -51,6 +53,7 @@ class Queues:
         self._line: deque[Queue] = deque()
         self._resting: list[tuple[float, int, Queue]] = []
         self._later: list[tuple[float, int, Entry]] = []
+        self._in_flight: deque[tuple[float, Entry]] = deque()  # with when they begin to hang, in this order
         self._ticket = itertools.count()
 
     def host(self, name: str) -> Host:
@@ -76,6 +79,18 @@ class Queues:
         """Let a task wait until a time; then it goes behind those that nobody has tried yet."""
         heapq.heappush(self._later, (at, next(self._ticket), entry))
 
+    def set_out(self, entry: Entry, now: float) -> None:
+        """Count a request that is sent to the task's host."""
+        entry.host.in_flight += 1
+        entry.hangs_from = now + HANGS_AFTER
+        self._in_flight.append((entry.hangs_from, entry))
+
+    def come_back(self, entry: Entry) -> None:
+        """Count it no more."""
+        entry.host.in_flight -= 1
+        entry.host.hanging -= entry.hangs
+        entry.hangs, entry.hangs_from = False, None
+
     def take(self, now: float) -> Entry | None:
         """Give the next task that may start; whoever starts it calls `line_up` for its host."""
         while self._line:
@@ -90,7 +105,7 @@ class Queues:
     def line_up(self, host: Host, now: float) -> None:
         """Put a host where it belongs after something has changed: in line, or to those that rest."""
         queue = self._queue(host.name)
-        if queue.listed or not queue.entries or host.in_flight >= host.limit:
+        if queue.listed or not queue.entries or not host.has_room:
             return
         queue.listed = True
         if host.rest_until > now:
@@ -108,6 +123,8 @@ class Queues:
             queue = heapq.heappop(self._resting)[2]
             queue.listed = False
             self.line_up(queue.host, now)
+        while self._in_flight and self._in_flight[0][0] <= now:
+            self._note_hanging(*self._in_flight.popleft(), now)
         due = []
         while self._later and self._later[0][0] <= now:
             due.append(heapq.heappop(self._later)[2])
@@ -115,7 +132,17 @@ class Queues:
 
     def wake_at(self) -> float | None:
         """Say when `wake` has something to do; None if that is not known."""
-        return min((heap[0][0] for heap in (self._resting, self._later) if heap), default=None)
+        while self._in_flight and self._in_flight[0][1].hangs_from != self._in_flight[0][0]:
+            self._in_flight.popleft()  # it has ended
+        return min(
+            (line[0][0] for line in (self._resting, self._later, self._in_flight) if line), default=None
+        )
+
+    def _note_hanging(self, since: float, entry: Entry, now: float) -> None:
+        if entry.hangs_from == since:
+            entry.hangs = True
+            entry.host.hanging += 1
+            self.line_up(entry.host, now)
 
     def forget_hosts(self, entries: Iterable[Entry], now: float) -> None:
         """Let go of the queues of hosts that are none of these tasks', and of what need not be known of them.

@@ -258,7 +258,7 @@ class Schedule:
     def _start(self, entry: Entry, now: float) -> ImageTask:
         entry.started = now
         entry.starts += 1
-        entry.host.in_flight += 1
+        self._queues.set_out(entry, now)
         self._in_flight.add(entry.task.number)
         return entry.task
 
@@ -270,7 +270,7 @@ class Schedule:
         if entry.task.number in self._in_flight:
             self._in_flight.discard(entry.task.number)
             self._quarantine.landed(entry)
-            entry.host.in_flight -= 1
+            self._queues.come_back(entry)
 
     def _settle(self, entry: Entry, outcome: Outcome) -> Settled:
         del self._entries[entry.task.number]
