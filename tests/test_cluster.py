@@ -13,19 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from demo import pictures
-from demo.answers import Answer
 from demo.verdict import verdicts
 from demo.web import Web
 from demo.world import World
 from tests.machine import group_of, wait_until
 from tests.many_machines import Machines, machines
 from tests.project import Project
+from tests.slow_offer import RED, offer
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 
-RED = "n00000001"
 URLS = 60
 ALIVE = {number for number in range(URLS) if number % 3}
 
@@ -59,13 +57,7 @@ def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
 @pytest.fixture
 def offered(project: Project, web: Web) -> Project:
     """Offer sixty URLs, every third dead, every fourth annotated, none answered at once."""
-    project.category(RED, "red")
-    for number in range(URLS):
-        if number in ALIVE:
-            web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.3 + number % 7 / 10))
-        project.url(f"{RED}_{number}", web.url(f"/{number}"))
-        if number % 4 == 0:
-            project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
+    offer(project, web, URLS, ALIVE, boxed_every=4, delay=lambda number: 0.3 + number % 7 / 10)
     return project
 
 
@@ -76,13 +68,6 @@ def tree(project: Project) -> dict[str, bytes]:
         if path.is_file() and path.name not in ("index.html", "dataset_card.md", ".journal.jsonl"):
             found[path.relative_to(project.result).as_posix()] = path.read_bytes()
     return {name: data for name, data in found.items() if not name.endswith(".csv")}
-
-
-def told(project: Project) -> dict[str, tuple[str, str, str]]:
-    """Give what the report says of each URL, but for how long it took."""
-    rows = project.report("red")
-    assert len(rows) == len({row["url"] for row in rows})
-    return {row["image_code"]: (row["reason"], row["http_status"], row["boxes"]) for row in rows}
 
 
 def assert_all_there(project: Project) -> None:

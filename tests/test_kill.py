@@ -14,14 +14,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from demo import pictures
-from demo.answers import Answer
 from demo.web import Web
 from tests.machine import group_of, wait_until
 from tests.project import Project
+from tests.slow_offer import RED, offer
 from utils.annotations import voc
 
-RED = "n00000001"
 URLS, WANTED = 30, 12
 ALIVE = {number for number in range(URLS) if number % 5}
 KILLS = 6  # of each kind of run
@@ -31,13 +29,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ne
 @pytest.fixture
 def offered(project: Project, web: Web) -> Project:
     """Offer thirty URLs, every fifth dead, every third annotated, none answered at once."""
-    project.category(RED, "red")
-    for number in range(URLS):
-        if number in ALIVE:
-            web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.05 + number % 7 / 30))
-        project.url(f"{RED}_{number}", web.url(f"/{number}"))
-        if number % 3 == 0:
-            project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
+    offer(project, web, URLS, ALIVE, boxed_every=3, delay=lambda number: 0.05 + number % 7 / 30)
     return project
 
 

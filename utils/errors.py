@@ -17,7 +17,9 @@ The failure of a single image is never an exception; it is an `Outcome`.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -90,3 +92,18 @@ def disk_error(path: Path, error: OSError) -> DatasetError:
         path = named if named.is_dir() else path
     what_to_do = "Let this user do so" if error.errno == errno.EACCES else "Move it out of the way"
     return FolderError(f"Cannot work with {path}: {error.strerror}. {what_to_do}, and run again.")
+
+
+@contextlib.contextmanager
+def naming_faults(path: Path) -> Iterator[None]:
+    """Make a sentence of what the system says while a file or folder is worked with, or something in it.
+
+    Raises
+    ------
+    DiskError, FolderError
+        In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(Path(str(error.filename or path)), error) from error

@@ -24,10 +24,7 @@ MOMENT = 0.5
 """Seconds that it has for what is good to know or to do, but no more."""
 GONE = (OSError, asyncio.TimeoutError, futures.TimeoutError, futures.CancelledError)
 """What is raised where a scheduler does not answer any more; before Python 3.11 a timeout is no OSError."""
-MISSING = (
-    "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt, or "
-    'pip install "distributed>=2024.1"'
-)
+MISSING = "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt"
 
 
 class Scheduler:

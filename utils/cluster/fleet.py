@@ -11,7 +11,7 @@ from operator import add
 from pathlib import Path
 
 from .. import errors
-from ..errors import DatasetError, WorkersLostError, disk_error
+from ..errors import DatasetError, WorkersLostError, naming_faults
 from ..models.tries import ImageTask, Outcome
 from ..models.words import Reason, Status
 from ..results import segments
@@ -190,10 +190,8 @@ class Fleet:
             if deal is None:
                 return
             shard = self._shard(deal, slots)
-            try:
+            with naming_faults(self._folder.path):
                 give(self._folder.lease(shard.name))
-            except OSError as error:
-                raise disk_error(self._folder.path, error) from error
             self._out[shard.name] = _Out(deal)
             self._workers.send(shard)
 

@@ -12,7 +12,7 @@ from .. import machine
 from ..cluster.dask_scheduler import LOCAL, Scheduler
 from ..cluster.dask_workers import DaskWorkers
 from ..cluster.fleet import Fleet
-from ..errors import disk_error
+from ..errors import naming_faults
 from ..run.messages import WorkOrder
 from ..run.store import Store
 from ..storage import SHARDS_NAME, ShardFolder
@@ -35,30 +35,25 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
     settings = store.settings
     result = store.folder.resolve()
     folder = ShardFolder(result / SHARDS_NAME / secrets.token_hex(4))
-    try:
+    with naming_faults(folder.path):
         folder.path.mkdir(parents=True)
-    except OSError as error:
-        raise disk_error(folder.path, error) from error
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(folder.remove)
         scheduler = Scheduler(address, cores=machine.cores(), scratch=folder.scratch)
-        try:
-            workers = DaskWorkers(scheduler)
-            batch_size = settings.batch_size or speed.DEFAULT_BATCH
-            console.say(f"{_told(workers, address, batch_size)} Dashboard: {scheduler.dashboard}")
-            if remark := _of_proxies(address):
-                console.say(remark)
-            yield Fleet(
-                workers,
-                folder,
-                replace(order, result_folder=result),
-                batch_size=batch_size,
-                retries=settings.retries,
-                counts_saved=settings.fill,
-            )
-        finally:
-            scheduler.leave()
-    finally:
-        folder.remove()
+        stack.callback(scheduler.leave)
+        workers = DaskWorkers(scheduler)
+        batch_size = settings.batch_size or speed.DEFAULT_BATCH
+        console.say(f"{_told(workers, address, batch_size)} Dashboard: {scheduler.dashboard}")
+        if remark := _of_proxies(address):
+            console.say(remark)
+        yield Fleet(
+            workers,
+            folder,
+            replace(order, result_folder=result),
+            batch_size=batch_size,
+            retries=settings.retries,
+            counts_saved=settings.fill,
+        )
 
 
 def _told(workers: DaskWorkers, address: str, batch_size: int) -> str:

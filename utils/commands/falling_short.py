@@ -11,6 +11,7 @@ from ..results.summary import Summary
 from ..run.books import Books
 from ..run.candidates import candidates
 from ..run.store import Store, how_many
+from ..wording import counted
 
 
 def short(books: Books, store: Store) -> Iterator[str]:
@@ -38,7 +39,7 @@ def _others(considered: Summary) -> str:
     number = considered.standing
     if not number:
         return ""
-    return f"; its {number} image{'s' if number > 1 else ''} without stay{'s' if number == 1 else ''}"
+    return f"; its {counted(number, 'image')} without stay{'s' if number == 1 else ''}"
 
 
 def _why(category: Category, considered: Summary, store: Store) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import DatasetError, disk_error
+from ..errors import DatasetError, naming_faults
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..models.words import Status
@@ -128,12 +128,10 @@ class Leaving:
 
 
 def _album(category: Category, folder: CategoryFolder, earlier: Earlier, labels: Labels) -> Album:
-    try:
+    with naming_faults(folder.path):
         stamp = stamp_of(folder)
         known = earlier.album(category, stamp)
         return known or pictures.album(collection.read(category, folder), labels, stamp)
-    except OSError as error:
-        raise disk_error(folder.path, error) from error
 
 
 def _time_of(path: Path) -> int:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotations import voc
-from ..errors import FolderError
+from ..errors import FolderError, naming_faults
 from ..models.pictures import Annotation, Picture
 from ..models.rows import Category
 from ..models.tries import Outcome
 from ..storage import CategoryFolder
 from . import journal
-from .folders import categories_in, naming_faults, require_readable_boxes
+from .folders import categories_in, require_readable_boxes
 from .pairing import MAX_XML_BYTES
 from .summary import Summary
 

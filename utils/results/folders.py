@@ -1,13 +1,13 @@
-"""Which categories a result folder has, and what is said of one whose folder cannot be worked with."""
+"""Which categories a result folder has."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import disk_error
+from ..errors import naming_faults
 from ..models.rows import Category
 from ..storage import CategoryFolder
 
@@ -39,18 +39,3 @@ def require_readable_boxes(folder: CategoryFolder) -> None:
     """
     with naming_faults(folder.path), contextlib.suppress(FileNotFoundError):
         os.scandir(folder.annotations).close()
-
-
-@contextlib.contextmanager
-def naming_faults(folder: Path) -> Iterator[None]:
-    """Make a sentence of what the system says while a category's folder is worked with.
-
-    Raises
-    ------
-    DiskError, FolderError
-        In place of an OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(Path(str(error.filename or folder)), error) from error

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
-from ..errors import disk_error
+from ..errors import disk_error, naming_faults
 from ..judging import placeholders
 from ..judging.placeholders import Sighting
 from ..models.rows import Category
@@ -66,15 +65,9 @@ class Publisher:
             return []
         try:
             for outcome in taken:
-                _remove(folder, folder.path / outcome.file)
+                with naming_faults(folder.path / outcome.file):
+                    pairing.remove(folder, folder.path / outcome.file)
                 book.append(placeholders.taken_back(outcome))
         finally:
             self.publish(category, book.standing())
         return taken
-
-
-def _remove(folder: CategoryFolder, image: Path) -> None:
-    try:
-        pairing.remove(folder, image)
-    except OSError as error:
-        raise disk_error(image, error) from error

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import FolderError
+from ..errors import FolderError, naming_faults
 from ..judging import placeholders
 from ..judging.placeholders import Sighting, Watch
 from ..models.pictures import Picture
@@ -22,7 +22,7 @@ from ..models.tries import Outcome
 from ..models.words import Refusal, Status
 from ..storage import CategoryFolder
 from . import inventory
-from .folders import naming_faults, require_readable_boxes
+from .folders import require_readable_boxes
 from .inventory import RowsOf, Shelf
 from .journal import Journal
 from .publishing import Publisher

@@ -10,9 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ..errors import DatasetError, ProxyError, disk_error
+from ..errors import DatasetError, ProxyError, naming_faults
 from ..models.tries import Outcome
 from ..results.progress import Progress
 from ..web.journey import Settled
@@ -128,11 +127,8 @@ class Run:
         if owner is None:
             return None
         self._bereft.add(owner)
-        with self.books.costing_only(owner.category):
-            try:
-                return owner.recover(number)
-            except OSError as error:
-                raise disk_error(Path(str(error.filename or owner.category.folder)), error) from error
+        with self.books.costing_only(owner.category), naming_faults(owner.folder):
+            return owner.recover(number)
         return None
 
     def _settle(self, settled: Sequence[Settled]) -> Iterable[Supply]:

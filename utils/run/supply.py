@@ -7,14 +7,14 @@ missing are tried side by side, and each asks before it is saved, so that exactl
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ..annotations import boxes
-from ..errors import disk_error
+from ..errors import naming_faults
 from ..models.pictures import Annotation
 from ..models.rows import Candidate, Category
 from ..models.tries import ImageTask, Outcome
@@ -83,6 +83,11 @@ class Supply:
         self._granted: set[int] = set()
         self._asking: deque[int] = deque()
         self._cut_short: list[Settled] = []
+
+    @property
+    def folder(self) -> Path:
+        """Where its images and reports lie."""
+        return self._shelf.folder.path
 
     @property
     def finished(self) -> bool:
@@ -202,7 +207,7 @@ class Supply:
         if not self._cut_short:
             return []
         cut_short, self._cut_short = self._cut_short, []
-        with self._naming_faults():
+        with naming_faults(self.folder):
             on_disk = {path.stem for path in inventory.image_files(self._shelf.folder)}
         ends = []
         for settled in cut_short:
@@ -273,15 +278,8 @@ class Supply:
         return outcome.status.stands and not (self._settings.with_annotation and outcome.boxes is None)
 
     def _take_stock(self) -> dict[str, Outcome]:
-        with self._naming_faults():
+        with naming_faults(self.folder):
             return inventory.take_stock(self._shelf, lambda codes: self._store.rows_of(self.category, codes))
-
-    @contextlib.contextmanager
-    def _naming_faults(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise disk_error(self._shelf.folder.path, error) from error
 
     def _pair_what_stands(self) -> None:
         """Give images their XML that stand without: the archive came later, or a crash came before."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from ..wording import counted
 from . import speed_cache
 from .speed_cache import sound_speed
 
@@ -95,7 +96,7 @@ def _for_line(bits_per_second: float, cores: int) -> BatchSize:
     wished = round(max(images * MEAN_SECONDS_IN_FLIGHT, min(images * SECONDS_ON_SLOW_LINES, FEW)))
     megabits = bits_per_second / 1e6
     speed = f"{megabits:.0f}" if megabits >= 10 else f"{megabits:.1f}"
-    why = f"for {speed} Mbit/s on {cores} core{'s' if cores > 1 else ''}"
+    why = f"for {speed} Mbit/s on {counted(cores, 'core')}"
     return BatchSize(min(max(wished, LEAST_BATCH), MOST_BATCH), why)
 
 
