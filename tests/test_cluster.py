@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from demo.answers import Answer
 from demo.verdict import verdicts
 from demo.web import Web
 from demo.world import World
@@ -84,6 +87,11 @@ def assert_all_there(project: Project) -> None:
     assert not (project.result / ".shards").exists()
 
 
+def statuses(project: Project) -> Counter[str]:
+    """Count the rows of the report by their status."""
+    return Counter(row["status"] for row in project.report("red"))
+
+
 def saved(project: Project) -> int:
     """Count the images that lie there."""
     return len(list((project.result / "red" / "Images").glob("[!.]*")))
@@ -91,21 +99,23 @@ def saved(project: Project) -> int:
 
 def test_the_same_as_on_one_machine(tmp_path: Path, lasting: Machines) -> None:
     """On the demo's web two workers save the same files and tell the same of every URL."""
-    with World() as world:
-        trees, reports = [], []
+    with World() as world, contextlib.ExitStack() as both:
+        projects, runs = [], []
         for name, flags in (("one", ()), ("many", ("--scheduler", lasting.address))):
             (tmp_path / name).mkdir()
-            project = Project(tmp_path / name)
-            fetch(project, world)
-            finished = project.run(*flags, "--timeout", "1.5", "--retries", "1", timeout=100)
-            assert finished.code == 0, finished.err
-            trees.append(tree(project))
-            reports.append(rows_of(project))
-            assert all(verdict.is_right for verdict in verdicts(project.result, world.photos))
-    assert trees[0] == trees[1]
-    assert reports[0] == reports[1]
-    assert "2 threads of Dask workers" in finished.out
-    assert "Dashboard: http://" in finished.out
+            projects.append(Project(tmp_path / name))
+            fetch(projects[-1], world)
+            run = projects[-1].start(*flags, "--timeout", "4", "--retries", "2")
+            runs.append(both.enter_context(run))
+        said = [run.communicate(timeout=200) for run in runs]
+        assert [run.returncode for run in runs] == [0, 0], said
+        for project in projects:
+            assert [one for one in verdicts(project.result, world.photos) if not one.is_right] == []
+    one, many = projects
+    assert tree(one) == tree(many)
+    assert rows_of(one) == rows_of(many)
+    assert "2 threads of Dask workers" in said[1][0]
+    assert "Dashboard: http://" in said[1][0]
 
 
 def fetch(project: Project, world: World) -> None:
@@ -131,11 +141,29 @@ def rows_of(project: Project) -> dict[tuple[str, str], tuple[str, str, str]]:
     }
 
 
-def test_exactly_as_many_as_wanted(offered: Project, lasting: Machines) -> None:
-    """With --fill no image too many is saved, and none too few, however many workers try."""
-    finished = offered.run("--scheduler", lasting.address, "--fill", "True", "--how_many", "23")
+FILL = ("--fill", "True", "--how_many", "23")
+
+
+def test_exactly_as_many_as_wanted(offered: Project, lasting: Machines, web: Web) -> None:
+    """With --fill no image too many is saved, and none too few; what hangs holds up none of the others."""
+    for number in (0, 3, 6):
+        assert number not in ALIVE
+        web.answer(f"/{number}", Answer(hang=True))
+    finished = offered.run("--scheduler", lasting.address, *FILL, "--timeout", "300", timeout=100)
     assert finished.code == 0, finished.err
     assert saved(offered) == 23
+    assert statuses(offered)["downloaded"] == 23
+
+
+def test_a_worker_is_killed_that_had_asked(offered: Project, cluster: Machines) -> None:
+    """What was granted to it and not saved is granted to others: in the end none lacks, none is too many."""
+    with offered.start("--scheduler", cluster.address, *FILL) as run:
+        wait_until(lambda: saved(offered) > 2)
+        cluster.kill_worker(0)
+        _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert saved(offered) == 23
+    assert statuses(offered)["downloaded"] == 23
 
 
 def test_a_worker_is_killed(offered: Project, cluster: Machines) -> None:
@@ -200,9 +228,8 @@ def test_interrupted(offered: Project, lasting: Machines) -> None:
     assert run.returncode == 130
     assert "Interrupted. The reports are written" in err
     there = saved(offered)
-    rows = offered.report("red")
-    assert len(rows) == URLS
-    assert sum(row["status"] == "downloaded" for row in rows) == there
+    assert len(offered.report("red")) == URLS
+    assert statuses(offered)["downloaded"] == there
     time.sleep(1.5)
     assert saved(offered) == there, "a worker went on"
     finished = offered.run("--scheduler", lasting.address)

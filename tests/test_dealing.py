@@ -14,6 +14,7 @@ from utils.models.rows import UrlRow
 from utils.models.tries import ImageTask, Outcome
 from utils.models.words import Reason, Status
 from utils.web.hosts import HIGHEST_LIMIT
+from utils.web.journey import Settled
 
 
 def task(number: int, host: str) -> ImageTask:
@@ -37,6 +38,13 @@ def good(deal: Deal) -> dict[int, Outcome]:
     }
 
 
+def end(dealing: Dealing, deal: Deal, ends: dict[int, Outcome]) -> list[Settled]:
+    """Let a deal come back, with the ends of some of its tasks; gives all that is settled by that."""
+    settled = [Settled(one, ends[one.number]) for one in deal.tasks if one.number in ends]
+    undone = [one for one in deal.tasks if one.number not in ends]
+    return settled + dealing.learn(settled) + dealing.back(deal, undone)
+
+
 def hosts_of(deal: Deal) -> set[str]:
     """Name the hosts of the tasks of a deal."""
     return {one.row.url.split("/")[2] for one in deal.tasks}
@@ -50,7 +58,7 @@ def test_a_host_is_at_one_place() -> None:
     dealing.offer(task(999, "a"))
     later = dealing.deal(1)
     assert later is None or "a" not in hosts_of(later)
-    dealing.back(deals[0], good(deals[0]))
+    end(dealing, deals[0], good(deals[0]))
     again = dealing.deal(1)
     assert again
     assert [one.number for one in again.tasks] == [999]
@@ -70,6 +78,48 @@ def test_a_large_host_is_spread() -> None:
     assert sum(len(deal.hosts) > 1 for deal in large) >= 2
 
 
+def test_more_for_who_has_little_left() -> None:
+    """A deal that is out gets more of its hosts, for nobody else may have that; but not of any other."""
+    dealing = offered(a=SMALLEST, b=10)
+    deal = dealing.deal(2)
+    assert deal
+    assert hosts_of(deal) == {"a"}
+    dealing.offer(task(1_000, "a"))
+    assert [one.number for one in dealing.more(deal, 500)] == [1_000]
+    dealing.offer(task(1_001, "a"))
+    assert dealing.more(deal, 0) == []
+    end(dealing, deal, good(deal))
+    later = dealing.deal(1)
+    assert later
+    assert hosts_of(later) == {"a", "b"}
+
+
+def test_a_host_that_may_go_elsewhere() -> None:
+    """Of a host that is spread, what another shard may still have is not added to one that is out."""
+    dealing = offered(flickr=2 * LARGEST)
+    deal = dealing.deal(1)
+    assert deal
+    assert deal.parts == {"flickr:80": PARTS}
+    assert dealing.more(deal, 500) == []
+    while dealing.deal(1):
+        pass
+    assert dealing.waiting == 0 or dealing.more(deal, 500)
+
+
+def test_what_is_dropped_never_goes_out() -> None:
+    """Tasks that wait are forgotten, and hosts that have no others; of those that are out nothing is."""
+    dealing = offered(a=5, b=2)
+    dealing.drop([0, 1, 5, 6, 99])
+    assert dealing.waiting == 3
+    deal = dealing.deal(1)
+    assert deal
+    assert {one.number for one in deal.tasks} == {2, 3, 4}
+    dealing.drop([2])
+    assert dealing.deal(1) is None
+    assert end(dealing, deal, good(deal))
+    assert not dealing.waiting
+
+
 def test_few_tasks_are_shared_out() -> None:
     """Every worker gets something while there is enough; shards are neither tiny nor huge."""
     dealing = offered(**{f"h{number}": 4 for number in range(200)})
@@ -84,7 +134,7 @@ def test_what_comes_back_undone_goes_out_again() -> None:
     for loss in range(MOST_LOSSES):
         deal = dealing.deal(1)
         assert deal
-        settled = dealing.back(deal, {})
+        settled = end(dealing, deal, {})
         assert bool(settled) == (loss == MOST_LOSSES - 1)
     assert settled[0].outcome.reason is Reason.CRASHED
     assert not dealing.waiting
@@ -98,11 +148,11 @@ def test_a_host_that_was_given_up(reason: Reason) -> None:
     deal = dealing.deal(1)
     assert deal
     victim = next(one for one in deal.tasks if "dead" in one.row.url)
-    settled = dealing.back(deal, good(deal) | {victim.number: Outcome(victim.row, Status.FAILED, reason)})
+    settled = end(dealing, deal, good(deal) | {victim.number: Outcome(victim.row, Status.FAILED, reason)})
     assert len(settled) + dealing.waiting >= 300
     assert not dealing.waiting or "dead:80" not in hosts_of(dealing.deal(1) or deal)
-    (end,) = dealing.offer(task(5_000, "dead"))
-    assert end.outcome.reason is reason
+    (given_up,) = dealing.offer(task(5_000, "dead"))
+    assert given_up.outcome.reason is reason
 
 
 def test_one_url_that_failed_tells_nothing_of_its_host() -> None:
@@ -111,7 +161,7 @@ def test_one_url_that_failed_tells_nothing_of_its_host() -> None:
     deal = dealing.deal(1)
     assert deal
     tried = Outcome(deal.tasks[0].row, Status.FAILED, Reason.RATE_LIMITED, attempts=1, http_status=429)
-    dealing.back(deal, {deal.tasks[0].number: tried})
+    end(dealing, deal, {deal.tasks[0].number: tried})
     assert dealing.offer(task(7, "a")) == []
 
 
@@ -132,7 +182,7 @@ def test_none_is_lost_and_none_twice(seed: int, workers: int) -> None:
         assert all(count <= max(deal.parts.get(host, 1) for deal in out) for host, count in places.items())
         if out and dice.random() < 0.6:
             deal = out.pop(dice.randrange(len(out)))
-            told = {number: end for number, end in good(deal).items() if dice.random() < 0.9}
-            settled.update(one.task.number for one in dealing.back(deal, told))
+            told = {number: one for number, one in good(deal).items() if dice.random() < 0.9}
+            settled.update(one.task.number for one in end(dealing, deal, told))
     assert set(settled.values()) <= {1}
     assert settled.total() == max(settled, default=-1) + 1

@@ -7,6 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.machine import wait_until
-from utils.cluster import errand, luggage
+from utils.cluster import errand, luggage, mail, shard_work
 from utils.cluster.shard import Lease, Shard, give, listen
 from utils.cluster.shard_work import work
 from utils.errors import InputError
@@ -26,10 +27,10 @@ from utils.models.tries import ImageTask, Outcome
 from utils.models.words import Reason, Status
 from utils.results import segments
 from utils.results.journal import Journal
-from utils.results.progress import Progress
-from utils.run.messages import Ended, WorkOrder
+from utils.results.shards import ShardFolder, shard_folders
+from utils.run.messages import Drop, Ended, Save, Start, WorkOrder
 from utils.run.pool import Alone
-from utils.storage import CategoryFolder, ShardFolder, shard_folders
+from utils.storage import CategoryFolder
 
 CODE = "n00000001"
 IMAGES = 12
@@ -51,6 +52,7 @@ def shard(tmp_path: Path, web: Web) -> Shard:
     folder = ShardFolder(result / ".shards" / "run")
     folder.path.mkdir(parents=True)
     give(folder.lease("0"))
+    folder.segment_so_far("0").touch()
     host = web.url("/").split("/")[2]
     return Shard("0", folder.path, order, 8, 1, tuple(tasks), frozenset({host}), {}, 1)
 
@@ -185,7 +187,7 @@ def test_a_full_disk_takes_no_lease_away(shard: Shard, monkeypatch: pytest.Monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "open", full)
-    assert Lease(shard, never).holds(Progress())
+    assert Lease(shard, never).holds(0)
 
 
 def test_without_a_lease_nothing_is_done(shard: Shard, web: Web) -> None:
@@ -210,16 +212,93 @@ def test_the_lease_is_taken_away(shard: Shard, web: Web) -> None:
 def test_a_lease_is_never_made_anew(shard: Shard) -> None:
     """Once it is gone it stays so, and its holder knows after one heartbeat."""
     lease = Lease(shard, never)
-    assert lease.holds(Progress(saved=3))
+    assert lease.holds(3)
     path = ShardFolder(shard.folder).lease("0")
     heard = listen(path)
     assert heard
-    assert (heard.beat, heard.progress.saved) == (1, 3)
+    assert (heard.beat, heard.in_flight) == (1, 3)
     path.unlink()
-    wait_until(lambda: not lease.holds(Progress()))
+    wait_until(lambda: not lease.holds(0))
     assert not path.exists()
     path.touch()
-    assert not lease.holds(Progress())
+    assert not lease.holds(0)
+
+
+def asking(shard: Shard) -> Shard:
+    """Let all tasks of a shard ask before they save."""
+    return replace(shard, tasks=tuple(replace(task, ask_before_saving=True) for task in shard.tasks))
+
+
+def ready(shard: Shard) -> list[int]:
+    """Give the tasks that wait to be wanted, as the segment tells."""
+    lines = ShardFolder(shard.folder).segment_so_far("0").read_bytes().splitlines()
+    return segments.told(lines).ready
+
+
+def test_what_asks_is_saved_when_it_is_wanted(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the mail: what is wanted is saved, what is dropped is not told of, and more is done."""
+    monkeypatch.setattr(shard_work, "LOOKING_INTERVAL", 0.0)
+    folder, some = ShardFolder(shard.folder), shard.batch_size
+    mine = replace(asking(shard), tasks=asking(shard).tasks[:some])
+
+    def answer() -> bool:
+        if sorted(ready(mine)) == list(range(some)) and not folder.mail("0").exists():
+            mail.send(folder.mail("0"), [Save((0, 3)), Drop((1, 2))])
+            mail.send(folder.mail("0"), [Start((shard.tasks[9],)), Drop(tuple(range(4, some)))])
+        return False
+
+    work(mine, Lease(mine, answer), do_nothing)
+    outcomes = told(mine)
+    assert {code: one.status for code, one in outcomes.items()} == {
+        f"{CODE}_{number}": Status.DOWNLOADED for number in (0, 3, 9)
+    }
+    assert outcomes[f"{CODE}_3"].boxes == outcomes[f"{CODE}_9"].boxes == 1
+    assert len(images(mine)) == 3
+
+
+def test_a_second_try_knows_its_mail(shard: Shard) -> None:
+    """What an earlier one was told holds: nothing that was wanted asks again, nothing dropped is fetched."""
+    mine = asking(shard)
+    wanted, dropped = tuple(range(4)), tuple(range(4, IMAGES + 2))
+    mail.send(ShardFolder(shard.folder).mail("0"), [Save(wanted), Drop(dropped)])
+    work(mine, Lease(mine, never), do_nothing)
+    assert {one.row.position for one in told(mine).values()} == set(wanted)
+    assert len(images(mine)) == len(wanted)
+
+
+def test_what_is_wanted_does_not_wait_behind_what_is_not(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images that nobody wants make room after a while: one that is wanted may need their places."""
+    monkeypatch.setattr(shard_work, "PATIENCE", 0.3)
+    mine, path = asking(shard), ShardFolder(shard.folder).mail("0")
+    last = IMAGES - 1
+    assert last >= shard.batch_size
+    mail.send(path, [Save((last,))])
+    deadline = time.monotonic() + 30
+
+    def is_over() -> bool:
+        return len(images(mine)) == 1 or time.monotonic() > deadline
+
+    work(mine, Lease(mine, is_over), do_nothing)
+    assert [code for code, one in told(mine).items() if one.file] == [f"{CODE}_{last}"]
+
+
+def test_mail(shard: Shard, tmp_path: Path) -> None:
+    """Commands arrive as they were sent, once each, and when all of a line is there."""
+    path = tmp_path / "mail"
+    box = mail.Mailbox(path)
+    assert box.new() == []
+    tasks = Start((*shard.tasks[:2], replace(shard.tasks[2], ask_before_saving=True)))
+    mail.send(path, [tasks, Save((1, 2))])
+    assert box.new() == [tasks, Save((1, 2))]
+    assert box.new() == []
+    mail.send(path, [Drop((3,)), Start(())])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    assert box.new() == [Drop((3,))]
+    path.write_bytes(whole)
+    assert box.new() == [Start(())]
 
 
 def test_its_process_ends_with_who_started_it(shard: Shard, web: Web, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Where things lie on disk, and how they get there whole.
 
-This module alone knows the names of files and folders in a result folder.
+This module alone knows the names of files and folders in a result folder, but for those of `results.shards`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import errno
 import functools
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +26,7 @@ except ImportError:  # Windows has no flock; its own lock serves there
 
 RESULT_FOLDER = "partial_imagenet"
 LOCK_NAME = ".lock"
-SHARDS_NAME = ".shards"
 FINGERPRINTS_NAME = ".fingerprints.csv"
-LEASE_SUFFIX, SEGMENT_SUFFIX = ".lease", ".jsonl"
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
 _OUR_SUFFIX = f".{os.urandom(4).hex()}{PARTIAL_SUFFIX}"
 """How partial files end where several processes may be writing the same file, on whichever machines."""
@@ -124,50 +121,6 @@ def result_folder(save_dir: Path) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"--save_dir {save_dir}: {folder} cannot be written to. Give another folder.")
     return folder
-
-
-@dataclass(frozen=True)
-class ShardFolder:
-    """Where the machines that work on one run meet: what each may do, and what it has done."""
-
-    path: Path
-
-    def lease(self, shard: str) -> Path:
-        """Say where the file lies while a shard may be worked on."""
-        return self.path / f"{shard}{LEASE_SUFFIX}"
-
-    def segment(self, shard: str) -> Path:
-        """Say where the file lies that tells what became of a shard."""
-        return self.path / f"{shard}{SEGMENT_SUFFIX}"
-
-    def segment_so_far(self, shard: str) -> Path:
-        """Say where that is written while the shard is worked on."""
-        return self.path / f".{shard}{SEGMENT_SUFFIX}"
-
-    @property
-    def scratch(self) -> Path:
-        """A folder for what only this run needs."""
-        return self.path / "scratch"
-
-    def leases(self) -> list[Path]:
-        """Find the leases of all shards."""
-        return sorted(self.path.glob(f"*{LEASE_SUFFIX}"))
-
-    def segments(self) -> list[Path]:
-        """Find the segments that are there, also those of shards that were not done."""
-        return sorted(self.path.glob(f"*{SEGMENT_SUFFIX}"))
-
-    def remove(self) -> None:
-        """Remove it, unless a segment has just come into it."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            self.path.rmdir()
-            self.path.parent.rmdir()
-
-
-def shard_folders(result: Path) -> list[ShardFolder]:
-    """Find what runs on several machines have left in a result folder."""
-    return [ShardFolder(path) for path in sorted((result / SHARDS_NAME).glob("*")) if path.is_dir()]
 
 
 @contextlib.contextmanager

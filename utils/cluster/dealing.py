@@ -6,7 +6,7 @@ it has half of each at most, so that all shards take about as long.
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -38,7 +38,7 @@ class _Host:
     """Tasks that wait to go out, over how many shards they are spread, and how many of these are out."""
 
     name: str
-    waiting: deque[ImageTask] = field(default_factory=deque)
+    waiting: dict[int, ImageTask] = field(default_factory=dict)
     parts: int = 1
     out: int = 0
     given_up: Reason | None = None
@@ -51,7 +51,12 @@ class Dealing:
         self._hosts: dict[str, _Host] = {}
         self._line: dict[str, _Host] = {}  # those that have tasks and may go out, in turn
         self._losses: dict[int, int] = {}
-        self.waiting = 0
+        self._waiting_at: dict[int, _Host] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait to go out."""
+        return len(self._waiting_at)
 
     def offer(self, task: ImageTask) -> list[Settled]:
         """Take a task in; one for a host that has been given up is settled at once."""
@@ -71,35 +76,62 @@ class Dealing:
                 break
             if not host.out:
                 host.parts = PARTS if len(host.waiting) > size else 1
-            most = min(len(host.waiting), size // 2 if host.parts > 1 else size)
-            tasks += [host.waiting.popleft() for _ in range(most)]
+            tasks += self._take(host, size // 2 if host.parts > 1 else size)
             parts[host.name] = host.parts
             host.out += 1
             self._line_up(host)
-        self.waiting -= len(tasks)
         spread = {name: number for name, number in parts.items() if number > 1}
         return Deal(tuple(tasks), frozenset(parts), spread) if tasks else None
 
-    def back(self, deal: Deal, outcomes: Mapping[int, Outcome], *, lost: bool = True) -> list[Settled]:
-        """Take in what became of tasks that were out; those without an outcome wait again.
+    def more(self, deal: Deal, room: int) -> list[ImageTask]:
+        """Give tasks to be added to a deal that is out: of its hosts, which may go nowhere else meanwhile."""
+        tasks: list[ImageTask] = []
+        for name in deal.hosts:
+            host = self._hosts[name]
+            if host.out >= host.parts:
+                tasks += self._take(host, room - len(tasks))
+        return tasks
 
-        They are not tried for ever if they were `lost` with who worked on them.
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Forget tasks that are not needed any more, where they wait."""
+        for number in numbers:
+            self._losses.pop(number, None)
+            host = self._waiting_at.pop(number, None)
+            if host:
+                del host.waiting[number]
+                self._line_up(host)
+
+    def learn(self, settled: Iterable[Settled]) -> list[Settled]:
+        """Take in what became of tasks that are out; gives those whose hosts turn out not to be there."""
+        found = []
+        for one in settled:
+            self._losses.pop(one.task.number, None)
+            found += self._given_up_with(one)
+        return found
+
+    def back(self, deal: Deal, undone: Iterable[ImageTask], *, lost: bool = True) -> list[Settled]:
+        """Take a deal back; what is undone of it waits again.
+
+        It is not tried for ever if it was `lost` with who worked on it.
         """
-        settled = [Settled(task, outcomes[task.number]) for task in deal.tasks if task.number in outcomes]
         for name in deal.hosts:
             host = self._hosts[name]
             host.out -= 1
             self._line_up(host)
-        for one in list(settled):
-            self._losses.pop(one.task.number, None)
-            settled += self._learn(one)
-        return settled + self._again((task for task in deal.tasks if task.number not in outcomes), lost)
+        return self._again(undone, lost)
 
     def abandon(self) -> list[ImageTask]:
         """Give up everything that waits."""
-        left = [task for host in self._hosts.values() for task in host.waiting]
-        self._hosts, self._line, self.waiting = {}, {}, 0
+        left = [task for host in self._hosts.values() for task in host.waiting.values()]
+        self._hosts, self._line, self._waiting_at = {}, {}, {}
         return left
+
+    def _take(self, host: _Host, most: int) -> list[ImageTask]:
+        """Take the first tasks that wait at a host."""
+        tasks = list(itertools.islice(host.waiting.values(), max(0, most)))
+        for task in tasks:
+            del host.waiting[task.number], self._waiting_at[task.number]
+        return tasks
 
     def _again(self, undone: Iterable[ImageTask], lost: bool) -> list[Settled]:
         settled = []
@@ -111,7 +143,7 @@ class Dealing:
                 settled.append(Settled(task, Outcome(task.row, Status.FAILED, Reason.CRASHED, LOST)))
         return settled
 
-    def _learn(self, settled: Settled) -> list[Settled]:
+    def _given_up_with(self, settled: Settled) -> list[Settled]:
         """Send nothing more to a host of which a shard found that it is not there."""
         outcome = settled.outcome
         untried = outcome.attempts == outcome.http_status == 0 and outcome.reason in GIVEN_UP
@@ -119,14 +151,13 @@ class Dealing:
             return []  # another way to it may be open
         host = self._host_of(settled.task)
         host.given_up = outcome.reason
-        self.waiting -= len(host.waiting)
-        left, host.waiting = host.waiting, deque()
+        left = self._take(host, len(host.waiting))
         self._line_up(host)
         return [_given_up(task, outcome.reason) for task in left if outcome.reason]
 
     def _wait(self, host: _Host, task: ImageTask) -> None:
-        host.waiting.append(task)
-        self.waiting += 1
+        host.waiting[task.number] = task
+        self._waiting_at[task.number] = host
         if host.name not in self._line:
             self._line_up(host)
 

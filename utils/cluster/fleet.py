@@ -1,29 +1,26 @@
-"""The traffic of many machines: tasks go out in shards, and what became of them comes back in segments."""
+"""The traffic of many machines: tasks go out in shards, and what becomes of them is told in segments."""
 
 from __future__ import annotations
 
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from pathlib import Path
 
 from .. import errors
 from ..errors import DatasetError, WorkersLostError, naming_faults
 from ..models.tries import ImageTask, Outcome
 from ..models.words import Reason, Status
-from ..results import segments
 from ..results.progress import Progress
+from ..results.shards import ShardFolder
 from ..run.messages import WorkOrder
 from ..run.traffic import News, Recover
-from ..storage import ShardFolder
 from ..web.hosts import HIGHEST_LIMIT
-from ..web.journey import Settled
+from ..web.journey import FILLED, INTERRUPTED, Settled
 from .dask_workers import DaskWorkers
-from .dealing import LARGEST, Deal, Dealing
-from .shard import Shard, give, listen
+from .dealing import LARGEST, SMALLEST, Deal, Dealing
+from .outing import Outing
+from .shard import Shard
 
 OUT_PER_SLOT = 4
 """Shards sent for each thread of the workers: one is done, some have only to wait, the next is there."""
@@ -34,23 +31,13 @@ LONGEST_WAIT = 0.2
 """Seconds until the loop looks up."""
 SILENCE = 60.0
 """Seconds without a heartbeat after which a shard is given to another worker."""
-LISTENING_INTERVAL = 1.0
+LISTENING_INTERVAL = 0.25
+"""Seconds between two looks at what those tell who work; more if that takes long."""
 LAST_WORDS = 1.3
 """Seconds that workers have to stop, and to leave what they have; of who has not, what was told counts."""
 MOST_FRUITLESS = 5
 """Shards in a row that came back with nothing, beside one for each thread, after which it makes no sense."""
 NO_WORKERS = "No Dask worker is there: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
-INTERRUPTED = "The run ended before it was there."
-
-
-@dataclass
-class _Out:
-    """A shard that is out; `beat` is the last heard of it, `since` when that was new."""
-
-    deal: Deal
-    beat: int = 0
-    since: float = 0.0
-    progress: Progress | None = None
 
 
 class Fleet:
@@ -59,44 +46,33 @@ class Fleet:
     Parameters
     ----------
     folder
-        Where leases and segments of this run lie; it is there.
+        Where leases, mail and segments of this run lie; it is there.
     batch_size
         Tasks in flight in one shard.
-    counts_saved
-        Whether progress is what is saved, and not what is tried.
     """
 
     def __init__(
-        self,
-        workers: DaskWorkers,
-        folder: ShardFolder,
-        order: WorkOrder,
-        *,
-        batch_size: int,
-        retries: int,
-        counts_saved: bool,
+        self, workers: DaskWorkers, folder: ShardFolder, order: WorkOrder, *, batch_size: int, retries: int
     ) -> None:
         self._workers = workers
         self._folder = folder
         self._order, self._batch_size, self._retries = order, batch_size, retries
-        self._counts_saved = counts_saved
         self._dealing = Dealing()
-        self._out: dict[str, _Out] = {}
+        self._out: dict[str, Outing] = {}
+        self._at: dict[int, str] = {}  # which shard a task is in that is out
+        self._asked: set[int] = set()  # tasks whose images wait to be wanted
         self._taken: list[Path] = []
         self._names = (f"{number:06}" for number in itertools.count())
         self._offered = self._stopped = False
         self._fruitless = 0
         self._fault: DatasetError | None = None
         self._checked = self._told_to_wait = False
-        self._listened = 0.0
+        self._listens_at = 0.0
 
     @property
     def under_way(self) -> Progress:
-        """What is being done, and what is done but not told yet."""
-        heard = [out.progress for out in self._out.values() if out.progress]
-        total = reduce(add, heard, Progress())
-        total.done = total.saved + (0 if self._counts_saved else total.failed)
-        return total
+        """What is being done."""
+        return Progress(in_flight=sum(out.in_flight for out in self._out.values()))
 
     @property
     def idle(self) -> bool:
@@ -119,7 +95,7 @@ class Fleet:
         return self._dealing.offer(task)
 
     def turn(self, recover: Recover) -> News:
-        """Send shards, and take in what has come back."""
+        """Send shards, and take in what is heard of those that are out."""
         self._forget_taken()
         if self._fault:
             raise self._fault
@@ -129,44 +105,58 @@ class Fleet:
                 "again, and run the same command to go on."
             )
         more_comes, self._offered = self._offered and self.room > 0, False
-        if not more_comes:
-            self._send()
+        with naming_faults(self._folder.path):
+            if not more_comes:
+                self._send()
+            self._post()
         news = News()
         for name, fault in self._workers.finished(0.0 if more_comes else LONGEST_WAIT):
-            news.settled += self._fetch(name, recover)
+            news.settled += self._come_back(name, recover)
             self._fault = self._fault or _error(fault)
-        news.settled += self._revoke_silent(time.monotonic(), recover)
+        now = time.monotonic()
+        if now >= self._listens_at:
+            self._listen(now, news, recover)
+            self._listens_at = time.monotonic() + max(LISTENING_INTERVAL, 4 * (time.monotonic() - now))
         return news
 
     def save(self, number: int) -> None:
-        """Do nothing: no worker asks before it saves an image."""
+        """Tell that a ready image is wanted."""
+        self._out[self._at[number]].want(number)
 
     def drop(self, numbers: list[int]) -> list[Settled]:
-        """Do nothing: where nobody asks no more are tried than are missing, and none is ever too many."""
-        assert not numbers  # noqa: S101
-        return []
+        """Forget tasks; gives those that somebody works on."""
+        self._dealing.drop(numbers)
+        by_shard: dict[str, list[int]] = {}
+        for number in numbers:
+            self._asked.discard(number)
+            if name := self._at.pop(number, None):
+                by_shard.setdefault(name, []).append(number)
+        begun = []
+        for name, some in by_shard.items():
+            tasks = self._out[name].drop(some)
+            begun += tasks if self._out[name].begun else []
+        return [Settled(task, Outcome(task.row, Status.SKIPPED, Reason.FILLED, FILLED)) for task in begun]
 
     def stop(self, recover: Recover) -> News:
         """Take all leases back, and take in what workers had until then."""
         self._stopped = True
-        self._listen()
-        begun = [name for name, out in self._out.items() if out.progress]
+        for out in self._out.values():
+            out.listen(time.monotonic())
+        begun = {name: out for name, out in self._out.items() if out.begun}
         self._workers.call_off([name for name in self._out if name not in begun])
-        for name in self._out:
-            self._folder.lease(name).unlink(missing_ok=True)
+        for out in self._out.values():
+            out.revoke()
         deadline = time.monotonic() + LAST_WORDS
-        while begun and time.monotonic() < deadline:
-            begun = [name for name in begun if not self._folder.segment(name).exists()]
+        while time.monotonic() < deadline and not all(out.ended for out in begun.values()):
             time.sleep(0.05)
-        news = News()
-        for name in list(self._out):
-            news.settled += self._fetch(name, recover)
-        self._workers.call_off(list(self._out))
+        names = list(self._out)
+        news = News([one for name in names for one in self._come_back(name, recover)])
+        self._workers.call_off(names)
         return news
 
     def abandon(self) -> list[Settled]:
         """Settle everything that is left as interrupted."""
-        left = [task for out in self._out.values() for task in out.deal.tasks] + self._dealing.abandon()
+        left = [task for out in self._out.values() for task in out.left.values()] + self._dealing.abandon()
         self._out = {}
         self._forget_taken()
         self._folder.remove()
@@ -190,10 +180,19 @@ class Fleet:
             if deal is None:
                 return
             shard = self._shard(deal, slots)
-            with naming_faults(self._folder.path):
-                give(self._folder.lease(shard.name))
-            self._out[shard.name] = _Out(deal)
+            self._out[shard.name] = Outing(shard.name, deal, self._folder)
+            self._at |= dict.fromkeys(self._out[shard.name].left, shard.name)
             self._workers.send(shard)
+
+    def _post(self) -> None:
+        """Tell those that are out what they are to know; those with little left get more of their hosts."""
+        for name, out in self._out.items():
+            if out.begun and 0 < len(out.left) < SMALLEST:
+                more = self._dealing.more(out.deal, LARGEST // 2 - len(out.left))
+                if more:
+                    out.add(more)
+                    self._at |= dict.fromkeys((task.number for task in more), name)
+            out.post()
 
     def _shard(self, deal: Deal, slots: int) -> Shard:
         return Shard(
@@ -208,25 +207,52 @@ class Fleet:
             parts_elsewhere=min(OUT_PER_SLOT * slots, HIGHEST_LIMIT),
         )
 
-    def _fetch(self, name: str, recover: Recover) -> list[Settled]:
-        """Take in the segment of a shard, as much as there is of it."""
+    def _listen(self, now: float, news: News, recover: Recover) -> None:
+        """Hear how far shards are, and take those back of which nothing is heard."""
+        for out in self._out.values():
+            out.listen(now)
+            with naming_faults(self._folder.path):
+                settled, ready = out.news()
+            news.settled += self._settle(settled)
+            news.ready += ready - self._asked  # a second try asks again
+            self._asked |= ready
+        silent = {name for name, out in self._out.items() if out.begun and now - out.heard_at > SILENCE}
+        silent |= self._workers.shun_holders(silent) if silent else set()
+        self._workers.call_off(silent)
+        for name in sorted(silent):  # should one wake up, it finds its lease gone
+            news.settled += self._come_back(name, recover)
+
+    def _come_back(self, name: str, recover: Recover) -> list[Settled]:
+        """Take a shard back, with as much of its segment as there is."""
         out = self._out.pop(name, None)
         if out is None:
             return []  # it was taken away, and given to another
-        written = [self._folder.segment_so_far(name), self._folder.segment(name)]
-        told = {(at, one.row): one for segment in written for at, one in segments.read(segment)}
-        ends = ((task.number, told.get((task.folder, task.row))) for task in out.deal.tasks)
-        known = {number: outcome for number, outcome in ends if outcome}
-        settled = self._dealing.back(out.deal, known, lost=out.progress is not None and not self._stopped)
-        self._count_fruitless(bool(told))
-        self._folder.lease(name).unlink(missing_ok=True)
-        self._taken += written
-        return [_as_it_is(one, recover) for one in settled]
+        out.revoke()
+        settled = self._settle([*out.whole(), *self._saved_untold(out, recover)])
+        for number in out.left:
+            del self._at[number]
+        again = self._dealing.back(out.deal, out.left.values(), lost=out.begun and not self._stopped)
+        self._count_fruitless(out.bore_fruit)
+        self._taken += out.files()
+        return settled + [_as_it_is(one, recover) for one in again]
+
+    def _saved_untold(self, out: Outing, recover: Recover) -> list[Settled]:
+        """Find what was granted and saved, though nobody told of it; what was not saved must ask again."""
+        asked = self._asked.intersection(out.left)
+        self._asked -= asked
+        found = {number: outcome for number in asked if (outcome := recover(number))}
+        return [Settled(out.left.pop(number), outcome) for number, outcome in found.items()]
+
+    def _settle(self, settled: list[Settled]) -> list[Settled]:
+        for one in settled:
+            del self._at[one.task.number]
+            self._asked.discard(one.task.number)
+        return settled + self._dealing.learn(settled)
 
     def _forget_taken(self) -> None:
         """Remove the segments that are in the journals by now."""
-        for segment in self._taken:
-            segment.unlink(missing_ok=True)
+        for path in self._taken:
+            path.unlink(missing_ok=True)
         self._taken = []
 
     def _count_fruitless(self, has_borne_fruit: bool) -> None:
@@ -236,26 +262,6 @@ class Fleet:
                 f"{self._fruitless} shards in a row came back without anything done. What is done is kept. "
                 "See what kills the workers (their memory limit, the queue's time limit), and run again."
             )
-
-    def _listen(self) -> None:
-        """Hear how far shards are."""
-        for name, out in self._out.items():
-            heard = listen(self._folder.lease(name))
-            if heard and heard.beat != out.beat:
-                out.beat, out.since, out.progress = heard.beat, time.monotonic(), heard.progress
-
-    def _revoke_silent(self, now: float, recover: Recover) -> list[Settled]:
-        """Give what silent workers have to others; should one wake up, it finds its lease gone."""
-        if now - self._listened < LISTENING_INTERVAL:
-            return []
-        self._listened = now
-        self._listen()
-        silent = {name for name, out in self._out.items() if out.progress and now - out.since > SILENCE}
-        silent |= self._workers.shun_holders(silent) if silent else set()
-        for name in silent:
-            self._folder.lease(name).unlink(missing_ok=True)
-        self._workers.call_off(silent)
-        return [one for name in sorted(silent) for one in self._fetch(name, recover)]
 
 
 def _as_it_is(settled: Settled, recover: Recover) -> Settled:

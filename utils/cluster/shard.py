@@ -6,31 +6,30 @@ import errno
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..models.tries import ImageTask
-from ..results.progress import Progress
+from ..results.shards import ShardFolder
 from ..run.messages import WorkOrder
-from ..storage import ShardFolder
 
 HEARTBEAT = 0.5
 """Seconds between two signs of life; each is a look, too, whether the lease still holds."""
-CHARACTERS = 256
+CHARACTERS = 64
 """The length of a heartbeat."""
 GONE = frozenset({errno.ENOENT, errno.ESTALE})
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Tasks that one machine does together.
+    """Tasks that one machine does together; while it works on them, it may get more by mail.
 
     Attributes
     ----------
     name
         Names it within a run.
     folder
-        Where its lease and its segment lie.
+        Where its lease, its mail and its segment lie.
     order, batch_size, retries
         What a run on one machine would be told.
     parts
@@ -70,17 +69,17 @@ class Lease:
         self._beaten_at = -HEARTBEAT
         self._held = True
 
-    def holds(self, progress: Progress) -> bool:
-        """Say whether the work may go on, and tell now and then how far it is."""
+    def holds(self, in_flight: int) -> bool:
+        """Say whether the work may go on, and tell now and then how many images are being fetched."""
         now = time.monotonic()
         if self._held and now - self._beaten_at >= HEARTBEAT:
             self._beaten_at = now
             self._beats += 1
-            self._held = self._beat(progress)
+            self._held = self._beat(in_flight)
         return self._held and not self._released()
 
-    def _beat(self, progress: Progress) -> bool:
-        text = json.dumps([self._beats, asdict(progress)])
+    def _beat(self, in_flight: int) -> bool:
+        text = json.dumps([self._beats, in_flight])
         try:
             with self._path.open("r+") as file:  # never made anew: if it is gone, it was taken away
                 file.write(f"{text:<{CHARACTERS}}")  # as long as any before: no rest of one stays behind
@@ -102,16 +101,16 @@ def give(lease: Path) -> None:
 
 @dataclass(frozen=True)
 class Heard:
-    """What a lease's holder last told: the number of its heartbeat, and how far it was."""
+    """What a lease's holder last told: the number of its heartbeat, and how much it was fetching."""
 
     beat: int
-    progress: Progress
+    in_flight: int
 
 
 def listen(lease: Path) -> Heard | None:
     """Read what a lease's holder has told; None if nobody holds it yet, or it was just being written."""
     try:
-        beat, progress = json.loads(lease.read_text())
-        return Heard(beat, Progress(**progress))
+        beat, in_flight = json.loads(lease.read_text())
+        return Heard(int(beat), int(in_flight))
     except (OSError, ValueError, TypeError):
         return None

@@ -7,7 +7,8 @@ as they are. What is left when the lease ends is in no segment, and goes out aga
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,14 +18,21 @@ from ..models.words import Status
 from ..results import inventory, pairing, segments
 from ..results.inventory import Shelf
 from ..results.journal import Journal
-from ..results.progress import Progress
-from ..run.pool import Crew, Pool
+from ..results.shards import ShardFolder
+from ..run.messages import Command, Drop, Start
+from ..run.pool import Pool
 from ..run.traffic import LocalTraffic, News
-from ..storage import CategoryFolder, ShardFolder
+from ..storage import CategoryFolder
 from ..web.journey import Settled
 from ..web.schedule import Schedule
+from .mail import Mailbox
 from .shard import Lease, Shard
 
+LOOKING_INTERVAL = 0.25
+"""Seconds between two looks into the mailbox."""
+PATIENCE = 10.0
+"""Seconds that an image waits to be wanted while others wait for its place; then it is fetched again, later:
+one that is wanted may be behind it, if it was lost with an earlier try."""
 NO_JOURNAL = ".none"
 """No file is called so: the journals are the client's, who alone writes them."""
 
@@ -48,13 +56,13 @@ def work(shard: Shard, lease: Lease, when_waiting: Callable[[], None]) -> None:
             f"It does not see {folder.path}: all machines must have --save_dir at the same path."
         )
     segment, so_far = folder.segment(shard.name), folder.segment_so_far(shard.name)
-    if segment.exists() or not lease.holds(Progress()):
+    if segment.exists() or not lease.holds(0):
         return
-    attempt = _Attempt(shard, lease, so_far)
+    schedule = Schedule(batch_size=shard.batch_size, retries=shard.retries, parts=shard.parts_of)
     try:
-        attempt.tell([])  # who waits for the segment shall find one, even if nothing comes of it
         with Pool(1, replace(shard.order, permit=folder.lease(shard.name))) as crew:
-            attempt.run(crew, when_waiting)
+            traffic = LocalTraffic(crew, schedule, lambda: shard.batch_size)
+            _Attempt(shard, lease, so_far, traffic, Mailbox(folder.mail(shard.name))).run(when_waiting)
     finally:
         with contextlib.suppress(FileNotFoundError):  # the run is over
             so_far.replace(segment)
@@ -62,59 +70,110 @@ def work(shard: Shard, lease: Lease, when_waiting: Callable[[], None]) -> None:
 
 @dataclass
 class _Attempt:
-    """One try of a shard; `left` are the tasks of which nothing has been told."""
+    """One try of a shard.
+
+    Attributes
+    ----------
+    left
+        The tasks of which nothing has been told, by number.
+    """
 
     shard: Shard
     lease: Lease
     so_far: Path
+    traffic: LocalTraffic
+    mailbox: Mailbox
     left: dict[int, ImageTask] = field(default_factory=dict)
-    _progress: Progress = field(default_factory=Progress)
+    _wanted: set[int] = field(default_factory=set)
+    _asking: dict[int, float] = field(default_factory=dict)
+    _looked: float = 0.0
+    _saved_any: bool = False
     _shelves: dict[str, Shelf] = field(default_factory=dict)
     _on_disk: dict[str, set[str]] = field(default_factory=dict)
 
-    def run(self, crew: Crew, when_waiting: Callable[[], None]) -> None:
+    def run(self, when_waiting: Callable[[], None]) -> None:
         """Do as much as the lease allows."""
-        shard = self.shard
-        schedule = Schedule(batch_size=shard.batch_size, retries=shard.retries, parts=shard.parts_of)
-        traffic = LocalTraffic(crew, schedule, lambda: shard.batch_size)
-        self.left = {task.number: task for task in self._untold()}
-        for task in list(self.left.values()):
-            saved = self._saved_before(task)
-            self._settle([Settled(task, saved)] if saved else traffic.offer(task))
-        few = min(len(shard.tasks) // 2, shard.batch_size)
+        self._tell([])  # who waits for the segment shall find one, even if nothing comes of it
+        told = {(folder, outcome.row) for folder, outcome in segments.read(self.so_far)}
+        commands = [Start(self.shard.tasks), *self.mailbox.new()]  # of an earlier try's, too
+        self._obey(commands, lambda task: (task.folder, task.row) in told)
+        few = min(len(self.shard.tasks) // 2, self.shard.batch_size)
         announced = False
-        while not traffic.idle and self._may_go_on(traffic):
-            self._take_in(traffic.turn(self._find))
+        while not self.traffic.idle and self.lease.holds(self.traffic.under_way.in_flight):
+            self._take_in(self.traffic.turn(self._find))
+            self._look(time.monotonic())
             if len(self.left) <= few and not announced:
                 announced = True
                 when_waiting()
-        self._take_in(traffic.stop(self._find))
+        self._take_in(self.traffic.stop(self._find))
 
-    def tell(self, outcomes: list[tuple[str, Outcome]]) -> None:
-        """Write outcomes down."""
+    def _look(self, now: float) -> None:
+        """Do now and then what the mail says."""
+        if now - self._looked >= LOOKING_INTERVAL:
+            self._looked = now
+            self._obey(self.mailbox.new(), lambda _: False)
+            self._make_room([number for number, since in self._asking.items() if now - since >= PATIENCE])
+
+    def _make_room(self, asking: list[int]) -> None:
+        """Put images that nobody has wanted so far behind those that wait for their places."""
+        if asking and len(self.left) > self.traffic.under_way.in_flight:
+            tasks = [self.left[number] for number in asking]
+            self._drop(asking)
+            self._begin(tasks)
+
+    def _obey(self, commands: Iterable[Command], is_told: Callable[[ImageTask], bool]) -> None:
+        for command in commands:
+            if isinstance(command, Start):
+                self._begin([task for task in command.tasks if not is_told(task)])
+            elif isinstance(command, Drop):
+                self._drop(list(command.numbers))
+            else:
+                self._save(command.numbers)
+
+    def _begin(self, tasks: Sequence[ImageTask]) -> None:
+        for task in tasks:
+            self.left[task.number] = task
+            saved = self._saved_before(task)
+            self._settle([Settled(task, saved)] if saved else self.traffic.offer(task))
+
+    def _save(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._wanted.add(number)
+            self._asking.pop(number, None)
+            self.traffic.save(number)
+
+    def _drop(self, numbers: list[int]) -> None:
+        self.traffic.drop(numbers)  # whoever does not need them any more has noted so
+        for number in numbers:
+            self.left.pop(number, None)
+            self._asking.pop(number, None)
+
+    def _ask(self, ready: Sequence[int]) -> None:
+        """Ask whether images are wanted, but not again where that is known: a worker may have died since."""
+        self._save(number for number in ready if number in self._wanted)
+        asking = dict.fromkeys((one for one in ready if one not in self._wanted), time.monotonic())
+        if asking:
+            self._asking |= asking
+            self._tell([], list(asking))
+
+    def _tell(self, outcomes: list[tuple[str, Outcome]], ready: Sequence[int] = ()) -> None:
         with contextlib.suppress(FileNotFoundError):  # the lease is gone, too
-            segments.append(self.so_far, outcomes)
-
-    def _untold(self) -> list[ImageTask]:
-        """Give the tasks of which an earlier try has not told."""
-        told = {(folder, outcome.row) for folder, outcome in segments.read(self.so_far)}
-        return [task for task in self.shard.tasks if (task.folder, task.row) not in told]
-
-    def _may_go_on(self, traffic: LocalTraffic) -> bool:
-        return self.lease.holds(self._progress + traffic.under_way)
+            segments.append(self.so_far, outcomes, ready)
 
     def _take_in(self, news: News) -> None:
         self._settle(news.settled)
-        if news.proxy_fault and not self._progress.saved:
+        self._ask(news.ready)
+        if news.proxy_fault and not self._saved_any:
             raise ProxyError(f"Its proxy does not let it through. {news.proxy_fault.description}")
 
     def _settle(self, settled: list[Settled]) -> None:
         told = [one for one in settled if one.outcome.status is not Status.NOT_ATTEMPTED]
         if told:
-            self.tell([(one.task.folder, one.outcome) for one in told])
+            self._tell([(one.task.folder, one.outcome) for one in told])
         for one in told:
             self.left.pop(one.task.number, None)
-            self._progress.count(one.outcome)
+            self._asking.pop(one.task.number, None)
+            self._saved_any |= one.outcome.status is Status.DOWNLOADED
             if one.outcome.disk_full:
                 raise DiskError(f"{one.outcome.row.image_code} could not be saved. {one.outcome.description}")
 

@@ -13,9 +13,9 @@ from ..cluster.dask_scheduler import LOCAL, Scheduler
 from ..cluster.dask_workers import DaskWorkers
 from ..cluster.fleet import Fleet
 from ..errors import naming_faults
+from ..results.shards import SHARDS_NAME, ShardFolder
 from ..run.messages import WorkOrder
 from ..run.store import Store
-from ..storage import SHARDS_NAME, ShardFolder
 from ..web import speed
 from ..wording import counted
 from .screen import Console
@@ -52,7 +52,6 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
             replace(order, result_folder=result),
             batch_size=batch_size,
             retries=settings.retries,
-            counts_saved=settings.fill,
         )
 
 

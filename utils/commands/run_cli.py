@@ -93,7 +93,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         segments.take_in_left(folder, console.say)
         labels = {category.code: category.folder for category in everything}
         with terms.feeds(settings, folder) as feeds:
-            store = Store(settings, folder, table, labels, feeds, asks=not settings.scheduler)
+            store = Store(settings, folder, table, labels, feeds)
             books = _work(selected, store, console, signals)
         stopped, faulty = signals.received, bool(books.faults)
         left = showing.leave(folder, everything, settings, console, stopped=stopped, faulty=faulty)

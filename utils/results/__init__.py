@@ -7,6 +7,7 @@
     publishing  reports, and images taken back
     report      the CSV of a category
     segments    what became of a shard, for many journals
+    shards      where machines meet that work on one run
     inventory   what is there already
     folders     which categories have a folder
     pairing     an image and its XML, side by side

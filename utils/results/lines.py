@@ -1,8 +1,9 @@
-"""One line of a journal: an outcome as JSON, and back."""
+"""One line of a journal: an outcome as JSON, and back; and files of lines to which others are adding."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ..models.pictures import BoxCounts, Picture
@@ -18,14 +19,40 @@ spell = json.JSONEncoder(separators=(",", ":")).encode
 _parse = json.JSONDecoder().decode
 
 
-def record(line: bytes) -> dict[str, Any]:
-    """Read a line; one that is not ours (a file replaced by garbage) counts as nothing."""
+class Tail:
+    """Reads the lines that are added to a file, as they come; a line counts when its end is there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def new(self) -> list[bytes]:
+        """Give the lines that were added since it was last asked.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        """
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            whole = file.read().rpartition(b"\n")[0]
+        self._read += len(whole) + bool(whole)
+        return whole.splitlines()
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """Read a line as JSON; what is torn, or no object, counts as nothing."""
     try:
         found = _parse(line.decode())
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
-        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def record(line: bytes) -> dict[str, Any]:
+    """Read a line; one that is not ours (a file replaced by garbage) counts as nothing."""
+    found = parse(line)
     ours = isinstance(found.get("position"), int) and {"image_code", "url", "status"} <= found.keys()
     return found if ours or "run" in found else {}
 

@@ -1,31 +1,49 @@
-"""What became of a shard's URLs, as whoever worked on it left it: a piece of many journals.
+"""What became of a shard's URLs, as whoever works on it tells it: a piece of many journals.
 
-A segment gets its name when all of it is written. It is taken into the journals of its categories, and
-removed; one that a killed run left behind, by the next run, whatever that is.
+It is read while it grows, and gets its name when all of it is written. It is taken into the journals of its
+categories, and removed; one that a killed run left behind, by the next run, whatever that is.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import FolderError, disk_error
 from ..models.tries import Outcome
-from ..storage import CategoryFolder, shard_folders, write_whole
+from ..storage import CategoryFolder, write_whole
 from . import lines
 from .journal import Journal
+from .shards import shard_folders
 
 FOLDER = "folder"
 """The key that a segment's lines have, and a journal's have not: which category's folder it belongs to."""
+READY = "ready"
+"""The key of a line that names the tasks whose good images wait to be wanted."""
 LAST_MOMENTS = 3.0
 """Seconds in which whoever works on a shard notices that it may not any more, and writes what it has."""
 WAITING = "A run on several machines was cut off here. Waiting a moment for what is left of it ..."
 WAITS = "What a run on several machines has left of it waits until then."
 
 
-def append(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
-    """Add outcomes, each with its category's folder; the segment is begun even if there are none.
+@dataclass
+class Told:
+    """What lines of a segment tell: outcomes, each with its category's folder, and numbers of tasks.
+
+    Attributes
+    ----------
+    ready
+        Those whose good images wait to be wanted.
+    """
+
+    outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
+    ready: list[int] = field(default_factory=list)
+
+
+def append(path: Path, outcomes: Iterable[tuple[str, Outcome]], ready: Sequence[int] = ()) -> None:
+    """Add what there is to tell; the segment is begun even if there is nothing.
 
     Raises
     ------
@@ -36,7 +54,8 @@ def append(path: Path, outcomes: Iterable[tuple[str, Outcome]]) -> None:
     """
     try:
         with path.open("ab") as file:
-            file.write(b"\n" + _spelled(outcomes))  # whoever wrote last may have died within a line
+            # Whoever wrote last may have died within a line.
+            file.write(b"\n" + _spelled(outcomes) + (_spelled_ready(ready) if ready else b""))
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -52,13 +71,23 @@ def read(path: Path) -> list[tuple[str, Outcome]]:
         If it cannot be read.
     """
     try:
-        records = [lines.record(line) for line in path.read_bytes().splitlines()]
+        return told(path.read_bytes().splitlines()).outcomes
     except FileNotFoundError:
         return []
     except OSError as error:
         raise disk_error(path, error) from error
-    found = ((record.get(FOLDER), lines.outcome(record, earlier=False)) for record in records)
-    return [(str(folder), outcome) for folder, outcome in found if outcome and folder]
+
+
+def told(written: Iterable[bytes]) -> Told:
+    """Read lines of a segment; those that are not ours, or torn, count as nothing."""
+    found = Told()
+    for line in written:
+        record = lines.parse(line)
+        outcome = lines.outcome(record, earlier=False)
+        if outcome and record.get(FOLDER):
+            found.outcomes.append((str(record[FOLDER]), outcome))
+        found.ready += record.get(READY, [])
+    return found
 
 
 def take_in_left(result: Path, tell: Callable[[str], None]) -> None:
@@ -113,6 +142,10 @@ def _leave(segment: Path, left: Sequence[tuple[str, Outcome]]) -> None:
             segment.unlink(missing_ok=True)
     except OSError as error:
         raise disk_error(segment, error) from error
+
+
+def _spelled_ready(numbers: Sequence[int]) -> bytes:
+    return f"{lines.spell({READY: list(numbers)})}\n".encode()
 
 
 def _spelled(outcomes: Iterable[tuple[str, Outcome]]) -> bytes:

@@ -30,9 +30,6 @@ class Store:
         The folder name of every wnid, which is its label in an XML, too.
     feeds
         Where tars of whole categories come from, if they are wanted.
-    asks
-        Whether whoever has an image asks before it is saved, where images are counted; else no more are
-        tried at once than are missing.
     numbers
         Where tasks get their numbers from.
     """
@@ -42,7 +39,6 @@ class Store:
     table: UrlTable
     labels: Mapping[str, str]
     feeds: Feeds | None = None
-    asks: bool = True
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def category(self, category: Category) -> CategoryFolder:

@@ -220,7 +220,7 @@ class Supply:
         if not self._by_saved:
             return not self._offering.exhausted
         missing = self._limit - self.standing
-        return missing > 0 and len(self._active) < (HEDGE * (missing + 1) if self._store.asks else missing)
+        return missing > 0 and len(self._active) < HEDGE * (missing + 1)
 
     def _next_to_be_tried(self) -> Candidate | None:
         while self._wants_more():
@@ -258,7 +258,7 @@ class Supply:
             row=candidate.row,
             annotation=boxes.relabel(annotation, self._store.labels) if annotation else None,
             piece=candidate.piece,
-            ask_before_saving=self._by_saved and self._store.asks,
+            ask_before_saving=self._by_saved,
         )
         self._active[task.number] = task
         return task

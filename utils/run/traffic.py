@@ -188,6 +188,7 @@ class LocalTraffic:
         if isinstance(answer, Lost):
             news.settled += self._recover(answer, recover, now)
         elif isinstance(answer, Ready):
+            self._schedule.arrived(answer.number, now)
             news.ready.append(answer.number)
         elif isinstance(answer, Redirected):
             news.settled += self._schedule.redirected(answer.number, answer.redirect, now)

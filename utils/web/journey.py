@@ -14,6 +14,8 @@ GIVEN_UP = {
 }
 
 
+FILLED = "As many as wanted were there before it."
+INTERRUPTED = "The run ended before it was there."
 SLOW = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
 
 

@@ -86,7 +86,9 @@ class Queues:
         self._in_flight.append((entry.hangs_from, entry))
 
     def come_back(self, entry: Entry) -> None:
-        """Count it no more."""
+        """Count it no more, if it has been until now."""
+        if entry.hangs_from is None:
+            return
         entry.host.in_flight -= 1
         entry.host.hanging -= entry.hangs
         entry.hangs, entry.hangs_from = False, None

@@ -15,7 +15,7 @@ from ..models.words import Reason, Status
 from . import quarantine, retries
 from .congestion import Congestion
 from .hosts import Host
-from .journey import Entry, Settled
+from .journey import FILLED, INTERRUPTED, Entry, Settled
 from .outage import Outage
 from .quarantine import Quarantine
 from .queues import Queues, whole
@@ -128,6 +128,13 @@ class Schedule:
         self._land(entry)
         return settled + self._judge(entry, outcome, now)
 
+    def arrived(self, number: int, now: float) -> None:
+        """Take note that a task's image waits to be wanted; its host may be asked for the next one."""
+        entry = self._flying(number)
+        if entry:
+            self._queues.come_back(entry)
+            self._queues.line_up(entry.host, now)
+
     def redirected(self, number: int, redirect: Redirect, now: float) -> list[Settled]:
         """Let a task that was answered with a redirect wait for the turn of the host it leads to."""
         entry = self._flying(number)
@@ -208,17 +215,13 @@ class Schedule:
     def drop(self, numbers: list[int], now: float) -> list[Settled]:
         """Forget tasks that are not needed any more; those that were started are settled as skipped."""
         settled = []
-        for number in numbers:
-            entry = self._entries.get(number)
-            if entry is None:
-                continue
+        for entry in [self._entries[number] for number in numbers if number in self._entries]:
             entry.dropped = True
             self._land(entry)
-            outcome = entry.ended(Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
-            self._settle(entry, outcome)
+            end = self._settle(entry, entry.ended(Status.SKIPPED, Reason.FILLED, FILLED))
             self._queues.line_up(entry.host, now)
             if entry.starts:
-                settled.append(Settled(entry.task, outcome))
+                settled.append(end)
         return settled
 
     def abandon(self) -> list[Settled]:
@@ -227,13 +230,8 @@ class Schedule:
         for entry in left:
             entry.dropped = True
             self._land(entry)
-        return [
-            self._settle(
-                entry,
-                entry.ended(Status.NOT_ATTEMPTED, Reason.INTERRUPTED, "The run ended before it was there."),
-            )
-            for entry in left
-        ]
+        end = (Status.NOT_ATTEMPTED, Reason.INTERRUPTED, INTERRUPTED)
+        return [self._settle(entry, entry.ended(*end)) for entry in left]
 
     def wake_at(self) -> float | None:
         """Say when something that waits may start, if that is known; None if only `done` can change it."""
