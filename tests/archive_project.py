@@ -13,7 +13,6 @@ from tests.project import Finished, Project
 
 RED, BLUE, GREEN = "n00000001", "n00000002", "n00000003"
 ACCEPTED = ("--accept_imagenet_terms", "True")
-ALONE = ("--parallel", "False")
 STANDS = frozenset({"downloaded", "already_present"})
 PAGE = b"<!DOCTYPE html><html>no longer here</html>"
 FILLER = ("readme.txt", bytes(5_000_000))

@@ -15,7 +15,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or hundreds of scripts would compile the same modules
 
 from demo.web import Web
-from tests.project import Project
+from tests import warm_start
+from tests.project import ALONE, Project
+
+
+@pytest.fixture(scope="session", autouse=True)
+def environment() -> None:
+    """Let runs that start warm know it as it is."""
+    warm_start.before()
+
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no fault
 settings.load_profile("patient")
@@ -43,6 +51,6 @@ def make_web() -> Iterator[Callable[[], Web]]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """Give an empty user's folder."""
-    return Project(tmp_path)
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
+    """Give an empty user's folder; where a test is marked so, its runs start no workers."""
+    return Project(tmp_path, always=ALONE if request.node.get_closest_marker("alone") else ())

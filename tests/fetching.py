@@ -13,7 +13,7 @@ from utils.models.tries import Body, NoBody, Redirect, Trail
 from utils.web.fetch import Fetcher
 
 PATIENCE = 20.0
-TIMEOUT = 0.6
+TIMEOUT = 1.5
 
 
 def finish(fetcher: Fetcher) -> dict[int, Body | NoBody]:

@@ -12,8 +12,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import warm_start
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "extract_images_as_per_tags.py"
+ALONE = ("--parallel", "False")
 XML = """<annotation>
 	<folder>{wnid}</folder>
 	<filename>{image_code}</filename>
@@ -25,11 +28,6 @@ OBJECT = """	<object><name>{name}</name><pose>Unspecified</pose>
 	<truncated>0</truncated><difficult>0</difficult>
 	<bndbox><xmin>{0}</xmin><ymin>{1}</ymin><xmax>{2}</xmax><ymax>{3}</ymax></bndbox></object>
 """
-
-
-def _environment(**more: str) -> dict[str, str]:
-    """Give the environment without a width of the terminal, which whoever runs the tests may set."""
-    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")} | more
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,18 @@ class Finished:
 
 @dataclass
 class Project:
-    """The folder; `write` puts everything on disk, `run` does so before it runs the script."""
+    """The folder; `write` puts everything on disk, `run` does so before it runs the script.
+
+    What is in `always` comes before the flags of each run, which have the last word; `environment` is what
+    its runs have in theirs beside everything else.
+    """
 
     path: Path
     categories: list[list[str]] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     annotations: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    always: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
 
     def category(self, code: str, name: str, *, marked: bool = True, how_many: int | str = -1) -> None:
         """Add a row to ncodes.csv."""
@@ -85,21 +89,39 @@ class Project:
                     member.size = len(xml)
                     tar.addfile(member, io.BytesIO(xml))
 
+    def arguments(self, *flags: str) -> list[str]:
+        """Give all that a run is told: where the folder's files are, what always holds, its own flags."""
+        names = {
+            "--ncode_data": "ncodes.csv",
+            "--url_data": "imageNetURLs.csv",
+            "--annotations_dir": "annotation",
+            "--save_dir": ".",
+        }
+        places = [part for flag, name in names.items() for part in (flag, str(self.path / name))]
+        return [*places, "--speed_test", "False", *self.always, *flags]
+
+    def variables(self) -> dict[str, str]:
+        """Give a run's environment; a width of the terminal may have been set for whoever runs the tests."""
+        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        return kept | {"XDG_CACHE_HOME": str(self.path / "cache")} | self.environment
+
     def start(self, *flags: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """Start the script, in a session of its own."""
         self.write()
         return subprocess.Popen(
-            [*prefix, sys.executable, str(SCRIPT), *self._places(), "--speed_test", "False", *flags],
+            [*prefix, sys.executable, str(SCRIPT), *self.arguments(*flags)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env=_environment(XDG_CACHE_HOME=str(self.path / "cache")),
+            env=self.variables(),
         )
 
     def run(self, *flags: str, prefix: tuple[str, ...] = (), timeout: float = 60) -> Finished:
-        """Run the script to its end."""
+        """Run the script to its end; if no `prefix` starts it, it starts warm."""
         begun = time.monotonic()
+        if not prefix and (ended := self._run_warm(flags, timeout)):
+            return Finished(*ended, time.monotonic() - begun)
         with self.start(*flags, prefix=prefix) as process:
             try:
                 out, err = process.communicate(timeout=timeout)
@@ -131,14 +153,9 @@ class Project:
         """Name everything that lies in a category's Annotation folder."""
         return {path.name for path in (self.result / folder / "Annotation").iterdir()}
 
-    def _places(self) -> list[str]:
-        names = {
-            "--ncode_data": "ncodes.csv",
-            "--url_data": "imageNetURLs.csv",
-            "--annotations_dir": "annotation",
-            "--save_dir": ".",
-        }
-        return [part for flag, name in names.items() for part in (flag, str(self.path / name))]
+    def _run_warm(self, flags: tuple[str, ...], timeout: float) -> warm_start.Ended | None:
+        self.write()
+        return warm_start.run([str(SCRIPT), *self.arguments(*flags)], self.variables(), timeout)
 
     def _write_csv(self, name: str, header: list[str], rows: list[list[str]]) -> None:
         text = io.StringIO()

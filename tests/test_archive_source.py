@@ -14,10 +14,10 @@ import pytest
 
 from demo import pictures
 from demo.web import Answer, Reply, Web, resumable
-from tests.archive_project import ACCEPTED, ALONE, BLUE, FILLER, GREEN, PAGE, RED, Archive, photos
+from tests.archive_project import ACCEPTED, BLUE, FILLER, GREEN, PAGE, RED, Archive, photos
 from tests.archives import tar
 from tests.pictures import encode
-from tests.project import Project
+from tests.project import ALONE, Project
 from tests.test_disk import make_read_only, mount
 from utils.annotations.voc import read_back
 from utils.archive.offer import ReadThrough, Wish
@@ -245,6 +245,7 @@ REFUSALS: dict[str, tuple[Reply, str, int]] = {
 """What the archive answers for a category; what is said; how many images there are in the end."""
 
 
+@pytest.mark.alone
 def test_what_cannot_be_had_is_said_in_a_sentence_each(archive: Archive, tmp_path: Path) -> None:
     """And costs no other category; tars are asked for one after the other."""
     archive.project.categories.clear()
@@ -340,6 +341,7 @@ def test_a_dry_run_counts_what_came_from_tars(archive: Archive) -> None:
     )
 
 
+@pytest.mark.alone
 def test_a_place_that_cannot_be_written_to(archive: Archive, mount: Callable[[Path, str], None]) -> None:
     """It is said before anyone is asked."""
     place = archive.project.path / "place"
@@ -351,6 +353,7 @@ def test_a_place_that_cannot_be_written_to(archive: Archive, mount: Callable[[Pa
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+@pytest.mark.alone
 def test_a_folder_of_tars(archive: Archive) -> None:
     """It is read where it lies, however it is spelled, and stays as it is; --verify holds what came of it."""
     folder = archive.project.path / "=tars"

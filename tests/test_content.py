@@ -147,6 +147,7 @@ def test_turned_by_exif_keeps_its_pixels(rows: dict[str, dict[str, str]]) -> Non
     assert (row["width"], row["height"]) == ("120", "90")
 
 
+@pytest.mark.alone
 def test_true_duplicates_are_kept(project: Project) -> None:
     """One picture at three hosts is three images; the report shows the equal hash."""
     project.category(RED, "red")
@@ -159,6 +160,7 @@ def test_true_duplicates_are_kept(project: Project) -> None:
     assert len(project.images("red")) == 3
 
 
+@pytest.mark.alone
 def test_a_few_equal_pictures_of_a_large_host_are_kept(project: Project, web: Web) -> None:
     """Three equal pictures among forty of a host are re-uploads; they are no tenth of what it sends."""
     project.category(RED, "red")

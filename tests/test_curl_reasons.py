@@ -230,7 +230,7 @@ def test_secure_words_to_a_plain_port() -> None:
     """It answers in plain text, which is no TLS; who says nothing is late."""
     with serving(lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         assert nothing(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
-    with serving(lambda client: client.recv(1 << 20) and time.sleep(1)) as port:
+    with serving(lambda client: client.recv(1 << 20) and time.sleep(2)) as port:
         assert nothing(f"https://127.0.0.1:{port}/").reason is Reason.CONNECT_TIMEOUT
 
 

@@ -20,7 +20,7 @@ from tests.machine import SERVER_FAILURE, NameServer, asking, wait_until
 from tests.project import Finished, Project
 
 RED = "n00000001"
-HASTE = ("--timeout", "1.5", "--retries", "1")
+HASTE = ("--timeout", "3", "--retries", "1")
 
 
 def by_path(request: Request) -> Answer:

@@ -94,6 +94,7 @@ def test_full_while_the_journal_is_written(
     check_whole(offered)
 
 
+@pytest.mark.alone
 def test_full_while_the_report_is_written(
     offered: Project, web: Web, mount: Callable[[Path, str], None]
 ) -> None:

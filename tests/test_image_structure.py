@@ -33,9 +33,9 @@ HUGE = {
 @pytest.mark.parametrize("kind", HUGE)
 def test_too_many_pixels(kind: str) -> None:
     """A picture of absurd size is refused from its header, at once, whatever follows."""
-    began = time.monotonic()
+    began = time.process_time()
     assert refusal(HUGE[kind]).reason is Reason.TOO_LARGE
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_too_many_pixels_in_a_jpeg() -> None:

@@ -112,9 +112,9 @@ def test_ten_gigabytes_in_front(tmp_path: Path) -> None:
     with path.open("r+b") as file:  # the file has a hole there, and takes no room
         file.seek(512 + 10 * 1024**3)
         file.write(END)
-    begun = time.monotonic()
+    begun = time.process_time()
     large, last = members(path)
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
     assert (large.size, last.image_code) == (10 * 1024**3, LAST)
     with pytest.raises(ValueError, match="larger than 20 MB"):
         read(path, large)

@@ -88,9 +88,9 @@ def test_endless_scans() -> None:
     """A progressive JPEG of nothing but scans is refused before it keeps a worker for hours."""
     data = encode("JPEG", Image.new("RGB", (3_000, 3_000)), progressive=True)
     last_scan = data[data.rfind(b"\xff\xda") : -2]
-    began = time.monotonic()
+    began = time.process_time()
     assert "scans" in refusal(data[:-2] + last_scan * 5_000 + data[-2:]).description
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def patched_jpeg(**options: object) -> bytes:

@@ -19,7 +19,7 @@ from PIL import Image
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.project import Project
+from tests.project import ALONE, Project
 from utils.annotations import voc
 
 RED = "n00000001"
@@ -37,10 +37,25 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, ulimit and 
 @pytest.fixture
 def slow_project(project: Project, web: Web) -> Project:
     """Offer sixty URLs, every fifth dead, every third annotated, none answered at once."""
+    return offer(project, web, lambda number: 0.1 + number % 7 / 20)
+
+
+@pytest.fixture
+def done(project: Project, web: Web) -> Project:
+    """Let a run be over, into whose result folder more is to come than a second run."""
+    project.always = ALONE
+    offer(project, web, lambda _number: 0.0)
+    assert project.run().code == 0
+    check_complete(project)
+    return project
+
+
+def offer(project: Project, web: Web, delay: Callable[[int], float]) -> Project:
+    """Offer sixty URLs, every fifth dead, every third annotated."""
     project.category(RED, "red")
     for number in range(URLS):
         if number % 5:
-            web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.1 + number % 7 / 20))
+            web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=delay(number)))
         project.url(f"{RED}_{number}", web.url(f"/{number}"))
         if number % 3 == 0:
             project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
@@ -174,57 +189,53 @@ def test_second_run_on_the_same_folder_is_refused(slow_project: Project) -> None
     assert slow_project.folders() == {"red"}
 
 
-def test_files_that_were_spoilt_are_fetched_again(slow_project: Project, web: Web) -> None:
+def test_files_that_were_spoilt_are_fetched_again(done: Project, web: Web) -> None:
     """A file emptied, changed or deleted after it was saved is fetched again; a touched one is not."""
-    slow_project.run()
-    images = slow_project.result / "red" / "Images"
+    images = done.result / "red" / "Images"
     (images / f"{RED}_1.jpg").write_bytes(b"")
     (images / f"{RED}_2.jpg").write_bytes(b"no image " * 100)
     (images / f"{RED}_3.jpg").unlink()
     (images / f"{RED}_4.jpg").touch()
     asked = len(web.requests)
-    slow_project.run()
+    done.run()
     assert {request.path for request in web.requests[asked:]} == {"/1", "/2", "/3"}
-    check_complete(slow_project)
+    check_complete(done)
 
 
-def test_xml_that_was_deleted_comes_back(slow_project: Project, web: Web) -> None:
+def test_xml_that_was_deleted_comes_back(done: Project, web: Web) -> None:
     """A deleted XML is written again without fetching; one without its image goes."""
-    slow_project.run()
-    folder = slow_project.result / "red" / "Annotation"
+    folder = done.result / "red" / "Annotation"
     (folder / f"{RED}_3.xml").unlink()
     (folder / f"{RED}_999.xml").write_text("<annotation/>")
     asked = len(web.requests)
-    slow_project.run()
+    done.run()
     assert len(web.requests) == asked
-    check_complete(slow_project)
+    check_complete(done)
     assert voc.read_back((folder / f"{RED}_3.xml").read_bytes(), f"{RED}_3")
 
 
-def test_images_of_a_lost_journal_are_adopted(slow_project: Project, web: Web) -> None:
+def test_images_of_a_lost_journal_are_adopted(done: Project, web: Web) -> None:
     """Without its journal (copied by hand, say) a folder's images are judged and kept, not fetched."""
-    slow_project.run()
-    (slow_project.result / "red" / ".journal.jsonl").unlink()
-    (slow_project.result / "red" / "Images" / f"{RED}_1.jpg").write_bytes(b"garbage")
+    (done.result / "red" / ".journal.jsonl").unlink()
+    (done.result / "red" / "Images" / f"{RED}_1.jpg").write_bytes(b"garbage")
     asked = len(web.requests)
-    slow_project.run()
+    done.run()
     assert {f"/{n}" for n in range(URLS) if n % 5 == 0} | {"/1"} == {r.path for r in web.requests[asked:]}
-    check_complete(slow_project)
+    check_complete(done)
 
 
 @pytest.mark.parametrize("spoil", ["garbage", "empty", "torn"])
-def test_spoilt_journal(slow_project: Project, web: Web, spoil: str) -> None:
+def test_spoilt_journal(done: Project, web: Web, spoil: str) -> None:
     """A journal that was spoilt costs no image."""
-    slow_project.run()
-    path = slow_project.result / "red" / ".journal.jsonl"
+    path = done.result / "red" / ".journal.jsonl"
     whole = path.read_bytes()
     path.write_bytes(
         {"garbage": os.urandom(5_000), "empty": b"", "torn": whole[: len(whole) * 2 // 3]}[spoil]
     )
     asked = len(web.requests)
-    assert slow_project.run().code == 0
+    assert done.run().code == 0
     assert not {request.path for request in web.requests[asked:]} & {f"/{n}" for n in range(URLS) if n % 5}
-    check_complete(slow_project)
+    check_complete(done)
 
 
 def test_save_dir_that_is_a_file(project: Project) -> None:

@@ -12,7 +12,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.fetching import unused_port, vanishing
-from tests.project import Project
+from tests.project import ALONE, Project
 
 RED = "n00000001"
 URLS = 40
@@ -68,7 +68,7 @@ def test_a_proxy_that_does_not_let_us_through(
     assert {row["reason"] for row in rows} <= {"connection_error", "interrupted"}
     play(web)
     monkeypatch.setenv("http_proxy", web.url(""))
-    assert public.run().code == 0
+    assert public.run(*ALONE).code == 0
     assert len(public.images("red")) == URLS
 
 

@@ -62,6 +62,7 @@ def test_marked_categories_are_downloaded(project: Project, web: Web) -> None:
     assert web.count("/c") == 0
 
 
+@pytest.mark.alone
 def test_report_has_a_row_for_every_url(project: Project, web: Web) -> None:
     """The report has exactly the contract's columns, and one row per URL in the table's order."""
     project.category(RED, "red")
@@ -95,6 +96,7 @@ def test_report_has_a_row_for_every_url(project: Project, web: Web) -> None:
     assert not list(project.path.glob("**/passwd*"))
 
 
+@pytest.mark.alone
 def test_second_run_asks_for_nothing_that_is_there(project: Project, web: Web) -> None:
     """A second run asks neither for saved images nor for URLs that are dead for good."""
     project.category(RED, "red")
@@ -110,6 +112,7 @@ def test_second_run_asks_for_nothing_that_is_there(project: Project, web: Web) -
     assert len(web.requests) == asked + 3
 
 
+@pytest.mark.alone
 def test_what_failed_in_passing_is_tried_again(project: Project, web: Web) -> None:
     """A passing failure is tried again within the run, as often as --retries says, and by the next run."""
     project.category(RED, "red")
@@ -124,6 +127,7 @@ def test_what_failed_in_passing_is_tried_again(project: Project, web: Web) -> No
     assert project.report("red")[0]["status"] == "downloaded"
 
 
+@pytest.mark.alone
 def test_how_many_counts_urls_tried(project: Project, web: Web) -> None:
     """Without --fill, how_many takes the first rows of the table, the bad ones included."""
     project.category(RED, "red", how_many="3.0")
@@ -160,6 +164,7 @@ def test_fill_takes_what_there_is(project: Project, web: Web) -> None:
     assert statuses(project, "red") == {"downloaded": 6, "failed": 6}
 
 
+@pytest.mark.alone
 def test_fill_says_when_it_falls_short(project: Project, web: Web) -> None:
     """When fewer images are to be had than were wanted, the screen says how many; that is no failure."""
     project.category(RED, "red", how_many=50)
@@ -169,6 +174,7 @@ def test_fill_says_when_it_falls_short(project: Project, web: Web) -> None:
     assert "red: 3 of the 50 images that were wanted" in finished.out
 
 
+@pytest.mark.alone
 def test_smaller_how_many_deletes_nothing(project: Project, web: Web) -> None:
     """The report covers what earlier runs considered; a smaller how_many deletes nothing."""
     project.category(RED, "red")
@@ -178,6 +184,7 @@ def test_smaller_how_many_deletes_nothing(project: Project, web: Web) -> None:
     assert statuses(project, "red") == {"already_present": 4}
 
 
+@pytest.mark.alone
 def test_annotations_are_paired(project: Project, web: Web) -> None:
     """Each saved image with an annotation gets its XML, with file, folder and labels as they are on disk."""
     project.category(RED, "red box")
@@ -200,6 +207,7 @@ def test_annotations_are_paired(project: Project, web: Web) -> None:
     assert [row["boxes"] for row in project.report("red_box")] == ["", "1", "", "", ""]
 
 
+@pytest.mark.alone
 def test_only_annotated_images(project: Project, web: Web) -> None:
     """--with_annotation takes annotated images only: the category's own, then those of other synsets."""
     project.category(RED, "red")
@@ -215,6 +223,7 @@ def test_only_annotated_images(project: Project, web: Web) -> None:
     assert [row["image_code"] for row in project.report("red")] == [f"{RED}_2", f"{BLUE}_1"]
 
 
+@pytest.mark.alone
 def test_boxes_of_another_shape_do_not_count(project: Project, web: Web) -> None:
     """An image of another shape than its boxes were drawn on has no annotation; at another scale it has."""
     project.category(RED, "red")
@@ -230,6 +239,7 @@ def test_boxes_of_another_shape_do_not_count(project: Project, web: Web) -> None
     assert project.images("red") == {f"{RED}_0.jpg", f"{RED}_1.jpg"}
 
 
+@pytest.mark.alone
 def test_annotations_that_come_later_are_paired_without_fetching(project: Project, web: Web) -> None:
     """Images that stand get their XML when the archive is there at last; nothing is fetched for it."""
     project.category(RED, "red")
@@ -279,6 +289,7 @@ def test_not_parallel_is_one_after_another(project: Project, web: Web) -> None:
     assert len(project.images("red")) == 5
 
 
+@pytest.mark.alone
 def test_categories_by_name(project: Project, web: Web) -> None:
     """--categories takes codes, names and synonyms in any case, instead of the marked rows."""
     project.category(RED, "red box, crimson box")
@@ -304,6 +315,7 @@ def test_nothing_marked(project: Project) -> None:
     assert not project.result.exists()
 
 
+@pytest.mark.alone
 def test_no_image_at_all(project: Project, web: Web) -> None:
     """A selected category that ends with no image is exit code 1, and the message names its report."""
     project.category(RED, "red")
@@ -316,6 +328,7 @@ def test_no_image_at_all(project: Project, web: Web) -> None:
     assert "Traceback" not in finished.err
 
 
+@pytest.mark.alone
 def test_dry_run_does_nothing(project: Project, web: Web) -> None:
     """--dry_run counts, and neither asks anyone nor writes anything."""
     project.category(RED, "red")
@@ -331,6 +344,7 @@ def test_dry_run_does_nothing(project: Project, web: Web) -> None:
     assert "4 URLs, 1 to try, 3 already there" in project.run("--dry_run", "--retry_failed").out
 
 
+@pytest.mark.alone
 def test_a_dry_run_adds_up(project: Project, web: Web) -> None:
     """What is told is of the first how_many; what is reached by --fill needs no more tries."""
     project.category(RED, "red")
@@ -345,6 +359,7 @@ def test_a_dry_run_adds_up(project: Project, web: Web) -> None:
     assert "0 of 6 URLs with boxes, 4 images there; no bounding boxes" in line
 
 
+@pytest.mark.alone
 def test_images_without_boxes_are_not_denied(project: Project, web: Web) -> None:
     """A category whose images have no boxes is said to have none with boxes, and why."""
     project.category(RED, "red")
@@ -356,6 +371,7 @@ def test_images_without_boxes_are_not_denied(project: Project, web: Web) -> None
     assert "try without --with_annotation" in finished.err
 
 
+@pytest.mark.alone
 def test_no_folder_of_boxes(project: Project, web: Web, tmp_path: Path) -> None:
     """It is said with what to do; who wants boxes only is stopped before anything is made."""
     project.category(RED, "red")
@@ -371,19 +387,21 @@ def test_no_folder_of_boxes(project: Project, web: Web, tmp_path: Path) -> None:
     assert "is not there. Get them" in project.run("--annotations_dir", str(gone)).out
 
 
+@pytest.mark.alone
 def test_fill_tries_first_what_was_good(project: Project, web: Web) -> None:
     """An image that was deleted is fetched again before URLs that nobody has tried."""
     project.category(RED, "red")
     fill(project, web, living=20)
-    project.run("--how_many", "4", "--fill", "--parallel", "False")
+    project.run("--how_many", "4", "--fill")
     lost = sorted(project.images("red"))[-1]
     (project.result / "red" / "Images" / lost).unlink()
     asked = len(web.requests)
-    project.run("--how_many", "4", "--fill", "--parallel", "False")
+    project.run("--how_many", "4", "--fill")
     assert [request.path for request in web.requests[asked:]] == [f"/{lost}"]
     assert lost in project.images("red")
 
 
+@pytest.mark.alone
 def test_one_picture_for_all_is_taken_back(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
     """A host that answers different URLs with one picture holds placeholders; its images are taken back."""
     project.category(RED, "red")
@@ -417,6 +435,7 @@ def test_fill_goes_on_after_placeholders(project: Project, web: Web, make_web: C
     assert not {f"{RED}_{number + 100}.jpg" for number in range(4)} & project.images("red")
 
 
+@pytest.mark.alone
 def test_opt_outs_are_honoured(project: Project, web: Web) -> None:
     """An X-Robots-Tag that says noai is honoured, until the flag says otherwise."""
     project.category(RED, "red")
@@ -428,6 +447,7 @@ def test_opt_outs_are_honoured(project: Project, web: Web) -> None:
     assert project.images("red") == {f"{RED}_1.jpg"}
 
 
+@pytest.mark.alone
 def test_smaller_than_min_side(project: Project, web: Web) -> None:
     """Images under --min_side are refused, and judged anew when the flag changes."""
     project.category(RED, "red")
@@ -475,6 +495,7 @@ def test_nobody_reads_the_output(project: Project, web: Web) -> None:
     assert len(project.images("red")) == 3
 
 
+@pytest.mark.alone
 def test_colliding_names_have_folders_of_their_own(project: Project, web: Web) -> None:
     """Two categories of one name get folders with their codes, whichever of them is selected."""
     project.category(RED, "crane")
@@ -497,6 +518,7 @@ def test_the_screen_says_what_lies_where(project: Project, web: Web) -> None:
     assert "red: 3 saved" not in project.run("--verbose", "False", "--retry_failed").out
 
 
+@pytest.mark.alone
 def test_non_ascii_and_blanks_in_urls(project: Project, web: Web) -> None:
     """URLs with blanks and letters beyond ASCII are asked for percent-encoded, and reported as they were."""
     project.category(RED, "red")

@@ -14,6 +14,7 @@ from demo.web import Web
 from tests.project import Project
 
 RED = "n00000001"
+pytestmark = pytest.mark.alone  # what is judged again is what a run has left, whoever did its work
 
 
 @pytest.fixture

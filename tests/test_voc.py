@@ -177,10 +177,10 @@ LAUGHS = (
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32"])
 def test_document_type(prologue: str, encoding: str) -> None:
     """An XML that declares a document type is refused unread, in every encoding."""
-    began = time.monotonic()
+    began = time.process_time()
     text = prologue + drawn(drawn_object(label="&l12;" if prologue is LAUGHS else CODE)).decode()
     assert voc.read_back(text.encode(encoding), IMAGE_CODE) is None
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(

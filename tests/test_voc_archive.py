@@ -142,10 +142,10 @@ def claim(size: int, name: str = "n00000001_1.xml", kind: bytes = b"0") -> bytes
 @pytest.mark.parametrize("size", [10 * 1024**3, 2**80])
 def test_absurd_sizes(tmp_path: Path, kind: bytes, size: int) -> None:
     """A member that claims to be larger than all limits ends the archive at once, whatever its kind."""
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ValueError, match=r"more than 32 MB|beyond all measure"):
         codes(put(tmp_path, claim(size, kind=kind) + bytes(2048)))
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_large_member(tmp_path: Path) -> None:
@@ -175,10 +175,10 @@ def test_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bomb(tmp_path: Path) -> None:
     """Zeros that unpack to more than the limit are given up soon."""
     path = put(tmp_path, gzip.compress(claim(0, "x") + claim(120 * 1024**2, "y") + bytes(140 * 1024**2), 1))
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ValueError, match="more than 32 MB"):
         codes(path)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
