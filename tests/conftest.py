@@ -18,15 +18,14 @@ from demo.web import Web
 from tests import warm_start
 from tests.project import ALONE, Project
 
+settings.register_profile("patient", deadline=None)  # a busy machine is no fault
+settings.load_profile("patient")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def environment() -> None:
     """Let runs that start warm know it as it is."""
     warm_start.before()
-
-
-settings.register_profile("patient", deadline=None)  # a busy machine is no fault
-settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
