@@ -320,6 +320,21 @@ def test_who_was_told_dies(tmp_path: Path, second_tries: float) -> None:
     assert [one.outcome.status for one in settled] == [Status.DOWNLOADED]
 
 
+def test_a_shard_that_is_needed_no_more(tmp_path: Path) -> None:
+    """When all of it is dropped before anybody has begun with it, nobody waits for it, nor for a worker."""
+    workers = Workers(random.Random(4))
+    many = made(workers, tmp_path)
+    for number in range(5):
+        many.offer(task(number, asks=True))
+    many._send()
+    assert workers.queue
+    assert not many.drop(list(range(5)))
+    workers.slots = 0
+    many.turn(nothing)
+    assert many.idle
+    assert not workers.queue
+
+
 def test_a_run_that_is_stopped(tmp_path: Path) -> None:
     """What was told is settled, the rest is not attempted; both together are all, and nothing is left."""
     workers = Workers(random.Random(2))

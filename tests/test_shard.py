@@ -363,8 +363,9 @@ def test_what_a_broken_folder_does_not_take_waits(shard: Shard) -> None:
 def test_a_segment_that_is_garbage(tmp_path: Path) -> None:
     """Lines that are not ours count as nothing."""
     path = tmp_path / "x.jsonl"
-    path.write_bytes(b'\xff\xfe\n{"folder": "red"}\n[1, 2]\n{"run": 1}\n')
+    path.write_bytes(b'\xff\xfe\n{"folder": "red"}\n[1, 2]\n{"run": 1}\n{"ready": 5}\n{"ready": [[], "x"]}\n')
     assert segments.read(path) == []
+    assert segments.told(path.read_bytes().splitlines()).ready == []
     assert segments.read(tmp_path / "not there.jsonl") == []
 
 

@@ -105,10 +105,9 @@ class Fleet:
                 "again, and run the same command to go on."
             )
         more_comes, self._offered = self._offered and self.room > 0, False
-        with naming_faults(self._folder.path):
-            if not more_comes:
-                self._send()
-            self._post()
+        if not more_comes:
+            self._send()
+        self._post()
         news = News()
         for name, fault in self._workers.finished(0.0 if more_comes else LONGEST_WAIT):
             news.settled += self._come_back(name, recover)
@@ -180,7 +179,8 @@ class Fleet:
             if deal is None:
                 return
             shard = self._shard(deal, slots)
-            self._out[shard.name] = Outing(shard.name, deal, self._folder)
+            with naming_faults(self._folder.path):
+                self._out[shard.name] = Outing(shard.name, deal, self._folder)
             self._at |= dict.fromkeys(self._out[shard.name].left, shard.name)
             self._workers.send(shard)
 
@@ -192,7 +192,8 @@ class Fleet:
                 if more:
                     out.add(more)
                     self._at |= dict.fromkeys((task.number for task in more), name)
-            out.post()
+            with naming_faults(self._folder.path):
+                out.post()
 
     def _shard(self, deal: Deal, slots: int) -> Shard:
         return Shard(
@@ -218,8 +219,9 @@ class Fleet:
             self._asked |= ready
         silent = {name for name, out in self._out.items() if out.begun and now - out.heard_at > SILENCE}
         silent |= self._workers.shun_holders(silent) if silent else set()
-        self._workers.call_off(silent)
-        for name in sorted(silent):  # should one wake up, it finds its lease gone
+        needless = {name for name, out in self._out.items() if not (out.left or out.begun)}
+        self._workers.call_off(silent | needless)
+        for name in sorted(silent | needless):  # should one wake up, or just begin, it finds its lease gone
             news.settled += self._come_back(name, recover)
 
     def _come_back(self, name: str, recover: Recover) -> list[Settled]:
@@ -232,7 +234,7 @@ class Fleet:
         for number in out.left:
             del self._at[number]
         again = self._dealing.back(out.deal, out.left.values(), lost=out.begun and not self._stopped)
-        self._count_fruitless(out.bore_fruit)
+        self._count_fruitless(out.bore_fruit or not out.left)
         self._taken += out.files()
         return settled + [_as_it_is(one, recover) for one in again]
 

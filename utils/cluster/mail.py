@@ -43,11 +43,7 @@ class Mailbox:
         OSError
             If it cannot be read.
         """
-        try:
-            written = self._tail.new()
-        except FileNotFoundError:
-            return []
-        records = [lines.parse(line) for line in written]
+        records = [lines.parse(line) for line in self._tail.new()]
         return [READ[kind](some) for record in records for kind, some in record.items()]
 
 

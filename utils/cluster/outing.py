@@ -81,10 +81,7 @@ class Outing:
         OSError
             If that cannot be read.
         """
-        try:
-            told = segments.told(self._tail.new())
-        except FileNotFoundError:
-            return [], set()  # it has just ended, and that will be heard
+        told = segments.told(self._tail.new())
         return self._settled(told), self.left.keys() & told.ready
 
     def whole(self) -> list[Settled]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..models.tries import ImageTask
+from ..results.lines import GONE
 from ..results.shards import ShardFolder
 from ..run.messages import WorkOrder
 
@@ -17,7 +17,6 @@ HEARTBEAT = 0.5
 """Seconds between two signs of life; each is a look, too, whether the lease still holds."""
 CHARACTERS = 64
 """The length of a heartbeat."""
-GONE = frozenset({errno.ENOENT, errno.ESTALE})
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ ALWAYS = frozenset({"image_code", "url", "position", "boxes"})
 """What is written even if it is 0 or empty; no boxes at all is None."""
 STATUSES = {status.value: status for status in Status}
 REASONS = {reason.word: reason for reason in Reason}
+GONE = frozenset({errno.ENOENT, errno.ESTALE})
+"""What the system says of a file that is not there any more."""
 spell = json.JSONEncoder(separators=(",", ":")).encode
 _parse = json.JSONDecoder().decode
 
@@ -27,16 +30,21 @@ class Tail:
         self._read = 0
 
     def new(self) -> list[bytes]:
-        """Give the lines that were added since it was last asked.
+        """Give the lines that were added since it was last asked; none if the file is gone.
 
         Raises
         ------
         OSError
-            If the file cannot be read.
+            If it cannot be read.
         """
-        with self._path.open("rb") as file:
-            file.seek(self._read)
-            whole = file.read().rpartition(b"\n")[0]
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                whole = file.read().rpartition(b"\n")[0]
+        except OSError as error:
+            if error.errno in GONE:
+                return []
+            raise
         self._read += len(whole) + bool(whole)
         return whole.splitlines()
 

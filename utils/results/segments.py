@@ -86,7 +86,8 @@ def told(written: Iterable[bytes]) -> Told:
         outcome = lines.outcome(record, earlier=False)
         if outcome and record.get(FOLDER):
             found.outcomes.append((str(record[FOLDER]), outcome))
-        found.ready += record.get(READY, [])
+        ready = record.get(READY)
+        found.ready += [one for one in ready if isinstance(one, int)] if isinstance(ready, list) else []
     return found
 
 
