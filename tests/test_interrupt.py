@@ -196,3 +196,20 @@ def test_a_folder_that_breaks_costs_only_its_category(project: Project, web: Web
     assert errors.startswith("red: Cannot work with ")
     assert [line.split()[0] for line in errors.splitlines()] == ["red:", "Interrupted."]
     assert [row["reason"] for row in project.report("blue")] == ["interrupted"]
+
+
+def test_what_is_not_needed_any_more_was_not_cut_short(project: Project, web: Web) -> None:
+    """A run that ends with all that was wanted leaves nothing in its report that waits for another run."""
+    project.category(RED, "red")
+    for number in range(5):
+        web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), hang=number < 2))
+        project.url(f"{RED}_{number}", web.url(f"/{number}"))
+    with project.start("--fill", "True", "--how_many", "5") as process:
+        wait_until(lambda: len(list((project.result / "red" / "Images").glob("[!.]*"))) == 3)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert [row["reason"] for row in project.report("red")] == ["interrupted"] * 2 + [""] * 3
+    finished = project.run("--fill", "True", "--how_many", "3")
+    assert finished.code == 0
+    assert [row["reason"] for row in project.report("red")] == ["filled"] * 2 + [""] * 3
+    assert "not attempted" not in finished.out

@@ -10,13 +10,13 @@ from pathlib import Path
 from .. import errors
 from ..errors import DatasetError, WorkersLostError, naming_faults
 from ..models.tries import ImageTask, Outcome
-from ..models.words import Reason, Status
+from ..models.words import CUT_SHORT, NOT_NEEDED, Reason
 from ..results.progress import Progress
 from ..results.shards import ShardFolder
 from ..run.messages import WorkOrder
 from ..run.traffic import News, Recover
 from ..web.hosts import HIGHEST_LIMIT
-from ..web.journey import FILLED, INTERRUPTED, Settled
+from ..web.journey import Settled
 from .dask_workers import DaskWorkers
 from .dealing import LARGEST, SMALLEST, Deal, Dealing
 from .outing import Outing
@@ -134,7 +134,7 @@ class Fleet:
         for name, some in by_shard.items():
             tasks = self._out[name].drop(some)
             begun += tasks if self._out[name].begun else []
-        return [Settled(task, Outcome(task.row, Status.SKIPPED, Reason.FILLED, FILLED)) for task in begun]
+        return [Settled(task, Outcome(task.row, *NOT_NEEDED)) for task in begun]
 
     def stop(self, recover: Recover) -> News:
         """Take all leases back, and take in what workers had until then."""
@@ -159,8 +159,7 @@ class Fleet:
         self._out = {}
         self._forget_taken()
         self._folder.remove()
-        outcome = (Status.NOT_ATTEMPTED, Reason.INTERRUPTED, INTERRUPTED)
-        return [Settled(task, Outcome(task.row, *outcome)) for task in left]
+        return [Settled(task, Outcome(task.row, *CUT_SHORT)) for task in left]
 
     def remarks(self) -> Iterator[str]:
         """Yield when there is no worker."""

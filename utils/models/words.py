@@ -85,6 +85,11 @@ class ImageFormat(str, Enum):
     TIFF = "tiff"
 
 
+NOT_NEEDED = (Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
+CUT_SHORT = (Status.NOT_ATTEMPTED, Reason.INTERRUPTED, "The run ended before it was there.")
+"""Ends that no attempt brings about: a status, a reason, a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why something is not taken: the reason, and the same in words for the report."""

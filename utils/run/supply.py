@@ -25,7 +25,7 @@ from ..results.journal import Journal, pass_by
 from ..web.journey import Settled
 from .offering import Known, Offering
 from .store import Store, counts_saved, how_many
-from .verdicts import holds
+from .verdicts import holds, needless, was_cut_short
 
 HEDGE = 2
 """URLs tried at once for each image that is missing, and as many more: half of the URLs are dead."""
@@ -168,7 +168,7 @@ class Supply:
 
     def skip(self, settled: Settled) -> None:
         """Note that a task was started, and then not needed."""
-        self._write(settled.outcome)
+        self._write_all([settled.outcome])
 
     def interrupt(self, settled: Settled) -> None:
         """Take in that a task was under way when the run ended; `leave_rest` notes all of them at once."""
@@ -194,6 +194,8 @@ class Supply:
 
     def close(self) -> None:
         """Close the books; what they say is in the journal."""
+        if self.filled and not self._interrupted and any(map(was_cut_short, self._known.values())):
+            self._write_all([needless(one) for one in self.outcomes() if was_cut_short(one)])
         self._shelf.folder.remove_partials()  # of workers that were killed while they saved
         self._offering.close(finished=not self._interrupted)
         self._known, self._annotations = {}, {}
@@ -247,7 +249,7 @@ class Supply:
         if refusal is None:
             return True
         if known is None or known.reason is not refusal.reason:
-            self._write(Outcome(candidate.row, Status.FAILED, refusal.reason, refusal.sentence))
+            self._write_all([Outcome(candidate.row, Status.FAILED, refusal.reason, refusal.sentence)])
         return False
 
     def _task(self, candidate: Candidate) -> ImageTask:
@@ -262,9 +264,6 @@ class Supply:
         )
         self._active[task.number] = task
         return task
-
-    def _write(self, outcome: Outcome) -> None:
-        self._write_all([outcome])
 
     def _write_all(self, outcomes: Sequence[Outcome]) -> None:
         self._shelf.journal.append_all(outcomes)

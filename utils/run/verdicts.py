@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..models.tries import Outcome
-from ..models.words import Lasting, Reason, Status
+from ..models.words import NOT_NEEDED, Lasting, Reason, Status
 
 if TYPE_CHECKING:  # a worker loads only what it needs
     from ..models.settings import Settings
@@ -21,6 +22,17 @@ def holds(known: Outcome, settings: Settings) -> bool:
     if known.lasting is Lasting.BY_FLAG:
         return known.judged_with == deciding_flag(known.reason, settings)
     return known.lasting is Lasting.FOR_GOOD
+
+
+def was_cut_short(known: Outcome) -> bool:
+    """Whether an earlier run ended before the image was there, and it has never been there."""
+    return known.reason is Reason.INTERRUPTED and known.picture is None
+
+
+def needless(cut_short: Outcome) -> Outcome:
+    """Say of an image that was not there when an earlier run ended that it is not needed any more."""
+    status, reason, description = NOT_NEEDED
+    return replace(cut_short, status=status, reason=reason, description=description)
 
 
 def deciding_flag(reason: Reason, flags: Settings | WorkOrder) -> str:

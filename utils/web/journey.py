@@ -14,8 +14,6 @@ GIVEN_UP = {
 }
 
 
-FILLED = "As many as wanted were there before it."
-INTERRUPTED = "The run ended before it was there."
 SLOW = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
 
 

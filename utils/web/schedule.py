@@ -11,11 +11,11 @@ import random
 from collections.abc import Callable
 
 from ..models.tries import ImageTask, Outcome, Redirect, Route
-from ..models.words import Reason, Status
+from ..models.words import CUT_SHORT, NOT_NEEDED, Reason, Status
 from . import quarantine, retries
 from .congestion import Congestion
 from .hosts import Host
-from .journey import FILLED, INTERRUPTED, Entry, Settled
+from .journey import Entry, Settled
 from .outage import Outage
 from .quarantine import Quarantine
 from .queues import Queues, whole
@@ -218,7 +218,7 @@ class Schedule:
         for entry in [self._entries[number] for number in numbers if number in self._entries]:
             entry.dropped = True
             self._land(entry)
-            end = self._settle(entry, entry.ended(Status.SKIPPED, Reason.FILLED, FILLED))
+            end = self._settle(entry, entry.ended(*NOT_NEEDED))
             self._queues.line_up(entry.host, now)
             if entry.starts:
                 settled.append(end)
@@ -230,8 +230,7 @@ class Schedule:
         for entry in left:
             entry.dropped = True
             self._land(entry)
-        end = (Status.NOT_ATTEMPTED, Reason.INTERRUPTED, INTERRUPTED)
-        return [self._settle(entry, entry.ended(*end)) for entry in left]
+        return [self._settle(entry, entry.ended(*CUT_SHORT)) for entry in left]
 
     def wake_at(self) -> float | None:
         """Say when something that waits may start, if that is known; None if only `done` can change it."""
