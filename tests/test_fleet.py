@@ -179,6 +179,7 @@ def hasty() -> Iterable[None]:
         patch.setattr(fleet, "LISTENING_INTERVAL", 0.0)
         patch.setattr(fleet, "LAST_WORDS", 0.0)
         patch.setattr(fleet, "MOST_FRUITLESS", 1_000)
+        patch.setattr(fleet, "MOST_GIVEN", 250)
         patch.setattr(shard, "HEARTBEAT", 0.0)
         yield
 

@@ -26,6 +26,8 @@ OUT_PER_SLOT = 4
 """Shards sent for each thread of the workers: one is done, some have only to wait, the next is there."""
 KNOWN_PER_SLOT = 4 * LARGEST
 """Tasks known for each thread."""
+MOST_GIVEN = 10 * LARGEST
+"""Tasks that a shard gets in all: what it has told and was told is read again if it is tried again."""
 TASKS_A_TURN = 4_096
 LONGEST_WAIT = 0.2
 """Seconds until the loop looks up."""
@@ -187,7 +189,8 @@ class Fleet:
         """Tell those that are out what they are to know; those with little left get more of their hosts."""
         for name, out in self._out.items():
             if out.begun and 0 < len(out.left) < SMALLEST:
-                more = self._dealing.more(out.deal, LARGEST // 2 - len(out.left))
+                room = min(LARGEST // 2 - len(out.left), MOST_GIVEN - out.given)
+                more = self._dealing.more(out.deal, room)
                 if more:
                     out.add(more)
                     self._at |= dict.fromkeys((task.number for task in more), name)

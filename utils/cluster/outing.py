@@ -26,8 +26,10 @@ class Outing:
     ----------
     deal
         What went out first.
+    given
+        How many tasks it has been given in all.
     left
-        The tasks of which nothing has been told, by number.
+        Those of which nothing has been told, by number.
     in_flight
         How many images it was fetching when it was last heard.
     beat, heard_at
@@ -44,7 +46,7 @@ class Outing:
     def __init__(self, name: str, deal: Deal, folder: ShardFolder) -> None:
         self.deal = deal
         self.left: dict[int, ImageTask] = {}
-        self.in_flight = self.beat = 0
+        self.given = self.in_flight = self.beat = 0
         self.heard_at = 0.0
         self.bore_fruit = False
         self._numbers: dict[object, int] = {}
@@ -108,6 +110,8 @@ class Outing:
         """Let it forget tasks; gives them."""
         self._letters.append(Drop(tuple(numbers)))
         tasks = [self.left.pop(number) for number in numbers]
+        for task in tasks:
+            del self._numbers[task.folder, task.row]
         if not self.left:
             self.revoke()
         return tasks
@@ -128,10 +132,11 @@ class Outing:
 
     def _take_in(self, tasks: Iterable[ImageTask]) -> None:
         for task in tasks:
+            self.given += 1
             self.left[task.number] = task
             self._numbers[task.folder, task.row] = task.number
 
     def _settled(self, told: segments.Told) -> list[Settled]:
         self.bore_fruit |= bool(told.outcomes)
-        ends = ((self._numbers.get((folder, one.row)), one) for folder, one in told.outcomes)
+        ends = ((self._numbers.pop((folder, one.row), None), one) for folder, one in told.outcomes)
         return [Settled(self.left.pop(number), one) for number, one in ends if number in self.left]
