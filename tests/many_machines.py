@@ -59,6 +59,10 @@ class Machines:
         """Kill a worker with all that it has started, at once."""
         kill(self.workers[number])
 
+    def kill_worker_alone(self, number: int) -> None:
+        """Kill a worker, but nothing that it has started: that ends by itself, a little later."""
+        self.workers[number].kill()
+
     def kill_scheduler(self) -> None:
         """Kill the scheduler at once."""
         assert self.scheduler

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -155,11 +155,14 @@ def test_exactly_as_many_as_wanted(offered: Project, lasting: Machines, web: Web
     assert statuses(offered)["downloaded"] == 23
 
 
-def test_a_worker_is_killed_that_had_asked(offered: Project, cluster: Machines) -> None:
+@pytest.mark.parametrize("kill", [Machines.kill_worker, Machines.kill_worker_alone])
+def test_a_worker_is_killed_that_had_asked(
+    offered: Project, cluster: Machines, kill: Callable[[Machines, int], None]
+) -> None:
     """What was granted to it and not saved is granted to others: in the end none lacks, none is too many."""
     with offered.start("--scheduler", cluster.address, *FILL) as run:
         wait_until(lambda: saved(offered) > 2)
-        cluster.kill_worker(0)
+        kill(cluster, 0)
         _, err = run.communicate(timeout=60)
     assert run.returncode == 0, err
     assert saved(offered) == 23

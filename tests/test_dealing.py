@@ -129,7 +129,7 @@ def test_few_tasks_are_shared_out() -> None:
 
 
 def test_what_comes_back_undone_goes_out_again() -> None:
-    """Four times; then it is said that it failed, and nothing goes out for ever."""
+    """Some times; then it is said that it failed, and nothing goes out for ever."""
     dealing = offered(a=1)
     for loss in range(MOST_LOSSES):
         deal = dealing.deal(1)

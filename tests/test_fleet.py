@@ -17,6 +17,7 @@ from utils.cluster import fleet, shard
 from utils.cluster.fleet import Fleet
 from utils.cluster.mail import Mailbox
 from utils.cluster.shard import Lease, Shard
+from utils.errors import DatasetError
 from utils.models.rows import UrlRow
 from utils.models.tries import ImageTask, Outcome
 from utils.models.words import Reason, Status
@@ -137,12 +138,12 @@ class Workers:
         """Know nothing of who has what."""
         return set()
 
-    def finished(self, _seconds: float) -> list[tuple[str, dict[str, str] | None]]:
+    def finished(self, _seconds: float) -> list[tuple[str, DatasetError | None]]:
         """Do a little of everything."""
         while self.queue and len(self.at_work) < self.slots:
             one = self.queue.pop(0)
             self.at_work[one.name] = Holder(one, self.dice, self.saved)
-        ended: list[tuple[str, dict[str, str] | None]] = []
+        ended: list[tuple[str, DatasetError | None]] = []
         for name, holder in list(self.at_work.items()):
             is_dead = self.dice.random() < self.deaths
             if is_dead:
@@ -151,7 +152,7 @@ class Workers:
                 self.at_work[name] = Holder(holder.shard, self.dice, self.saved)
             elif is_dead or holder.step():
                 del self.at_work[name]
-                ended.append((name, None if is_dead else {}))
+                ended.append((name, None))
         return ended
 
 

@@ -67,8 +67,9 @@ def do_nothing() -> None:
 
 
 def told(shard: Shard) -> dict[str, Outcome]:
-    """Give what the segment says, by image code; nothing may be told twice."""
-    found = segments.read(ShardFolder(shard.folder).segment("0"))
+    """Give what the segment says, named or so far, by image code; nothing may be told twice."""
+    folder = ShardFolder(shard.folder)
+    found = segments.read(folder.segment("0")) + segments.read(folder.segment_so_far("0"))
     assert len(found) == len({outcome.row for _, outcome in found})
     return {outcome.row.image_code: outcome for folder, outcome in found if folder == "red"}
 
@@ -109,6 +110,7 @@ def test_images_of_a_try_that_did_not_live(shard: Shard, web: Web) -> None:
     work(shard, Lease(shard, never), do_nothing)
     first, before, asked = told(shard), images(shard), len(web.requests)
     ShardFolder(shard.folder).segment("0").unlink()
+    ShardFolder(shard.folder).segment_so_far("0").touch()
     (shard.order.result_folder / "red" / "Annotation" / f"{CODE}_1.xml").unlink()
     work(shard, Lease(shard, never), do_nothing)
     assert images(shard) == before
@@ -153,10 +155,11 @@ def test_nothing_is_saved_without_permission(shard: Shard, tmp_path: Path) -> No
 
 
 def test_nothing_came_of_it(shard: Shard) -> None:
-    """The segment of a shard that was stopped at once is there, empty: nobody need wait for it."""
-    work(shard, Lease(shard, iter([False, True, True]).__next__), do_nothing)
-    assert ShardFolder(shard.folder).segment("0").exists()
-    assert not told(shard)
+    """The segment of a shard whose lease is taken away gets its name all the same: nobody waits for it."""
+    folder = ShardFolder(shard.folder)
+    work(shard, Lease(shard, lambda: folder.lease("0").unlink(missing_ok=True) is not None), do_nothing)
+    assert folder.segment("0").exists()
+    assert not images(shard)
 
 
 def test_one_broken_folder_costs_only_its_category(shard: Shard) -> None:
@@ -200,12 +203,13 @@ def test_without_a_lease_nothing_is_done(shard: Shard, web: Web) -> None:
 
 
 def test_the_lease_is_taken_away(shard: Shard, web: Web) -> None:
-    """The work stops, and the segment has what was done until then."""
+    """Or its holder is let go: the work stops, and what was done until then is told, for another try, too."""
     for number in range(4, IMAGES):
         web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=30))
     work(shard, Lease(shard, lambda: len(images(shard)) == 4), do_nothing)
     outcomes = told(shard)
     assert 4 <= len(outcomes) <= 6
+    assert not ShardFolder(shard.folder).segment("0").exists(), "the other try may be adding to it"
     assert sum(one.status is Status.DOWNLOADED for one in outcomes.values()) == 4
 
 
@@ -254,6 +258,20 @@ def test_what_asks_is_saved_when_it_is_wanted(shard: Shard, monkeypatch: pytest.
     }
     assert outcomes[f"{CODE}_3"].boxes == outcomes[f"{CODE}_9"].boxes == 1
     assert len(images(mine)) == 3
+
+
+def test_what_another_try_has_done(shard: Shard) -> None:
+    """A try whose segment is gone stops: all of it was told by another, and what it tells nobody hears."""
+    folder = ShardFolder(shard.folder)
+
+    def taken_in() -> bool:
+        if len(images(shard)) >= 2:
+            folder.segment_so_far("0").unlink(missing_ok=True)
+        return False
+
+    work(replace(shard, batch_size=1), Lease(shard, taken_in), do_nothing)
+    assert len(images(shard)) < IMAGES
+    assert not folder.segment_so_far("0").exists()
 
 
 def test_a_second_try_knows_its_mail(shard: Shard) -> None:
@@ -324,6 +342,7 @@ def test_what_a_killed_run_left(shard: Shard, monkeypatch: pytest.MonkeyPatch) -
     work(shard, Lease(shard, never), do_nothing)
     result, said = shard.order.result_folder, []
     strange = Outcome(shard.tasks[0].row, Status.SKIPPED)
+    ShardFolder(shard.folder).segment("1").touch()
     segments.append(ShardFolder(shard.folder).segment("1"), [("gone", strange)])
     segments.take_in_left(result, said.append)
     assert said == [segments.WAITING]
@@ -346,6 +365,7 @@ def test_what_a_broken_folder_does_not_take_waits(shard: Shard) -> None:
     rows = [task.row for task in shard.tasks[:3]]
     dead = [Outcome(row, Status.FAILED, Reason.TIMEOUT, "No.") for row in rows]
     segment = ShardFolder(shard.folder).segment("1")
+    segment.touch()
     segments.append(segment, [("red", dead[0]), ("blue", dead[1]), ("red", dead[2])])
 
     segments.take_in_left(result, said.append)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import InputError
+from .. import errors
+from ..errors import DatasetError, InputError, WorkersLostError
 from . import errand, luggage
 from .dask_scheduler import GONE, MOMENT, PATIENCE, Scheduler, first_line
 from .shard import Shard
@@ -109,15 +110,15 @@ class DaskWorkers:
         self._futures[shard.name] = future
         future.add_done_callback(self._done.put)
 
-    def finished(self, seconds: float) -> list[tuple[str, dict[str, str] | None]]:
-        """Wait a moment for shards that ended; gives what stopped each by name, None if it was lost."""
+    def finished(self, seconds: float) -> list[tuple[str, DatasetError | None]]:
+        """Wait a moment for shards that end, done or lost; gives with each what makes going on senseless."""
         ended: list[Future] = []
         with contextlib.suppress(queue.Empty):
             ended.append(self._done.get(timeout=seconds) if seconds else self._done.get_nowait())
             while True:
                 ended.append(self._done.get_nowait())
         names = {future.key: name for name, future in self._futures.items()}
-        return [(names[one.key], self._result(names[one.key])) for one in ended if one.key in names]
+        return [(names[one.key], _error(self._result(names[one.key]))) for one in ended if one.key in names]
 
     def shun_holders(self, names: Collection[str]) -> set[str]:
         """Give nothing more to the workers that have these shards; gives all shards that they have."""
@@ -181,3 +182,12 @@ def _fault(future: Future) -> dict[str, str] | None:
     if isinstance(error, KilledWorker):
         return None
     return {"kind": "", "sentence": f"{type(error).__name__}: {first_line(error)}", "worker": ""}
+
+
+def _error(fault: dict[str, str] | None) -> DatasetError | None:
+    """Make the error again that ended a shard on another machine; None if none did."""
+    if not fault:
+        return None
+    kind: type[DatasetError] = getattr(errors, fault["kind"], WorkersLostError)
+    who = f"The Dask worker {fault['worker']}" if fault["worker"] else "A Dask worker"
+    return kind(f"{who} cannot work: {fault['sentence']}")

@@ -16,7 +16,7 @@ from ..web import alternates
 from ..web.journey import GIVEN_UP, Settled
 
 LARGEST, SMALLEST = 2_000, 200
-"""Tasks of a shard, or a few more: enough that its start does not count, so few that its loss does not."""
+"""Tasks of a shard, or up to twice as many: its start does not count, and its loss does not hurt."""
 PARTS = 4
 """Over how many shards at once a host is spread that has more tasks than fit into one."""
 MOST_LOSSES = 8

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import errors
 from ..errors import DatasetError, WorkersLostError, naming_faults
 from ..models.tries import ImageTask, Outcome
 from ..models.words import CUT_SHORT, NOT_NEEDED, Reason
@@ -23,7 +23,7 @@ from .outing import Outing
 from .shard import Shard
 
 OUT_PER_SLOT = 4
-"""Shards sent for each thread of the workers: one is done, some have only to wait, the next is there."""
+"""Shards sent for each thread of the workers: one is begun, some have had little left, the next is there."""
 KNOWN_PER_SLOT = 4 * LARGEST
 """Tasks known for each thread."""
 MOST_GIVEN = 10 * LARGEST
@@ -62,7 +62,7 @@ class Fleet:
         self._dealing = Dealing()
         self._out: dict[str, Outing] = {}
         self._at: dict[int, str] = {}  # which shard a task is in that is out
-        self._asked: set[int] = set()  # tasks whose images wait to be wanted
+        self._asked: set[int] = set()  # tasks that have asked, and whose end is not known
         self._taken: list[Path] = []
         self._names = (f"{number:06}" for number in itertools.count())
         self._offered = self._stopped = False
@@ -113,7 +113,7 @@ class Fleet:
         news = News()
         for name, fault in self._workers.finished(0.0 if more_comes else LONGEST_WAIT):
             news.settled += self._come_back(name, recover)
-            self._fault = self._fault or _error(fault)
+            self._fault = self._fault or fault
         now = time.monotonic()
         if now >= self._listens_at:
             self._listen(now, news, recover)
@@ -150,8 +150,10 @@ class Fleet:
         deadline = time.monotonic() + LAST_WORDS
         while time.monotonic() < deadline and not all(out.ended for out in begun.values()):
             time.sleep(0.05)
-        names = list(self._out)
-        news = News([one for name in names for one in self._come_back(name, recover)])
+        names, news = list(self._out), News()
+        for name in names:
+            with contextlib.suppress(DatasetError):  # what cannot be read is left for the next run
+                news.settled += self._come_back(name, recover)
         self._workers.call_off(names)
         return news
 
@@ -180,8 +182,12 @@ class Fleet:
             if deal is None:
                 return
             shard = self._shard(deal, slots)
-            with naming_faults(self._folder.path):
-                self._out[shard.name] = Outing(shard.name, deal, self._folder)
+            try:
+                with naming_faults(self._folder.path):
+                    self._out[shard.name] = Outing(shard.name, deal, self._folder)
+            except DatasetError:
+                self._dealing.back(deal, deal.tasks, lost=False)
+                raise
             self._at |= dict.fromkeys(self._out[shard.name].left, shard.name)
             self._workers.send(shard)
 
@@ -214,28 +220,42 @@ class Fleet:
         """Hear how far shards are, and take those back of which nothing is heard."""
         for out in self._out.values():
             out.listen(now)
+            if not out.begun:
+                continue
             with naming_faults(self._folder.path):
                 settled, ready = out.news()
             news.settled += self._settle(settled)
             news.ready += ready - self._asked  # a second try asks again
             self._asked |= ready
-        silent = {name for name, out in self._out.items() if out.begun and now - out.heard_at > SILENCE}
-        silent |= self._workers.shun_holders(silent) if silent else set()
-        needless = {name for name, out in self._out.items() if not (out.left or out.begun)}
-        self._workers.call_off(silent | needless)
-        for name in sorted(silent | needless):  # should one wake up, or just begin, it finds its lease gone
+        over = self._silent(now) | {name for name, out in self._out.items() if not (out.left or out.begun)}
+        self._workers.call_off(over)
+        for name in sorted(over):  # should one wake up, or just begin, it finds its lease gone
             news.settled += self._come_back(name, recover)
+        news.ready = [number for number in news.ready if number in self._at]
+
+    def _silent(self, now: float) -> set[str]:
+        """Find shards of which nothing is heard, and those that wait for the same workers.
+
+        What these workers have begun, and is still heard of, comes back by itself.
+        """
+        silent = {name for name, out in self._out.items() if out.begun and now - out.heard_at > SILENCE}
+        theirs = self._workers.shun_holders(silent) & self._out.keys() if silent else set()
+        for name in theirs - silent:
+            self._out[name].revoke()
+        return silent | {name for name in theirs if not self._out[name].begun}
 
     def _come_back(self, name: str, recover: Recover) -> list[Settled]:
         """Take a shard back, with as much of its segment as there is."""
-        out = self._out.pop(name, None)
-        if out is None:
+        if name not in self._out:
             return []  # it was taken away, and given to another
-        out.revoke()
-        settled = self._settle([*out.whole(), *self._saved_untold(out, recover)])
+        self._out[name].revoke()
+        rest = self._out[name].rest()
+        out = self._out.pop(name)
+        settled = self._settle([*rest, *self._saved_untold(out, recover)])
         for number in out.left:
             del self._at[number]
-        again = self._dealing.back(out.deal, out.left.values(), lost=out.begun and not self._stopped)
+        lost = out.begun and not (out.ended or self._stopped)
+        again = self._dealing.back(out.deal, out.left.values(), lost=lost)
         self._count_fruitless(out.bore_fruit or not out.left)
         self._taken += out.files()
         return settled + [_as_it_is(one, recover) for one in again]
@@ -273,12 +293,3 @@ def _as_it_is(settled: Settled, recover: Recover) -> Settled:
     if settled.outcome.reason is not Reason.CRASHED:
         return settled
     return Settled(settled.task, recover(settled.task.number) or settled.outcome)
-
-
-def _error(fault: dict[str, str] | None) -> DatasetError | None:
-    """Make the error again that ended a shard on another machine; None if none did."""
-    if not fault:
-        return None
-    kind: type[DatasetError] = getattr(errors, fault["kind"], WorkersLostError)
-    who = f"The Dask worker {fault['worker']}" if fault["worker"] else "A Dask worker"
-    return kind(f"{who} cannot work: {fault['sentence']}")

@@ -86,7 +86,7 @@ class Outing:
         told = segments.told(self._tail.new())
         return self._settled(told), self.left.keys() & told.ready
 
-    def whole(self) -> list[Settled]:
+    def rest(self) -> list[Settled]:
         """Give what it has told in the end, and was not read before.
 
         Raises

@@ -68,6 +68,11 @@ class Lease:
         self._beaten_at = -HEARTBEAT
         self._held = True
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was taken away, as far as is known."""
+        return not self._held
+
     def holds(self, in_flight: int) -> bool:
         """Say whether the work may go on, and tell now and then how many images are being fetched."""
         now = time.monotonic()

@@ -30,7 +30,7 @@ from .shard import Lease, Shard
 
 LOOKING_INTERVAL = 0.25
 """Seconds between two looks into the mailbox."""
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds that an image waits to be wanted while others wait for its place; then it is fetched again, later:
 one that is wanted may be behind it, if it was lost with an earlier try."""
 NO_JOURNAL = ".none"
@@ -59,11 +59,11 @@ def work(shard: Shard, lease: Lease, when_waiting: Callable[[], None]) -> None:
     if segment.exists() or not lease.holds(0):
         return
     schedule = Schedule(batch_size=shard.batch_size, retries=shard.retries, parts=shard.parts_of)
-    try:
-        with Pool(1, replace(shard.order, permit=folder.lease(shard.name))) as crew:
-            traffic = LocalTraffic(crew, schedule, lambda: shard.batch_size)
-            _Attempt(shard, lease, so_far, traffic, Mailbox(folder.mail(shard.name))).run(when_waiting)
-    finally:
+    with Pool(1, replace(shard.order, permit=folder.lease(shard.name))) as crew:
+        traffic = LocalTraffic(crew, schedule, lambda: shard.batch_size)
+        attempt = _Attempt(shard, lease, so_far, traffic, Mailbox(folder.mail(shard.name)))
+        attempt.run(when_waiting)
+    if lease.is_gone or not attempt.left:  # else another try may be under way, and adding to it
         with contextlib.suppress(FileNotFoundError):  # the run is over
             so_far.replace(segment)
 
@@ -87,25 +87,31 @@ class _Attempt:
     _wanted: set[int] = field(default_factory=set)
     _asking: dict[int, float] = field(default_factory=dict)
     _looked: float = 0.0
+    _is_over: bool = False
     _saved_any: bool = False
     _shelves: dict[str, Shelf] = field(default_factory=dict)
     _on_disk: dict[str, set[str]] = field(default_factory=dict)
 
     def run(self, when_waiting: Callable[[], None]) -> None:
         """Do as much as the lease allows."""
-        self._tell([])  # who waits for the segment shall find one, even if nothing comes of it
         told = {(folder, outcome.row) for folder, outcome in segments.read(self.so_far)}
         commands = [Start(self.shard.tasks), *self.mailbox.new()]  # of an earlier try's, too
         self._obey(commands, lambda task: (task.folder, task.row) in told)
         few = min(len(self.shard.tasks) // 2, self.shard.batch_size)
         announced = False
-        while not self.traffic.idle and self.lease.holds(self.traffic.under_way.in_flight):
+        while self._has_more() and self.lease.holds(self.traffic.under_way.in_flight) and not self._is_over:
             self._take_in(self.traffic.turn(self._find))
             self._look(time.monotonic())
             if len(self.left) <= few and not announced:
                 announced = True
                 when_waiting()
         self._take_in(self.traffic.stop(self._find))
+
+    def _has_more(self) -> bool:
+        """Whether there is something to do; if not, the last look is into the mailbox."""
+        if self.traffic.idle:
+            self._obey(self.mailbox.new(), lambda _: False)
+        return not self.traffic.idle
 
     def _look(self, now: float) -> None:
         """Do now and then what the mail says."""
@@ -157,8 +163,10 @@ class _Attempt:
             self._tell([], list(asking))
 
     def _tell(self, outcomes: list[tuple[str, Outcome]], ready: Sequence[int] = ()) -> None:
-        with contextlib.suppress(FileNotFoundError):  # the lease is gone, too
+        try:
             segments.append(self.so_far, outcomes, ready)
+        except FileNotFoundError:  # it was taken in, or another try has done all of it
+            self._is_over = True
 
     def _take_in(self, news: News) -> None:
         self._settle(news.settled)

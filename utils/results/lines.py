@@ -40,7 +40,8 @@ class Tail:
         try:
             with self._path.open("rb") as file:
                 file.seek(self._read)
-                whole = file.read().rpartition(b"\n")[0]
+                # Another machine may see zeros where lines are on their way.
+                whole = file.read().partition(b"\0")[0].rpartition(b"\n")[0]
         except OSError as error:
             if error.errno in GONE:
                 return []

@@ -1,11 +1,12 @@
 """What became of a shard's URLs, as whoever works on it tells it: a piece of many journals.
 
-It is read while it grows, and gets its name when all of it is written. It is taken into the journals of its
-categories, and removed; one that a killed run left behind, by the next run, whatever that is.
+It is read while it grows, and gets its name when nothing is added to it any more. It is taken into the
+journals of its categories, and removed; one that a killed run left behind, by the next run, whatever that is.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -43,22 +44,22 @@ class Told:
 
 
 def append(path: Path, outcomes: Iterable[tuple[str, Outcome]], ready: Sequence[int] = ()) -> None:
-    """Add what there is to tell; the segment is begun even if there is nothing.
+    """Add what there is to tell; a segment is never made anew, for it may have been taken in.
 
     Raises
     ------
     FileNotFoundError
-        If the segment's folder is gone.
+        If the segment is gone.
     DiskError, FolderError
         If it cannot be written.
     """
     try:
-        with path.open("ab") as file:
+        with open(path, "ab", opener=lambda name, flags: os.open(name, flags & ~os.O_CREAT)) as file:
             # Whoever wrote last may have died within a line.
             file.write(b"\n" + _spelled(outcomes) + (_spelled_ready(ready) if ready else b""))
-    except FileNotFoundError:
-        raise
     except OSError as error:
+        if error.errno in lines.GONE:
+            raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
         raise disk_error(path, error) from error
 
 
@@ -72,9 +73,9 @@ def read(path: Path) -> list[tuple[str, Outcome]]:
     """
     try:
         return told(path.read_bytes().splitlines()).outcomes
-    except FileNotFoundError:
-        return []
     except OSError as error:
+        if error.errno in lines.GONE:
+            return []
         raise disk_error(path, error) from error
 
 
