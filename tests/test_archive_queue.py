@@ -60,6 +60,14 @@ def test_what_no_source_is(source: str, tmp_path: Path) -> None:
         Feeds(source, tmp_path)
 
 
+@pytest.mark.parametrize("source", ["http://host/bar.tar", "https://me:SECRET@host/tars?key=SECRET"])
+def test_one_file_for_all_categories_is_refused(source: str) -> None:
+    """Below it nothing can lie, so `{code}` was forgotten; no password is told."""
+    with pytest.raises(InputError, match=r"names one file.* Put \{code\} where") as refused:
+        template(source)
+    assert "SECRET" not in str(refused.value)
+
+
 def test_addresses_as_they_are_shown(tmp_path: Path) -> None:
     """A category's address can be told without telling a password."""
     feeds = Feeds("https://me:secret@host/{code}.tar?key=secret", tmp_path)

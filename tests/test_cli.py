@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import errno
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from utils.commands import extract_options
+from utils import door
+from utils.commands import download_cli, extract_options
 from utils.commands.cli import SIGNAL_EXITS, Signals, boolean, guarded, number
 from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
 
 PROJECT = Path(__file__).resolve().parents[1]
+SCRIPTS = ("extract_images_as_per_tags", "download_imagenet_prerequisites")
 
 
 @pytest.fixture
@@ -53,6 +56,51 @@ def test_a_path_may_begin_at_home(flag: str, monkeypatch: pytest.MonkeyPatch, tm
     """In `--save_dir=~/images` the shell leaves the `~` as it is."""
     monkeypatch.setenv("HOME" if os.name == "posix" else "USERPROFILE", str(tmp_path))
     assert getattr(extract_options.settings([f"--{flag}=~/x"]), flag) == tmp_path / "x"
+
+
+def refused(flags: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Give the one line by which a script refuses its flags."""
+    of_prerequisites = flags[0] in ("--ncodes_dir", "--urls_source", "--annotations_source")
+    with pytest.raises(SystemExit) as ended:
+        (download_cli.parser().parse_args if of_prerequisites else extract_options.settings)(flags)
+    out, line = capsys.readouterr()
+    assert (ended.value.code, out, line.count("\n")) == (2, "", 1)
+    assert line.endswith(" (--help shows all flags.)\n")
+    return line
+
+
+@pytest.mark.parametrize("text", ["", " "])
+@pytest.mark.parametrize("flag", [*extract_options.PLACES, "ncodes_dir", "urls_source", "annotations_source"])
+def test_nowhere_is_not_here(flag: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that is empty, as of a variable that nobody has set, does not mean the folder one is in."""
+    assert refused([f"--{flag}", text], capsys).startswith(f"--{flag}: this is empty")
+
+
+@pytest.mark.parametrize("flag", ["url_data", "ncode_data"])
+@pytest.mark.parametrize("place", [".", "/", str(PROJECT), "~"])
+def test_a_folder_is_no_file(flag: str, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is refused, even if it has no name."""
+    assert refused([f"--{flag}", place], capsys).startswith(f"--{flag}: {place!r} is a folder")
+
+
+def test_a_path_too_long_is_left_to_who_opens_it() -> None:
+    """What the system says of a path is no matter of reading flags."""
+    assert extract_options.settings(["--url_data", "x" * 5000]).url_data.name == "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("flags", "begin"),
+    [
+        (["--serch", "dog"], "unrecognized arguments: --serch dog ("),
+        (["--retries", "many"], "--retries: 'many' is not a whole number from 0 upwards ("),
+        (["--unmark"], "--mark and --unmark need to know what: add --find WORD ... or --categories X ... ("),
+    ],
+)
+def test_a_wrong_flag_costs_one_line(
+    flags: list[str], begin: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong is not pushed off the screen by all the flags that there are."""
+    assert refused(flags, capsys).startswith(begin)
 
 
 @pytest.mark.parametrize("flags", [["--source", "BOTH"], ["--find", "x", "--format", "CSV"]])
@@ -202,9 +250,9 @@ def test_a_run_ends_in_good_order_at_the_first_signal_and_at_once_at_the_second(
     assert process.stdout is not None
     for expected in ("ready\n", "ending\n")[:times]:
         assert process.stdout.readline() == expected
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
-    assert process.returncode == 143
+    assert process.returncode == 130
     assert "Traceback" not in err
     assert bool(err) is (times == 2)
     assert ("in good order" in out) is (times == 1)
@@ -261,6 +309,32 @@ def test_a_package_that_cannot_be_loaded(breaks: str, sentence: str) -> None:
     assert finished.stderr.startswith(sentence)
     assert finished.stderr.endswith("-r requirement.txt\n")
     assert finished.stderr.count("\n") == 1
+
+
+def test_a_python_that_is_too_old() -> None:
+    """It is said so in one sentence, before anything is loaded that it could not load."""
+    code = (
+        "from utils import door\n"
+        "door.OLDEST = (99, 1)\n"
+        "def load(): raise ImportError('must not be loaded')\n"
+        "import sys; sys.exit(door.enter(load))\n"
+    )
+    finished = run(code)
+    ours = ".".join(map(str, sys.version_info[:3]))
+    said = f"Python 99.1 or newer is needed; this is {ours}.\n"
+    assert (finished.returncode, finished.stdout, finished.stderr) == (2, "", said)
+    oldest = ".".join(map(str, door.OLDEST))
+    assert f'requires-python = ">={oldest}"' in (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*(f"{name}.py" for name in SCRIPTS), "utils/__init__.py", "utils/door.py"])
+def test_an_old_python_can_read_that_far(name: str) -> None:
+    """Else it would answer with a traceback, and not with the sentence."""
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    tree = ast.parse(text, feature_version=(3, 7))
+    assert "from __future__ import annotations" in text or name.endswith("__init__.py")
+    loaded = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert loaded <= {"__future__", "collections.abc", "types", "typing"}
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")

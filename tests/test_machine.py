@@ -135,6 +135,19 @@ def test_second_interrupt_ends_at_once(slow_project: Project) -> None:
     check_complete(slow_project)
 
 
+def test_what_is_signalled_to_process_and_group_is_one_signal(slow_project: Project) -> None:
+    """`timeout` and batch systems do so; the run still ends in good order."""
+    with slow_project.start("--batch_size", "4") as process:
+        wait_for_images(slow_project, 3)
+        for one in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(one)
+            time.sleep(0.05)
+        _, err = process.communicate()
+    assert process.returncode == 143
+    assert "at once" not in err
+    assert len(slow_project.report("red")) == 60
+
+
 def test_killed_and_run_again(slow_project: Project, web: Web) -> None:
     """Killed with -9 at random moments, the next run goes on, and asks for nothing that was finished."""
     dice = random.Random(5)

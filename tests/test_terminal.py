@@ -9,6 +9,7 @@ import select
 import struct
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -167,6 +168,23 @@ def test_head(offered: Project, lines: int) -> None:
     assert (finished.code, finished.err) == (0, "")
     assert finished.out.count("\n") == lines
     check_all_saved(offered)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full to play a full disk")
+@pytest.mark.parametrize("flags", [(), ("--format", "csv"), ("--mark", "3")])
+def test_a_list_that_was_cut_does_not_look_whole(project: Project, flags: tuple[str, ...]) -> None:
+    """What a full disk took of a search's words is missed, what `| head` left is not; marks stand."""
+    project.category(RED, "red", marked=False)
+    cut = project.run("--find", "red", *flags, prefix=("sh", "-c", 'exec "$0" "$@" >/dev/full'))
+    assert cut.code == 1
+    last = "Standard output could not be written in full (No space left on device); all else was done."
+    assert cut.err.splitlines()[-1] == last
+    table = (project.path / "ncodes.csv").read_text(encoding="utf-8")
+    assert (f"{RED},red,True,3" in table) is ("--mark" in flags)
+    gone = project.run(
+        "--find", "red", *flags, prefix=("bash", "-c", '"$0" "$@" | true; exit "${PIPESTATUS[0]}"')
+    )
+    assert (gone.code, "written" in gone.err) == (0, False)
 
 
 def test_the_screen_is_played_as_terminals_do() -> None:

@@ -9,24 +9,33 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TextIO
 
+OLDEST = (3, 10)
+"""The Python that all else needs; this module and the two scripts can be loaded by older ones, to say so."""
 SIGNAL_EXITS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 """The signals that ask to end, and the exit codes that say so."""
 
 
 def enter(main: Callable[[], int]) -> int:
     """Run a script's main function; returns its exit code."""
+    if sys.version_info < OLDEST:
+        needed, ours = (".".join(map(str, version)) for version in (OLDEST, sys.version_info[:3]))
+        print(f"Python {needed} or newer is needed; this is {ours}.", file=sys.stderr)
+        return 2
     answer_signals(_leave)  # until the script answers them itself: loading it takes a while
     try:
-        return main()
+        code = main()
     except KeyboardInterrupt:  # between two steps of the script's own answer
-        return SIGNAL_EXITS["SIGINT"]
+        code = SIGNAL_EXITS["SIGINT"]
     except ImportError as error:
         print(advice(error), file=sys.stderr)
-        return 2
+        code = 2
     finally:
         answer_signals(_leave)  # all is done, and nothing is left that could be interrupted in order
         for stream in (sys.stdout, sys.stderr):
             _flush(stream)
+    if code in SIGNAL_EXITS.values():
+        answer_signals(signal.SIG_IGN)  # Python forgets our answer before its end
+    return code
 
 
 def advice(error: ImportError) -> str:
@@ -44,7 +53,7 @@ def advice(error: ImportError) -> str:
     )
 
 
-def answer_signals(answer: Callable[[int, FrameType | None], None]) -> None:
+def answer_signals(answer: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     """Let the signals that ask to end be answered so; under `nohup`, a hang-up asks nothing."""
     for name in SIGNAL_EXITS:
         number = getattr(signal, name, None)  # not every system has all of them

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from ..downloads.addresses import is_in_web, local_path
+import re
+
+from ..downloads.addresses import is_in_web, local_path, shown
 from ..errors import InputError, OneSourceError
 
 CODE = "{code}"
 """Stands in an address for the category's code."""
 IMAGENET = f"https://image-net.org/data/winter21_whole/{CODE}.tar"
 """ImageNet's own tars, which are meant if the user says nothing else."""
+_NO_FOLDER = re.compile(r"\.tar$|\?")
+"""How an address in the web shows that nothing can lie below it."""
 
 
 def template(source: str) -> str:
@@ -21,7 +25,13 @@ def template(source: str) -> str:
     """
     if not source.strip():
         raise InputError(f"--archive_url is empty. Give a folder, or an address with {CODE} in it.")
-    if not is_in_web(source):
+    if is_in_web(source):
+        if CODE not in source and _NO_FOLDER.search(source):
+            raise InputError(
+                f"--archive_url {shown(source)} names one file, and each category has its own. "
+                f"Put {CODE} where the category's code belongs."
+            )
+    else:
         try:
             local_path(source)
         except OneSourceError as error:

@@ -18,7 +18,7 @@
     contradictions   which make no sense together
     telling          words beside the work
     screen           lines and bars
-    cli              booleans, signals, exit codes
+    cli              readers of flags, signals, exit codes
 
 Each module imports only from those below it here, and from packages on lower floors.
 """

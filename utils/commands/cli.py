@@ -1,4 +1,4 @@
-"""What both command lines need: readers of flags, signals, exit codes."""
+"""What both command lines need: readers of flags, their parser, signals, exit codes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from ..door import SIGNAL_EXITS, answer_signals
 from ..errors import MORE_FILES, TOO_MANY_OPEN, DatasetError
 
 TRUE = frozenset({"true", "yes", "1", "y"})
 FALSE = frozenset({"false", "no", "0", "n"})
+TOGETHER = 2.0
+"""Seconds in which signals are one: `timeout`, batch systems and closing terminals send them to a process
+and to its group. Only who presses Ctrl-C twice means it."""
 
 
 def boolean(text: str) -> bool:
@@ -53,12 +58,28 @@ def one_of(words: Sequence[str], text: str) -> str:
     return text.lower()
 
 
+def address(text: str) -> str:
+    """Read a path or a URL; an empty one is a variable that nobody has set, and no wish for this folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("this is empty: say where, or leave the flag out")
+    return text
+
+
 def path(text: str) -> Path:
     """Read a path; in `--save_dir=~/x` the shell leaves the `~` to us."""
+    address(text)
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise argparse.ArgumentTypeError(f"{text!r} names no user of this machine") from error
+
+
+def file(text: str) -> Path:
+    """Read the path of a file; a folder is none."""
+    place = path(text)
+    if os.path.isdir(place):  # noqa: PTH112  # unlike Path's it leaves faults to who opens the file
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder: give the file in it")
+    return place
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -66,6 +87,14 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=38, width=110)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong; all flags above it would only push it off the screen."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"{message.removeprefix('argument ')} (--help shows all flags.)\n")
 
 
 class Signals:
@@ -78,6 +107,7 @@ class Signals:
     def __init__(self) -> None:
         self.exit_code: int | None = None
         self._gentle = False
+        self._received_at = 0.0
         answer_signals(self._receive)
 
     def end_gently(self) -> None:
@@ -95,9 +125,11 @@ class Signals:
     def _receive(self, signum: int, _frame: FrameType | None) -> None:
         code = SIGNAL_EXITS[signal.Signals(signum).name]
         if self.exit_code is not None:
+            if signum != signal.SIGINT and time.monotonic() - self._received_at < TOGETHER:
+                return
             os.write(2, b"\nStopped at once. The next run completes the reports.\n")
             os._exit(code)  # the workers notice that their pipes are closed, and end, too
-        self.exit_code = code
+        self.exit_code, self._received_at = code, time.monotonic()
         if not self._gentle:
             raise KeyboardInterrupt
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..downloads.web_file import Advance
 from ..prerequisites.makers import Order, Piece
 from ..prerequisites.preparing import prepare
-from .cli import HelpFormatter, Signals, guarded, path
+from .cli import HelpFormatter, Parser, Signals, address, guarded, path
 from .screen import ByteBar, ByteLines, Console
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -61,7 +61,7 @@ def _order(flags: argparse.Namespace) -> Order:
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="download_imagenet_prerequisites.py",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     sources = result.add_argument_group("where to get it from")
     sources.add_argument(
         "--urls_source",
+        type=address,
         action="append",
         default=[],
         metavar="URL_OR_PATH",
@@ -100,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     )
     sources.add_argument(
         "--annotations_source",
+        type=address,
         metavar="URL_OR_PATH",
         help="tar.gz, or a folder of archives (default: the known one)",
     )

@@ -7,23 +7,25 @@ from collections.abc import Sequence
 from ..models.settings import Settings
 from . import extract_options
 from .cli import Signals, guarded
-from .screen import Console
+from .screen import Console, Printout
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
     settings = extract_options.settings(arguments)
-    console = Console()
     signals = Signals()
-    return guarded(lambda: _work(settings, console, signals), signals)
+    return guarded(lambda: _work(settings, signals), signals)
 
 
-def _work(settings: Settings, console: Console, signals: Signals) -> int:
+def _work(settings: Settings, signals: Signals) -> int:
     # Imported here: each loads much that the other has no use for, and a search shall be answered at once.
     if settings.find or settings.mark or settings.unmark:
         from . import finding_cli
 
-        return finding_cli.find(settings, console)
+        printout = Printout()
+        code = finding_cli.find(settings, printout)
+        printout.require_whole()
+        return code
     from . import run_cli
 
-    return run_cli.run(settings, console, signals)
+    return run_cli.run(settings, Console(), signals)

@@ -13,7 +13,7 @@ from typing import Any
 from ..archive import addresses
 from ..models.settings import ImageSource, Settings
 from . import contradictions
-from .cli import HelpFormatter, boolean, number, one_of, path
+from .cli import HelpFormatter, Parser, boolean, file, number, one_of, path
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
@@ -116,8 +116,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option(
             "annotations_dir", "bounding boxes (default: annotation/ beside the script)", "DIR", read=path
         ),
-        Option("url_data", "URLs (default: imageNetURLs.csv beside the script)", "FILE", read=path),
-        Option("ncode_data", "categories (default: ncodes.csv beside the script)", "FILE", read=path),
+        Option("url_data", "URLs (default: imageNetURLs.csv beside the script)", "FILE", read=file),
+        Option("ncode_data", "categories (default: ncodes.csv beside the script)", "FILE", read=file),
     ),
     "where images come from": (
         Option(
@@ -221,7 +221,7 @@ PLACES = {
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser; its help reads from the everyday to the rare."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="extract_images_as_per_tags.py",
         description=DESCRIPTION,
         epilog=EPILOG,

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from ..errors import DiskError
 from ..results.progress import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -45,6 +46,35 @@ class Console:
         if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
             return shutil.get_terminal_size().columns
         return None
+
+
+class Printout(Console):
+    """Where the words of a search go: it is made for them, so that some may not be missing unnoticed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fault: OSError | None = None
+
+    def say(self, text: str) -> None:
+        """Print a line; after a fault none, for a list with a gap would look whole."""
+        if self._fault is None:
+            try:
+                print(text, flush=True)
+            except OSError as error:
+                self._fault = error
+
+    def require_whole(self) -> None:
+        """See that all was printed that was wanted; `| head` wants no more when it goes.
+
+        Raises
+        ------
+        DiskError
+            If it was not.
+        """
+        if self._fault and not isinstance(self._fault, BrokenPipeError):
+            raise DiskError(
+                f"Standard output could not be written in full ({self._fault.strerror}); all else was done."
+            )
 
 
 class ImageBar:
