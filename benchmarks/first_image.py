@@ -59,13 +59,13 @@ def run(equipment: Equipment, folder: Path | None) -> int:
 
 
 def _starts(workshop: Workshop, scenario: Scenario) -> Iterator[Start]:
-    """Select and download, each without an index and with the one that this left."""
+    """Select and download, each without an index and with the one that the first download left."""
     with workshop.order(scenario) as order:
         _write_files(order)
-        for what, flags in ((SELECTING, ["--dry_run"]), (FETCHING, [])):
-            _index(order).unlink(missing_ok=True)
-            yield _start(workshop, order, f"{what}, no index", flags)
-            yield _start(workshop, order, f"{what}, with index", flags)
+        _index(order).unlink(missing_ok=True)
+        for index in ("no index", "with index"):
+            for what, flags in ((SELECTING, ["--dry_run"]), (FETCHING, [])):
+                yield _start(workshop, order, f"{what}, {index}", flags)
 
 
 def _start(workshop: Workshop, order: Order, what: str, flags: list[str]) -> Start:

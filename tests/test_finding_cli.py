@@ -126,7 +126,10 @@ def test_long_lists_are_cut_and_say_so(project: Project) -> None:
     whole = project.run("--find", "cup", "--format", "table").out
     assert len(re.findall(r"^n0", whole, flags=re.MULTILINE)) == 40
     assert "more" not in whole
+    assert "To mark all 40, of which 25 are shown: add --mark" in short
     assert len(listed(project.run("--find", "cup", "--format", "csv"))) == 40
+    project.category("n00000040", "cupboard", marked=False)
+    assert "To mark the first 40, of which 25 are shown: add --mark" in project.run("--find", "cup").out
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -168,6 +171,20 @@ def test_without_the_lists_columns_are_empty(dogs: Project) -> None:
     assert (row["code"], row["urls"], row["annotated"]) == (HUSKY, "", "")
     assert "There is no URL table" in finished.err
     assert "boxes are not counted" in finished.err
+
+
+def test_a_folder_without_archives_of_boxes_is_said_to_be_none(dogs: Project) -> None:
+    """Nothing is counted there; where archives lie, a category without one has no boxes, and that is all."""
+    elsewhere = dogs.path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / f"{HUSKY}_1.xml").write_text("no archive")
+    finished = dogs.run("--find", "husky", "--format", "csv", "--annotations_dir", str(elsewhere))
+    assert [row["annotated"] for row in listed(finished)] == [""]
+    assert " ".join(finished.err.split()) == (
+        f"Images with boxes are not counted: no archive of boxes lies in {elsewhere}."
+    )
+    finished = dogs.run("--find", "carton", "--format", "csv")
+    assert ([row["annotated"] for row in listed(finished)], finished.err) == (["0"], "")
 
 
 def test_mark_and_run(dogs: Project, web: Web) -> None:
@@ -241,8 +258,11 @@ def test_marking_again_changes_nothing(dogs: Project) -> None:
 
 
 def test_a_dry_run_marks_nothing(dogs: Project) -> None:
-    """It says what would be."""
+    """It says what would be, and leaves nothing behind."""
+    dogs.write()
+    before = set(dogs.path.rglob("*"))
     finished = dogs.run(*MARK, "200", "--dry_run")
+    assert set(dogs.path.rglob("*")) == before
     assert "3 categories would be marked. Nothing was changed" in finished.out
     assert marks(dogs) == {}
 

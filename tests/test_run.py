@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -101,13 +102,14 @@ def test_second_run_asks_for_nothing_that_is_there(project: Project, web: Web) -
     """A second run asks neither for saved images nor for URLs that are dead for good."""
     project.category(RED, "red")
     fill(project, web, living=4, dead=3)
-    project.run()
+    assert "all runs" not in project.run().out
     web.answer("/n00000001_0.jpg", Answer(status=503))
     asked = len(web.requests)
     finished = project.run()
     assert len(web.requests) == asked
     assert statuses(project, "red") == {"already_present": 4, "failed": 3}
     assert "4 already there" in finished.out
+    assert "What failed is told of all runs so far" in finished.out
     project.run("--retry_failed", "True", "--retries", "0")
     assert len(web.requests) == asked + 3
 
@@ -334,11 +336,13 @@ def test_dry_run_does_nothing(project: Project, web: Web) -> None:
     project.category(RED, "red")
     fill(project, web, living=3, dead=1)
     project.annotate(f"{RED}_1", (0, 0, 5, 5))
+    project.write()
+    before = set(project.path.rglob("*"))
     finished = project.run("--dry_run", "--with_annotation")
     assert finished.code == 0
     assert "1 of 4 URLs with boxes, 1 to try" in finished.out
     assert not web.requests
-    assert not project.result.exists()
+    assert set(project.path.rglob("*")) == before
     project.run()
     assert "4 URLs, 0 to try, 3 already there, 1 dead for good" in project.run("--dry_run").out
     assert "4 URLs, 1 to try, 3 already there" in project.run("--dry_run", "--retry_failed").out
@@ -357,6 +361,30 @@ def test_a_dry_run_adds_up(project: Project, web: Web) -> None:
     boxed = project.run("--dry_run", "--with_annotation").out
     (line,) = (line for line in boxed.splitlines()[2:] if "red" in line)
     assert "0 of 6 URLs with boxes, 4 images there; no bounding boxes" in line
+
+
+@pytest.mark.alone
+def test_a_dry_run_looks_at_the_disk(project: Project, web: Web) -> None:
+    """It counts what a run finds: what is gone is tried again, what lies there without a journal is taken."""
+    project.category(RED, "red")
+    fill(project, web, living=5, dead=1)
+    project.run()
+    folder = project.result / "red"
+    for path in sorted((folder / "Images").iterdir())[:2]:
+        path.unlink()
+    assert "6 URLs, 2 to try, 3 already there, 1 dead for good" in project.run("--dry_run").out
+    (folder / ".journal.jsonl").unlink()
+    before = {path: path.stat().st_mtime_ns for path in project.path.rglob("*")}
+    dry = project.run("--dry_run", "--export", "yolo").out
+    assert "6 URLs, 3 to try, 3 already there" in dry
+    assert "the 3 images that are there already" in dry
+    assert {path: path.stat().st_mtime_ns for path in project.path.rglob("*")} == before
+    asked = len(web.requests)
+    project.run()
+    assert len({request.path for request in web.requests[asked:]}) == 3
+    assert statuses(project, "red") == {"downloaded": 5, "failed": 1}
+    shutil.rmtree(folder / "Images")
+    assert "6 URLs, 5 to try, 1 dead for good" in project.run("--dry_run").out
 
 
 @pytest.mark.alone

@@ -210,6 +210,17 @@ def test_the_index_is_used_and_made_anew_only_when_it_must_be(make_table: MakeTa
     assert urls(path) == ["http://a/2"]
 
 
+def test_an_index_is_kept_only_if_it_shall_be(make_table: MakeTable) -> None:
+    """Else the table is read without leaving a trace, and an index that is there is used."""
+    path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
+    assert open_table(path, keep=False).count("n00000001") == 1
+    assert list(path.parent.iterdir()) == [path]
+    open_table(path)
+    built: list[int] = []
+    open_table(path, lambda _done, total: built.append(total), keep=False)
+    assert built == []
+
+
 def test_an_index_that_cannot_be_kept_stops_nothing(make_table: MakeTable) -> None:
     """Where the side file cannot be written, the run goes on without."""
     path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")

@@ -102,9 +102,12 @@ def test_a_dry_judgement_changes_nothing(finished: Project) -> None:
     for number in range(80, 83):
         (finished.result / "red" / "Images" / f"{RED}_{number}.jpg").write_bytes(pictures.jpeg(seed=99))
     (finished.result / "red" / "Images" / ".part-1.tmp").write_text("half")
+    index = finished.path / "imageNetURLs.csv.index"
+    index.unlink()
     before = everything(finished)
     dry = finished.run("--verify", "--dry_run")
     assert everything(finished) == before
+    assert not index.exists()
     assert dry.code == 1, dry.err
     assert "Nothing was changed" in dry.out
     found = {line.replace("would be removed", "was removed") for line in dry.out.splitlines()[:-2]}

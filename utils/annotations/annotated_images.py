@@ -21,7 +21,9 @@ NOT_AT_ONCE = 100
 """Archives to be read, from which on that takes long enough to be mentioned (some milliseconds each)."""
 
 
-def count(folder: Path, codes: Iterable[str], tell: Callable[[int], None]) -> dict[str, int]:
+def count(
+    folder: Path, codes: Iterable[str], tell: Callable[[int], None], *, keep: bool = True
+) -> dict[str, int]:
     """Count the images that the archive (or folder) of each category holds annotations for.
 
     Parameters
@@ -32,6 +34,8 @@ def count(folder: Path, codes: Iterable[str], tell: Callable[[int], None]) -> di
         The wnids.
     tell
         Told once how many archives have to be read, if those are many.
+    keep
+        Whether the side file remembers what had to be counted.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def count(folder: Path, codes: Iterable[str], tell: Callable[[int], None]) -> di
         for path in unread:
             known[path.name] = [*_stamp(path), _counted(path)]
     finally:  # interrupted, too: what is counted needs no counting any more
-        if unread:
+        if unread and keep:
             _save(folder, known)
     return {code: known[path.name][2] for code, path in archives.items()}
 

@@ -34,6 +34,7 @@ UNREADABLE = (OSError, EOFError, zlib.error, ValueError)
 
 _CHUNK = 64 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
+_CATEGORY_NAME = re.compile(r"n[0-9]{8}(\.tar(\.gz)?)?")
 _IMAGE_CODE_FILE = re.compile(r"(n[0-9]{8}_[0-9]{1,12})\.xml", re.IGNORECASE)
 
 
@@ -51,6 +52,12 @@ def find(folder: Path, code: str) -> Path | None:
         if path.is_file():
             return path
     return folder / code if (folder / code).is_dir() else None
+
+
+def any_in(folder: Path) -> bool:
+    """Say whether XML files of any category lie in a folder, as far as names tell."""
+    with os.scandir(folder) as entries:
+        return any(_CATEGORY_NAME.fullmatch(entry.name) for entry in entries)
 
 
 def members(path: Path) -> Iterator[Member]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from ..annotations import annotated_images
+from ..annotations import annotated_images, voc_archive
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
@@ -32,6 +32,7 @@ class Catalogue:
         self._known = {category.code: category for category in self.everything}
         self._annotations = settings.annotations_dir
         self._tell = tell
+        self._keep = not settings.dry_run
         self._table = self._opened(settings)
 
     def images(self, code: str) -> int:
@@ -63,7 +64,7 @@ class Catalogue:
         """Say whether each of some categories has images with bounding boxes, as far as that is known."""
         if not self._annotations.is_dir():
             return False
-        counts = annotated_images.count(self._annotations, codes, self._tell_of_counting)
+        counts = self._counted(codes)
         return all(counts.get(code, 0) for code in codes)
 
     def _short_name(self, code: str) -> str:
@@ -72,16 +73,24 @@ class Catalogue:
 
     def _opened(self, settings: Settings) -> UrlTable | None:
         try:
-            return open_telling(settings.url_data, self._tell)
+            return open_telling(settings.url_data, self._tell, keep=self._keep)
         except InputError as error:
             self._tell(f"URLs are not counted. {error}")
             return None
 
     def _annotated(self, codes: list[str]) -> dict[str, int] | None:
-        if not self._annotations.is_dir():
-            self._tell(f"Images with boxes are not counted: the folder {self._annotations} is not there.")
+        folder = self._annotations
+        if not folder.is_dir():
+            self._tell(f"Images with boxes are not counted: the folder {folder} is not there.")
             return None
-        return annotated_images.count(self._annotations, codes, self._tell_of_counting)
+        counts = self._counted(codes)
+        if counts or voc_archive.any_in(folder):
+            return counts
+        self._tell(f"Images with boxes are not counted: no archive of boxes lies in {folder}.")
+        return None
+
+    def _counted(self, codes: Collection[str]) -> dict[str, int]:
+        return annotated_images.count(self._annotations, codes, self._tell_of_counting, keep=self._keep)
 
     def _tell_of_counting(self, archives: int) -> None:
         self._tell(f"Counting the images with boxes in {archives:,} archives, only this once ...")

@@ -39,9 +39,8 @@ class ExportOrder:
         for name in self.settings.export:
             exporting.place(name, self.settings.save_dir).require_ours()
 
-    def preview(self) -> None:
-        """Say what would be exported."""
-        there = sum(len(one.samples) for one in self._collected())
+    def preview(self, there: int) -> None:
+        """Say what would be exported, where so many images are there already."""
         folders = [exporting.place(name, self.settings.save_dir).folder for name in self.settings.export]
         self.console.say(
             f"A run would then export what it has saved, and the {there:,} images that are there already: "

@@ -158,6 +158,7 @@ def _say(lines: Sequence[str], settings: Settings, console: Console) -> None:
 
 def _how_to_mark(sure: Sequence[Category], listed: Sequence[Category]) -> str:
     which = "it" if len(listed) == 1 else "them"
+    shown = f", of which {ROWS_SHOWN} are shown" if len(sure) > ROWS_SHOWN else ""
     if not sure:
         codes = [category.code for category in listed]
         if len(codes) > NAMED_TO_MARK:
@@ -165,10 +166,11 @@ def _how_to_mark(sure: Sequence[Category], listed: Sequence[Category]) -> str:
         return f"To mark {which}, say the code{'s' * (len(codes) > 1)}: --categories {' '.join(codes)} --mark"
     if len(sure) < len(listed):
         which = "the first" if len(sure) == 1 else f"the first {len(sure):,}"
-        return (
-            f"To mark {which}: add --mark, or --mark 200 for 200 images of each. Others are marked by code."
-        )
-    return f"To mark {which}: add --mark, or --mark 200 for 200 images{' of each' * (which == 'them')}."
+        how = "add --mark, or --mark 200 for 200 images of each. Others are marked by code."
+        return f"To mark {which}{shown}: {how}"
+    if shown:
+        which = f"all {len(sure):,}{shown}"
+    return f"To mark {which}: add --mark, or --mark 200 for 200 images{' of each' * (len(sure) > 1)}."
 
 
 def _left_out(found: Found, sure: Sequence[Category], settings: Settings) -> list[str]:

@@ -12,6 +12,7 @@ from ..downloads.addresses import is_in_web, local_path, shown
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import ImageSource, Settings
+from ..models.words import Status
 from ..results import segments, summary
 from ..results.progress import Progress
 from ..results.summary import Summary
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .export_cli import ExportOrder
 
 CATEGORIES_SHOWN = 12
+OF_ALL_RUNS = "What failed is told of all runs so far, not of this one alone."
 WORTH_A_WORKER = 16
 """URLs for which one more process is started; with fewer it would hardly be up before the work is done."""
 IDLE_CONNECTIONS = 256
@@ -84,10 +86,10 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         console.say(_no_boxes(settings))
     order = _order(selected, everything, settings, console)
     if settings.dry_run:
-        code = _dry_run(selected, table, settings, console)
+        there = _dry_run(selected, table, settings, console)
         if order:
-            order.preview()
-        return code
+            order.preview(there)
+        return 0
     folder = result_folder(settings.save_dir)
     with FolderLock(folder):
         segments.take_in_left(folder, console.say)
@@ -151,7 +153,7 @@ def _table(settings: Settings, console: Console) -> UrlTable:
     """Open the URL table; who takes everything from an archive need not have one."""
     if settings.source is ImageSource.ARCHIVE and not settings.url_data.exists():
         return NoUrlTable(settings.url_data)
-    return open_telling(settings.url_data, console.say)
+    return open_telling(settings.url_data, console.say, keep=not settings.dry_run)
 
 
 def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
@@ -190,12 +192,13 @@ def _wanted(limit: int, settings: Settings) -> str:
 
 
 def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, console: Console) -> int:
+    """Say what a run would do; returns how many images are there already."""
     console.say("What a run would do:")
-    to_try = 0
+    to_try = there = 0
     for category in selected:
         folder = CategoryFolder(settings.save_dir / RESULT_FOLDER / category.folder)
         planned = preview(category, table, folder, settings)
-        to_try += planned.to_try
+        to_try, there = to_try + planned.to_try, there + planned.there
         console.say("  " + "\n    ".join(planned.lines()))
     tars = (
         ""
@@ -203,7 +206,7 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
         else f" What tars hold ({shown(settings.archive_url)}) is not known yet."
     )
     console.say(f"{counted(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run.")
-    return 0
+    return there
 
 
 def _work(selected: Sequence[Category], store: Store, console: Console, signals: Signals) -> Books:
@@ -217,17 +220,21 @@ def _work(selected: Sequence[Category], store: Store, console: Console, signals:
             Run(books, traffic, progress, screen, stopped=signals.received).work()
     finally:
         screen.close()
-        _say_totals(selected, books, store, console)
+        _say_totals(selected, books, store, console, failed=progress.failed)
     return books
 
 
-def _say_totals(selected: Sequence[Category], books: Books, store: Store, console: Console) -> None:
+def _say_totals(
+    selected: Sequence[Category], books: Books, store: Store, console: Console, *, failed: int
+) -> None:
+    """Say what the categories have by now; of what `failed`, this run may have seen only a part."""
     made = books.publisher.summaries
     summaries = [made[category.code] for category in selected if category.code in made]
     if summaries:
-        console.say(
-            "\n".join([summary.table(summaries, console.width), *summary.total(summaries).judgement()])
-        )
+        total = summary.total(summaries)
+        console.say("\n".join([summary.table(summaries, console.width), *total.judgement()]))
+        if total.statuses[Status.FAILED] > failed:
+            console.say(OF_ALL_RUNS)
         console.say(f"Images, annotations and reports lie in {store.folder}")
 
 

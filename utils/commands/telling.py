@@ -19,13 +19,14 @@ def warn(sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
 
-def open_telling(path: Path, say: Callable[[str], None]) -> UrlTable:
+def open_telling(path: Path, say: Callable[[str], None], *, keep: bool) -> UrlTable:
     """Open the URL table as `open_table` does, and say so if it has to be indexed."""
     told: list[int] = []
 
     def progress(_done: int, total: int) -> None:
         if not told and total > LARGE_TABLE:
             told.append(total)
-            say(f"Indexing the URL table ({total / 1e6:.0f} MB), only this once ...")
+            once = ", only this once" if keep else ""
+            say(f"Indexing the URL table ({total / 1e6:.0f} MB){once} ...")
 
-    return open_table(path, progress)
+    return open_table(path, progress, keep=keep)

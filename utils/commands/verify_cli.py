@@ -29,8 +29,9 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
     named = selection.selected(everything, settings).categories if settings.categories else None
     codes = {category.code for category in named or ()}
     chosen = [one for one in categories_in(root, everything) if named is None or one.code in codes]
-    table = open_table(settings.url_data) if settings.url_data.exists() else NoUrlTable(settings.url_data)
     dry = settings.dry_run
+    place = settings.url_data
+    table = open_table(place, keep=not dry) if place.exists() else NoUrlTable(place)
     verification = verify.Verification(root, table.rows_of, tell=console.say, dry=dry)
     with contextlib.nullcontext() if dry else FolderLock(root):
         if not dry:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..annotations import voc
+from ..errors import naming_faults
 from ..models.pictures import Annotation
 from ..models.rows import Candidate, Category
 from ..models.settings import ImageSource, Settings
 from ..models.tries import Outcome
-from ..results import journal
+from ..results.inventory import RowsOf, Shelf, take_stock
+from ..results.journal import Journal
 from ..storage import CategoryFolder
 from ..tables.url_table import UrlTable
 from .candidates import candidates
@@ -51,6 +53,11 @@ class Preview:
     elsewhere: int
     problem: str
 
+    @property
+    def there(self) -> int:
+        """How many images are there, whatever they belong to."""
+        return self.present + self.elsewhere
+
     def lines(self) -> list[str]:
         """Say it: in one line, if it has anything to try."""
         name = f"{self.category.folder} ({self.category.code}): "
@@ -88,7 +95,7 @@ class Preview:
 def preview(category: Category, table: UrlTable, folder: CategoryFolder, settings: Settings) -> Preview:
     """Reckon what a run would do for a category."""
     content = voc.read(settings.annotations_dir, category.code)
-    known = _known(folder)
+    known = _known(folder, table.rows_of)
     offered = _offered(category, table, content.annotations, settings)
     limit = how_many(category, settings)
     considered = offered[:limit] if limit >= 0 and not settings.fill else offered
@@ -115,10 +122,13 @@ def _tar(source: ImageSource) -> str:
     return " and its tar" if source is ImageSource.BOTH else ""
 
 
-def _known(folder: CategoryFolder) -> dict[str, Outcome]:
-    if not folder.journal.exists():
-        return {}
-    return {outcome.row.key: outcome for outcome in journal.standing(folder.journal)}
+def _known(folder: CategoryFolder, rows_of: RowsOf) -> dict[str, Outcome]:
+    """Find what is known of every URL, as a run would: images may be gone, or without a line."""
+    with naming_faults(folder.path):
+        shelf = Shelf(folder, Journal(folder.journal, read_only=True), dry=True)
+        if folder.images.is_dir():
+            return take_stock(shelf, rows_of)
+        return {one.row.key: one for one in shelf.journal.standing() if not one.status.stands}
 
 
 def _offered(

@@ -150,7 +150,7 @@ class NoUrlTable(UrlTable):
         return []
 
 
-def open_table(path: Path, progress: Advance | None = None) -> UrlTable:
+def open_table(path: Path, progress: Advance | None = None, *, keep: bool = True) -> UrlTable:
     """Open the table, and index it if no index of it lies beside it.
 
     Parameters
@@ -159,6 +159,8 @@ def open_table(path: Path, progress: Advance | None = None) -> UrlTable:
         The table; `imageNetUrls.csv` is found in place of `imageNetURLs.csv`.
     progress
         Called with bytes done and bytes in all while the table is being indexed.
+    keep
+        Whether an index that had to be made is kept beside the table.
 
     Raises
     ------
@@ -174,7 +176,8 @@ def open_table(path: Path, progress: Advance | None = None) -> UrlTable:
             if index is None:
                 index = _built(file, layout, progress or _silent)
                 _require_unchanged(file, stamp, path)
-                _save(index, path, stamp)
+                if keep:
+                    _save(index, path, stamp)
     except OSError as error:
         raise _fault(path, error) from error
     return UrlTable(path, layout, index, stamp)
