@@ -120,7 +120,7 @@ def killer() -> Iterator[list[int]]:
 
     def handle(client: socket.socket) -> None:
         client.recv(65536)
-        victim = owner(client.getpeername()[1])
+        victim = owner(client.getpeername()[1], client.getsockname()[1])
         told.append(victim)
         time.sleep(BEFORE_IT_KILLS)
         os.kill(victim, signal.SIGKILL)
@@ -130,10 +130,11 @@ def killer() -> Iterator[list[int]]:
         yield told
 
 
-def owner(port: int) -> int:
-    """Find the process that holds a TCP socket of this machine."""
+def owner(port: int, peer: int) -> int:
+    """Find the process that holds a TCP socket of this machine; others may have its port for other peers."""
     held = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    (inode,) = {line[9] for line in held if line[1].endswith(f":{port:04X}") and line[9] != "0"}
+    ends = (f":{port:04X}", f":{peer:04X}")
+    (inode,) = {one[9] for one in held if (one[1][-5:], one[2][-5:]) == ends and one[9] != "0"}
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             if str(descriptor.readlink()) == f"socket:[{inode}]":
