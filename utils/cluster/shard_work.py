@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import DiskError, FolderError, InputError, ProxyError
+from ..models.rows import UrlRow
 from ..models.tries import ImageTask, Outcome
 from ..models.words import Status
 from ..results import inventory, pairing, segments
@@ -95,8 +96,7 @@ class _Attempt:
     def run(self, when_waiting: Callable[[], None]) -> None:
         """Do as much as the lease allows."""
         told = {(folder, outcome.row) for folder, outcome in segments.read(self.so_far)}
-        commands = [Start(self.shard.tasks), *self.mailbox.new()]  # of an earlier try's, too
-        self._obey(commands, lambda task: (task.folder, task.row) in told)
+        self._obey([Start(self.shard.tasks), *self.mailbox.new()], told)  # an earlier try's mail, too
         few = min(len(self.shard.tasks) // 2, self.shard.batch_size)
         announced = False
         while self._has_more() and self.lease.holds(self.traffic.under_way.in_flight) and not self._is_over:
@@ -110,14 +110,14 @@ class _Attempt:
     def _has_more(self) -> bool:
         """Whether there is something to do; if not, the last look is into the mailbox."""
         if self.traffic.idle:
-            self._obey(self.mailbox.new(), lambda _: False)
+            self._obey(self.mailbox.new())
         return not self.traffic.idle
 
     def _look(self, now: float) -> None:
         """Do now and then what the mail says."""
         if now - self._looked >= LOOKING_INTERVAL:
             self._looked = now
-            self._obey(self.mailbox.new(), lambda _: False)
+            self._obey(self.mailbox.new())
             self._make_room([number for number, since in self._asking.items() if now - since >= PATIENCE])
 
     def _make_room(self, asking: list[int]) -> None:
@@ -127,10 +127,11 @@ class _Attempt:
             self._drop(asking)
             self._begin(tasks)
 
-    def _obey(self, commands: Iterable[Command], is_told: Callable[[ImageTask], bool]) -> None:
+    def _obey(self, commands: Iterable[Command], told: Collection[tuple[str, UrlRow]] = ()) -> None:
+        """Do what is commanded, but nothing that an earlier try has told of."""
         for command in commands:
             if isinstance(command, Start):
-                self._begin([task for task in command.tasks if not is_told(task)])
+                self._begin([task for task in command.tasks if (task.folder, task.row) not in told])
             elif isinstance(command, Drop):
                 self._drop(list(command.numbers))
             else:

@@ -101,7 +101,7 @@ class Signals:
     """The signals that ask to end.
 
     At first they raise KeyboardInterrupt. A run that can end in good order says `end_gently`; then the first
-    is only taken note of, and a second one ends everything at once. `end_at_once` takes that back.
+    is only taken note of, and a later one ends everything at once. `end_at_once` takes that back.
     """
 
     def __init__(self) -> None:
