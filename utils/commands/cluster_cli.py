@@ -58,7 +58,7 @@ def fleet(address: str, store: Store, order: WorkOrder, console: Console) -> Ite
 def _told(workers: DaskWorkers, address: str, batch_size: int) -> str:
     threads = f"{counted(workers.slots, 'thread')} of Dask workers"
     where = "on this machine" if address == LOCAL else f"at {address}"
-    return f"{threads} {where}, up to {batch_size} images in flight for each."
+    return f"{threads} {where}, up to {batch_size} images in flight in each shard."
 
 
 def _of_proxies(address: str) -> str:
