@@ -64,6 +64,17 @@ def test_export_after_a_run(project: Project, web: Web) -> None:
     assert "saved" not in refused.out
 
 
+def test_what_is_there_and_nothing_more(project: Project, web: Web) -> None:
+    """With --how_many 0 nothing is asked for, not even what failed in passing; what is there goes out."""
+    offer(project, web, 4)
+    web.answer("/0", Answer(status=503))
+    project.run("--retries", "0")
+    asked = len(web.requests)
+    assert project.run("--how_many", "0", "--export", "imagefolder").code == 0
+    assert len(web.requests) == asked
+    assert len(files(project.path / "partial_imagenet_imagefolder", ".jpg")) == 3
+
+
 def test_an_interrupted_run_exports_nothing(project: Project, web: Web) -> None:
     """Ctrl-C while images arrive ends the run in order; it exports nothing, and says so."""
     offer(project, web, 4)
