@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    from utils.commands import download_cli
+    from utils.cli import prerequisites_command
 
-    return download_cli.main(argv)
+    return prerequisites_command.main(argv)
 
 
 if __name__ == "__main__":
-    from utils.door import enter
+    from utils.entrypoint import enter
 
     sys.exit(enter(main))

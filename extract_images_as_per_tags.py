@@ -13,12 +13,12 @@ from collections.abc import Sequence
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
     # Imported here, because every worker process imports this file again and needs nothing of it.
-    from utils.commands import extract_cli
+    from utils.cli import extract
 
-    return extract_cli.main(argv)
+    return extract.main(argv)
 
 
 if __name__ == "__main__":
-    from utils.door import enter
+    from utils.entrypoint import enter
 
     sys.exit(enter(main))

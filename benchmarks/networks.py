@@ -83,7 +83,7 @@ def _told_the_speed(order: Order, bits_per_second: float) -> list[str | Path]:
     """Let the script find a speed test's result of today; a real one would leave the machine."""
     command = ours_unbounded(order)
     command[command.index("--speed_test") + 1] = "True"
-    keep = "import sys; from utils.web.speed_cache import remember; remember(float(sys.argv[1]))"
+    keep = "import sys; from utils.fetch.speed_cache import remember; remember(float(sys.argv[1]))"
     places = {"XDG_CACHE_HOME": str(order.folder / CACHE)}
     here = Path(__file__).resolve().parents[1]
     subprocess.run(  # noqa: S603

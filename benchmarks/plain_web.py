@@ -26,7 +26,7 @@ WORDS = "<html><body>This is not what you were looking for.</body></html>\n"
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunHistory:
     """What the URL of a request says, and the host that it was sent to."""
 
     host: str
@@ -47,7 +47,7 @@ class Replies:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen: dict[str, float] = {}
-        self._by_fate: MappingProxyType[str, Callable[[Asked], Answer]] = MappingProxyType(
+        self._by_fate: MappingProxyType[str, Callable[[RunHistory], Answer]] = MappingProxyType(
             {
                 Fate.ALIVE.value: self._alive,
                 Fate.BUSY.value: self._busy,
@@ -69,29 +69,29 @@ class Replies:
         match = PATH.fullmatch(path)
         if not match or match["fate"] not in self._by_fate:
             return 0.0, Answer.page(WORDS, 404)
-        asked = Asked(host, match["run"], match["picture"], match["number"])
+        asked = RunHistory(host, match["run"], match["picture"], match["number"])
         return int(match["latency"]) / 1000, self._by_fate[match["fate"]](asked)
 
-    def _alive(self, asked: Asked) -> Answer:
+    def _alive(self, asked: RunHistory) -> Answer:
         return Answer.jpeg(self._content(f"{asked.picture}.jpg"))
 
-    def _busy(self, asked: Asked) -> Answer:
+    def _busy(self, asked: RunHistory) -> Answer:
         key = f"{asked.run}/{asked.number}"
         if key in self._seen:
             return self._alive(asked)
         self._seen[key] = time.monotonic()
         return Answer(status=429, headers=("Retry-After: 1",), body=WORDS.encode(), content_type="text/html")
 
-    def _recovering(self, asked: Asked) -> Answer:
+    def _recovering(self, asked: RunHistory) -> Answer:
         now = time.monotonic()
         first = self._seen.setdefault(f"{asked.run}@{asked.host}", now)
         return Answer.page(WORDS, 503) if now - first < RECOVERY else self._alive(asked)
 
-    def _cut(self, asked: Asked) -> Answer:
+    def _cut(self, asked: RunHistory) -> Answer:
         body = self._content(f"{asked.picture}.jpg")
         return Answer(body=body, cut=len(body) // 2, content_type="image/jpeg")
 
-    def _drip(self, asked: Asked) -> Answer:
+    def _drip(self, asked: RunHistory) -> Answer:
         body = self._content(f"{asked.picture}.jpg")
         return Answer(body=body, pace=len(body) / LONGEST_DRIP, content_type="image/jpeg")
 

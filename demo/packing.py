@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from collections.abc import Mapping
 
-from utils.models.pictures import Box
+from utils.models.images import Box
 
 from .photos import Photo
 from .pictures import Kind

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from PIL import Image, ImageDraw
 
-from utils.models.pictures import Box
+from utils.models.images import Box
 
 GRAIN = 0.07  # of the picture is noise, so that a JPEG has the bytes of a photograph
 COAT = "coat"  # stands for the colour in which a figure is drawn

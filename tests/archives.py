@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from utils.archive.feed import Feed
-from utils.archive.image_tar import read
-from utils.downloads.web_file import Terms
-from utils.models.rows import Member
+from utils.fetch.file_download import Terms
+from utils.models.rows import TarMember
+from utils.sources.tar_download import TarDownload
+from utils.sources.tar_members import read
 
 WNID = "n00000001"
 QUICK = Terms(waits=(0.01,) * 4, connect_timeout=2.0, read_timeout=2.0)
@@ -54,9 +54,11 @@ def mended(block: bytearray) -> bytes:
     return bytes(block)
 
 
-def until(feed: Feed, condition: Callable[[list[Member]], bool], seconds: float = 20.0) -> list[Member]:
+def until(
+    feed: TarDownload, condition: Callable[[list[TarMember]], bool], seconds: float = 20.0
+) -> list[TarMember]:
     """Poll a feed until something is so, or it has ended; no poll may take long."""
-    members: list[Member] = []
+    members: list[TarMember] = []
     deadline = time.monotonic() + seconds
     while not (condition(members) or feed.ended):
         assert time.monotonic() < deadline, "it never ended"
@@ -67,14 +69,14 @@ def until(feed: Feed, condition: Callable[[list[Member]], bool], seconds: float 
     return members
 
 
-def to_end(feed: Feed, seconds: float = 20.0) -> list[Member]:
+def to_end(feed: TarDownload, seconds: float = 20.0) -> list[TarMember]:
     """Read a feed to its end."""
     members = until(feed, lambda _members: False, seconds)
     assert feed.ended
     return members
 
 
-def contents(feed: Feed, members: list[Member]) -> dict[str, bytes]:
+def contents(feed: TarDownload, members: list[TarMember]) -> dict[str, bytes]:
     """Read the members' bytes from disk, by image code."""
     return {member.image_code: read(feed.path, member) for member in members}
 

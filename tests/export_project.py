@@ -13,18 +13,18 @@ from typing import Any
 
 from PIL import Image
 
-from utils.exports import exporting, gathering
-from utils.exports.dataset import Dataset
-from utils.models.pictures import Annotation, Box, Picture
+from utils.catalog.folder_names import folder_names
+from utils.export import build_dataset, exporter
+from utils.export.dataset import Dataset
+from utils.models.enums import ImageFormat, Status
+from utils.models.images import Annotation, Box, Picture
 from utils.models.rows import Category, UrlRow
 from utils.models.settings import Settings
-from utils.models.tries import Outcome
-from utils.models.words import ImageFormat, Status
-from utils.results import pairing
-from utils.results.collection import collect
+from utils.models.tasks import Outcome
+from utils.results import annotation_writer
 from utils.results.journal import Journal
-from utils.storage import FINGERPRINTS_NAME, RESULT_FOLDER, CategoryFolder
-from utils.tables.folder_names import folder_names
+from utils.results.paths import FINGERPRINTS_NAME, RESULT_FOLDER, CategoryFolder
+from utils.results.reader import collect
 
 Corners = tuple[int, int, int, int]
 FORMATS = {ImageFormat.JPEG: "JPEG", ImageFormat.PNG: "PNG", ImageFormat.GIF: "GIF", ImageFormat.WEBP: "WEBP"}
@@ -79,7 +79,7 @@ class ExportProject:
         path.write_bytes(data)
         if corners:
             boxes = tuple(Box(label or category.folder, *corner) for corner in corners)
-            pairing.pair(folder, path, picture, Annotation(image_code, *size, boxes))
+            annotation_writer.pair(folder, path, picture, Annotation(image_code, *size, boxes))
         self._positions += 1
         row = UrlRow(self._positions, image_code, f"http://images.test/{image_code}?of={code}")
         outcome = Outcome(row, Status.DOWNLOADED, file=folder.relative(path), picture=picture)
@@ -93,7 +93,7 @@ class ExportProject:
     def gather(self, **flags: Any) -> Dataset:
         """Gather what would be exported."""
         root = self.path / RESULT_FOLDER
-        return gathering.gather(
+        return build_dataset.gather(
             collect(root, self.categories),
             {category.folder: category.code for category in self.categories},
             self.settings(**flags),
@@ -103,7 +103,7 @@ class ExportProject:
 
     def export(self, format_name: str, **flags: Any) -> Path:
         """Export in a format; gives its folder."""
-        return exporting.export(self.gather(**flags), format_name, self.settings(**flags)).folder
+        return exporter.export(self.gather(**flags), format_name, self.settings(**flags)).folder
 
 
 def hash_of(text: str) -> int:

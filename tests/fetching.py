@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from utils.models.tries import Body, NoBody, Redirect, Trail
-from utils.web.fetch import Fetcher
+from utils.fetch.client import Fetcher
+from utils.models.tasks import FetchError, Redirect, RedirectHistory, Response
 
 PATIENCE = 20.0
 TIMEOUT = 1.5
 
 
-def finish(fetcher: Fetcher) -> dict[int, Body | NoBody]:
+def finish(fetcher: Fetcher) -> dict[int, Response | FetchError]:
     """Drive a fetcher until nothing is under way, and follow redirects at once."""
-    results: dict[int, Body | NoBody] = {}
-    trails: dict[int, Trail] = {}
+    results: dict[int, Response | FetchError] = {}
+    trails: dict[int, RedirectHistory] = {}
     deadline = time.monotonic() + PATIENCE
     while fetcher.in_flight:
         assert time.monotonic() < deadline, f"still under way: {fetcher.in_flight}"
@@ -30,17 +30,17 @@ def finish(fetcher: Fetcher) -> dict[int, Body | NoBody]:
                 trails[number] = result.trail
                 fetcher.start(number, result.route.address, result.trail)
             else:
-                results[number] = _in_all(result, trails.get(number, Trail()))
+                results[number] = _in_all(result, trails.get(number, RedirectHistory()))
     return results
 
 
-def _in_all(result: Body | NoBody, trail: Trail) -> Body | NoBody:
+def _in_all(result: Response | FetchError, trail: RedirectHistory) -> Response | FetchError:
     """Add what the redirects before it took, and their status where nobody answered in the end."""
     status = result.http_status or trail.http_status
     return replace(result, seconds=trail.seconds + result.seconds, http_status=status)
 
 
-def fetch_all(urls: Sequence[str], timeout: float = TIMEOUT) -> list[Body | NoBody]:
+def fetch_all(urls: Sequence[str], timeout: float = TIMEOUT) -> list[Response | FetchError]:
     """Fetch URLs side by side, and give what they came to in their order."""
     with contextlib.closing(Fetcher(timeout)) as fetcher:
         for number, url in enumerate(urls):
@@ -49,23 +49,23 @@ def fetch_all(urls: Sequence[str], timeout: float = TIMEOUT) -> list[Body | NoBo
     return [results[number] for number in range(len(urls))]
 
 
-def fetch(url: str, timeout: float = TIMEOUT) -> Body | NoBody:
+def fetch(url: str, timeout: float = TIMEOUT) -> Response | FetchError:
     """Fetch one URL."""
     (result,) = fetch_all([url], timeout)
     return result
 
 
-def body(url: str, timeout: float = 5.0) -> Body:
+def body(url: str, timeout: float = 5.0) -> Response:
     """Fetch one URL that must bring a body."""
     result = fetch(url, timeout)
-    assert isinstance(result, Body), result
+    assert isinstance(result, Response), result
     return result
 
 
-def nothing(url: str, timeout: float = TIMEOUT) -> NoBody:
+def nothing(url: str, timeout: float = TIMEOUT) -> FetchError:
     """Fetch one URL that must bring none."""
     result = fetch(url, timeout)
-    assert isinstance(result, NoBody), result
+    assert isinstance(result, FetchError), result
     return result
 
 

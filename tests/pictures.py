@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from utils.judging.images import judge
-from utils.models.words import Refusal
+from utils.images.validation import judge
+from utils.models.enums import Rejection
 
 SIZE = (120, 90)
 
@@ -80,9 +80,9 @@ GOOD: dict[str, Callable[[], bytes]] = {
 }
 
 
-def refusal(data: bytes, *, min_side: int = 16, length_known: bool = True) -> Refusal:
+def rejection(data: bytes, *, min_side: int = 16, length_known: bool = True) -> Rejection:
     """Judge what must be refused."""
     judged = judge(data, min_side=min_side, length_known=length_known)
-    assert isinstance(judged, Refusal)
+    assert isinstance(judged, Rejection)
     assert judged.description
     return judged

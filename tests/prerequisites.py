@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.web import Web, resumable
-from utils.downloads.sourcing import Advance
-from utils.downloads.web_file import Terms
-from utils.prerequisites.makers import Order, Piece
-from utils.prerequisites.preparing import prepare
-from utils.tables.url_table import open_table
+from utils.fetch.file_download import Terms
+from utils.fetch.first_available import Advance
+from utils.prerequisites.prepare import prepare
+from utils.prerequisites.prerequisite import Order, PrerequisiteName
+from utils.sources.url_table import open_table
 
 SCRIPT = Path(__file__).resolve().parents[1] / "download_imagenet_prerequisites.py"
 WHOLE = ["annotation", "imageNetURLs.csv", "imageNetURLs.csv.index", "ncodes.csv"]
@@ -108,14 +108,14 @@ def names(folder: Path) -> list[str]:
 def get_urls(home: Path, *sources: str, force: bool = False) -> list[str]:
     """Get the URL table alone; give what was said."""
     screen = Lines()
-    prepare(Order(home, frozenset({Piece.URLS}), urls_source=sources, force=force), screen, QUICK)
+    prepare(Order(home, frozenset({PrerequisiteName.URLS}), urls_source=sources, force=force), screen, QUICK)
     return screen.said
 
 
 def get_annotations(home: Path, address: str, *, force: bool = False) -> list[str]:
     """Get the annotations alone; give what was said."""
     screen = Lines()
-    order = Order(home, frozenset({Piece.ANNOTATIONS}), annotations_source=address, force=force)
+    order = Order(home, frozenset({PrerequisiteName.ANNOTATIONS}), annotations_source=address, force=force)
     prepare(order, screen, QUICK)
     return screen.said
 
@@ -128,7 +128,7 @@ def source(home: Path, data: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class Ended:
+class TaskFinished:
     """What a run came to."""
 
     code: int
@@ -148,14 +148,14 @@ def start(home: Path, *flags: str, environment: Mapping[str, str] | None = None)
     )
 
 
-def ended(process: subprocess.Popen[str]) -> Ended:
+def ended(process: subprocess.Popen[str]) -> TaskFinished:
     """Wait for the end; whatever it is, it is no traceback."""
     out, err = process.communicate(timeout=30)
     assert "Traceback" not in f"{out}{err}"
-    return Ended(process.returncode, out, err)
+    return TaskFinished(process.returncode, out, err)
 
 
-def run(home: Path, *flags: str, **environment: str) -> Ended:
+def run(home: Path, *flags: str, **environment: str) -> TaskFinished:
     """Run the script to its end."""
     return ended(start(home, *flags, environment=environment))
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from demo.pictures import jpeg
-from utils.annotations import voc
-from utils.gallery.leaving import Leaving
-from utils.models.pictures import Annotation, Box, Picture
+from utils.annotations import voc_xml
+from utils.gallery.output_writer import OutputWriter
+from utils.models.enums import ImageFormat, Reason, Status
+from utils.models.images import Annotation, Box, Picture
 from utils.models.rows import Category, UrlRow
 from utils.models.settings import Settings
-from utils.models.tries import Outcome
-from utils.models.words import ImageFormat, Reason, Status
+from utils.models.tasks import Outcome
 from utils.results.journal import Journal
-from utils.storage import CategoryFolder
+from utils.results.paths import CategoryFolder
 
 
 @dataclass
@@ -52,7 +52,7 @@ class ResultFolder:
         path = folder.image(image_code, ImageFormat.JPEG)
         path.write_bytes(data)
         if boxes:
-            xml = voc.to_xml(
+            xml = voc_xml.to_xml(
                 Annotation(image_code, *size, boxes),
                 folder=folder.path.name,
                 filename=path.name,
@@ -83,9 +83,9 @@ class ResultFolder:
         home = self.root.parent
         return Settings(home, home / "annotation", home / "imageNetURLs.csv", home / "ncodes.csv", **more)
 
-    def leave(self, **more: Any) -> Leaving:
+    def leave(self, **more: Any) -> OutputWriter:
         """Write page and card."""
-        left = Leaving(self.root, self.categories, self.settings(**more))
+        left = OutputWriter(self.root, self.categories, self.settings(**more))
         left.write()
         return left
 

@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from utils.models.enums import Reason, Status
 from utils.models.rows import UrlRow
-from utils.models.tries import ImageTask, Outcome, Redirect, Route, Trail
-from utils.models.words import Reason, Status
-from utils.web.journey import Settled
-from utils.web.schedule import Schedule
+from utils.models.tasks import ImageTask, Outcome, Redirect, RedirectHistory, RequestTarget
+from utils.scheduler.schedule import Schedule
+from utils.scheduler.scheduled_task import TaskResult
 
 CONNECT_TIMEOUT = 5.0
 MOST_TURNS = 200_000
@@ -185,10 +185,12 @@ class Simulation:
                 reply = self._land(task.number)
                 self._note(self._tell(task, reply))
 
-    def _tell(self, task: ImageTask, reply: Reply) -> list[Settled]:
+    def _tell(self, task: ImageTask, reply: Reply) -> list[TaskResult]:
         if reply.leads_to:
-            trail = Trail(task.trail.redirects + 1, task.trail.seconds + reply.seconds, http_status=302)
-            redirect = Redirect(Route(reply.leads_to, reply.leads_to), trail)
+            trail = RedirectHistory(
+                task.trail.redirects + 1, task.trail.seconds + reply.seconds, http_status=302
+            )
+            redirect = Redirect(RequestTarget(reply.leads_to, reply.leads_to), trail)
             return self.schedule.redirected(task.number, redirect, self.now)
         outcome = make_outcome(make_task(task.number), reply)
         return self.schedule.done(task.number, outcome, self.now)
@@ -198,7 +200,7 @@ class Simulation:
         del self._requests[number]
         return self._replies.pop(number)
 
-    def _note(self, settled: list[Settled]) -> None:
+    def _note(self, settled: list[TaskResult]) -> None:
         for one in settled:
             assert one.task.number not in self.settled, "settled twice"
             assert one.outcome.row == one.task.row

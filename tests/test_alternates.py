@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation import make_task
+from utils.fetch import url_rewrites
+from utils.models.enums import Reason, Status
 from utils.models.rows import UrlRow
-from utils.models.tries import Outcome, Route
-from utils.models.words import Reason, Status
-from utils.web import alternates
-from utils.web.schedule import Schedule
+from utils.models.tasks import Outcome, RequestTarget
+from utils.scheduler.schedule import Schedule
 
 ROW = UrlRow(0, "n00000001_1", "http://farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg")
-OLD = Route("http://farm3.static.flickr.com/1/2_a.jpg", "farm3.static.flickr.com:80")
+OLD = RequestTarget("http://farm3.static.flickr.com/1/2_a.jpg", "farm3.static.flickr.com:80")
 NEW = "live.staticflickr.com:443"
 
 
@@ -36,8 +36,8 @@ UNREACHED = failed(Reason.CONNECT_TIMEOUT, unreached=True)
 )
 def test_flickr_moved(url: str) -> None:
     """Flickr's old addresses are tried at live.staticflickr.com first, the original second."""
-    best, second = alternates.routes(url)
-    assert best == Route("https://live.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg", NEW)
+    best, second = url_rewrites.routes(url)
+    assert best == RequestTarget("https://live.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg", NEW)
     assert second.address == url
 
 
@@ -53,7 +53,7 @@ def test_flickr_moved(url: str) -> None:
 )
 def test_nothing_else_moved(url: str) -> None:
     """Any other URL has one way, its own."""
-    assert [route.address for route in alternates.routes(url)] == [url]
+    assert [route.address for route in url_rewrites.routes(url)] == [url]
 
 
 def test_unreached_alternate_leads_to_the_original() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import Project
-from utils.annotations.annotated_images import NOT_AT_ONCE, SIDE_FILE, count
+from utils.annotations.box_counts import NOT_AT_ONCE, SIDE_FILE, count
 
 ONE, TWO, NONE = "n00000001", "n00000002", "n00000003"
 
@@ -25,7 +25,7 @@ def archives(project: Project) -> Path:
     return project.path / "annotation"
 
 
-def counted(folder: Path) -> dict[str, int]:
+def pluralize(folder: Path) -> dict[str, int]:
     """Count all three."""
     return count(folder, [ONE, TWO, NONE], pytest.fail)
 
@@ -38,23 +38,23 @@ def replace(archive: Path, data: bytes) -> None:
 
 def test_images_are_counted(archives: Path) -> None:
     """Those of other categories that have boxes of this one, too; no archive is no entry."""
-    assert counted(archives) == {ONE: 3, TWO: 1}
+    assert pluralize(archives) == {ONE: 3, TWO: 1}
 
 
 def test_an_archive_is_read_once(archives: Path) -> None:
     """What the side file says of an archive of this size and time is believed."""
-    counted(archives)
+    pluralize(archives)
     content = json.loads((archives / SIDE_FILE).read_text())
     content["counts"][f"{ONE}.tar.gz"][2] = 77
     (archives / SIDE_FILE).write_text(json.dumps(content))
-    assert counted(archives) == {ONE: 77, TWO: 1}
+    assert pluralize(archives) == {ONE: 77, TWO: 1}
 
 
 def test_a_changed_archive_is_counted_anew(archives: Path) -> None:
     """By its size and its time."""
-    counted(archives)
+    pluralize(archives)
     replace(archives / f"{ONE}.tar.gz", (archives / f"{TWO}.tar.gz").read_bytes())
-    assert counted(archives) == {ONE: 1, TWO: 1}
+    assert pluralize(archives) == {ONE: 1, TWO: 1}
 
 
 def test_a_folder_is_counted_every_time(archives: Path) -> None:
@@ -62,9 +62,9 @@ def test_a_folder_is_counted_every_time(archives: Path) -> None:
     folder = archives / NONE / "deep" / "inside"
     folder.mkdir(parents=True)
     (folder / f"{NONE}_1.xml").write_text("<annotation/>")
-    assert counted(archives)[NONE] == 1
+    assert pluralize(archives)[NONE] == 1
     (folder / f"{NONE}_2.xml").write_text("<annotation/>")
-    assert counted(archives)[NONE] == 2
+    assert pluralize(archives)[NONE] == 2
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_folder_is_counted_every_time(archives: Path) -> None:
 def test_a_garbled_side_file_costs_nothing(archives: Path, garbage: bytes) -> None:
     """It is made anew."""
     (archives / SIDE_FILE).write_bytes(garbage)
-    assert counted(archives) == {ONE: 3, TWO: 1}
+    assert pluralize(archives) == {ONE: 3, TWO: 1}
     assert json.loads((archives / SIDE_FILE).read_text())["counts"].keys() == {
         f"{ONE}.tar.gz",
         f"{TWO}.tar.gz",
@@ -99,7 +99,7 @@ def test_a_damaged_archive_counts_as_far_as_it_goes(archives: Path) -> None:
     replace(archives / f"{ONE}.tar.gz", b"<html>no such file</html>" * 100)
     whole = (archives / f"{TWO}.tar.gz").read_bytes()
     replace(archives / f"{TWO}.tar.gz", whole[:-8])
-    assert counted(archives) == {ONE: 0, TWO: 1}
+    assert pluralize(archives) == {ONE: 0, TWO: 1}
 
 
 def test_a_folder_that_may_not_be_written_to_stays_as_it_is(archives: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_folder_that_may_not_be_written_to_stays_as_it_is(archives: Path) -> N
     before = sorted(path.name for path in archives.iterdir())
     archives.chmod(0o555)
     try:
-        assert counted(archives) == {ONE: 3, TWO: 1}
+        assert pluralize(archives) == {ONE: 3, TWO: 1}
         assert sorted(path.name for path in archives.iterdir()) == before
     finally:
         archives.chmod(0o755)

@@ -32,12 +32,12 @@ from tests.archives import (
 )
 from tests.fetching import vanishing
 from tests.project import ROOT
-from utils.archive import feed as feed_module
-from utils.archive.feed import Feed
-from utils.archive.image_tar import UNREADABLE, read
-from utils.downloads.web_file import Terms
 from utils.errors import DiskError
-from utils.models.rows import Member
+from utils.fetch.file_download import Terms
+from utils.models.rows import TarMember
+from utils.sources import tar_download as feed_module
+from utils.sources.tar_download import TarDownload
+from utils.sources.tar_members import UNREADABLE, read
 
 IMAGES = bodies(12)
 BODY = packed(IMAGES)
@@ -55,14 +55,14 @@ def no_thread_stays() -> Iterator[None]:
 
 
 @pytest.fixture
-def make_feed(web: Web, tmp_path: Path) -> Iterator[Callable[..., Feed]]:
+def make_feed(web: Web, tmp_path: Path) -> Iterator[Callable[..., TarDownload]]:
     """Give a maker of started feeds of one tar; they are closed with the test."""
-    made: list[Feed] = []
+    made: list[TarDownload] = []
 
-    def make(*replies: Reply, terms: Terms = QUICK, address: str = "") -> Feed:
+    def make(*replies: Reply, terms: Terms = QUICK, address: str = "") -> TarDownload:
         if replies:
             web.answer(NAME, *replies)
-        made.append(Feed(address or web.url(NAME), tmp_path / f"{WNID}.tar", terms=terms))
+        made.append(TarDownload(address or web.url(NAME), tmp_path / f"{WNID}.tar", terms=terms))
         made[-1].start()
         return made[-1]
 
@@ -71,7 +71,7 @@ def make_feed(web: Web, tmp_path: Path) -> Iterator[Callable[..., Feed]]:
         feed.close(keep=True)
 
 
-def read_all(feed: Feed) -> dict[str, bytes]:
+def read_all(feed: TarDownload) -> dict[str, bytes]:
     """Read a feed to its end; the last bytes for each image code."""
     return contents(feed, to_end(feed))
 
@@ -81,7 +81,7 @@ def ranges(web: Web) -> list[str | None]:
     return [request.headers.get("range") for request in web.requests]
 
 
-def close_timed(feed: Feed, *, keep: bool) -> None:
+def close_timed(feed: TarDownload, *, keep: bool) -> None:
     """Close a feed, which may not take long, and must leave no thread."""
     begun = time.monotonic()
     feed.close(keep=keep)
@@ -91,7 +91,7 @@ def close_timed(feed: Feed, *, keep: bool) -> None:
     assert feed.poll() == []
 
 
-def test_a_whole_tar(make_feed: Callable[..., Feed], tmp_path: Path) -> None:
+def test_a_whole_tar(make_feed: Callable[..., TarDownload], tmp_path: Path) -> None:
     """All members are given, once each, and lie where they are said to; nothing stays of what it made."""
     feed = make_feed(resumable(BODY))
     members = to_end(feed)
@@ -102,7 +102,7 @@ def test_a_whole_tar(make_feed: Callable[..., Feed], tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_members_come_while_the_tar_does(make_feed: Callable[..., Feed], web: Web) -> None:
+def test_members_come_while_the_tar_does(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """A member is there as soon as it is whole, long before the end; enough is enough."""
     feed = make_feed(Answer(body=BODY, pace=60_000.0))
     begun = time.monotonic()
@@ -113,7 +113,7 @@ def test_members_come_while_the_tar_does(make_feed: Callable[..., Feed], web: We
     close_timed(feed, keep=False)
 
 
-def test_one_that_drips_is_read_as_it_drips(make_feed: Callable[..., Feed]) -> None:
+def test_one_that_drips_is_read_as_it_drips(make_feed: Callable[..., TarDownload]) -> None:
     """No chunk needs to be full before what has come is used."""
     small = packed({f"{WNID}_1": b"x" * 600, f"{WNID}_2": b"y" * 30_000})
     feed = make_feed(Answer(body=small[:4096], hang=True, cut=4096, length=len(small)))
@@ -122,7 +122,7 @@ def test_one_that_drips_is_read_as_it_drips(make_feed: Callable[..., Feed]) -> N
     close_timed(feed, keep=False)
 
 
-def test_a_cut_download_goes_on_where_it_broke_off(make_feed: Callable[..., Feed], web: Web) -> None:
+def test_a_cut_download_goes_on_where_it_broke_off(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """The rest is asked for with Range; nothing is given twice."""
     feed = make_feed(Answer(body=BODY, cut=HALF, headers=(TAG,)), resumable(BODY))
     members = to_end(feed)
@@ -131,7 +131,7 @@ def test_a_cut_download_goes_on_where_it_broke_off(make_feed: Callable[..., Feed
     assert ranges(web) == [None, f"bytes={HALF}-"]
 
 
-def test_a_server_that_falls_silent_is_asked_again(make_feed: Callable[..., Feed], web: Web) -> None:
+def test_a_server_that_falls_silent_is_asked_again(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """Silence in the middle costs the time-out, and no byte."""
     feed = make_feed(
         Answer(body=BODY, cut=HALF, hang=True, headers=(TAG,)),
@@ -142,14 +142,14 @@ def test_a_server_that_falls_silent_is_asked_again(make_feed: Callable[..., Feed
     assert ranges(web) == [None, f"bytes={HALF}-"]
 
 
-def test_who_is_slow_and_steady_is_left_alone(make_feed: Callable[..., Feed], web: Web) -> None:
+def test_who_is_slow_and_steady_is_left_alone(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """A download may take many times the time-out, as long as it does not stand still."""
     feed = make_feed(Answer(body=BODY, pace=200_000.0), terms=replace(QUICK, read_timeout=0.2))
     assert read_all(feed) == IMAGES
     assert ranges(web) == [None]
 
 
-def test_a_later_run_goes_on(make_feed: Callable[..., Feed], web: Web, tmp_path: Path) -> None:
+def test_a_later_run_goes_on(make_feed: Callable[..., TarDownload], web: Web, tmp_path: Path) -> None:
     """What was kept is read from its front, given before the server has answered, and then continued."""
     first = make_feed(Answer(body=BODY, cut=HALF, hang=True, headers=(TAG,)))
     begun = until(first, lambda members: len(members) >= 5)
@@ -166,12 +166,12 @@ def test_a_later_run_goes_on(make_feed: Callable[..., Feed], web: Web, tmp_path:
     assert web.requests[-1].headers["if-range"] == '"1"'
 
 
-def test_a_killed_run_loses_nothing(make_feed: Callable[..., Feed], web: Web, tmp_path: Path) -> None:
+def test_a_killed_run_loses_nothing(make_feed: Callable[..., TarDownload], web: Web, tmp_path: Path) -> None:
     """What a run that was killed had fetched is not fetched again."""
     web.answer(NAME, Answer(body=BODY, pace=100_000.0, headers=(TAG,)))
     script = (
-        "import sys, time; from pathlib import Path; from utils.archive.feed import Feed\n"
-        "feed = Feed(sys.argv[1], Path(sys.argv[2])); feed.start()\n"
+        "import sys, time; from pathlib import Path; from utils.sources.tar_download import TarDownload\n"
+        "feed = TarDownload(sys.argv[1], Path(sys.argv[2])); feed.start()\n"
         "while not feed.poll(): time.sleep(0.01)\n"
         "print(flush=True); time.sleep(60)"
     )
@@ -187,7 +187,7 @@ def test_a_killed_run_loses_nothing(make_feed: Callable[..., Feed], web: Web, tm
     assert ranges(web) == [f"bytes={size}-"]
 
 
-def test_what_is_whole_is_not_asked_for(make_feed: Callable[..., Feed], web: Web) -> None:
+def test_what_is_whole_is_not_asked_for(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """A tar of which the end is there needs no server."""
     to_end(make_feed(resumable(BODY)))
     web.requests.clear()
@@ -197,7 +197,9 @@ def test_what_is_whole_is_not_asked_for(make_feed: Callable[..., Feed], web: Web
 
 
 @pytest.mark.parametrize("note", ["", "{}", '{"url": "http://127.0.0.1/other.tar", "size": 9, "etag": "x"}'])
-def test_a_part_of_nobody_knows_what(make_feed: Callable[..., Feed], tmp_path: Path, note: str) -> None:
+def test_a_part_of_nobody_knows_what(
+    make_feed: Callable[..., TarDownload], tmp_path: Path, note: str
+) -> None:
     """A part that may be one of another file is not used."""
     (tmp_path / f"{WNID}.tar.part").write_bytes(packed(OTHERS)[:HALF])
     (tmp_path / f"{WNID}.tar.part.json").write_text(note)
@@ -208,7 +210,7 @@ def test_a_part_of_nobody_knows_what(make_feed: Callable[..., Feed], tmp_path: P
 
 
 @pytest.mark.parametrize("spoilt", [b"\0", b"\xff"])
-def test_a_part_that_is_spoilt(make_feed: Callable[..., Feed], tmp_path: Path, spoilt: bytes) -> None:
+def test_a_part_that_is_spoilt(make_feed: Callable[..., TarDownload], tmp_path: Path, spoilt: bytes) -> None:
     """What a machine lost when its power failed does not keep the tar from being read."""
     images = bodies(4, size=500_000)
     body = packed(images)
@@ -221,7 +223,7 @@ def test_a_part_that_is_spoilt(make_feed: Callable[..., Feed], tmp_path: Path, s
 
 
 @pytest.mark.parametrize("answer", [resumable(packed(OTHERS), etag='"2"'), Answer(body=packed(OTHERS))])
-def test_a_file_that_changed(make_feed: Callable[..., Feed], answer: Reply) -> None:
+def test_a_file_that_changed(make_feed: Callable[..., TarDownload], answer: Reply) -> None:
     """All members are given anew, and those of the old file are not read from the new one."""
     feed = make_feed(
         Answer(body=BODY, cut=HALF, headers=(TAG,)),
@@ -241,7 +243,7 @@ def _made(reply: Reply, request: Request) -> Answer:
     return reply if isinstance(reply, Answer) else reply(request)
 
 
-def test_members_of_a_changed_file_that_were_not_fetched(make_feed: Callable[..., Feed]) -> None:
+def test_members_of_a_changed_file_that_were_not_fetched(make_feed: Callable[..., TarDownload]) -> None:
     """Who did not come for the old file's members does not get them any more."""
     feed = make_feed(Answer(body=BODY, cut=HALF, headers=(TAG,)), resumable(packed(OTHERS), etag='"2"'))
     while feed._thread and feed._thread.is_alive():
@@ -251,7 +253,7 @@ def test_members_of_a_changed_file_that_were_not_fetched(make_feed: Callable[...
     assert contents(feed, members) == OTHERS
 
 
-def test_a_server_without_ranges(make_feed: Callable[..., Feed]) -> None:
+def test_a_server_without_ranges(make_feed: Callable[..., TarDownload]) -> None:
     """One that always sends the whole is read from the beginning again."""
     feed = make_feed(Answer(body=BODY, cut=HALF), Answer(body=BODY))
     assert read_all(feed) == IMAGES
@@ -259,7 +261,7 @@ def test_a_server_without_ranges(make_feed: Callable[..., Feed]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["chunked", "until closed"])
-def test_other_ways_to_send_it(make_feed: Callable[..., Feed], kind: str) -> None:
+def test_other_ways_to_send_it(make_feed: Callable[..., TarDownload], kind: str) -> None:
     """A length that nobody says is no fault."""
     answers = {
         "chunked": Answer(body=BODY, chunked=True),
@@ -270,7 +272,7 @@ def test_other_ways_to_send_it(make_feed: Callable[..., Feed], kind: str) -> Non
     assert feed.problem == ""
 
 
-def test_nothing_behind_the_end_is_fetched(make_feed: Callable[..., Feed]) -> None:
+def test_nothing_behind_the_end_is_fetched(make_feed: Callable[..., TarDownload]) -> None:
     """A server that goes on for ever behind the tar's end is left."""
     feed = make_feed(Answer(body=BODY + bytes(10_000), endless=True))
     assert read_all(feed) == IMAGES
@@ -299,7 +301,7 @@ def test_nothing_behind_the_end_is_fetched(make_feed: Callable[..., Feed]) -> No
     ],
 )
 def test_refusals(
-    make_feed: Callable[..., Feed], web: Web, answer: Answer, words: str, tmp_path: Path
+    make_feed: Callable[..., TarDownload], web: Web, answer: Answer, words: str, tmp_path: Path
 ) -> None:
     """Why it cannot be had is one sentence, which names the tar; the run is not stopped by it."""
     feed = make_feed(answer, terms=replace(QUICK, read_timeout=0.2))
@@ -313,7 +315,7 @@ def test_refusals(
     assert files(tmp_path) == []
 
 
-def test_nobody_there(make_feed: Callable[..., Feed]) -> None:
+def test_nobody_there(make_feed: Callable[..., TarDownload]) -> None:
     """Where nobody listens, that is the sentence."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))  # held, so that no other test's server comes to listen there
@@ -322,7 +324,7 @@ def test_nobody_there(make_feed: Callable[..., Feed]) -> None:
     assert "the connection is refused" in feed.problem
 
 
-def test_a_login_page_does_not_harm_the_part(make_feed: Callable[..., Feed], web: Web) -> None:
+def test_a_login_page_does_not_harm_the_part(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """Who must log in again goes on from where it was."""
     to_end(make_feed(Answer(body=BODY, cut=HALF, headers=(TAG,)), Answer.page("<html>log in")))
     web.requests.clear()
@@ -332,7 +334,7 @@ def test_a_login_page_does_not_harm_the_part(make_feed: Callable[..., Feed], web
 
 @pytest.mark.parametrize("end", [HALF, HALF + 300, 13 * 512 + 7])
 def test_a_tar_that_is_cut_on_the_server(
-    make_feed: Callable[..., Feed], web: Web, end: int, tmp_path: Path
+    make_feed: Callable[..., TarDownload], web: Web, end: int, tmp_path: Path
 ) -> None:
     """What is whole of it is given, it is told, and nobody takes it for whole later."""
     feed = make_feed(resumable(BODY[:end]))
@@ -347,18 +349,18 @@ def test_a_tar_that_is_cut_on_the_server(
     assert ranges(web) == [None]
 
 
-def all_members(folder: Path) -> list[Member]:
+def all_members(folder: Path) -> list[TarMember]:
     """Say where the members lie in the whole tar."""
     path = folder / "whole.tar"
     path.write_bytes(BODY)
-    feed = Feed(str(path), folder / "unused.tar")
+    feed = TarDownload(str(path), folder / "unused.tar")
     feed.start()
     members = to_end(feed)
     path.unlink()
     return members
 
 
-def test_a_cut_tar_that_a_killed_run_left(make_feed: Callable[..., Feed], web: Web) -> None:
+def test_a_cut_tar_that_a_killed_run_left(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """A part that is as long as was said, and yet no whole tar, is fetched anew once."""
     to_end(make_feed(resumable(BODY[:HALF])))
     web.requests.clear()
@@ -368,7 +370,7 @@ def test_a_cut_tar_that_a_killed_run_left(make_feed: Callable[..., Feed], web: W
     assert ranges(web) == [None]
 
 
-def test_garbage_in_the_middle(make_feed: Callable[..., Feed], web: Web) -> None:
+def test_garbage_in_the_middle(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """Where it stops being a tar it ends, and the next run does not go on with garbage."""
     feed = make_feed(resumable(BODY[: 41 * 512] + b"garbage" * 10_000))
     assert [member.image_code for member in to_end(feed)] == [f"{WNID}_0"]
@@ -383,7 +385,7 @@ def test_garbage_in_the_middle(make_feed: Callable[..., Feed], web: Web) -> None
     "answer", [Answer(body=claim(2**80), endless=True), Answer(body=BODY, length=10**12)]
 )
 def test_a_tar_beyond_all_measure(
-    make_feed: Callable[..., Feed], answer: Answer, monkeypatch: pytest.MonkeyPatch
+    make_feed: Callable[..., TarDownload], answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is larger than any archive is given up, whether that is said or comes."""
     monkeypatch.setattr(feed_module, "MAX_ARCHIVE_BYTES", 2_000_000)
@@ -394,7 +396,7 @@ def test_a_tar_beyond_all_measure(
     assert not feed.path.exists()
 
 
-def test_no_text_of_the_tar_becomes_a_path(make_feed: Callable[..., Feed], tmp_path: Path) -> None:
+def test_no_text_of_the_tar_becomes_a_path(make_feed: Callable[..., TarDownload], tmp_path: Path) -> None:
     """Members that would escape are found by their image code, and written nowhere."""
     hostile = packed(IMAGES)[: 12 * 41 * 512] + b"".join(
         claim(0, name, kind)
@@ -419,7 +421,9 @@ def test_no_text_of_the_tar_becomes_a_path(make_feed: Callable[..., Feed], tmp_p
     ],
 )
 @pytest.mark.parametrize("keep", [False, True])
-def test_closing_early(make_feed: Callable[..., Feed], answer: Answer, keep: bool, tmp_path: Path) -> None:
+def test_closing_early(
+    make_feed: Callable[..., TarDownload], answer: Answer, keep: bool, tmp_path: Path
+) -> None:
     """Whatever the server does, it ends at once, leaves no thread, and just what it is told to leave."""
     feed = make_feed(answer, terms=Terms())
     time.sleep(0.3)
@@ -428,7 +432,7 @@ def test_closing_early(make_feed: Callable[..., Feed], answer: Answer, keep: boo
     assert feed.problem == "" or "no tar" in feed.problem
 
 
-def test_closing_while_it_connects(make_feed: Callable[..., Feed]) -> None:
+def test_closing_while_it_connects(make_feed: Callable[..., TarDownload]) -> None:
     """A connection that never comes about does not hold it either."""
     with vanishing() as port:
         feed = make_feed(address=f"http://127.0.0.1:{port}{NAME}", terms=Terms())
@@ -438,14 +442,14 @@ def test_closing_while_it_connects(make_feed: Callable[..., Feed]) -> None:
 
 def test_closing_before_it_begins(web: Web, tmp_path: Path) -> None:
     """A feed closed before it was started never starts."""
-    feed = Feed(web.url(NAME), tmp_path / f"{WNID}.tar")
+    feed = TarDownload(web.url(NAME), tmp_path / f"{WNID}.tar")
     feed.close(keep=False)
     feed.start()
     time.sleep(0.1)
     assert (feed.ended, web.requests, files(tmp_path)) == (True, [], [])
 
 
-def test_a_server_that_only_drips_headers(make_feed: Callable[..., Feed]) -> None:
+def test_a_server_that_only_drips_headers(make_feed: Callable[..., TarDownload]) -> None:
     """Who never gets to the point is given up."""
     slow = Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, pace=100.0)
     feed = make_feed(slow, terms=replace(QUICK, read_timeout=0.3))
@@ -453,7 +457,7 @@ def test_a_server_that_only_drips_headers(make_feed: Callable[..., Feed]) -> Non
     assert feed.problem
 
 
-def test_a_bug_does_not_vanish(make_feed: Callable[..., Feed]) -> None:
+def test_a_bug_does_not_vanish(make_feed: Callable[..., TarDownload]) -> None:
     """What nobody has thought of ends the feed with a sentence, too."""
     feed = make_feed(resumable(BODY), terms=Terms(credentials=object()))  # type: ignore[arg-type]
     assert to_end(feed) == []
@@ -462,7 +466,7 @@ def test_a_bug_does_not_vanish(make_feed: Callable[..., Feed]) -> None:
 
 def test_no_more_threads(web: Web, tmp_path: Path) -> None:
     """Where the system has no room for a thread, that is a sentence."""
-    feed = Feed(web.url(NAME), tmp_path / f"{WNID}.tar")
+    feed = TarDownload(web.url(NAME), tmp_path / f"{WNID}.tar")
     before = threading.stack_size(1 << 46)
     try:
         assert not feed.start()
@@ -472,7 +476,7 @@ def test_no_more_threads(web: Web, tmp_path: Path) -> None:
     assert "cannot be read" in feed.problem
 
 
-def test_a_part_that_cannot_be_written(make_feed: Callable[..., Feed], tmp_path: Path) -> None:
+def test_a_part_that_cannot_be_written(make_feed: Callable[..., TarDownload], tmp_path: Path) -> None:
     """What is in the way is told, and the run goes on."""
     (tmp_path / f"{WNID}.tar.part").mkdir()
     feed = make_feed(resumable(BODY))
@@ -496,7 +500,7 @@ def test_a_full_disk(web: Web, tmp_path: Path, said: bool) -> None:
     mounted(folder, "128k")
     try:
         web.answer(NAME, Answer(body=BODY, chunked=not said))
-        feed = Feed(web.url(NAME), folder / f"{WNID}.tar", terms=QUICK)
+        feed = TarDownload(web.url(NAME), folder / f"{WNID}.tar", terms=QUICK)
         feed.start()
         members = to_end(feed)
         assert contents(feed, members) == dict(list(IMAGES.items())[: len(members)])
@@ -509,9 +513,9 @@ def test_a_full_disk(web: Web, tmp_path: Path, said: bool) -> None:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def local(path: Path) -> Feed:
+def local(path: Path) -> TarDownload:
     """Start a feed of a tar on disk."""
-    feed = Feed(str(path), path.with_name("unused.tar"))
+    feed = TarDownload(str(path), path.with_name("unused.tar"))
     feed.start()
     return feed
 
@@ -522,7 +526,7 @@ def test_a_tar_on_disk(tmp_path: Path) -> None:
     path.write_bytes(BODY)
     before = path.stat()
     for address in (str(path), path.as_uri()):
-        feed = Feed(address, tmp_path / "unused.tar")
+        feed = TarDownload(address, tmp_path / "unused.tar")
         feed.start()
         assert feed.path == path
         assert read_all(feed) == IMAGES

@@ -12,10 +12,10 @@ import pytest
 from demo.web import Answer, Web, resumable
 from tests.archives import QUICK, bodies, contents, feed_threads, files, packed, to_end, until
 from tests.machine import wait_until
-from utils.archive.addresses import template
-from utils.archive.feed import Feed
-from utils.archive.feeds import Feeds
 from utils.errors import InputError
+from utils.sources.tar_address import template
+from utils.sources.tar_download import TarDownload
+from utils.sources.tar_download_queue import TarDownloadQueue
 
 CODES = [f"n0000000{number}" for number in range(6)]
 IMAGES = bodies(4)
@@ -23,9 +23,9 @@ BODY = packed(IMAGES)
 
 
 @pytest.fixture
-def opened() -> Iterator[list[Feed]]:
+def opened() -> Iterator[list[TarDownload]]:
     """Give a list; the feeds in it are closed with the test, and no thread outlives them."""
-    feeds: list[Feed] = []
+    feeds: list[TarDownload] = []
     yield feeds
     for feed in feeds:
         feed.close(keep=False)
@@ -57,7 +57,7 @@ def test_what_a_source_may_be(source: str, address: str) -> None:
 def test_what_no_source_is(source: str, tmp_path: Path) -> None:
     """What is neither a path nor in the web is told at once."""
     with pytest.raises(InputError, match="Give a folder"):
-        Feeds(source, tmp_path)
+        TarDownloadQueue(source, tmp_path)
 
 
 @pytest.mark.parametrize("source", ["http://host/bar.tar", "https://me:SECRET@host/tars?key=SECRET"])
@@ -70,15 +70,15 @@ def test_one_file_for_all_categories_is_refused(source: str) -> None:
 
 def test_addresses_as_they_are_shown(tmp_path: Path) -> None:
     """A category's address can be told without telling a password."""
-    feeds = Feeds("https://me:secret@host/{code}.tar?key=secret", tmp_path)
+    feeds = TarDownloadQueue("https://me:secret@host/{code}.tar?key=secret", tmp_path)
     assert feeds.address(CODES[0]) == f"https://host/{CODES[0]}.tar"
-    assert Feeds("/tars", tmp_path).address(CODES[0]) == f"/tars/{CODES[0]}.tar"
+    assert TarDownloadQueue("/tars", tmp_path).address(CODES[0]) == f"/tars/{CODES[0]}.tar"
 
 
-def test_one_after_the_other(web: Web, tmp_path: Path, opened: list[Feed]) -> None:
+def test_one_after_the_other(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """Of many that are opened one downloads at a time, in their order; none waits for being polled."""
     web.otherwise(lambda request: Answer(**{**resumable(BODY)(request).__dict__, "delay": 0.05}))
-    feeds = Feeds(web.url("/"), tmp_path, terms=QUICK)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path, terms=QUICK)
     opened += [feeds.open(code) for code in CODES]
     assert len(feed_threads()) == 1
     for feed in opened:
@@ -87,21 +87,21 @@ def test_one_after_the_other(web: Web, tmp_path: Path, opened: list[Feed]) -> No
     assert web.most_at_once == 1
 
 
-def test_several_at_once(web: Web, tmp_path: Path, opened: list[Feed]) -> None:
+def test_several_at_once(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """As many as are allowed download at the same time."""
     web.otherwise(Answer(hang=True))
-    feeds = Feeds(web.url("/"), tmp_path, at_once=3)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path, at_once=3)
     opened += [feeds.open(code) for code in CODES]
     wait_until(lambda: web.most_at_once == 3)
     time.sleep(0.1)
     assert sorted(paths(web)) == [f"/{code}.tar" for code in CODES[:3]]
 
 
-def test_closed_ones_never_start(web: Web, tmp_path: Path, opened: list[Feed]) -> None:
+def test_closed_ones_never_start(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """Who is closed while it waits is passed over; who is closed at work makes room for the next."""
     web.otherwise(Answer(hang=True))
     web.answer(f"/{CODES[4]}.tar", resumable(BODY))
-    feeds = Feeds(web.url("/"), tmp_path)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path)
     opened += [feeds.open(code) for code in CODES[:5]]
     wait_until(lambda: web.requests)
     for feed in opened[1:4]:
@@ -112,19 +112,19 @@ def test_closed_ones_never_start(web: Web, tmp_path: Path, opened: list[Feed]) -
     assert [feed.ended for feed in opened] == [True] * 5
 
 
-def test_a_refusal_makes_room(web: Web, tmp_path: Path, opened: list[Feed]) -> None:
+def test_a_refusal_makes_room(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """A category that the archive does not have holds up none of the others."""
     web.answer(f"/{CODES[1]}.tar", resumable(BODY))
-    feeds = Feeds(web.url("/"), tmp_path, terms=QUICK)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path, terms=QUICK)
     opened += [feeds.open(code) for code in CODES[:3]]
     assert [len(to_end(feed)) for feed in opened] == [0, 4, 0]
     assert ["no such synset" in feed.problem for feed in opened] == [True, False, True]
 
 
-def test_enough_of_one_is_enough(web: Web, tmp_path: Path, opened: list[Feed]) -> None:
+def test_enough_of_one_is_enough(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """Closed early, a category leaves nothing, and the next one comes at once."""
     web.otherwise(Answer(body=BODY, pace=40_000.0))
-    feeds = Feeds(web.url("/"), tmp_path)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path)
     opened += [feeds.open(code) for code in CODES[:2]]
     for feed in opened:
         assert until(feed, bool)
@@ -132,22 +132,22 @@ def test_enough_of_one_is_enough(web: Web, tmp_path: Path, opened: list[Feed]) -
     assert files(tmp_path) == []
 
 
-def test_a_folder_of_tars(tmp_path: Path, opened: list[Feed]) -> None:
+def test_a_folder_of_tars(tmp_path: Path, opened: list[TarDownload]) -> None:
     """Tars on disk are read where they lie; one that is missing is told."""
     folder = tmp_path / "tars"
     folder.mkdir()
     (folder / f"{CODES[1]}.tar").write_bytes(BODY)
-    feeds = Feeds(str(folder), tmp_path)
+    feeds = TarDownloadQueue(str(folder), tmp_path)
     opened += [feeds.open(code) for code in CODES[:2]]
     assert [len(to_end(feed)) for feed in opened] == [0, 4]
     assert opened[0].problem == f"{folder / CODES[0]}.tar: no such file."
     assert files(tmp_path) == ["tars"]
 
 
-def test_hundreds(web: Web, tmp_path: Path, opened: list[Feed]) -> None:
+def test_hundreds(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """Opening, polling and closing 256 categories costs next to nothing while the first is under way."""
     web.otherwise(Answer(hang=True))
-    feeds = Feeds(web.url("/"), tmp_path)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path)
     before, begun = threading.active_count(), time.monotonic()
     opened += [feeds.open(f"n{number:08}") for number in range(256)]
     assert [feed.poll() for feed in opened] == [[]] * 256
@@ -158,13 +158,13 @@ def test_hundreds(web: Web, tmp_path: Path, opened: list[Feed]) -> None:
     assert len(web.requests) <= 1
 
 
-def test_two_archives(make_web: Callable[[], Web], tmp_path: Path, opened: list[Feed]) -> None:
-    """Feeds of two archives do not wait for each other."""
+def test_two_archives(make_web: Callable[[], Web], tmp_path: Path, opened: list[TarDownload]) -> None:
+    """TarDownloadQueue of two archives do not wait for each other."""
     first, second = make_web(), make_web()
     first.otherwise(Answer(hang=True))
     second.otherwise(resumable(BODY))
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
-    opened += [Feeds(first.url("/"), tmp_path / "1").open(CODES[0])]
-    opened += [Feeds(second.url("/"), tmp_path / "2").open(CODES[0])]
+    opened += [TarDownloadQueue(first.url("/"), tmp_path / "1").open(CODES[0])]
+    opened += [TarDownloadQueue(second.url("/"), tmp_path / "2").open(CODES[0])]
     assert len(to_end(opened[1])) == 4

@@ -19,9 +19,9 @@ from tests.archives import tar
 from tests.pictures import encode
 from tests.project import ALONE, Project
 from tests.test_disk import make_read_only, mount
-from utils.annotations.voc import read_back
-from utils.archive.offer import ReadThrough, Wish
-from utils.models.manners import MAX_IMAGE_BYTES
+from utils.annotations.voc_xml import read_back
+from utils.models.http_defaults import MAX_IMAGE_BYTES
+from utils.sources.tar_source import TarProgress, TarRequest
 
 __all__ = ["mount"]
 
@@ -375,7 +375,7 @@ def test_a_folder_of_tars(archive: Archive) -> None:
     assert len(archive.rows()) == 4
 
 
-SEEN = ReadThrough("here", candidates=4, whole=True, passed=("n1_3",))
+SEEN = TarProgress("here", candidates=4, whole=True, passed=("n1_3",))
 FOUR = replace(SEEN, whole=False)
 TWO = frozenset({"n1_1", "n1_2"})
 
@@ -383,23 +383,23 @@ TWO = frozenset({"n1_1", "n1_2"})
 @pytest.mark.parametrize(
     ("read", "wish", "known", "covered"),
     [
-        (SEEN, Wish("here"), {"n1_3"}, True),
-        (SEEN, Wish("here"), set(), False),
-        (SEEN, Wish("there"), {"n1_3"}, False),
-        (SEEN, Wish("here", among=TWO), {"n1_3"}, True),
-        (FOUR, Wish("here", limit=4), {"n1_3"}, True),
-        (FOUR, Wish("here", limit=4), {"n1_1"}, False),
-        (FOUR, Wish("here", limit=5), {"n1_3"}, False),
-        (FOUR, Wish("here"), {"n1_3"}, False),
-        (FOUR, Wish("here", 4, TWO), {"n1_3"}, False),
-        (replace(FOUR, codes=2), Wish("here", 4, TWO), {"n1_3"}, True),
-        (FOUR, Wish("here", among=TWO), {"n1_1", "n1_2", "n1_3"}, True),
-        (replace(FOUR, absent=("n1_2",)), Wish("here", among=TWO), {"n1_1", "n1_3"}, True),
-        (replace(FOUR, absent=("n1_2",)), Wish("here", among=TWO), {"n1_3"}, False),
+        (SEEN, TarRequest("here"), {"n1_3"}, True),
+        (SEEN, TarRequest("here"), set(), False),
+        (SEEN, TarRequest("there"), {"n1_3"}, False),
+        (SEEN, TarRequest("here", among=TWO), {"n1_3"}, True),
+        (FOUR, TarRequest("here", limit=4), {"n1_3"}, True),
+        (FOUR, TarRequest("here", limit=4), {"n1_1"}, False),
+        (FOUR, TarRequest("here", limit=5), {"n1_3"}, False),
+        (FOUR, TarRequest("here"), {"n1_3"}, False),
+        (FOUR, TarRequest("here", 4, TWO), {"n1_3"}, False),
+        (replace(FOUR, codes=2), TarRequest("here", 4, TWO), {"n1_3"}, True),
+        (FOUR, TarRequest("here", among=TWO), {"n1_1", "n1_2", "n1_3"}, True),
+        (replace(FOUR, absent=("n1_2",)), TarRequest("here", among=TWO), {"n1_1", "n1_3"}, True),
+        (replace(FOUR, absent=("n1_2",)), TarRequest("here", among=TWO), {"n1_3"}, False),
     ],
 )
 def test_whether_a_tar_has_anything_new(
-    read: ReadThrough, wish: Wish, known: set[str], covered: bool
+    read: TarProgress, wish: TarRequest, known: set[str], covered: bool
 ) -> None:
     """Not if it was read whole or as far, and what was passed over then has come to be known."""
     assert read.covers(wish, known) is covered
@@ -414,9 +414,9 @@ def test_a_note_that_is_none_counts_as_none(tmp_path: Path, text: str) -> None:
     """How far a tar was read is believed only if the note is as we write it."""
     path = tmp_path / "note"
     path.write_text(text)
-    assert ReadThrough.load(path) == ReadThrough()
+    assert TarProgress.load(path) == TarProgress()
     path.write_text(json.dumps({"address": "here", "passed": [["x"]]}))
-    assert not ReadThrough.load(path).covers(Wish("here", limit=0), {"x"})
-    note = ReadThrough("here", 5, 4, whole=True, absent=("n1_1",), passed=("n1_2", "n1_3"))
+    assert not TarProgress.load(path).covers(TarRequest("here", limit=0), {"x"})
+    note = TarProgress("here", 5, 4, whole=True, absent=("n1_1",), passed=("n1_2", "n1_3"))
     note.save(path)
-    assert ReadThrough.load(path) == note
+    assert TarProgress.load(path) == note

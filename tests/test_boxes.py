@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from utils.annotations.boxes import fit, relabel
-from utils.models.pictures import Annotation, Box, Picture
-from utils.models.words import ImageFormat
+from utils.annotations.geometry import fit, relabel
+from utils.models.enums import ImageFormat
+from utils.models.images import Annotation, Box, Picture
 
 
 def annotated(*corners: tuple[int, ...], width: int = 500, height: int = 375) -> Annotation:

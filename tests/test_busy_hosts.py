@@ -12,7 +12,7 @@ from demo import pictures
 from demo.answers import Answer, Request
 from demo.web import Web
 from tests.project import Project
-from utils.web.hosts import FIRST_LIMIT, HIGHEST_LIMIT
+from utils.scheduler.host_state import FIRST_LIMIT, HIGHEST_LIMIT
 
 RED = "n00000001"
 REST = 3.0

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.result_folder import ResultFolder
-from utils.gallery import asked, loading, markdown
+from utils.gallery import markdown, run_history, snippets
 from utils.gallery.meanings import MEANINGS, meaning
-from utils.models.manners import USER_AGENT
-from utils.models.pictures import Box
+from utils.models.enums import Reason, Status
+from utils.models.http_defaults import USER_AGENT
+from utils.models.images import Box
 from utils.models.rows import UrlRow
 from utils.models.settings import ImageSource
-from utils.models.tries import Outcome
-from utils.models.words import Reason, Status
+from utils.models.tasks import Outcome
 from utils.results.journal import Journal
 
 RED = "n00000001"
@@ -110,17 +110,17 @@ def test_what_was_asked(made: ResultFolder) -> None:
     assert first.endswith("  # saved nothing")
     assert second.endswith("  # 2 times, saved 2 images")
     assert re.search(r"By part-of-imagenet \d+\.\d+\.\d+, last on \d{4}-", made.card)
-    assert asked.version() in (asked.PYPROJECT).read_text(encoding="utf-8")
-    assert f"/{asked.version().rpartition('.')[0]} " in USER_AGENT, "servers are told another version"
+    assert run_history.version() in (run_history.PYPROJECT).read_text(encoding="utf-8")
+    assert f"/{run_history.version().rpartition('.')[0]} " in USER_AGENT, "servers are told another version"
 
 
 def test_what_saved_images_is_named_longest(made: ResultFolder) -> None:
     """Commands that saved nothing make room for those that made the folder; what is left out is counted."""
     made.leave(command=("--how_many", "1"))
-    for number in range(asked.MOST + 2):
+    for number in range(run_history.MOST + 2):
         made.leave(command=("--seed", str(number)))
     lines = asked_for(made)
-    assert len(lines) == asked.MOST + 1
+    assert len(lines) == run_history.MOST + 1
     assert lines[0].endswith("--how_many 1  # saved 2 images")
     assert lines[1].endswith("--seed 3  # saved nothing")
     assert lines[-1] == "# and 3 other runs"
@@ -133,7 +133,7 @@ def test_what_an_older_card_does_not_say_is_not_made_up(made: ResultFolder) -> N
     (made.root / "dataset_card.md").write_text(text, encoding="utf-8")
     made.leave(command=("new",))
     assert [line.split()[-1] for line in asked_for(made)] == ["old", "nothing"]
-    for number in range(asked.MOST):
+    for number in range(run_history.MOST):
         made.leave(command=(str(number),))
     assert asked_for(made)[0].endswith(" old")
 
@@ -175,7 +175,7 @@ def test_what_was_not_needed_is_no_failure(made: ResultFolder) -> None:
 
 def test_a_line_break_makes_no_second_line() -> None:
     """Whatever is in an argument, the command stays one line that a shell reads back."""
-    line = asked.command_line(["--save_dir", "a\nb'c\\é", "\udce9"])
+    line = run_history.command_line(["--save_dir", "a\nb'c\\é", "\udce9"])
     assert "\n" not in line
     assert line.endswith(r"--save_dir $'a\nb\'c\\\xc3\xa9' $'\xe9'")
 
@@ -229,7 +229,7 @@ def test_the_raw_folder_is_loaded_as_said(made: ResultFolder, monkeypatch: pytes
     """The lines for the folder as it is run, and give images, labels and boxes."""
     made.leave()
     lines = made.card.split("```python\n")[1].split("\n```")[0]
-    assert lines == loading.RAW
+    assert lines == snippets.RAW
     monkeypatch.chdir(made.root.parent)
     seen: list[object] = []
     exec(f"{lines}\n    seen.append((image.size, label, boxes))", {"seen": seen})  # in the loop's body
@@ -241,8 +241,8 @@ def test_the_raw_folder_is_loaded_as_said(made: ResultFolder, monkeypatch: pytes
 
 def test_readme_loads_alike() -> None:
     """The card's lines for Hugging Face's datasets are the README's."""
-    readme = (asked.PYPROJECT.parent / "README.md").read_text(encoding="utf-8")
-    assert loading.IMAGEFOLDER in readme
+    readme = (run_history.PYPROJECT.parent / "README.md").read_text(encoding="utf-8")
+    assert snippets.IMAGEFOLDER in readme
 
 
 def test_nothing_saved_yet(made: ResultFolder) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from utils.catalog import categories
 from utils.errors import DiskError, InputError
 from utils.models.rows import Category
-from utils.tables import categories
 
 PROJECT = Path(__file__).resolve().parents[1]
 ANNOTATED = PROJECT.parent / "shared" / "data" / "annotated_wnids.txt"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from utils.catalog import cell_edits
+from utils.catalog.cell_edits import edited
+from utils.catalog.user_table import table_of
 from utils.errors import InputError
-from utils.tables import cell_edits
-from utils.tables.cell_edits import edited
-from utils.tables.user_table import table_of
 
 WANTED = ("code", "mark", "number")
 PATH = Path("table.csv")

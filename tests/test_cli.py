@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from utils import door
-from utils.commands import download_cli, extract_options
-from utils.commands.cli import SIGNAL_EXITS, Signals, boolean, guarded, number
+from utils import entrypoint
+from utils.cli import extract_flags, prerequisites_command
+from utils.cli.arguments import SIGNAL_EXITS, Signals, boolean, guarded, number
 from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -55,14 +55,14 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 def test_a_path_may_begin_at_home(flag: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In `--save_dir=~/images` the shell leaves the `~` as it is."""
     monkeypatch.setenv("HOME" if os.name == "posix" else "USERPROFILE", str(tmp_path))
-    assert getattr(extract_options.settings([f"--{flag}=~/x"]), flag) == tmp_path / "x"
+    assert getattr(extract_flags.settings([f"--{flag}=~/x"]), flag) == tmp_path / "x"
 
 
 def refused(flags: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
     """Give the one line by which a script refuses its flags."""
     of_prerequisites = flags[0] in ("--ncodes_dir", "--urls_source", "--annotations_source")
     with pytest.raises(SystemExit) as ended:
-        (download_cli.parser().parse_args if of_prerequisites else extract_options.settings)(flags)
+        (prerequisites_command.parser().parse_args if of_prerequisites else extract_flags.settings)(flags)
     out, line = capsys.readouterr()
     assert (ended.value.code, out, line.count("\n")) == (2, "", 1)
     assert line.endswith(" (--help shows all flags.)\n")
@@ -70,7 +70,7 @@ def refused(flags: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("text", ["", " "])
-@pytest.mark.parametrize("flag", [*extract_options.PLACES, "ncodes_dir", "urls_source", "annotations_source"])
+@pytest.mark.parametrize("flag", [*extract_flags.PLACES, "ncodes_dir", "urls_source", "annotations_source"])
 def test_nowhere_is_not_here(flag: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A path that is empty, as of a variable that nobody has set, does not mean the folder one is in."""
     assert refused([f"--{flag}", text], capsys).startswith(f"--{flag}: this is empty")
@@ -85,7 +85,7 @@ def test_a_folder_is_no_file(flag: str, place: str, capsys: pytest.CaptureFixtur
 
 def test_a_path_too_long_is_left_to_who_opens_it() -> None:
     """What the system says of a path is no matter of reading flags."""
-    assert extract_options.settings(["--url_data", "x" * 5000]).url_data.name == "x" * 5000
+    assert extract_flags.settings(["--url_data", "x" * 5000]).url_data.name == "x" * 5000
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_wrong_flag_costs_one_line(
 @pytest.mark.parametrize("flags", [["--source", "BOTH"], ["--find", "x", "--format", "CSV"]])
 def test_words_may_be_capitalised(flags: list[str]) -> None:
     """As those of `--export` may."""
-    settings = extract_options.settings(flags)
+    settings = extract_flags.settings(flags)
     assert (settings.source.value, settings.format) in [("both", None), ("urls", "csv")]
 
 
@@ -204,7 +204,7 @@ def test_nobody_may_be_left_to_read_the_sentence() -> None:
     """With standard error closed the exit code is still the right one."""
     code = (
         "import os, sys\n"
-        "from utils.commands.cli import Signals, guarded\n"
+        "from utils.cli.arguments import Signals, guarded\n"
         "from utils.errors import InputError\n"
         "def work(): raise InputError('x' * 100_000)\n"
         "reader, writer = os.pipe(); os.close(reader); os.dup2(writer, 2)\n"
@@ -218,7 +218,7 @@ def test_a_signal_interrupts_what_cannot_end_gently(name: str) -> None:
     """With the exit code of that signal, and one sentence."""
     process = script(
         "import sys, time\n"
-        "from utils.commands.cli import Signals, guarded\n"
+        "from utils.cli.arguments import Signals, guarded\n"
         "signals = Signals()\n"
         "def work():\n"
         "    print('ready', flush=True); time.sleep(20); return 0\n"
@@ -239,7 +239,7 @@ def test_a_run_ends_in_good_order_at_the_first_signal_and_at_once_at_the_second(
     """The first is taken note of; who is in a hurry sends another."""
     process = script(
         "import sys, time\n"
-        "from utils.commands.cli import Signals, guarded\n"
+        "from utils.cli.arguments import Signals, guarded\n"
         "signals = Signals()\n"
         "def work():\n"
         "    signals.end_gently(); print('ready', flush=True)\n"
@@ -269,7 +269,7 @@ def test_signals_are_not_received_before_they_come(signals: Signals) -> None:
 
 IN_THE_DOOR = (
     "import sys, time\n"
-    "from utils.door import enter\n"
+    "from utils.entrypoint import enter\n"
     "def load():\n"
     "    print('loading', flush=True)\n"
     "    try: time.sleep(2)\n"
@@ -303,7 +303,7 @@ def test_a_signal_while_a_script_is_loaded_ends_it_at_once(name: str) -> None:
 )
 def test_a_package_that_cannot_be_loaded(breaks: str, sentence: str) -> None:
     """It is said which and why, and what to install; no traceback."""
-    load = f"from utils.door import enter\ndef load(): {breaks}\n"
+    load = f"from utils.entrypoint import enter\ndef load(): {breaks}\n"
     finished = run(f"{load}import sys; sys.exit(enter(load))")
     assert finished.returncode == 2
     assert finished.stderr.startswith(sentence)
@@ -314,20 +314,22 @@ def test_a_package_that_cannot_be_loaded(breaks: str, sentence: str) -> None:
 def test_a_python_that_is_too_old() -> None:
     """It is said so in one sentence, before anything is loaded that it could not load."""
     code = (
-        "from utils import door\n"
-        "door.OLDEST = (99, 1)\n"
+        "from utils import entrypoint\n"
+        "entrypoint.OLDEST = (99, 1)\n"
         "def load(): raise ImportError('must not be loaded')\n"
-        "import sys; sys.exit(door.enter(load))\n"
+        "import sys; sys.exit(entrypoint.enter(load))\n"
     )
     finished = run(code)
     ours = ".".join(map(str, sys.version_info[:3]))
     said = f"Python 99.1 or newer is needed; this is {ours}.\n"
     assert (finished.returncode, finished.stdout, finished.stderr) == (2, "", said)
-    oldest = ".".join(map(str, door.OLDEST))
+    oldest = ".".join(map(str, entrypoint.OLDEST))
     assert f'requires-python = ">={oldest}"' in (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [*(f"{name}.py" for name in SCRIPTS), "utils/__init__.py", "utils/door.py"])
+@pytest.mark.parametrize(
+    "name", [*(f"{name}.py" for name in SCRIPTS), "utils/__init__.py", "utils/entrypoint.py"]
+)
 def test_an_old_python_can_read_that_far(name: str) -> None:
     """Else it would answer with a traceback, and not with the sentence."""
     text = (PROJECT / name).read_text(encoding="utf-8")
@@ -338,7 +340,7 @@ def test_an_old_python_can_read_that_far(name: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
-@pytest.mark.parametrize("loads", ["", "    from utils.commands.cli import Signals; Signals()\n"])
+@pytest.mark.parametrize("loads", ["", "    from utils.cli.arguments import Signals; Signals()\n"])
 def test_under_nohup_a_script_survives_its_terminal(loads: str) -> None:
     """A hang-up that was to be ignored is ignored, while the script is loaded and while it works."""
     code = IN_THE_DOOR.replace("def load():\n", f"def load():\n{loads}").replace("sleep(2)", "sleep(0.3)")

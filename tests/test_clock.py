@@ -15,8 +15,8 @@ from tests.project import ROOT, Project
 RED = "n00000001"
 WALL_CLOCKS = frozenset({"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"})
 ALLOWED = {
-    "asked.py": "the dataset card says for people when a run was",
-    "curl_reasons.py": "Retry-After may be a date, and a date can only be compared with the wall clock",
+    "run_history.py": "the dataset card says for people when a run was",
+    "curl_errors.py": "Retry-After may be a date, and a date can only be compared with the wall clock",
     "journal.py": "a run's line says for people when it began; only its place in the file counts",
     "speed_cache.py": "a speed is kept for a day, and a process lives for less",
 }

@@ -39,7 +39,7 @@ def impatient(limit: str) -> tuple[str, ...]:
         "import os, sys; script = sys.argv[2]; del sys.argv[1:3]; "
         "sys.path.insert(0, os.path.dirname(script)); "
         f"from utils.cluster import dask_workers, fleet; {limit} = 2.0; "
-        "from utils.commands.extract_cli import main; sys.exit(main())",
+        "from utils.cli.extract import main; sys.exit(main())",
     )
 
 
@@ -51,7 +51,7 @@ def cluster(tmp_path: Path) -> Iterator[Machines]:
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+def retry_policy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """Give a scheduler and two workers that nothing happens to."""
     with machines(tmp_path_factory.mktemp("lasting")) as found:
         yield found
@@ -82,8 +82,8 @@ def assert_all_there(project: Project) -> None:
     statuses = {row["image_code"]: row["status"] for row in project.report("red")}
     assert len(statuses) == URLS
     for number in range(URLS):
-        stands = statuses[f"{RED}_{number}"] in ("downloaded", "already_present")
-        assert stands == (number in ALIVE)
+        is_saved = statuses[f"{RED}_{number}"] in ("downloaded", "already_present")
+        assert is_saved == (number in ALIVE)
     assert not (project.result / ".shards").exists()
 
 
@@ -97,11 +97,11 @@ def saved(project: Project) -> int:
     return len(list((project.result / "red" / "Images").glob("[!.]*")))
 
 
-def test_the_same_as_on_one_machine(tmp_path: Path, lasting: Machines) -> None:
+def test_the_same_as_on_one_machine(tmp_path: Path, retry_policy: Machines) -> None:
     """On the demo's web two workers save the same files and tell the same of every URL."""
     with World() as world, contextlib.ExitStack() as both:
         projects, runs = [], []
-        for name, flags in (("one", ()), ("many", ("--scheduler", lasting.address))):
+        for name, flags in (("one", ()), ("many", ("--scheduler", retry_policy.address))):
             (tmp_path / name).mkdir()
             projects.append(Project(tmp_path / name))
             fetch(projects[-1], world)
@@ -144,12 +144,12 @@ def rows_of(project: Project) -> dict[tuple[str, str], tuple[str, str, str]]:
 FILL = ("--fill", "True", "--how_many", "23")
 
 
-def test_exactly_as_many_as_wanted(offered: Project, lasting: Machines, web: Web) -> None:
+def test_exactly_as_many_as_wanted(offered: Project, retry_policy: Machines, web: Web) -> None:
     """With --fill no image too many is saved, and none too few; what hangs holds up none of the others."""
     for number in (0, 3, 6):
         assert number not in ALIVE
         web.answer(f"/{number}", Answer(hang=True))
-    finished = offered.run("--scheduler", lasting.address, *FILL, "--timeout", "300", timeout=100)
+    finished = offered.run("--scheduler", retry_policy.address, *FILL, "--timeout", "300", timeout=100)
     assert finished.code == 0, finished.err
     assert saved(offered) == 23
     assert statuses(offered)["downloaded"] == 23
@@ -199,7 +199,7 @@ def test_the_scheduler_is_killed(offered: Project, cluster: Machines) -> None:
 def test_the_scheduler_stands_still(offered: Project, cluster: Machines) -> None:
     """One that says nothing for too long is as good as dead; nobody waits for its answer for ever."""
     with offered.start(
-        "--scheduler", cluster.address, prefix=impatient("dask_workers.LONGEST_SILENCE")
+        "--scheduler", cluster.address, prefix=impatient("workers.LONGEST_SILENCE")
     ) as run:
         wait_until(lambda: saved(offered) > 5)
         cluster.suspend_scheduler()
@@ -211,20 +211,20 @@ def test_the_scheduler_stands_still(offered: Project, cluster: Machines) -> None
 
 
 @pytest.mark.parametrize("again", ["on many machines", "on one"])
-def test_the_run_is_killed(offered: Project, lasting: Machines, again: str) -> None:
+def test_the_run_is_killed(offered: Project, retry_policy: Machines, again: str) -> None:
     """Its workers go on for as long as they may; the next run takes in what they leave."""
-    with offered.start("--scheduler", lasting.address) as run:
+    with offered.start("--scheduler", retry_policy.address) as run:
         wait_until(lambda: saved(offered) > 5)
         os.killpg(run.pid, signal.SIGKILL)
         run.communicate()
-    finished = offered.run(*(("--scheduler", lasting.address) if again == "on many machines" else ()))
+    finished = offered.run(*(("--scheduler", retry_policy.address) if again == "on many machines" else ()))
     assert finished.code == 0, finished.err
     assert_all_there(offered)
 
 
-def test_interrupted(offered: Project, lasting: Machines) -> None:
+def test_interrupted(offered: Project, retry_policy: Machines) -> None:
     """Ctrl-C ends it in good order within seconds; reports say what is there."""
-    with offered.start("--scheduler", lasting.address) as run:
+    with offered.start("--scheduler", retry_policy.address) as run:
         wait_until(lambda: saved(offered) > 5)
         os.killpg(run.pid, signal.SIGINT)
         _, err = run.communicate(timeout=20)
@@ -235,7 +235,7 @@ def test_interrupted(offered: Project, lasting: Machines) -> None:
     assert statuses(offered)["downloaded"] == there
     time.sleep(1.5)
     assert saved(offered) == there, "a worker went on"
-    finished = offered.run("--scheduler", lasting.address)
+    finished = offered.run("--scheduler", retry_policy.address)
     assert finished.code == 0, finished.err
     assert_all_there(offered)
 
@@ -261,7 +261,7 @@ def test_interrupted_while_shards_stand_still(offered: Project) -> None:
 
 def test_a_straggler(offered: Project, cluster: Machines) -> None:
     """What a worker has that stands still is done by another; when it wakes up, it may do nothing more."""
-    with offered.start("--scheduler", cluster.address, prefix=impatient("fleet.SILENCE")) as run:
+    with offered.start("--scheduler", cluster.address, prefix=impatient("dask_executor.SILENCE")) as run:
         wait_until(lambda: saved(offered) > 5)
         cluster.suspend_worker(0)
         _, err = run.communicate(timeout=60)
@@ -317,10 +317,10 @@ def test_an_empty_address_is_no_wish_for_one_machine(offered: Project) -> None:
     assert not offered.result.exists()
 
 
-def test_proxies_are_the_workers_own(offered: Project, lasting: Machines, web: Web) -> None:
+def test_proxies_are_the_workers_own(offered: Project, retry_policy: Machines, web: Web) -> None:
     """A proxy of the run's environment is not theirs, and that is said."""
     finished = offered.run(
-        "--scheduler", lasting.address, prefix=("env", f"http_proxy={web.url('/')}", "no_proxy=nowhere")
+        "--scheduler", retry_policy.address, prefix=("env", f"http_proxy={web.url('/')}", "no_proxy=nowhere")
     )
     assert finished.code == 0, finished.err
     assert "The workers take proxies from their own environment, not from the http_proxy" in finished.out

@@ -10,11 +10,11 @@ from demo.pictures import jpeg
 from demo.web import Web
 from tests.project import Project
 from tests.result_folder import ResultFolder, with_red_and_blue
-from utils.exports import gathering
-from utils.models.pictures import Box
-from utils.results.collection import collect
-from utils.storage import FINGERPRINTS_NAME
-from utils.tables import categories
+from utils.catalog import categories
+from utils.export import build_dataset
+from utils.models.images import Box
+from utils.results.paths import FINGERPRINTS_NAME
+from utils.results.reader import collect
 
 RED, BLUE = "n00000001", "n00000002"
 
@@ -88,6 +88,6 @@ def test_one_broken_folder_costs_only_its_category(tmp_path: Path) -> None:
     said: list[str] = []
     memory = made.root / FINGERPRINTS_NAME
     collected = collect(made.root, made.categories)
-    dataset = gathering.gather(collected, {}, made.settings(), memory=memory, tell=said.append)
+    dataset = build_dataset.gather(collected, {}, made.settings(), memory=memory, tell=said.append)
     assert [item.sample.folder for item in dataset.items] == ["red", "red"]
     assert [sentence.split(":")[0] for sentence in said] == ["blue", "green"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation import GOOD, NOT_FOUND, Ask, Reply, simulate
-from utils.models.words import Reason
-from utils.web.congestion import HOSTS_LATE, MOST_PERIODS
+from utils.models.enums import Reason
+from utils.scheduler.congestion import HOSTS_LATE, MOST_PERIODS
 
 BODY_LATE = Reply(seconds=10.0, reason=Reason.TIMEOUT, http_status=200)
 HOSTS = {f"h{number}": 20 for number in range(40)}

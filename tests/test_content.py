@@ -12,8 +12,8 @@ from demo.answers import Answer, Length
 from demo.web import Web
 from tests.pictures import GOOD, encode, paint
 from tests.project import Project
-from utils.judging.images import judge
-from utils.models.pictures import Picture
+from utils.images.validation import judge
+from utils.models.images import Picture
 
 RED = "n00000001"
 JPEG = encode("JPEG", paint(300, 200))

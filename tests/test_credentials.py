@@ -17,9 +17,9 @@ import pytest
 from demo.web import Answer, Reply, Request, Web, resumable
 from tests.archives import QUICK, WNID, bodies, packed, to_end
 from tests.fetching import serving
-from utils.archive.feed import Feed
-from utils.downloads.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE, Credentials, without_secrets
 from utils.errors import InputError
+from utils.fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE, Credentials, without_secrets
+from utils.sources.tar_download import TarDownload
 
 TOKEN, COOKIE, PASSWORD = "s3cret-token", "session=s3cret-cookie", "s3cret-password"
 BOTH = Credentials(TOKEN, COOKIE)
@@ -29,9 +29,9 @@ NAME = f"/{WNID}.tar"
 SENT = {"authorization": f"Bearer {TOKEN}", "cookie": COOKIE}
 
 
-def fetch(folder: Path, url: str, credentials: Credentials | None = BOTH) -> Feed:
+def fetch(folder: Path, url: str, credentials: Credentials | None = BOTH) -> TarDownload:
     """Read a feed to its end."""
-    feed = Feed(url, folder / f"{WNID}.tar", terms=replace(QUICK, credentials=credentials))
+    feed = TarDownload(url, folder / f"{WNID}.tar", terms=replace(QUICK, credentials=credentials))
     feed.start()
     to_end(feed)
     feed.close(keep=True)
@@ -245,7 +245,7 @@ def test_they_do_not_go_from_https_to_http(secure: Callable[[bytes], str], web: 
 
 def test_silence_over_tls_is_cut(secure: Callable[[bytes], str], tmp_path: Path) -> None:
     """A silent server holds nobody, over TLS either."""
-    feed = Feed(secure(b""), tmp_path / f"{WNID}.tar")
+    feed = TarDownload(secure(b""), tmp_path / f"{WNID}.tar")
     feed.start()
     threading.Event().wait(0.5)
     feed.close(keep=False)

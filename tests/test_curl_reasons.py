@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from demo.web import Answer, Length, Web
 from tests.fetching import TIMEOUT, body, nothing, serving, unused_port, vanishing
-from utils.models.tries import NoBody
-from utils.models.words import Reason
-from utils.web.curl_reasons import MAX_RETRY_AFTER, seconds_to_wait
+from utils.fetch.curl_errors import MAX_RETRY_AFTER, seconds_to_wait
+from utils.models.enums import Reason
+from utils.models.tasks import FetchError
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"
@@ -237,7 +237,7 @@ def test_secure_words_to_a_plain_port() -> None:
 PROXIED = ("http://public.test/a", "https://public.test/a")
 
 
-def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> NoBody:
+def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> FetchError:
     """Ask for a URL through a proxy that does not work."""
     monkeypatch.setenv("http_proxy", proxy)
     monkeypatch.setenv("https_proxy", proxy)

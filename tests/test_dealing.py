@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.cluster.dealing import LARGEST, MOST_LOSSES, PARTS, SMALLEST, Deal, Dealing
+from utils.cluster.shard_planner import LARGEST, MOST_LOSSES, PARTS, SMALLEST, Deal, ShardPlanner
+from utils.models.enums import Reason, Status
 from utils.models.rows import UrlRow
-from utils.models.tries import ImageTask, Outcome
-from utils.models.words import Reason, Status
-from utils.web.hosts import HIGHEST_LIMIT
-from utils.web.journey import Settled
+from utils.models.tasks import ImageTask, Outcome
+from utils.scheduler.host_state import HIGHEST_LIMIT
+from utils.scheduler.scheduled_task import TaskResult
 
 
 def task(number: int, host: str) -> ImageTask:
@@ -22,9 +22,9 @@ def task(number: int, host: str) -> ImageTask:
     return ImageTask(number, "red", UrlRow(number, f"n00000001_{number}", f"http://{host}/{number}.jpg"))
 
 
-def offered(**hosts: int) -> Dealing:
+def offered(**hosts: int) -> ShardPlanner:
     """Give a dealing with so many tasks of each host."""
-    dealing, numbers = Dealing(), iter(range(1_000_000))
+    dealing, numbers = ShardPlanner(), iter(range(1_000_000))
     for host, count in hosts.items():
         for _ in range(count):
             assert not dealing.offer(task(next(numbers), host))
@@ -38,9 +38,9 @@ def good(deal: Deal) -> dict[int, Outcome]:
     }
 
 
-def end(dealing: Dealing, deal: Deal, ends: dict[int, Outcome]) -> list[Settled]:
+def end(dealing: ShardPlanner, deal: Deal, ends: dict[int, Outcome]) -> list[TaskResult]:
     """Let a deal come back, with the ends of some of its tasks; gives all that is settled by that."""
-    settled = [Settled(one, ends[one.number]) for one in deal.tasks if one.number in ends]
+    settled = [TaskResult(one, ends[one.number]) for one in deal.tasks if one.number in ends]
     undone = [one for one in deal.tasks if one.number not in ends]
     return settled + dealing.learn(settled) + dealing.back(deal, undone)
 
@@ -169,7 +169,7 @@ def test_one_url_that_failed_tells_nothing_of_its_host() -> None:
 def test_none_is_lost_and_none_twice(seed: int, workers: int) -> None:
     """Whatever comes back, and in whatever order, each task is settled once, and hosts stay apart."""
     dice = random.Random(seed)
-    dealing = Dealing()
+    dealing = ShardPlanner()
     settled: Counter[int] = Counter()
     coming = [task(number, dice.choice("aaaaabbcdefgh")) for number in range(dice.randrange(1, 1_500))]
     out: list[Deal] = []

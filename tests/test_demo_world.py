@@ -34,7 +34,7 @@ from demo.pictures import (
 )
 from demo.verdict import verdicts
 from demo.world import FATES, World
-from utils.models.pictures import Box
+from utils.models.images import Box
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

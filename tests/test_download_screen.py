@@ -29,7 +29,7 @@ from tests.prerequisites import (
     source,
     start,
 )
-from utils.commands.download_cli import ByteBar, ByteLines
+from utils.cli.prerequisites_command import ByteBar, ByteLines
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
@@ -147,7 +147,7 @@ def test_without_a_terminal_lines_come_at_a_human_pace(monkeypatch: pytest.Monke
     for done in range(1000):
         lines.advance(done, 10_000)
     assert said == []
-    monkeypatch.setattr("utils.commands.screen.SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("utils.cli.console.SECONDS_BETWEEN_LINES", 0.0)
     lines.advance(5_000_000, 10_000_000)
     lines.close()
     assert said == ["  a file: 5 of 10 MB"]

@@ -12,9 +12,9 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.export_project import draw, files, lines, stored
 from tests.project import Project
-from utils.commands import extract_options
-from utils.exports.formats import FORMATS
-from utils.exports.gathering import CODE
+from utils.cli import extract_flags
+from utils.export.build_dataset import CODE
+from utils.export.formats import FORMATS
 
 RED, BLUE = "n00000001", "n00000002"
 
@@ -96,9 +96,9 @@ def test_an_interrupted_run_exports_nothing(project: Project, web: Web) -> None:
 
 def test_formats_are_those_that_there_are() -> None:
     """The words of the flags are those that the exports know."""
-    assert list(extract_options.EXPORTS) == list(FORMATS)
-    assert CODE in extract_options.LABELS
-    settings = extract_options.settings(["--export", "YOLO", "coco", "yolo"])
+    assert list(extract_flags.EXPORTS) == list(FORMATS)
+    assert CODE in extract_flags.LABELS
+    settings = extract_flags.settings(["--export", "YOLO", "coco", "yolo"])
     assert settings.export == ("yolo", "coco")
 
 
@@ -125,6 +125,6 @@ def test_flags_that_make_no_sense(
 ) -> None:
     """A flag that is wrong, or about nothing, ends the run at once with a sentence and exit code 2."""
     with pytest.raises(SystemExit) as ended:
-        extract_options.settings(flags)
+        extract_flags.settings(flags)
     assert ended.value.code == 2
     assert sentence in capsys.readouterr().err

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from tests.export_project import ExportProject, draw, files, lines, read_json, stored
-from utils.annotations import voc
-from utils.exports import placing, webdataset
-from utils.exports.formats import FORMATS
-from utils.models.words import ImageFormat
+from utils.annotations import voc_xml
+from utils.export import link_image, webdataset
+from utils.export.formats import FORMATS
+from utils.models.enums import ImageFormat
 
 CUP, CARTON = "n03147509", "n02971356"
 DETECTION = ["yolo", "coco", "voc"]
@@ -107,7 +107,7 @@ def test_voc(project: ExportProject) -> None:
     corners = [[int(part.text or "") for part in box] for box in xml.iter("bndbox")]
     assert corners == [[1, 1, 96, 72], [11, 21, 30, 60]]
     assert xml.findtext("filename") == f"{CUP}_1.jpg"
-    assert voc.read_back((root / "Annotations" / f"{CUP}_2.xml").read_bytes(), "") is None
+    assert voc_xml.read_back((root / "Annotations" / f"{CUP}_2.xml").read_bytes(), "") is None
     main = root / "ImageSets" / "Main"
     assert files(main) == [
         "carton,_it's_train.txt",
@@ -282,7 +282,7 @@ def test_copied_from_another_disk(project: ExportProject, tmp_path: Path) -> Non
     target = shared_memory / f"part_of_imagenet_test_{os.getpid()}.jpg"
     source = project.path / "partial_imagenet" / "cup" / "Images" / f"{CUP}_1.jpg"
     try:
-        placing.link_or_copy(source, target)
+        link_image.link_or_copy(source, target)
         assert target.read_bytes() == source.read_bytes()
     finally:
         target.unlink()

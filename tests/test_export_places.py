@@ -11,8 +11,8 @@ import pytest
 
 from tests.export_project import ExportProject, files
 from utils.errors import FolderError, InputError, disk_error
-from utils.exports import exporting
-from utils.exports.exporting import MARKER, Exported
+from utils.export import exporter
+from utils.export.exporter import MARKER, Exported
 
 CUP = "n03147509"
 FOLDER, PART, OLD = "partial_imagenet_yolo", ".partial_imagenet_yolo.part", ".partial_imagenet_yolo.old"
@@ -34,7 +34,7 @@ def beside(project: ExportProject) -> list[str]:
 
 def export(project: ExportProject) -> Exported:
     """Export, and give what is said of it."""
-    return exporting.export(project.gather(), "yolo", project.settings())
+    return exporter.export(project.gather(), "yolo", project.settings())
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_no_room_for_a_folder(
     else:
         place.chmod(0o555)
     with pytest.raises(InputError, match=rf"{place} cannot be written to"):
-        exporting.place("yolo", place).require_ours()
+        exporter.place("yolo", place).require_ours()
 
 
 def test_another_users_closed_folder(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_another_users_closed_folder(project: ExportProject, monkeypatch: pytest
     else:
         closed.chmod(0o311)
     with pytest.raises(InputError, match=r"no export of ours, and is left as it is\. Move or rename it\."):
-        exporting.place("yolo", project.path).require_ours()
+        exporter.place("yolo", project.path).require_ours()
     if os.geteuid():
         closed.chmod(0o755)
 

@@ -11,7 +11,7 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.export_project import ExportProject, draw, files, stored
 from tests.project import Project
-from utils.exports.remarks import remarks
+from utils.export.notes import remarks
 
 CUP, CARTON = "n03147509", "n02971356"
 

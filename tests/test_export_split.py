@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from tests.export_project import ExportProject, draw, sides, stored
-from utils.exports import fingerprints, near, pictures
-from utils.exports.dataset import Side
-from utils.exports.split import side
-from utils.models.words import ImageFormat
+from utils.export import hash_cache, near_duplicates, pixels
+from utils.export.dataset import Split
+from utils.export.split import side
+from utils.models.enums import ImageFormat
 
 RED, BLUE = "n00000001", "n00000002"
 
@@ -34,11 +34,11 @@ def test_a_tenth_is_for_validation() -> None:
     """Of 1,000 groups about 100 are for validation; of none with fraction 0; other ones with another seed."""
     names = [f"{number:064x}" for number in range(1_000)]
     split = [side(name, val_fraction=0.1, seed=0) for name in names]
-    assert 70 <= split.count(Side.VAL) <= 130
+    assert 70 <= split.count(Split.VAL) <= 130
     assert [side(name, val_fraction=0.1, seed=1) for name in names] != split
-    assert {side(name, val_fraction=0.0, seed=0) for name in names} == {Side.TRAIN}
+    assert {side(name, val_fraction=0.0, seed=0) for name in names} == {Split.TRAIN}
     more = [side(name, val_fraction=0.2, seed=0) for name in names]
-    assert all(after is Side.VAL for before, after in zip(split, more, strict=True) if before is Side.VAL)
+    assert all(after is Split.VAL for before, after in zip(split, more, strict=True) if before is Split.VAL)
 
 
 def test_images_that_come_later_move_none(project: ExportProject) -> None:
@@ -90,14 +90,14 @@ def test_copies_are_on_one_side(project: ExportProject, how: str) -> None:
 def test_flat_pictures_are_like_no_other() -> None:
     """A picture with nothing on it has no hash, so that plain ones of a hundred sorts are no group."""
     for colour in ("white", "black", "#808080"):
-        assert pictures.look(stored(Image.new("RGB", (200, 100), colour))).hash is None
-    assert pictures.look(stored(draw(0))).hash is not None
+        assert pixels.look(stored(Image.new("RGB", (200, 100), colour))).hash is None
+    assert pixels.look(stored(draw(0))).hash is not None
 
 
 def test_what_cannot_be_decoded_is_like_no_other() -> None:
     """Bytes that Pillow makes nothing of cost no more than their hash."""
-    assert pictures.look(b"no image").hash is None
-    assert pictures.look(stored(draw(0))[:100]).hash is None
+    assert pixels.look(b"no image").hash is None
+    assert pixels.look(stored(draw(0))[:100]).hash is None
 
 
 def brute_force(hashes: list[int | None]) -> list[int]:
@@ -106,7 +106,11 @@ def brute_force(hashes: list[int | None]) -> list[int]:
     for one, value in enumerate(hashes):
         for other in range(one):
             before = hashes[other]
-            if value is not None and before is not None and (value ^ before).bit_count() <= near.REACH:
+            if (
+                value is not None
+                and before is not None
+                and (value ^ before).bit_count() <= near_duplicates.REACH
+            ):
                 low, high = sorted((first[one], first[other]))
                 first = [low if place == high else place for place in first]
     return first
@@ -123,20 +127,20 @@ def test_groups_are_those_of_comparing_each_with_each(flips: int) -> None:
         for _ in range(flips):
             value ^= 1 << dice.randrange(63)
         hashes.append(dice.choice([value] * 9 + [None]))
-    assert near.representatives(hashes) == brute_force(hashes)
+    assert near_duplicates.representatives(hashes) == brute_force(hashes)
 
 
 def test_no_hashes() -> None:
     """Nothing, and nothing but flat pictures, make no groups."""
-    assert near.representatives([]) == []
-    assert near.representatives([None, None]) == [0, 1]
+    assert near_duplicates.representatives([]) == []
+    assert near_duplicates.representatives([None, None]) == [0, 1]
 
 
 def test_a_heap_of_hashes_takes_no_time() -> None:
     """Thousands of hashes in one great heap are joined without comparing each with each in every band."""
     dice = np.random.default_rng(0)
     hashes = [int(value) for value in dice.integers(0, 2**12, 20_000)]
-    assert set(near.representatives(hashes)) == {0}
+    assert set(near_duplicates.representatives(hashes)) == {0}
 
 
 def test_looks_are_remembered(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,12 +150,12 @@ def test_looks_are_remembered(project: ExportProject, monkeypatch: pytest.Monkey
     memory = project.path / "partial_imagenet" / ".fingerprints.csv"
     whole = memory.read_bytes()
     memory.write_bytes(whole[:-30])
-    assert len(fingerprints.read(memory)) == 9
+    assert len(hash_cache.read(memory)) == 9
     assert sides(project.gather(val_fraction=0.5)) == before
     memory.write_bytes(b"\xff\0garbage\n" + whole + b"\n,,\n")
-    monkeypatch.setattr(fingerprints, "look", None)  # whoever looked would stumble
+    monkeypatch.setattr(hash_cache, "look", None)  # whoever looked would stumble
     assert sides(project.gather(val_fraction=0.5)) == before
-    assert list(fingerprints.read(memory)) == [line[:64].decode() for line in whole.splitlines()[1:]]
+    assert list(hash_cache.read(memory)) == [line[:64].decode() for line in whole.splitlines()[1:]]
 
 
 def test_memory_with_line_ends_of_windows(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +164,7 @@ def test_memory_with_line_ends_of_windows(project: ExportProject, monkeypatch: p
     before = sides(project.gather(val_fraction=0.5))
     memory = project.path / "partial_imagenet" / ".fingerprints.csv"
     memory.write_bytes(memory.read_bytes().replace(b"\n", b"\r\n"))
-    monkeypatch.setattr(fingerprints, "look", None)  # whoever looked would stumble
+    monkeypatch.setattr(hash_cache, "look", None)  # whoever looked would stumble
     assert sides(project.gather(val_fraction=0.5)) == before
 
 

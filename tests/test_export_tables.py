@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.export_project import ExportProject, draw, lines, stored
-from utils.exports import contents, exporting
-from utils.exports.formats import FORMATS
+from utils.export import exporter, tables
+from utils.export.formats import FORMATS
 
 CUP, CARTON = "n03147509", "n02971356"
 FORMULA = '=HYPERLINK("http://x","y")'
@@ -83,8 +83,8 @@ def test_a_category_called_all(tmp_path: Path) -> None:
         project.add(CUP, f"{CUP}_{number}", stored(draw(number)))
     project.add(CARTON, f"{CARTON}_1", None, (1, 1, 9, 9))
     settings = project.settings(val_fraction=0)
-    counts = exporting.export(project.gather(val_fraction=0), "yolo", settings).counts
-    told = [line.split() for line in contents.as_text(counts).splitlines()[1:]]
+    counts = exporter.export(project.gather(val_fraction=0), "yolo", settings).counts
+    told = [line.split() for line in tables.as_text(counts).splitlines()[1:]]
     assert told == [
         ["all", "3", "0", "0", "0"],
         ["carton", "1", "0", "1", "0"],

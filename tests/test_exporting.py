@@ -11,9 +11,9 @@ import pytest
 
 from tests.export_project import ExportProject, draw, files, lines, read_json, stored
 from utils.errors import DatasetError, DiskError, InputError
-from utils.exports import contents, exporting, yolo
-from utils.exports.exporting import MARKER
-from utils.exports.formats import FORMATS
+from utils.export import exporter, tables, yolo
+from utils.export.exporter import MARKER
+from utils.export.formats import FORMATS
 
 CUP, CARTON = "n03147509", "n02971356"
 
@@ -151,7 +151,7 @@ def test_killed_while_removing(project: ExportProject, monkeypatch: pytest.Monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(exporting.shutil, "rmtree", killed)
+        patch.setattr(exporter.shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             project.export("yolo")
     assert removed
@@ -241,9 +241,9 @@ def test_the_table_fits_a_screen(project: ExportProject) -> None:
     for number, code in enumerate(names):
         for image in range(1 + number % 2):
             made.add(code, f"{code}_{image}")
-    counts = exporting.export(made.gather(), "imagefolder", made.settings()).counts
-    told = contents.as_text(counts).splitlines()
-    assert len(told) == 1 + contents.ROWS_SHOWN + 2
+    counts = exporter.export(made.gather(), "imagefolder", made.settings()).counts
+    told = tables.as_text(counts).splitlines()
+    assert len(told) == 1 + tables.ROWS_SHOWN + 2
     assert told[-2].startswith("... and 5 more")
     assert [int(number) for number in told[-1].split()[1:3]] == list(
         counts[["train images", "val images"]].sum()

@@ -13,11 +13,11 @@ import pytest
 
 from demo.web import Answer, Length, Request, Web
 from tests.fetching import body, fetch_all, finish, nothing, serving, unused_port
-from utils.models.manners import USER_AGENT
-from utils.models.tries import Body, NoBody
-from utils.models.words import Reason
-from utils.web.fetch import Fetcher
-from utils.web.transfer import MAX_REDIRECTS
+from utils.fetch.client import Fetcher
+from utils.fetch.transfer import MAX_REDIRECTS
+from utils.models.enums import Reason
+from utils.models.http_defaults import USER_AGENT
+from utils.models.tasks import FetchError, Response
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 
@@ -144,11 +144,11 @@ def test_a_slot_that_is_used_again_remembers_nothing(web: Web) -> None:
                 fetcher.start(4 * number + place, url)
                 results |= finish(fetcher)
             clean, busy, refused = (results[4 * number + place] for place in (1, 2, 3))
-            assert isinstance(clean, Body)
+            assert isinstance(clean, Response)
             assert (clean.data, clean.robots, clean.length_known) == (b"picture", (), False)
-            assert isinstance(busy, NoBody)
+            assert isinstance(busy, FetchError)
             assert (busy.reason, busy.retry_after) == (Reason.HTTP_STATUS, None)
-            assert isinstance(refused, NoBody)
+            assert isinstance(refused, FetchError)
             assert (refused.reason, refused.http_status) == (Reason.CONNECTION_REFUSED, 0)
 
 
@@ -173,7 +173,7 @@ def test_hundreds_are_in_flight_at_once(web: Web) -> None:
     web.otherwise(lambda request: Answer(body=request.path.encode(), delay=0.5))
     began = time.monotonic()
     results = fetch_all([web.url(f"/{number}") for number in range(400)], timeout=10.0)
-    assert [result.data for result in results if isinstance(result, Body)] == [
+    assert [result.data for result in results if isinstance(result, Response)] == [
         b"/%d" % number for number in range(400)
     ]
     assert time.monotonic() - began < 5
@@ -188,7 +188,7 @@ def test_one_bad_url_does_not_touch_the_others(web: Web) -> None:
     dead = f"http://127.0.0.1:{unused_port()}/"
     urls = [web.url("/a"), web.url("/hang"), web.url("/b"), dead, web.url("/reset"), web.url("/c")] * 5
     results = fetch_all(urls)
-    assert [isinstance(result, Body) for result in results] == [True, False, True, False, False, True] * 5
+    assert [isinstance(result, Response) for result in results] == [True, False, True, False, False, True] * 5
 
 
 def test_a_name_with_a_dead_address_beside_a_living_one(web: Web) -> None:
@@ -214,7 +214,7 @@ def test_what_is_cancelled_is_never_heard_of_again(web: Web) -> None:
         assert (fetcher.in_flight, fetcher.held) == (0, 0)
         fetcher.start(1, web.url("/good"))
         results = finish(fetcher)
-    assert [result.data for result in results.values() if isinstance(result, Body)] == [PICTURE]
+    assert [result.data for result in results.values() if isinstance(result, Response)] == [PICTURE]
 
 
 def test_waiting_ends_when_something_happens_or_time_is_up() -> None:
@@ -262,5 +262,7 @@ def test_requests_arrive_once(web: Web) -> None:
 
     web.otherwise(reply)
     results = fetch_all([web.url(f"/{number}") for number in range(20)])
-    assert {result.reason for result in results if isinstance(result, NoBody)} == {Reason.CONNECTION_ERROR}
+    assert {result.reason for result in results if isinstance(result, FetchError)} == {
+        Reason.CONNECTION_ERROR
+    }
     assert sorted(seen) == sorted(f"/{number}" for number in range(20))

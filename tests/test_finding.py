@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from utils.catalog import categories
+from utils.catalog.names import words
+from utils.catalog.search import Finder, Fit, Match
 from utils.models.rows import Category
-from utils.tables import categories
-from utils.tables.finding import Finder, Fit, Match
-from utils.tables.name_words import words
 
 PROJECT = Path(__file__).resolve().parents[1]
 NAMES = {

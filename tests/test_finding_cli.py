@@ -18,7 +18,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.project import ROOT, Finished, Project
-from utils.tables import categories
+from utils.catalog import categories
 
 DATA = ROOT.parent / "shared" / "data"
 SLED_DOG, MALAMUTE, HUSKY, DOGSLED, CARTON = "n02109811", "n02110063", "n02110185", "n03218198", "n02971356"
@@ -360,8 +360,8 @@ def test_verify_takes_named_categories_and_their_subcategories(dogs: Project, we
 @pytest.mark.parametrize(
     ("flags", "unused"),
     [
-        (("--categories", HUSKY, "--dry_run"), "utils.tables.hierarchy"),
-        (("--find", "husky"), "utils.run.pipeline"),
+        (("--categories", HUSKY, "--dry_run"), "utils.catalog.hierarchy"),
+        (("--find", "husky"), "utils.pipeline.run"),
     ],
 )
 def test_nothing_is_loaded_that_is_not_used(dogs: Project, flags: tuple[str, ...], unused: str) -> None:
@@ -371,11 +371,11 @@ def test_nothing_is_loaded_that_is_not_used(dogs: Project, flags: tuple[str, ...
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from utils.commands import extract_cli
-from utils.tables import categories
-categories.shipped = None if {unused!r} == "utils.tables.hierarchy" else categories.shipped
-code = extract_cli.main({arguments!r})
-sys.exit(code or (3 if {unused!r} == "utils.run.pipeline" and {unused!r} in sys.modules else 0))
+from utils.cli import extract
+from utils.catalog import categories
+categories.shipped = None if {unused!r} == "utils.catalog.hierarchy" else categories.shipped
+code = extract.main({arguments!r})
+sys.exit(code or (3 if {unused!r} == "utils.pipeline.run" and {unused!r} in sys.modules else 0))
 """
     assert (
         subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0

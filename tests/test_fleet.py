@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.cluster import fleet, shard
-from utils.cluster.fleet import Fleet
+from utils.cluster import dask_executor, shard
+from utils.cluster.dask_executor import DaskExecutor
 from utils.cluster.mail import Mailbox
 from utils.cluster.shard import Lease, Shard
 from utils.errors import DatasetError
+from utils.models.enums import Reason, Status
 from utils.models.rows import UrlRow
-from utils.models.tries import ImageTask, Outcome
-from utils.models.words import Reason, Status
+from utils.models.tasks import ImageTask, Outcome
+from utils.pipeline.executor import TaskEvents
+from utils.pipeline.messages import CancelTasks, Save, StartTasks, WorkerConfig
 from utils.results import segments
 from utils.results.shards import ShardFolder
-from utils.run.messages import Drop, Save, Start, WorkOrder
-from utils.run.traffic import News
-from utils.web.journey import Settled
+from utils.scheduler.scheduled_task import TaskResult
 
 RED = "red"
 
@@ -62,11 +62,11 @@ class Holder:
     def obey(self) -> None:
         """Do what the mail says."""
         for command in self.mailbox.new():
-            if isinstance(command, Start):
+            if isinstance(command, StartTasks):
                 self.begin(command.tasks)
             elif isinstance(command, Save):
                 self.wanted.update(command.numbers)
-            elif isinstance(command, Drop):
+            elif isinstance(command, CancelTasks):
                 for number in command.numbers:
                     self.left.pop(number, None)
 
@@ -162,11 +162,11 @@ def task(number: int, *, asks: bool, hosts: str = "aaabcd") -> ImageTask:
     return ImageTask(number, RED, UrlRow(number, f"n00000001_{number}", url), ask_before_saving=asks)
 
 
-def made(workers: Workers, path: Path) -> Fleet:
+def made(workers: Workers, path: Path) -> DaskExecutor:
     """Make a fleet of workers."""
-    order = WorkOrder(path, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=16)
+    order = WorkerConfig(path, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=16)
     (path / "run").mkdir()
-    return Fleet(workers, ShardFolder(path / "run"), order, batch_size=8, retries=1)  # type: ignore[arg-type]
+    return DaskExecutor(workers, ShardFolder(path / "run"), order, batch_size=8, retries=1)  # type: ignore[arg-type]
 
 
 def nothing(_number: int) -> None:
@@ -177,10 +177,10 @@ def nothing(_number: int) -> None:
 def hasty() -> Iterable[None]:
     """Listen and beat as often as is asked for."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fleet, "LISTENING_INTERVAL", 0.0)
-        patch.setattr(fleet, "LAST_WORDS", 0.0)
-        patch.setattr(fleet, "MOST_FRUITLESS", 1_000)
-        patch.setattr(fleet, "MOST_GIVEN", 250)
+        patch.setattr(dask_executor, "LISTENING_INTERVAL", 0.0)
+        patch.setattr(dask_executor, "LAST_WORDS", 0.0)
+        patch.setattr(dask_executor, "MOST_FRUITLESS", 1_000)
+        patch.setattr(dask_executor, "MOST_GIVEN", 250)
         patch.setattr(shard, "HEARTBEAT", 0.0)
         yield
 
@@ -227,7 +227,7 @@ def test_no_more_is_saved_than_is_wanted(seed: int, deaths: float, wanted: int) 
 class Owner:
     """Who wants images: it offers tasks, grants what it wants, and drops the rest."""
 
-    many: Fleet
+    many: DaskExecutor
     tasks: list[ImageTask]
     wanted: int
     workers: Workers
@@ -246,7 +246,7 @@ class Owner:
         """Whether it has what it wants."""
         return self.there >= self.wanted
 
-    def take_in(self, news: News) -> None:
+    def take_in(self, news: TaskEvents) -> None:
         """Hear what has happened, and grant what may be saved."""
         for one in news.settled:
             self.settle(one)
@@ -267,7 +267,7 @@ class Owner:
         self.granted.discard(number)
         return None
 
-    def settle(self, one: Settled) -> None:
+    def settle(self, one: TaskResult) -> None:
         """Take an end in."""
         self.active.remove(one.task.number)
         self.granted.discard(one.task.number)

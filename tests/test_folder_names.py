@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.tables.folder_names import LONGEST, LONGEST_BYTES, folder_name, folder_names
+from utils.catalog.folder_names import LONGEST, LONGEST_BYTES, folder_name, folder_names
 
 CODE = "n02119789"
 # Pieces of which hostile names are made; hypothesis glues them together in all ways.

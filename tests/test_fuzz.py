@@ -19,14 +19,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from utils.annotations import boxes, voc
+from utils.annotations import geometry, voc_xml
+from utils.catalog import categories
 from utils.errors import DiskError, FolderError, InputError
-from utils.models.pictures import Annotation, Picture
-from utils.models.words import ImageFormat
+from utils.models.enums import ImageFormat
+from utils.models.images import Annotation, Picture
 from utils.results import journal, report
-from utils.tables import categories, url_layout
-from utils.tables.url_rows import IMAGE_CODE
-from utils.tables.url_table import UrlTable, open_table
+from utils.sources import url_format
+from utils.sources.url_table import UrlTable, open_table
+from utils.urls import IMAGE_CODE
 
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 FUZZ = settings(
@@ -172,10 +173,10 @@ def test_lines_without_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes, data: bytes
 ) -> None:
     """The same where lines are longer than they may be, in every place where they are read."""
-    for module in ("url_layout", "url_index", "url_table"):
-        monkeypatch.setattr(f"utils.tables.{module}.LONGEST_LINE", 60)
-    monkeypatch.setattr(url_layout, "_KEPT_END", 20)
-    monkeypatch.setattr("utils.tables.url_index._BLOCK", 40)
+    for module in ("url_format", "url_index", "url_table"):
+        monkeypatch.setattr(f"utils.sources.{module}.LONGEST_LINE", 60)
+    monkeypatch.setattr(url_format, "_KEPT_END", 20)
+    monkeypatch.setattr("utils.sources.url_index._BLOCK", 40)
     path = tmp_path / "imageNetURLs.csv"
     path.write_bytes(header + data)
     table = value_or_sentence(path, open_table)
@@ -185,7 +186,7 @@ def test_lines_without_bound(
 
 
 URL_TEXT = st.text(alphabet="htp:/a.é犬\"',; \t\n=%#\u2028\x85", max_size=20).filter(
-    lambda text: text.count("\n") <= url_layout.MOST_JOINED_LINES
+    lambda text: text.count("\n") <= url_format.MOST_JOINED_LINES
 )
 RECORDS = st.lists(
     st.fixed_dictionaries(
@@ -301,7 +302,7 @@ def archives(draw: st.DrawFn) -> bytes:
 
 def check_written(annotation: Annotation) -> None:
     """Check that an annotation is written for a picture so that it fits, and reads back as it was."""
-    fitted = boxes.fit(annotation, PICTURE)
+    fitted = geometry.fit(annotation, PICTURE)
     counts = fitted.counts
     assert counts.kept + counts.scaled + counts.mended + counts.dropped == len(annotation.boxes)
     if fitted.annotation is None:
@@ -310,15 +311,15 @@ def check_written(annotation: Annotation) -> None:
     for box in fitted.annotation.boxes:
         assert 0 <= box.xmin < box.xmax < PICTURE.width
         assert 0 <= box.ymin < box.ymax < PICTURE.height
-    xml = voc.to_xml(fitted.annotation, folder="a & b", filename="x.jpg", picture=PICTURE)
-    assert voc.read_back(xml, annotation.image_code) == fitted.annotation
+    xml = voc_xml.to_xml(fitted.annotation, folder="a & b", filename="x.jpg", picture=PICTURE)
+    assert voc_xml.read_back(xml, annotation.image_code) == fitted.annotation
 
 
 @FUZZ
 @given(XMLS)
 def test_any_bytes_as_xml(data: bytes) -> None:
     """Any bytes are an annotation or none; what is written of it fits its picture, and reads back."""
-    annotation = voc.read_back(data, "n00000001_1")
+    annotation = voc_xml.read_back(data, "n00000001_1")
     if annotation:
         check_written(annotation)
 
@@ -329,7 +330,7 @@ def test_any_bytes_as_an_archive(tmp_path: Path, data: bytes) -> None:
     """Any bytes are annotations, and a sentence if something was amiss; nothing is written anywhere."""
     path = tmp_path / f"{CODES[0]}.tar.gz"
     path.write_bytes(data)
-    content = voc.read(tmp_path, CODES[0])
+    content = voc_xml.read(tmp_path, CODES[0])
     assert content.annotations or content.problem
     for annotation in content.annotations.values():
         check_written(annotation)

@@ -16,13 +16,13 @@ from demo.pictures import jpeg
 from demo.web import Web
 from tests.project import Project
 from tests.result_folder import ResultFolder, with_red_and_blue
-from utils.gallery import pictures
-from utils.gallery.figures import COUNTS, SHARES, SIDES
-from utils.gallery.leaving import AN_INSTANT, Leaving
-from utils.gallery.pictures import COLOURS, Labels, Pictures
-from utils.models.pictures import Box
-from utils.models.words import Reason, Status
-from utils.results import collection
+from utils.gallery import page_data
+from utils.gallery.category_stats import COUNTS, SHARES, SIDES
+from utils.gallery.output_writer import AN_INSTANT, OutputWriter
+from utils.gallery.page_data import COLOURS, Labels, Pictures
+from utils.models.enums import Reason, Status
+from utils.models.images import Box
+from utils.results import reader
 
 RED, BLUE = "n00000001", "n00000002"
 
@@ -203,8 +203,8 @@ def test_a_page_has_an_end(some: ResultFolder) -> None:
     labels = Labels()
     spelled = Pictures(labels, most=2)
     albums = [
-        pictures.album(collection.read(category, folder), labels, [1, 2])
-        for category, folder in collection.places(some.root, some.categories)
+        page_data.album(reader.read(category, folder), labels, [1, 2])
+        for category, folder in reader.places(some.root, some.categories)
     ]
     first, second = [spelled.category(album) for album in albums]
     assert (first.count(".jpg"), second.count("_1.jpg"), second.count("_2.jpg")) == (2, 1, 0)
@@ -229,9 +229,9 @@ def test_what_has_not_changed_is_not_read_again(some: ResultFolder) -> None:
     assert some.data()["labels"] == ["blue", ""]  # one that no box has any more is not offered
 
 
-def some_folder(made: ResultFolder, name: str) -> collection.CategoryFolder:
+def some_folder(made: ResultFolder, name: str) -> reader.CategoryFolder:
     """Give the folder of a category."""
-    return collection.CategoryFolder(made.root / name)
+    return reader.CategoryFolder(made.root / name)
 
 
 def test_files_of_others_are_left_alone(some: ResultFolder) -> None:
@@ -291,7 +291,7 @@ def test_no_page_for_those_who_want_none(some: ResultFolder) -> None:
 def test_who_wants_to_go_need_not_wait(some: ResultFolder, failures: int, is_written: bool) -> None:
     """An interrupted run leaves a small page, which costs an instant; a large one is the next run's."""
     some.fail(some_folder(some, "red"), Reason.TIMEOUT, times=failures)
-    left = Leaving(some.root, some.categories, some.settings(), stopped=lambda: True)
+    left = OutputWriter(some.root, some.categories, some.settings(), stopped=lambda: True)
     left.write()
     assert bool(left.written) is is_written
     assert (some.root / "index.html").exists() is is_written
@@ -304,7 +304,7 @@ def test_who_goes_later_need_not_wait_either(some: ResultFolder) -> None:
     before = some.page
     some.fail(some_folder(some, "red"), Reason.TIMEOUT, times=AN_INSTANT // 100)
     asked: list[bool] = []
-    left = Leaving(
+    left = OutputWriter(
         some.root, some.categories, some.settings(), stopped=lambda: bool(asked.append(True) or asked[1:])
     )
     left.write()

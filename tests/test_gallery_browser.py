@@ -14,10 +14,10 @@ from tests import chromium, pictures
 from tests.chromium import Page
 from tests.result_folder import ResultFolder
 from tests.test_gallery_colours import linear
-from utils.models.pictures import Box
+from utils.models.enums import Reason, Status
+from utils.models.images import Box
 from utils.models.rows import UrlRow
-from utils.models.tries import Outcome
-from utils.models.words import Reason, Status
+from utils.models.tasks import Outcome
 from utils.results.journal import Journal
 
 pytestmark = pytest.mark.skipif(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from utils.gallery.page import ASSETS
-from utils.gallery.pictures import COLOURS
+from utils.gallery.page_data import COLOURS
 
 SIGHTS = (
     ((1, 0, 0), (0, 1, 0), (0, 0, 1)),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.result_folder import ResultFolder, with_red_and_blue
-from utils.commands import showing
-from utils.commands.screen import Console
+from utils.cli import gallery_command
+from utils.cli.console import Console
 from utils.gallery import page
 
 RED, BLUE = "n00000001", "n00000002"
@@ -90,6 +90,6 @@ def test_nothing_of_it_ends_a_run(
     for name in ("page.html", "gallery.js", "gallery.css"):
         (tmp_path / name).write_text("cut off", encoding="utf-8")
     monkeypatch.setattr(page, "ASSETS", tmp_path)  # a program that was installed badly
-    assert showing.leave(some.root, some.categories, some.settings(), Console()) is None
+    assert gallery_command.leave(some.root, some.categories, some.settings(), Console()) is None
     assert "Gallery and dataset card were not written (ValueError " in capsys.readouterr().err
     assert some.page == before

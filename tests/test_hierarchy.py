@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from utils.tables import categories, hierarchy
-from utils.tables.categories import ShippedCategory
-from utils.tables.hierarchy import Hierarchy
+from utils.catalog import categories, hierarchy
+from utils.catalog.categories import ShippedCategory
+from utils.catalog.hierarchy import Hierarchy
 
 HUSKY, SLED_DOG, MALAMUTE, DOG, CAT = "n02110185", "n02109811", "n02110063", "n02084071", "n02121808"
 

@@ -24,16 +24,16 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.project import Finished, Project
-from utils.annotations import voc
-from utils.commands import extract_cli
-from utils.commands.cli import SIGNAL_EXITS
+from utils.annotations import voc_xml
+from utils.catalog.folder_names import folder_names
+from utils.cli.arguments import SIGNAL_EXITS
+from utils.cli.extract import main
 from utils.errors import InputError
-from utils.models.pictures import Annotation
-from utils.models.words import Reason
+from utils.models.enums import Reason
+from utils.models.images import Annotation
 from utils.prerequisites.url_list import convert
-from utils.tables import url_rows
-from utils.tables.folder_names import folder_names
-from utils.tables.url_table import open_table
+from utils.sources.url_table import open_table
+from utils.urls import rejection
 
 RED, BLUE = "n00000001", "n00000002"
 HEADER = b"img_code,img_url,code\n"
@@ -232,7 +232,7 @@ class Ran:
         folder = self.project.result / self.folders[name]
         (code,) = [path.stem for path in (folder / "Images").iterdir()]
         path = folder / "Annotation" / f"{code}.xml"
-        return voc.read_back(path.read_bytes(), code) if path.exists() else None
+        return voc_xml.read_back(path.read_bytes(), code) if path.exists() else None
 
 
 @pytest.fixture(scope="module")
@@ -385,7 +385,7 @@ def extract(
         for name, data in {"ncodes.csv": ncodes, "imageNetURLs.csv": table}.items():
             (project.path / name).write_bytes(data)
         flags = [part for flag, name in places.items() for part in (flag, str(project.path / name))]
-        code = extract_cli.main([*flags, "--dry_run", *(["--categories", *named] if named else [])])
+        code = main([*flags, "--dry_run", *(["--categories", *named] if named else [])])
         said = capsys.readouterr()
         assert not project.result.exists()
         assert (project.path / "ncodes.csv").read_bytes() == ncodes  # the user's: no run rewrites it
@@ -515,7 +515,7 @@ def test_hostile_names(project: Project, web: Web) -> None:
         image_code = f"{code_of(number)}_1"
         assert project.images(folder) == {f"{image_code}.jpg"}
         xml = (project.result / folder / "Annotation" / f"{image_code}.xml").read_bytes()
-        annotation = voc.read_back(xml, image_code)
+        annotation = voc_xml.read_back(xml, image_code)
         assert annotation is not None
         assert annotation.boxes[0].label == folder
         (row,) = project.report(folder)
@@ -555,6 +555,6 @@ def test_a_list_with_a_line_without_end(tmp_path: Path) -> None:
     table = tmp_path / "imageNetURLs.csv"
     counts = convert(io.BufferedReader(io.BytesIO(HEADER + b"".join(rows))), table, say=lambda: None)
     assert (counts.rows, counts.bad_lines) == (3, 0)
-    refused = [url_rows.refusal(row) for row in open_table(table).rows(RED)]
-    assert [refusal and refusal.reason for refusal in refused] == [None, Reason.INVALID_URL, None]
+    refused = [rejection(row) for row in open_table(table).rows(RED)]
+    assert [rejection and rejection.reason for rejection in refused] == [None, Reason.INVALID_URL, None]
     assert table.stat().st_size < 40_000

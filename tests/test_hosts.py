@@ -20,19 +20,19 @@ from tests.simulation import (
     make_outcome,
     make_task,
 )
-from utils.models.words import Reason
-from utils.web.hosts import (
+from utils.models.enums import Reason
+from utils.scheduler.host_state import (
     FIRST_LIMIT,
     FIRST_REST,
     HIGHEST_LIMIT,
     LONGEST_REST,
     MOST_RESTS,
     UNKNOWN_LIMIT,
-    Host,
+    HostState,
 )
 
 
-def learn(host: Host, reply: Reply, *, now: float, started: float | None = None) -> None:
+def learn(host: HostState, reply: Reply, *, now: float, started: float | None = None) -> None:
     """Tell a host of the end of a request."""
     began = now - 0.1 if started is None else started
     host.learn(make_outcome(make_task(0), reply), started=began, now=now)
@@ -45,7 +45,7 @@ def limited(reply: Reply, retry_after: float) -> Reply:
 
 def test_a_host_gets_eight_at_once_and_more_while_it_answers_well() -> None:
     """Three until it has answered; then each good answer, a "no such page" too, allows one more, up to 32."""
-    host = Host("a:80")
+    host = HostState("a:80")
     assert host.limit == UNKNOWN_LIMIT == 3
     for now in range(3):
         learn(host, NOT_FOUND if now % 2 else GOOD, now=now)
@@ -57,7 +57,7 @@ def test_a_host_gets_eight_at_once_and_more_while_it_answers_well() -> None:
 
 def test_who_shares_a_host_gets_a_part() -> None:
     """Where four ask the same host each gets a quarter of every limit, and one request at least."""
-    host = Host("a:80", 4)
+    host = HostState("a:80", 4)
     assert host.limit == 1
     learn(host, GOOD, now=0)
     assert host.limit == FIRST_LIMIT // 4 + 1
@@ -69,7 +69,7 @@ def test_who_shares_a_host_gets_a_part() -> None:
 @pytest.mark.parametrize("reply", [ERROR_500, RESET])
 def test_trouble_earns_no_more_requests(reply: Reply) -> None:
     """An answer that shows trouble does not raise the limit, and is no reason to give the host up."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for now in range(100):
         learn(host, reply, now=now)
     assert (host.limit, host.given_up) == (8, None)
@@ -78,7 +78,7 @@ def test_trouble_earns_no_more_requests(reply: Reply) -> None:
 @pytest.mark.parametrize("reply", [TOO_MANY, UNAVAILABLE])
 def test_the_limit_is_halved_once_for_a_burst(reply: Reply) -> None:
     """What was sent before the limit was halved does not halve it again; what was sent after does."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for now in (10.0, 10.1, 10.2):
         learn(host, reply, started=9.0, now=now)
     assert host.limit == 4
@@ -89,7 +89,7 @@ def test_the_limit_is_halved_once_for_a_burst(reply: Reply) -> None:
 
 def test_a_host_that_wanted_less_gets_more_only_slowly() -> None:
     """After a halving a host earns one more request by as many good answers as it may have requests."""
-    host = Host("a:80")
+    host = HostState("a:80")
     learn(host, TOO_MANY, now=10.0)
     limits = []
     for now in range(20, 33):
@@ -101,7 +101,7 @@ def test_a_host_that_wanted_less_gets_more_only_slowly() -> None:
 @pytest.mark.parametrize("reply", [TOO_MANY, UNAVAILABLE])
 def test_a_host_is_left_alone_as_long_as_it_says(reply: Reply) -> None:
     """Not one request goes out before Retry-After is over, and then one may."""
-    host = Host("a:80")
+    host = HostState("a:80")
     learn(host, limited(reply, 30.0), now=100.0)
     assert not host.may_start(129.9)
     assert host.may_start(130.0)
@@ -109,7 +109,7 @@ def test_a_host_is_left_alone_as_long_as_it_says(reply: Reply) -> None:
 
 def test_the_longest_wait_of_a_burst_counts() -> None:
     """An answer to a request of before the rest may lengthen it, and never shortens it."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for now, seconds in ((10.0, 5.0), (10.1, 40.0), (10.2, 1.0), (10.3, 3600.0)):
         learn(host, limited(TOO_MANY, seconds), started=9.0, now=now)
     assert host.limit == 4
@@ -118,7 +118,7 @@ def test_the_longest_wait_of_a_burst_counts() -> None:
 
 def test_a_wait_too_long_is_no_rest() -> None:
     """Whoever asks for more than a minute fails that URL; the host goes on, at half the pace."""
-    host = Host("a:80")
+    host = HostState("a:80")
     learn(host, limited(TOO_MANY, LONGEST_REST + 1), now=10.0)
     assert host.may_start(10.0)
     assert (host.limit, host.given_up) == (4, None)
@@ -126,7 +126,7 @@ def test_a_wait_too_long_is_no_rest() -> None:
 
 def test_without_a_time_the_rests_grow() -> None:
     """A "too many requests" that names no time brings rests of 2, 4, 8 … 60 seconds, and at last the end."""
-    host, now, rests = Host("a:80"), 0.0, []
+    host, now, rests = HostState("a:80"), 0.0, []
     while host.given_up is None:
         learn(host, TOO_MANY, started=now, now=now)
         rests.append(host.rest_until - now)
@@ -138,7 +138,7 @@ def test_without_a_time_the_rests_grow() -> None:
 
 def test_one_good_answer_ends_the_row_of_rests() -> None:
     """A host that works between its rests is never given up."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for now in range(0, 10_000, 100):
         learn(host, TOO_MANY, now=now)
         assert host.rest_until - now <= 8.0
@@ -149,7 +149,7 @@ def test_one_good_answer_ends_the_row_of_rests() -> None:
 
 def test_three_silent_urls_of_one_round_are_enough() -> None:
     """A host that never answered and lets three URLs time out is dead, without a second round."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for _ in range(2):
         learn(host, BLACKHOLE, started=0.0, now=5.0)
     assert host.given_up is None
@@ -159,7 +159,7 @@ def test_three_silent_urls_of_one_round_are_enough() -> None:
 
 def test_two_rounds_of_silence_are_enough() -> None:
     """With fewer URLs it takes a second try."""
-    host = Host("a:80")
+    host = HostState("a:80")
     learn(host, BLACKHOLE, started=0.0, now=5.0)
     assert host.given_up is None
     assert not host.may_start(5.4)
@@ -170,7 +170,7 @@ def test_two_rounds_of_silence_are_enough() -> None:
 @pytest.mark.parametrize("reply", [REFUSED, NO_NAME])
 def test_refusals_count_by_rounds(reply: Reply) -> None:
     """A burst of refusals is one round; after three rounds with rests in between it is sure."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for started in (10.0, 10.6, 11.7):
         assert host.given_up is None
         for _ in range(8):
@@ -183,7 +183,7 @@ def test_refusals_count_by_rounds(reply: Reply) -> None:
 @pytest.mark.parametrize("sign_of_life", [GOOD, ERROR_500, CUT, RESET, TOO_MANY])
 def test_a_sign_of_life_wipes_failures_out(reply: Reply, sign_of_life: Reply) -> None:
     """Only a host that gives nothing but connect failures is given up."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for now in range(0, 1000, 100):
         learn(host, reply, now=now)
         learn(host, sign_of_life, now=now + 50)
@@ -192,7 +192,7 @@ def test_a_sign_of_life_wipes_failures_out(reply: Reply, sign_of_life: Reply) ->
 
 def test_who_accepts_and_says_nothing_is_nobody() -> None:
     """After three rounds in which several URLs got no word, from a host that never said one."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for started in (0.0, 11.0):
         for _ in range(2):
             learn(host, SILENT, started=started, now=started + 10.0)
@@ -203,7 +203,7 @@ def test_who_accepts_and_says_nothing_is_nobody() -> None:
 
 def test_one_silent_url_says_nothing_of_its_host() -> None:
     """Nor do many, once the host has answered anybody."""
-    alone, good = Host("a:80"), Host("b:80")
+    alone, good = HostState("a:80"), HostState("b:80")
     learn(good, NOT_FOUND, now=0.0)
     for number in range(50):
         learn(alone, SILENT, now=20.0 * number)
@@ -214,7 +214,7 @@ def test_one_silent_url_says_nothing_of_its_host() -> None:
 
 def test_a_recovered_host_has_its_places_back() -> None:
     """While it fails one request at a time probes it; when it answers all may go out again."""
-    host = Host("a:80")
+    host = HostState("a:80")
     learn(host, REFUSED, now=1.0)
     assert host.limit == 1
     learn(host, GOOD, now=2.0)
@@ -224,7 +224,7 @@ def test_a_recovered_host_has_its_places_back() -> None:
 @pytest.mark.parametrize("reply", [REFUSED, NO_NAME, BLACKHOLE])
 def test_a_host_that_was_good_is_given_more_time(reply: Reply) -> None:
     """It survives twice as many rounds, but not for ever, nor for more than five minutes."""
-    host, now, rounds = Host("a:80"), 10.0, 0
+    host, now, rounds = HostState("a:80"), 10.0, 0
     learn(host, GOOD, now=now)
     while host.given_up is None:
         learn(host, reply, started=now, now=now + reply.seconds)
@@ -235,7 +235,7 @@ def test_a_host_that_was_good_is_given_more_time(reply: Reply) -> None:
 
 def test_a_proxy_that_refuses_says_nothing_about_the_host() -> None:
     """No failure of the proxy changes anything."""
-    host = Host("a:80")
+    host = HostState("a:80")
     for now in range(50):
         learn(host, Reply(reason=Reason.CONNECTION_REFUSED, http_status=0, proxy_at_fault=True), now=now)
         learn(host, Reply(reason=Reason.HTTP_STATUS, http_status=407, proxy_at_fault=True), now=now)

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from tests.pictures import encode, paint, refusal
-from utils.models.words import Reason
+from tests.pictures import encode, paint, rejection
+from utils.models.enums import Reason
 
 OTHERS = {
     b"": "nothing at all",
@@ -37,7 +37,7 @@ OTHERS = {
 @pytest.mark.parametrize("data", OTHERS)
 def test_no_image(data: bytes) -> None:
     """What is no image of the six formats is refused, and said to be what it is."""
-    refused = refusal(data, length_known=False)
+    refused = rejection(data, length_known=False)
     assert refused.reason is Reason.NOT_AN_IMAGE
     assert OTHERS[data] in refused.description
 
@@ -45,14 +45,14 @@ def test_no_image(data: bytes) -> None:
 @pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "JPEG2000", "EPS", "PCX", "ICNS"])
 def test_other_formats(kind: str) -> None:
     """Formats that Pillow could read, but that are not on the list, are refused."""
-    assert refusal(encode(kind, paint(64, 64))).reason is Reason.NOT_AN_IMAGE
+    assert rejection(encode(kind, paint(64, 64))).reason is Reason.NOT_AN_IMAGE
 
 
 @pytest.mark.parametrize("magic", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0*"])
 @pytest.mark.parametrize("rest", [b"", bytes(40), b"\xff" * 400, b"<html>" * 40])
 def test_only_the_magic(magic: bytes, rest: bytes) -> None:
     """A right beginning with nothing right behind it is refused as damaged, or as too large."""
-    assert refusal(magic + rest).reason in (Reason.CORRUPT, Reason.TOO_LARGE)
+    assert rejection(magic + rest).reason in (Reason.CORRUPT, Reason.TOO_LARGE)
 
 
 def test_random_bytes_behind_a_magic() -> None:
@@ -60,4 +60,4 @@ def test_random_bytes_behind_a_magic() -> None:
     noise = random.Random(7)
     for magic in (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBPVP8 "):
         for _ in range(30):
-            refusal(magic + noise.randbytes(300))
+            rejection(magic + noise.randbytes(300))

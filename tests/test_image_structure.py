@@ -8,10 +8,10 @@ import zlib
 
 import pytest
 
-from tests.pictures import GOOD, encode, refusal
-from utils.judging.images import judge
-from utils.models.pictures import Picture
-from utils.models.words import Reason
+from tests.pictures import GOOD, encode, rejection
+from utils.images.validation import judge
+from utils.models.enums import Reason
+from utils.models.images import Picture
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -34,7 +34,7 @@ HUGE = {
 def test_too_many_pixels(kind: str) -> None:
     """A picture of absurd size is refused from its header, at once, whatever follows."""
     began = time.process_time()
-    assert refusal(HUGE[kind]).reason is Reason.TOO_LARGE
+    assert rejection(HUGE[kind]).reason is Reason.TOO_LARGE
     assert time.process_time() - began < 0.5
 
 
@@ -42,7 +42,7 @@ def test_too_many_pixels_in_a_jpeg() -> None:
     """A JPEG whose header says 65,000 by 65,000 is refused from there."""
     data = bytearray(encode("JPEG"))
     struct.pack_into(">HH", data, data.find(b"\xff\xc0") + 5, 65_000, 65_000)
-    assert refusal(bytes(data)).reason is Reason.TOO_LARGE
+    assert rejection(bytes(data)).reason is Reason.TOO_LARGE
 
 
 def test_frame_beyond_its_screen() -> None:
@@ -50,7 +50,7 @@ def test_frame_beyond_its_screen() -> None:
     data = bytearray(encode("GIF"))
     place = data.find(b"\x2c", 13 + (6 << (data[10] & 7)))
     struct.pack_into("<HH", data, place + 5, 8_000, 8_000)
-    assert refusal(bytes(data)).reason is Reason.TOO_LARGE
+    assert rejection(bytes(data)).reason is Reason.TOO_LARGE
 
 
 @pytest.mark.parametrize("kind", ["png plain", "png animated"])
@@ -58,7 +58,7 @@ def test_wrong_checksum(kind: str) -> None:
     """One wrong bit in the pixels of a PNG, or of its later frames, is found out."""
     data = bytearray(GOOD[kind]())
     data[len(data) * 9 // 10] ^= 4
-    assert refusal(bytes(data)).reason is Reason.CORRUPT
+    assert rejection(bytes(data)).reason is Reason.CORRUPT
 
 
 def test_metadata_do_no_harm() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.archives import WNID, bodies, claim, mended, packed, tar
-from utils.archive import image_tar
-from utils.archive.image_tar import UNREADABLE, Scan, read
-from utils.models.manners import MAX_IMAGE_BYTES
-from utils.models.rows import Member
+from utils.models.http_defaults import MAX_IMAGE_BYTES
+from utils.models.rows import TarMember
+from utils.sources import tar_members
+from utils.sources.tar_members import UNREADABLE, Scan, read
 
 LAST = f"{WNID}_9"
 END = tar((f"{LAST}.JPEG", b"last"))
@@ -27,7 +27,7 @@ def put(folder: Path, data: bytes) -> Path:
     return path
 
 
-def members(path: Path) -> list[Member]:
+def members(path: Path) -> list[TarMember]:
     """Give all members, to the end or as far as it goes."""
     scan = Scan(path)
     try:
@@ -164,7 +164,7 @@ def test_garbage_in_the_middle(tmp_path: Path) -> None:
 
 def test_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tar ends after so many headers, extended ones included."""
-    monkeypatch.setattr(image_tar, "MAX_HEADERS", 10)
+    monkeypatch.setattr(tar_members, "MAX_HEADERS", 10)
     for data in (claim(0, "x"), claim(0, kind=b"L")):
         with pytest.raises(ValueError, match="more than 10 members"):
             codes(tmp_path, data * 20)
@@ -205,7 +205,7 @@ def test_random_bytes(tmp_path: Path) -> None:
         for _ in range(dice.randint(1, 4)):
             data[dice.randrange(len(data))] = dice.randrange(256)
         path = put(tmp_path, bytes(data[: dice.randrange(len(data))]))
-        found: list[Member] = []
+        found: list[TarMember] = []
         with contextlib.suppress(ValueError):
             found = members(path)
         assert len(found) <= 3

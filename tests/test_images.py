@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.pictures import GOOD, SIZE, encode, frames, paint, refusal, rotated_by_exif, run_length_bmp
-from utils.judging.images import judge
-from utils.models.pictures import Picture
-from utils.models.words import ImageFormat, Reason, Refusal
+from tests.pictures import GOOD, SIZE, encode, frames, paint, rejection, rotated_by_exif, run_length_bmp
+from utils.images.validation import judge
+from utils.models.enums import ImageFormat, Reason, Rejection
+from utils.models.images import Picture
 
 PROJECT = Path(__file__).resolve().parents[1]
 REAL_PHOTOS = PROJECT.parent / "shared" / "data" / "photos"
@@ -44,14 +44,14 @@ def test_good(kind: str) -> None:
 def test_cut(good: bytes, share: float) -> None:
     """A cut image is corrupt; where the server did not say how long it is, it may be a passing cut."""
     cut = good[: int(len(good) * share)]
-    assert refusal(cut).reason is Reason.CORRUPT
-    assert refusal(cut, length_known=False).reason is Reason.TRUNCATED
+    assert rejection(cut).reason is Reason.CORRUPT
+    assert rejection(cut, length_known=False).reason is Reason.TRUNCATED
 
 
 @pytest.mark.parametrize("kind", [kind for kind in GOOD if kind not in ("bmp plain", "tiff pages")])
 def test_last_byte_missing(kind: str) -> None:
     """Not even the last byte may be missing (two bytes of padding excepted, in some BMP and TIFF)."""
-    assert refusal(GOOD[kind]()[:-1], length_known=False).reason is Reason.TRUNCATED
+    assert rejection(GOOD[kind]()[:-1], length_known=False).reason is Reason.TRUNCATED
 
 
 @pytest.mark.parametrize("kind", [kind for kind in GOOD if kind.startswith("jpg")])
@@ -59,7 +59,7 @@ def test_end_marker_glued_on(kind: str) -> None:
     """A half JPEG is found out though an end marker was glued on; it did not end early."""
     data = GOOD[kind]()
     glued = data[: len(data) * 6 // 10] + b"\xff\xd9"
-    assert refusal(glued, length_known=False).reason is Reason.CORRUPT
+    assert rejection(glued, length_known=False).reason is Reason.CORRUPT
 
 
 def test_size_is_the_stored_one() -> None:
@@ -73,15 +73,15 @@ def test_size_is_the_stored_one() -> None:
 def test_too_small(kind: str) -> None:
     """The smaller side decides; exactly the limit is enough."""
     data = encode(kind, paint(500, 10))
-    assert refusal(data, min_side=11).reason is Reason.TOO_SMALL
+    assert rejection(data, min_side=11).reason is Reason.TOO_SMALL
     assert isinstance(judge(data, min_side=10, length_known=True), Picture)
-    assert refusal(encode(kind, paint(1, 1))).reason is Reason.TOO_SMALL
+    assert rejection(encode(kind, paint(1, 1))).reason is Reason.TOO_SMALL
     assert isinstance(judge(encode(kind, paint(1, 1)), min_side=0, length_known=True), Picture)
 
 
 def test_too_many_bytes() -> None:
     """More than 20 MB are refused, though they are an image."""
-    assert refusal(encode("JPEG") + bytes(20_000_000)).reason is Reason.TOO_LARGE
+    assert rejection(encode("JPEG") + bytes(20_000_000)).reason is Reason.TOO_LARGE
 
 
 def test_endless_scans() -> None:
@@ -89,7 +89,7 @@ def test_endless_scans() -> None:
     data = encode("JPEG", Image.new("RGB", (3_000, 3_000)), progressive=True)
     last_scan = data[data.rfind(b"\xff\xda") : -2]
     began = time.process_time()
-    assert "scans" in refusal(data[:-2] + last_scan * 5_000 + data[-2:]).description
+    assert "scans" in rejection(data[:-2] + last_scan * 5_000 + data[-2:]).description
     assert time.process_time() - began < 0.5
 
 
@@ -104,8 +104,8 @@ def test_odd_jpeg() -> None:
     """A JPEG that is odd but whole passes by way of Pillow, and not if it is cut."""
     odd = patched_jpeg()
     assert isinstance(judge(odd, min_side=16, length_known=True), Picture)
-    assert refusal(odd[: len(odd) // 2]).reason is Reason.CORRUPT
-    assert refusal(odd[: len(odd) // 2], length_known=False).reason is Reason.TRUNCATED
+    assert rejection(odd[: len(odd) // 2]).reason is Reason.CORRUPT
+    assert rejection(odd[: len(odd) // 2], length_known=False).reason is Reason.TRUNCATED
 
 
 SMALL = [encode(kind, paint(40, 30)) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")]
@@ -127,13 +127,14 @@ def test_any_bytes(data: bytes, spoilt: list[tuple[float, bytes]], length_known:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         judged = judge(bytes(changed), min_side=1, length_known=length_known)
-    assert isinstance(judged, (Picture, Refusal))
+    assert isinstance(judged, (Picture, Rejection))
 
 
 def test_pillow_only_when_needed() -> None:
     """Judging JPEGs does not load Pillow, and importing the module loads no decoder at all."""
     program = (
-        "import sys; from utils.judging.images import judge; assert not {'PIL', 'numpy'} & set(sys.modules);"
+        "import sys; from utils.images.validation import judge;"
+        "assert not {'PIL', 'numpy'} & set(sys.modules);"
         "print(judge(sys.stdin.buffer.read(), min_side=16, length_known=True));"
         "assert 'PIL' not in sys.modules"
     )
@@ -151,7 +152,7 @@ def test_large_webp_is_cheap() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert isinstance(judge(data, min_side=16, length_known=True), Picture)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
-    assert refusal(data[:-9]).reason is Reason.CORRUPT
+    assert rejection(data[:-9]).reason is Reason.CORRUPT
 
 
 def test_real_photos() -> None:
@@ -162,10 +163,10 @@ def test_real_photos() -> None:
     for photo in photos:
         assert isinstance(judge(photo, min_side=16, length_known=True), Picture)
         cut = photo[: len(photo) * 6 // 10]
-        assert refusal(cut).reason is Reason.CORRUPT
-        assert refusal(cut + b"\xff\xd9").reason is Reason.CORRUPT
+        assert rejection(cut).reason is Reason.CORRUPT
+        assert rejection(cut + b"\xff\xd9").reason is Reason.CORRUPT
     holed = [photo[: (half := len(photo) // 2)] + bytes(2048) + photo[half + 2048 :] for photo in photos]
-    found_out = [isinstance(judge(photo, min_side=16, length_known=True), Refusal) for photo in holed]
+    found_out = [isinstance(judge(photo, min_side=16, length_known=True), Rejection) for photo in holed]
     assert sum(found_out) >= 0.9 * len(photos)
 
 
@@ -174,6 +175,6 @@ def test_tiff_is_mute(capfd: pytest.CaptureFixture[str]) -> None:
     data = bytearray(GOOD["tiff JPEG"]())
     at = data.find(b"\xff\xda")
     data[at + 2 : at + 12] = b"\xff" * 10
-    refusal(bytes(data))
+    rejection(bytes(data))
     print("heard", file=sys.stderr)
     assert capfd.readouterr().err == "heard\n"

@@ -14,16 +14,16 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.machine import wait_until
 from tests.project import Project
+from utils.models.enums import Reason, Status
 from utils.models.rows import Category
 from utils.models.settings import Settings
-from utils.models.tries import Outcome
-from utils.models.words import Reason, Status
+from utils.models.tasks import Outcome
+from utils.pipeline.category_manager import CategoryManager, Screen
+from utils.pipeline.context import RunContext
 from utils.results.journal import Journal
+from utils.results.paths import CategoryFolder
 from utils.results.progress import Progress
-from utils.run.books import Books, Screen
-from utils.run.store import Store
-from utils.storage import CategoryFolder
-from utils.tables.url_table import UrlTable, open_table
+from utils.sources.url_table import UrlTable, open_table
 
 RED = "n00000001"
 CATEGORY = Category(RED, "red", "red")
@@ -47,9 +47,9 @@ class Run:
         settings = Settings(path, path / "annotation", path / "imageNetURLs.csv", path / "ncodes.csv")
         self.is_told_to_end: Callable[[], bool] = lambda: False
         self.screen = Said()
-        self.books = Books(
+        self.books = CategoryManager(
             [CATEGORY],
-            Store(settings, project.result, table, {RED: "red"}),
+            RunContext(settings, project.result, table, {RED: "red"}),
             progress=Progress(),
             screen=self.screen,
             stopped=lambda: self.is_told_to_end(),

@@ -18,7 +18,7 @@ from demo.web import Web
 from tests.machine import group_of, wait_until
 from tests.project import Project
 from tests.slow_offer import RED, offer
-from utils.annotations import voc
+from utils.annotations import voc_xml
 
 URLS, WANTED = 30, 12
 ALIVE = {number for number in range(URLS) if number % 5}
@@ -72,7 +72,7 @@ def check_report(project: Project) -> None:
         xml = project.result / "red" / "Annotation" / f"{row['image_code']}.xml"
         assert xml.exists() == (row["boxes"] != "")
         if row["boxes"]:
-            assert voc.read_back(xml.read_bytes(), row["image_code"])
+            assert voc_xml.read_back(xml.read_bytes(), row["image_code"])
     assert not list(project.result.rglob("*.part"))
 
 

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from utils.commands.listing import COLUMNS, SUBCATEGORY, Row, as_csv, as_table, legend, wrapped
+from utils.cli.listing import COLUMNS, SUBCATEGORY, Row, as_csv, as_table, legend, wrapped
 
 DOG = Row(
     "n02109811", "sled dog, sledge dog", 1234, 0, 2, ("organism", "animal", "pet", "dog", "sled dog"), "x"

@@ -20,7 +20,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.project import ALONE, Project
-from utils.annotations import voc
+from utils.annotations import voc_xml
 
 RED = "n00000001"
 WEIGH = """
@@ -224,7 +224,7 @@ def test_xml_that_was_deleted_comes_back(done: Project, web: Web) -> None:
     done.run()
     assert len(web.requests) == asked
     check_complete(done)
-    assert voc.read_back((folder / f"{RED}_3.xml").read_bytes(), f"{RED}_3")
+    assert voc_xml.read_back((folder / f"{RED}_3.xml").read_bytes(), f"{RED}_3")
 
 
 def test_images_of_a_lost_journal_are_adopted(done: Project, web: Web) -> None:

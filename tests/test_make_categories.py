@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.tables import categories
+from utils.catalog import categories
 
 PROJECT = Path(__file__).resolve().parents[1]
 WORDNET = Path("/usr/share/wordnet/data.noun")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from utils.catalog import categories, marking
+from utils.catalog.categories import Mark
+from utils.catalog.marking import Marked, mark, unmark
 from utils.errors import DatasetError, DiskError, InputError
-from utils.tables import categories, marking
-from utils.tables.categories import Mark
-from utils.tables.marking import Marked, mark, unmark
 
 PROJECT = Path(__file__).resolve().parents[1]
 FOX, HUSKY, CARTON = "n02119789", "n02110185", "n02971356"
@@ -28,7 +28,7 @@ LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from utils.errors import DiskError
-from utils.tables.marking import mark
+from utils.catalog.marking import mark
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:

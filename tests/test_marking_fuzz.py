@@ -14,9 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.test_fuzz import ENCODINGS, FUZZ, NCODES_HEADER, NCODES_PIECES, value_or_sentence
-from utils.tables import categories
-from utils.tables.categories import Mark
-from utils.tables.marking import Marked, mark, unmark
+from utils.catalog import categories
+from utils.catalog.categories import Mark
+from utils.catalog.marking import Marked, mark, unmark
 
 CODES = [f"n0000000{number}" for number in range(6)]
 MARKS = {

@@ -9,17 +9,17 @@ from importlib import import_module
 import pytest
 
 from utils import models
+from utils.models.enums import Reason, RetryPolicy, Status, is_passing_http
 from utils.models.rows import Category, UrlRow
 from utils.models.settings import Settings
-from utils.models.tries import Outcome
-from utils.models.words import Lasting, Reason, Status, is_passing_http
+from utils.models.tasks import Outcome
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
-FOR_GOOD = """invalid_url invalid_image_code duplicate_image_code forbidden_redirect not_an_image corrupt
+PERMANENT = """invalid_url invalid_image_code duplicate_image_code forbidden_redirect not_an_image corrupt
     too_large placeholder too_many_redirects http_status"""
-IN_PASSING = "connect_timeout timeout connection_error truncated rate_limited disk_error"
-AT_ONCE = "dns_error connection_refused tls_error dead_host crashed interrupted filled"
-BY_FLAG = "too_small annotation_mismatch opted_out"
+TEMPORARY = "connect_timeout timeout connection_error truncated rate_limited disk_error"
+NEXT_RUN = "dns_error connection_refused tls_error dead_host crashed interrupted filled"
+FLAG_DEPENDENT = "too_small annotation_mismatch opted_out"
 
 
 def failed(reason: Reason, http_status: int = 0) -> Outcome:
@@ -28,30 +28,30 @@ def failed(reason: Reason, http_status: int = 0) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("words", "lasting"),
+    ("words", "retry_policy"),
     [
-        (FOR_GOOD, Lasting.FOR_GOOD),
-        (IN_PASSING, Lasting.IN_PASSING),
-        (AT_ONCE, Lasting.AT_ONCE),
-        (BY_FLAG, Lasting.BY_FLAG),
+        (PERMANENT, RetryPolicy.PERMANENT),
+        (TEMPORARY, RetryPolicy.TEMPORARY),
+        (NEXT_RUN, RetryPolicy.NEXT_RUN),
+        (FLAG_DEPENDENT, RetryPolicy.FLAG_DEPENDENT),
     ],
 )
-def test_each_reason_lasts_as_promised(words: str, lasting: Lasting) -> None:
+def test_each_reason_lasts_as_promised(words: str, retry_policy: RetryPolicy) -> None:
     """For good, in passing, tried once a run, or until a flag changes; there are no others."""
-    assert {reason.word for reason in Reason if reason.lasting is lasting} == set(words.split())
+    assert {reason.word for reason in Reason if reason.retry_policy is retry_policy} == set(words.split())
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 407, 418, 451, 499])
 def test_a_no_is_for_good(status: int) -> None:
     """An HTTP status below 500 says that asking again is no use."""
-    assert failed(Reason.HTTP_STATUS, status).lasting is Lasting.FOR_GOOD
+    assert failed(Reason.HTTP_STATUS, status).retry_policy is RetryPolicy.PERMANENT
     assert not is_passing_http(status)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_a_not_now_is_in_passing(status: int) -> None:
     """Too late, too early, too many, and whatever is the server's own trouble."""
-    assert failed(Reason.HTTP_STATUS, status).lasting is Lasting.IN_PASSING
+    assert failed(Reason.HTTP_STATUS, status).retry_policy is RetryPolicy.TEMPORARY
 
 
 def test_an_http_failure_is_called_by_its_number() -> None:
@@ -59,13 +59,17 @@ def test_an_http_failure_is_called_by_its_number() -> None:
     assert failed(Reason.HTTP_STATUS, 404).reason_word == "http_404"
     assert failed(Reason.TIMEOUT, 200).reason_word == "timeout"
     saved = Outcome(ROW, Status.DOWNLOADED)
-    assert (saved.reason_word, saved.lasting) == ("", None)
+    assert (saved.reason_word, saved.retry_policy) == ("", None)
 
 
 def test_two_statuses_mean_that_the_image_is_there() -> None:
     """And the words are those of the report."""
-    assert {status.value for status in Status if status.stands} == {"downloaded", "already_present"}
-    assert {status.value for status in Status if not status.stands} == {"failed", "skipped", "not_attempted"}
+    assert {status.value for status in Status if status.is_saved} == {"downloaded", "already_present"}
+    assert {status.value for status in Status if not status.is_saved} == {
+        "failed",
+        "skipped",
+        "not_attempted",
+    }
 
 
 def test_a_row_is_known_by_what_it_says() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.tables.name_words import close_spellings, shown, synonyms, with_singulars, words
+from utils.catalog.names import close_spellings, shown, synonyms, with_singulars, words
 
 
 @pytest.mark.parametrize(

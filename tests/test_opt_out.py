@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.judging.opt_out import asked_for
+from utils.images.robots import asked_for
 
 
 @pytest.mark.parametrize(

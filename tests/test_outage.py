@@ -9,9 +9,9 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.project import Project
 from tests.simulation import Ask, Reply, Simulation, make_task
-from utils.models.words import Reason
-from utils.web.outage import LONGEST_OUTAGE
-from utils.web.schedule import Schedule
+from utils.models.enums import Reason
+from utils.scheduler.outage import LONGEST_OUTAGE
+from utils.scheduler.schedule import Schedule
 
 GOOD = Reply(seconds=0.5, reason=None, http_status=200)
 REFUSED = Reply(seconds=0.01, reason=Reason.CONNECTION_REFUSED, http_status=0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.web.pace import BEST_CASE, WATCHED, Pace
+from utils.fetch.slow_transfer import BEST_CASE, WATCHED, SlowTransferDetector
 
 DEADLINE = 10.0
 SIZE = 100_000
@@ -16,7 +16,7 @@ SIZE = 100_000
 
 def hopeless_at(pieces: Iterable[tuple[float, int]], *, expected: int = SIZE) -> float | None:
     """Say when pieces (seconds, bytes) are found to be too few; None if never."""
-    pace, received = Pace(DEADLINE), 0
+    pace, received = SlowTransferDetector(DEADLINE), 0
     for now, size in pieces:
         received += size
         if pace.is_hopeless(received, expected, now):
@@ -50,7 +50,7 @@ def test_of_an_unknown_length_nothing_is_said() -> None:
 
 def test_our_own_pauses_do_not_count() -> None:
     """After a pause everything begins anew."""
-    pace = Pace(DEADLINE)
+    pace = SlowTransferDetector(DEADLINE)
     for now in (0.0, 1.0, 1.4):
         assert not pace.is_hopeless(1000, SIZE, now)
     pace.restart()

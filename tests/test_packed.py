@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.prerequisites import TGZ, TXT, tarred, zipped
-from utils.downloads import packed
-from utils.downloads.packed import open_text, opened, tar_files
 from utils.errors import OneSourceError
+from utils.fetch import archive_stream
+from utils.fetch.archive_stream import open_text, opened, tar_files
 
 BLOCK = 512
 CONTAINERS = {"tgz": TGZ, "zip": zipped(a__txt=TXT), "gz": gzip.compress(TXT)}
@@ -83,10 +83,10 @@ def test_headers_beyond_all_measure_are_refused(tmp_path: Path) -> None:
 
 def test_a_tar_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither bytes nor members are read without end."""
-    monkeypatch.setattr(packed, "MOST_UNPACKED", 10**6)
+    monkeypatch.setattr(archive_stream, "MOST_UNPACKED", 10**6)
     with pytest.raises(OneSourceError, match="unpacks to more than"):
         text_of(tmp_path, gzip.compress(header("x.txt", 10**7) + bytes(10**7)))
-    monkeypatch.setattr(packed, "MOST_MEMBERS", 100)
+    monkeypatch.setattr(archive_stream, "MOST_MEMBERS", 100)
     with pytest.raises(OneSourceError, match="more than 100 files"):
         text_of(tmp_path, gzip.compress(header("x.txt", 0) * 200 + bytes(2 * BLOCK)))
 

@@ -6,23 +6,23 @@ import dataclasses
 
 import pytest
 
-from utils.judging.placeholders import (
+from utils.images.placeholders import (
     KNOWN_PICTURES,
-    Sighting,
-    Watch,
+    ContentKey,
+    DuplicateTracker,
     is_sighting,
-    refusal,
+    rejection,
     taken_back,
 )
-from utils.models.pictures import Picture
+from utils.models.enums import ImageFormat, Reason, Status
+from utils.models.images import Picture
 from utils.models.rows import UrlRow
-from utils.models.tries import Body, Outcome
-from utils.models.words import ImageFormat, Reason, Status
+from utils.models.tasks import Outcome, Response
 
 
-def body(final_url: str, data: bytes = b"picture") -> Body:
+def body(final_url: str, data: bytes = b"picture") -> Response:
     """Give what a server sent."""
-    return Body(data, 200, final_url)
+    return Response(data, 200, final_url)
 
 
 def image(number: int, content: int, host: str = "one:80") -> Outcome:
@@ -32,9 +32,9 @@ def image(number: int, content: int, host: str = "one:80") -> Outcome:
     return Outcome(row, Status.DOWNLOADED, file=f"Images/{number}.jpg", picture=picture, answered_by=host)
 
 
-def watch(*outcomes: Outcome) -> Watch:
+def watch(*outcomes: Outcome) -> DuplicateTracker:
     """Let a watch see images."""
-    watching = Watch()
+    watching = DuplicateTracker()
     for outcome in outcomes:
         watching.note(outcome)
     return watching
@@ -53,7 +53,7 @@ def watch(*outcomes: Outcome) -> Watch:
 )
 def test_known_addresses_are_placeholders(final_url: str) -> None:
     """Wherever the redirects ended tells."""
-    found = refusal(body(final_url))
+    found = rejection(body(final_url))
     assert found is not None
     assert found.reason is Reason.PLACEHOLDER
 
@@ -69,13 +69,13 @@ def test_known_addresses_are_placeholders(final_url: str) -> None:
 )
 def test_other_addresses_are_not(final_url: str) -> None:
     """A real picture may have a similar address."""
-    assert refusal(body(final_url)) is None
+    assert rejection(body(final_url)) is None
 
 
 def test_a_known_size_alone_is_no_proof() -> None:
     """Another picture of as many bytes is not refused."""
     for size in KNOWN_PICTURES:
-        assert refusal(body("http://host/a.png", bytes(size))) is None
+        assert rejection(body("http://host/a.png", bytes(size))) is None
     assert {(known.size, known.md5) for known in KNOWN_PICTURES.values()} == {
         (2051, "880a7a58e05d3e83797f27573bb6d35c"),
         (503, "d835884373f4d6c8f24742ceabe74946"),
@@ -87,7 +87,7 @@ def test_three_urls_with_one_picture_are_too_many() -> None:
     watching = watch(image(1, 7), image(2, 7))
     assert watching.placeholders() == set()
     watching.note(image(3, 7))
-    assert watching.placeholders() == {Sighting("one:80", f"{7:064x}")}
+    assert watching.placeholders() == {ContentKey("one:80", f"{7:064x}")}
 
 
 def test_the_same_url_counts_once() -> None:
@@ -130,7 +130,7 @@ def test_what_was_taken_back_counts_no_more() -> None:
 def test_an_image_taken_back_is_a_placeholder_for_good() -> None:
     """Its row stays, its file and boxes go; only what stands can be taken back."""
     one = dataclasses.replace(image(1, 7), boxes=2)
-    found = {Sighting("one:80", f"{7:064x}")}
+    found = {ContentKey("one:80", f"{7:064x}")}
     assert is_sighting(one, found)
     back = taken_back(one)
     assert (back.status, back.reason, back.file, back.boxes) == (Status.FAILED, Reason.PLACEHOLDER, "", None)

@@ -24,11 +24,12 @@ from tests.prerequisites import (
     rows_in,
     source,
 )
+from utils.catalog import categories
 from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
-from utils.prerequisites.makers import Order, Piece
-from utils.prerequisites.preparing import prepare
-from utils.storage import FolderLock
-from utils.tables import categories, url_index
+from utils.prerequisites.prepare import prepare
+from utils.prerequisites.prerequisite import Order, PrerequisiteName
+from utils.results.paths import FolderLock
+from utils.sources import url_index
 
 WHOLE = ["imageNetURLs.csv", "imageNetURLs.csv.index"]
 
@@ -93,7 +94,7 @@ def test_a_table_that_is_none_is_replaced(home: Path, content: bytes) -> None:
 
 def test_marks_survive_a_fresh_table_of_categories(home: Path) -> None:
     """The table is never overwritten, but by --force: then with the marks, and the old one beside it."""
-    order = Order(home, frozenset({Piece.NCODES}))
+    order = Order(home, frozenset({PrerequisiteName.NCODES}))
     prepare(order, Lines())
     path = home / "ncodes.csv"
     fresh = path.read_bytes()
@@ -101,7 +102,7 @@ def test_marks_survive_a_fresh_table_of_categories(home: Path) -> None:
     path.write_bytes(marked)
     prepare(order, Lines())
     assert path.read_bytes() == marked
-    prepare(Order(home, frozenset({Piece.NCODES}), force=True), Lines())
+    prepare(Order(home, frozenset({PrerequisiteName.NCODES}), force=True), Lines())
     assert [row.how_many for row in categories.selected(categories.read(path))] == [7]
     assert (home / "ncodes.csv.bak").read_bytes() == marked
     assert names(home) == ["ncodes.csv", "ncodes.csv.bak"]
@@ -113,11 +114,11 @@ def test_a_table_of_categories_with_a_fault_stays(home: Path) -> None:
     faulty = b"code,name,to_download,how_many\nn02110185,Siberian husky,perhaps,-1\n"
     (home / "ncodes.csv").write_bytes(faulty)
     screen = Lines()
-    prepare(Order(home, frozenset({Piece.NCODES})), screen)
+    prepare(Order(home, frozenset({PrerequisiteName.NCODES})), screen)
     assert "line 2" in screen.said[0]
     assert "perhaps" in screen.said[0]
     with pytest.raises(InputError, match="line 2"):
-        prepare(Order(home, frozenset({Piece.NCODES}), force=True), Lines())
+        prepare(Order(home, frozenset({PrerequisiteName.NCODES}), force=True), Lines())
     assert (home / "ncodes.csv").read_bytes() == faulty
     assert names(home) == ["ncodes.csv"]
 
@@ -146,13 +147,13 @@ def in_the_way(kind: str, path: Path) -> None:
 @pytest.mark.parametrize(
     ("piece", "name", "kinds"),
     [
-        (Piece.NCODES, "ncodes.csv", ("folder", "pipe", "link")),
-        (Piece.URLS, "imageNetURLs.csv", ("folder", "pipe", "link")),
-        (Piece.ANNOTATIONS, "annotation", ("file", "pipe", "link")),
+        (PrerequisiteName.NCODES, "ncodes.csv", ("folder", "pipe", "link")),
+        (PrerequisiteName.URLS, "imageNetURLs.csv", ("folder", "pipe", "link")),
+        (PrerequisiteName.ANNOTATIONS, "annotation", ("file", "pipe", "link")),
     ],
 )
 def test_what_stands_in_the_way_is_told_before_anything_is_fetched(
-    tmp_path: Path, web: Web, piece: Piece, name: str, kinds: tuple[str, ...], force: bool
+    tmp_path: Path, web: Web, piece: PrerequisiteName, name: str, kinds: tuple[str, ...], force: bool
 ) -> None:
     """A folder in a file's place is the user's to move: it is exit code 2, and no megabyte is spent."""
     for kind in kinds:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from utils.models.pictures import Picture
+from utils.models.enums import ImageFormat, Reason, Status
+from utils.models.images import Picture
 from utils.models.rows import UrlRow
-from utils.models.tries import Outcome
-from utils.models.words import ImageFormat, Reason, Status
+from utils.models.tasks import Outcome
 from utils.results.progress import Progress, Share
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
@@ -38,8 +38,8 @@ def test_what_is_taken_back_is_saved_no_more() -> None:
     progress, saved = Progress(), Outcome(ROW, Status.DOWNLOADED, picture=PICTURE)
     for _ in range(3):
         progress.count(saved)
-    progress.take_back(saved)
-    progress.take_back(Outcome(ROW, Status.ALREADY_PRESENT, picture=PICTURE))
+    progress.retract(saved)
+    progress.retract(Outcome(ROW, Status.ALREADY_PRESENT, picture=PICTURE))
     assert (progress.saved, progress.failed, progress.bytes) == (2, 2, 2000)
 
 

@@ -11,9 +11,9 @@ import pytest
 from demo.pictures import jpeg
 from tests.result_folder import RED, ResultFolder
 from utils.errors import FolderError
-from utils.judging import placeholders
+from utils.images import placeholders
 from utils.results.journal import Journal
-from utils.results.publishing import Publisher
+from utils.results.report_writer import ReportWriter
 
 
 def test_an_image_that_cannot_be_taken_back_costs_its_category(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_an_image_that_cannot_be_taken_back_costs_its_category(tmp_path: Path) -
 
     in_the_way = pytest.raises(FolderError, match=re.escape(str(folder.annotation(f"{RED}_1"))))
     with in_the_way:
-        Publisher(lambda _: folder).take_back(made.categories[0], found)
+        ReportWriter(lambda _: folder).retract(made.categories[0], found)
 
     assert [path.exists() for path in images] == [False, True, True]
     with folder.report.open(newline="", encoding="utf-8") as file:

@@ -8,10 +8,10 @@ import pytest
 
 from tests import test_schedule
 from tests.simulation import GOOD, REFUSED, TOO_MANY, UNAVAILABLE, Reply, Simulation, make_task
-from utils.models.words import Reason
-from utils.web import queues
-from utils.web.queues import Queues
-from utils.web.schedule import Schedule
+from utils.models.enums import Reason
+from utils.scheduler import host_queues
+from utils.scheduler.host_queues import HostQueues
+from utils.scheduler.schedule import Schedule
 
 TROUBLES = [
     TOO_MANY,
@@ -37,7 +37,7 @@ def simulation_of(trouble: Reply, others: int) -> Simulation:
 
 def test_hosts_that_are_done_with_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run over a million hosts remembers those that it works with, and few more."""
-    monkeypatch.setattr(queues, "MOST_QUEUES", 20)
+    monkeypatch.setattr(host_queues, "MOST_QUEUES", 20)
     schedule = Schedule(batch_size=4, retries=2)
     simulation = Simulation(schedule, lambda _: GOOD)
     for number in range(1000):
@@ -49,7 +49,7 @@ def test_hosts_that_are_done_with_are_forgotten(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_verdict_outlives_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that was given up is given up for good, however many were forgotten meanwhile."""
-    monkeypatch.setattr(queues, "MOST_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MOST_QUEUES", 0)
     simulation = Simulation(
         Schedule(batch_size=4, retries=2), lambda ask: REFUSED if ask.host == "dead" else GOOD
     )
@@ -72,7 +72,7 @@ def test_a_host_in_trouble_is_remembered(
 ) -> None:
     """Its lower limit and its rest hold as they would if nobody were ever forgotten."""
     expected = simulation_of(trouble, others)
-    monkeypatch.setattr(queues, "MOST_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MOST_QUEUES", 0)
     found = simulation_of(trouble, others)
     assert found.starts()["one"] == expected.starts()["one"]
     assert found.reasons() == expected.reasons()
@@ -80,10 +80,10 @@ def test_a_host_in_trouble_is_remembered(
 
 def test_forgetting_breaks_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where all that can be forgotten is, at every turn, each task is settled once, and limits hold."""
-    monkeypatch.setattr(queues, "MOST_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MOST_QUEUES", 0)
     test_schedule.test_whatever_the_web_does_every_task_is_settled_once()
 
 
-def known(all_queues: Queues) -> int:
+def known(all_queues: HostQueues) -> int:
     """Count the hosts that anything is known of."""
     return len(all_queues._by_host) + len(all_queues._without_tasks)

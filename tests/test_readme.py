@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.commands import download_cli, extract_options
-from utils.models.words import Reason, Status
+from utils.cli import extract_flags, prerequisites_command
+from utils.models.enums import Reason, Status
 from utils.results import report
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
@@ -35,8 +35,8 @@ def flags(parser: argparse.ArgumentParser) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("script", "parser"),
     [
-        ("extract_images_as_per_tags.py", extract_options.parser()),
-        ("download_imagenet_prerequisites.py", download_cli.parser()),
+        ("extract_images_as_per_tags.py", extract_flags.parser()),
+        ("download_imagenet_prerequisites.py", prerequisites_command.parser()),
     ],
 )
 def test_every_flag_is_described(script: str, parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def test_every_flag_is_described(script: str, parser: argparse.ArgumentParser) -
 
 def test_defaults_are_the_real_ones() -> None:
     """Where a flag has a plain default, the README states that."""
-    for options in extract_options.GROUPS.values():
+    for options in extract_flags.GROUPS.values():
         for option in options:
             if option.default is not None:
                 row = re.search(rf"^\| `--{option.flag}\b[^|]*\| ([^|]*) \|", README, flags=re.MULTILINE)
@@ -72,7 +72,7 @@ def test_report_is_described() -> None:
     assert all(f"`{status.value}`" in text for status in Status)
 
 
-@pytest.mark.parametrize("parser", [extract_options.parser(), download_cli.parser()])
+@pytest.mark.parametrize("parser", [extract_flags.parser(), prerequisites_command.parser()])
 def test_help_is_readable(parser: argparse.ArgumentParser) -> None:
     """Each flag's help takes one line, with its default."""
     text = parser.format_help()

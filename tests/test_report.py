@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas
 import pytest
 
-from utils.models.pictures import Picture
+from utils.models.enums import ImageFormat, Reason, Status
+from utils.models.images import Picture
 from utils.models.rows import UrlRow
-from utils.models.tries import Outcome
-from utils.models.words import ImageFormat, Reason, Status
+from utils.models.tasks import Outcome
 from utils.results.report import COLUMNS, write
 
 PICTURE = Picture(ImageFormat.PNG, 500, 375, 123_456, "ab" * 32)

@@ -34,10 +34,10 @@ from tests.simulation import (
     make_task,
     simulate,
 )
-from utils.models.words import Reason, Status
-from utils.web.queues import HANGS_AFTER
-from utils.web.redirects import MAX_REDIRECTS
-from utils.web.schedule import Schedule
+from utils.fetch.redirects import MAX_REDIRECTS
+from utils.models.enums import Reason, Status
+from utils.scheduler.host_queues import HANGS_AFTER
+from utils.scheduler.schedule import Schedule
 
 
 def always(reply: Reply) -> Web:

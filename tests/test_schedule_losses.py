@@ -19,10 +19,10 @@ from tests.simulation import (
     make_outcome,
     make_task,
 )
-from utils.models.words import Reason, Status
-from utils.web.quarantine import GROUP
-from utils.web.queues import HANGS_AFTER
-from utils.web.schedule import Schedule
+from utils.models.enums import Reason, Status
+from utils.scheduler.crash_isolation import GROUP
+from utils.scheduler.host_queues import HANGS_AFTER
+from utils.scheduler.schedule import Schedule
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from tests.simulation import (
     make_task,
     simulate,
 )
-from utils.models.tries import Redirect, Route, Trail
-from utils.models.words import Reason, Status
-from utils.web.hosts import FIRST_LIMIT, HIGHEST_LIMIT
-from utils.web.schedule import Schedule
+from utils.models.enums import Reason, Status
+from utils.models.tasks import Redirect, RedirectHistory, RequestTarget
+from utils.scheduler.host_state import FIRST_LIMIT, HIGHEST_LIMIT
+from utils.scheduler.schedule import Schedule
 
 AWAY = Reply(leads_to="target")
 MANY = {f"h{number}": 50 for number in range(12)}
@@ -124,7 +124,9 @@ def test_what_waits_behind_a_redirect_may_be_dropped_lost_and_abandoned() -> Non
     for number in range(3):
         schedule.offer(make_task(number), "h")
     schedule.next(0.0)
-    redirect = Redirect(Route("http://target/", "target"), Trail(1, 0.5, 302, from_public=True))
+    redirect = Redirect(
+        RequestTarget("http://target/", "target"), RedirectHistory(1, 0.5, 302, from_public=True)
+    )
     for number in range(3):
         assert schedule.redirected(number, redirect, 1.0) == []
     (dropped,) = schedule.drop([0], 1.0)

@@ -13,7 +13,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 LINES = """
 import sys
-from utils.commands.screen import Console
+from utils.cli.console import Console
 console = Console()
 for number in range({count}):
     console.say("line %d" % number)
@@ -21,7 +21,7 @@ for number in range({count}):
 LABELS = ("1 failed", "MB/s", "images/s")
 BAR = """
 import sys, time
-import utils.commands.screen as screen
+import utils.cli.console as screen
 from utils.results.progress import Progress
 screen.SECONDS_BETWEEN_LINES = {pause}
 console = screen.Console()
@@ -63,7 +63,7 @@ def test_closed_outputs_are_no_error(redirection: str) -> None:
     """Nor is it if nobody ever listened."""
     code = (
         LINES.format(count=3)
-        + 'screen = __import__("utils.commands.screen").commands.screen.ImageBar(console).close()\n'
+        + 'screen = __import__("utils.cli.console").cli.console.ImageBar(console).close()\n'
     )
     done = shell("{} " + redirection, code)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -71,7 +71,7 @@ def test_closed_outputs_are_no_error(redirection: str) -> None:
 
 def test_a_letter_that_the_locale_lacks_is_replaced() -> None:
     """The line matters more than the letter."""
-    code = 'from utils.commands.screen import Console\nConsole().say("caf\\u00e9 \\u732b \\ud800")\n'
+    code = 'from utils.cli.console import Console\nConsole().say("caf\\u00e9 \\u732b \\ud800")\n'
     done = shell("{}", code, PYTHONIOENCODING="ascii", LANG="C")
     assert (done.stdout, done.stderr) == (b"caf? ? ?\n", b"")
 

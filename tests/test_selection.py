@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from utils.catalog import categories, selection
+from utils.catalog.categories import ShippedCategory
+from utils.catalog.hierarchy import Hierarchy
 from utils.errors import InputError
 from utils.models.rows import Category
 from utils.models.settings import Settings
-from utils.tables import categories, selection
-from utils.tables.categories import ShippedCategory
-from utils.tables.hierarchy import Hierarchy
 
 TREE = Hierarchy(
     ShippedCategory(code, code, tuple(above.split()))

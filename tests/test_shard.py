@@ -17,20 +17,20 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.machine import wait_until
-from utils.cluster import errand, luggage, mail, shard_work
+from utils.cluster import code_bundle, mail, remote_task, shard_work
 from utils.cluster.shard import Lease, Shard, give, listen
 from utils.cluster.shard_work import work
 from utils.errors import InputError
-from utils.models.pictures import Annotation, Box
+from utils.models.enums import Reason, Status
+from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
-from utils.models.tries import ImageTask, Outcome
-from utils.models.words import Reason, Status
+from utils.models.tasks import ImageTask, Outcome
+from utils.pipeline.messages import CancelTasks, Save, StartTasks, TaskFinished, WorkerConfig
+from utils.pipeline.worker_pool import InProcessBackend
 from utils.results import segments
 from utils.results.journal import Journal
+from utils.results.paths import CategoryFolder
 from utils.results.shards import ShardFolder, shard_folders
-from utils.run.messages import Drop, Ended, Save, Start, WorkOrder
-from utils.run.pool import Alone
-from utils.storage import CategoryFolder
 
 CODE = "n00000001"
 IMAGES = 12
@@ -48,7 +48,7 @@ def shard(tmp_path: Path, web: Web) -> Shard:
         row = UrlRow(number, f"{CODE}_{number}", web.url(f"/{number}"))
         boxes = Annotation(row.image_code, 64, 48, (Box("red", 1, 1, 20, 20),)) if number % 2 else None
         tasks.append(ImageTask(number, "red", row, annotation=boxes))
-    order = WorkOrder(result, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=16)
+    order = WorkerConfig(result, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=16)
     folder = ShardFolder(result / ".shards" / "run")
     folder.path.mkdir(parents=True)
     give(folder.lease("0"))
@@ -144,12 +144,12 @@ def test_what_a_killed_try_told(shard: Shard, web: Web) -> None:
 def test_nothing_is_saved_without_permission(shard: Shard, tmp_path: Path) -> None:
     """An image that is there too late is not saved, and nothing is told of it."""
     order = replace(shard.order, permit=tmp_path / "taken away")
-    with Alone(order) as crew:
+    with InProcessBackend(order) as crew:
         crew.start([replace(shard.tasks[0], address=shard.tasks[0].row.url)])
         answers: list[object] = []
         wait_until(lambda: answers.extend(crew.exchange(0.1)) or answers)
     (answer,) = answers
-    assert isinstance(answer, Ended)
+    assert isinstance(answer, TaskFinished)
     assert answer.outcome.status is Status.NOT_ATTEMPTED
     assert not images(shard)
 
@@ -247,8 +247,8 @@ def test_what_asks_is_saved_when_it_is_wanted(shard: Shard, monkeypatch: pytest.
 
     def answer() -> bool:
         if sorted(ready(mine)) == list(range(some)) and not folder.mail("0").exists():
-            mail.send(folder.mail("0"), [Save((0, 3)), Drop((1, 2))])
-            mail.send(folder.mail("0"), [Start((shard.tasks[9],)), Drop(tuple(range(4, some)))])
+            mail.send(folder.mail("0"), [Save((0, 3)), CancelTasks((1, 2))])
+            mail.send(folder.mail("0"), [StartTasks((shard.tasks[9],)), CancelTasks(tuple(range(4, some)))])
         return False
 
     work(mine, Lease(mine, answer), do_nothing)
@@ -278,7 +278,7 @@ def test_a_second_try_knows_its_mail(shard: Shard) -> None:
     """What an earlier one was told holds: nothing that was wanted asks again, nothing dropped is fetched."""
     mine = asking(shard)
     wanted, dropped = tuple(range(4)), tuple(range(4, IMAGES + 2))
-    mail.send(ShardFolder(shard.folder).mail("0"), [Save(wanted), Drop(dropped)])
+    mail.send(ShardFolder(shard.folder).mail("0"), [Save(wanted), CancelTasks(dropped)])
     work(mine, Lease(mine, never), do_nothing)
     assert {one.row.position for one in told(mine).values()} == set(wanted)
     assert len(images(mine)) == len(wanted)
@@ -307,16 +307,16 @@ def test_mail(shard: Shard, tmp_path: Path) -> None:
     path = tmp_path / "mail"
     box = mail.Mailbox(path)
     assert box.new() == []
-    tasks = Start((*shard.tasks[:2], replace(shard.tasks[2], ask_before_saving=True)))
+    tasks = StartTasks((*shard.tasks[:2], replace(shard.tasks[2], ask_before_saving=True)))
     mail.send(path, [tasks, Save((1, 2))])
     assert box.new() == [tasks, Save((1, 2))]
     assert box.new() == []
-    mail.send(path, [Drop((3,)), Start(())])
+    mail.send(path, [CancelTasks((3,)), StartTasks(())])
     whole = path.read_bytes()
     path.write_bytes(whole[:-3])
-    assert box.new() == [Drop((3,))]
+    assert box.new() == [CancelTasks((3,))]
     path.write_bytes(whole)
-    assert box.new() == [Start(())]
+    assert box.new() == [StartTasks(())]
 
 
 def test_its_process_ends_with_who_started_it(shard: Shard, web: Web, tmp_path: Path) -> None:
@@ -391,18 +391,18 @@ def test_a_segment_that_is_garbage(tmp_path: Path) -> None:
 
 def test_a_worker_that_lacks_something(tmp_path: Path) -> None:
     """It is said what, and what to do."""
-    assert errand.what_is_missing(["json"], str(tmp_path)) == ""
-    assert "lacks no_such_library" in errand.what_is_missing(["json", "no_such_library"], str(tmp_path))
-    assert "does not see" in errand.what_is_missing([], str(tmp_path / "nowhere" / "x"))
+    assert remote_task.what_is_missing(["json"], str(tmp_path)) == ""
+    assert "lacks no_such_library" in remote_task.what_is_missing(["json", "no_such_library"], str(tmp_path))
+    assert "does not see" in remote_task.what_is_missing([], str(tmp_path / "nowhere" / "x"))
 
 
 def test_the_luggage_is_all_that_a_shard_needs(shard: Shard, tmp_path: Path) -> None:
     """Unpacked elsewhere, our code does a shard with nothing else of ours."""
-    home = errand._unpacked(luggage.packed(), luggage.digest(), tmp_path)
-    assert home == errand._unpacked(b"", luggage.digest(), tmp_path), "it is unpacked once"
+    home = remote_task._unpacked(code_bundle.packed(), code_bundle.digest(), tmp_path)
+    assert home == remote_task._unpacked(b"", code_bundle.digest(), tmp_path), "it is unpacked once"
     rooms: list[bool] = []
     with (tmp_path / "complaints").open("w+b") as complaints:
-        code, said = errand._run(home, pickle.dumps(shard), complaints, lambda: rooms.append(True))
+        code, said = remote_task._run(home, pickle.dumps(shard), complaints, lambda: rooms.append(True))
     assert rooms == [True], "it says when only waiting is left, once"
     assert (code, json.loads(said)) == (0, {})
     assert len(told(shard)) == IMAGES + 2

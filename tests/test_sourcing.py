@@ -11,12 +11,12 @@ import pytest
 
 from demo.web import Answer, Web, resumable
 from tests.prerequisites import QUICK, ROWS, TGZ, TXT, Lines, get_urls, names, rows_in, source
-from utils.downloads import sourcing
-from utils.downloads.known_sources import ANNOTATION_SOURCES, ANNOTATIONS_BY_HAND, URL_SOURCES, URLS_BY_HAND
-from utils.downloads.sourcing import Advance
 from utils.errors import SourceError
-from utils.prerequisites.makers import Order, Piece
-from utils.prerequisites.preparing import prepare
+from utils.fetch import first_available
+from utils.fetch.first_available import Advance
+from utils.fetch.known_sources import ANNOTATION_SOURCES, ANNOTATIONS_BY_HAND, URL_SOURCES, URLS_BY_HAND
+from utils.prerequisites.prepare import prepare
+from utils.prerequisites.prerequisite import Order, PrerequisiteName
 
 WHOLE = ["imageNetURLs.csv", "imageNetURLs.csv.index"]
 
@@ -157,7 +157,7 @@ def test_a_run_stopped_after_the_download_does_not_repeat_it(home: Path, web: We
             with super().bar(title) as advance:
                 yield advance
 
-    order = Order(home, frozenset({Piece.URLS}), urls_source=(web.url("/list"),))
+    order = Order(home, frozenset({PrerequisiteName.URLS}), urls_source=(web.url("/list"),))
     with pytest.raises(KeyboardInterrupt):
         prepare(order, Interrupting(), QUICK)
     prepare(order, Lines(), QUICK)
@@ -191,7 +191,7 @@ def test_what_is_bad_at_its_source_is_fetched_once(home: Path, web: Web) -> None
 
 def test_what_never_ends_is_given_up(home: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is larger than any file of ours is told as soon as that is clear, and goes."""
-    monkeypatch.setattr(sourcing, "LARGEST_DOWNLOAD", 10**6)
+    monkeypatch.setattr(first_available, "LARGEST_DOWNLOAD", 10**6)
     web.answer("/endless", Answer(body=TXT, endless=True))
     web.answer("/lies", Answer(body=TXT, length=2 * 10**6))
     with pytest.raises(SourceError) as caught:

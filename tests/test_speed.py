@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from utils.web.speed import BatchSize, batch_size
+from utils.fetch.speed_test import BatchSize, batch_size
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.web import speed_cache
+from utils.fetch import speed_cache
 
 
 @pytest.fixture(autouse=True)

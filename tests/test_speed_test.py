@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from utils.web import speed, speed_cache
-from utils.web.speed import Measured, SpeedTest
+from utils.fetch import speed_cache, speed_test
+from utils.fetch.speed_test import Measured, SpeedTest
 
 PROJECT = Path(__file__).resolve().parents[1]
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-SILENT = speed.MOST_SECONDS / 2  # well before a speed test would end by itself
+SILENT = speed_test.MOST_SECONDS / 2  # well before a speed test would end by itself
 CONFIG = """<settings><client ip="127.0.0.1" lat="0" lon="0"/>
 <server-config threadcount="4" ignoreids=""/><download testlength="10" threadsperurl="4"/>
 <upload ratio="5" maxchunkcount="50" threads="2" testlength="10"/></settings>"""
@@ -48,7 +48,7 @@ def outcome(test: SpeedTest) -> Measured:
     """Wait until a speed test is over."""
     begin = time.monotonic()
     while not (measured := test.result()).finished:
-        assert time.monotonic() < begin + 1.5 * speed.MOST_SECONDS, "the speed test does not end"
+        assert time.monotonic() < begin + 1.5 * speed_test.MOST_SECONDS, "the speed test does not end"
         time.sleep(0.02)
     return measured
 
@@ -128,7 +128,7 @@ def test_a_speed_is_measured_and_remembered(
     assert measured.bits_per_second is not None
     assert measured.bits_per_second > 1e5
     assert test.result() == measured, "what was found is said again"
-    assert speedtests.pictures == speed.PICTURES
+    assert speedtests.pictures == speed_test.PICTURES
     assert speed_cache.remembered() == measured.bits_per_second
     assert list(cache.parent.iterdir()) == [cache]
     assert capfd.readouterr() == ("", "")
@@ -161,7 +161,7 @@ def test_a_hanging_network_costs_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch, silent: socket.socket
 ) -> None:
     """When its time is up, the test is ended and has failed; asking for its result never waits."""
-    monkeypatch.setattr(speed, "MOST_SECONDS", 1.0)
+    monkeypatch.setattr(speed_test, "MOST_SECONDS", 1.0)
     test = SpeedTest()
     begin = time.monotonic()
     test.start()
@@ -190,7 +190,10 @@ def test_stop_leaves_no_child(silent: socket.socket) -> None:
 
 def test_a_test_outlives_no_parent(silent: socket.socket) -> None:
     """Where the parent is killed, the child sees it and ends."""
-    code = "import time; from utils.web.speed import SpeedTest; t = SpeedTest(); t.start(); time.sleep(60)"
+    code = (
+        "import time; from utils.fetch.speed_test import SpeedTest;"
+        "test = SpeedTest(); test.start(); time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT) as parent:
         connection, _ = silent.accept()
         parent.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -210,7 +213,7 @@ def test_a_foreign_utils_is_not_taken_for_ours(
     test = SpeedTest(secure=False)
     test.start()
     assert outcome(test).bits_per_second is not None
-    assert speedtests.pictures == speed.PICTURES
+    assert speedtests.pictures == speed_test.PICTURES
 
 
 def test_without_a_process_the_test_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:

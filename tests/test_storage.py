@@ -16,14 +16,21 @@ from pathlib import Path
 import pytest
 
 from utils.errors import FolderError, FolderInUseError, InputError
-from utils.models.words import ImageFormat
-from utils.storage import LOCK_NAME, CategoryFolder, FolderLock, result_folder, whole_file, write_whole
+from utils.models.enums import ImageFormat
+from utils.results.paths import (
+    LOCK_NAME,
+    CategoryFolder,
+    FolderLock,
+    atomic_file,
+    result_folder,
+    write_atomic,
+)
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from utils.storage import FolderLock
+from utils.results.paths import FolderLock
 with FolderLock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(30)
@@ -53,7 +60,7 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
     """Under its name, with nothing beside it, and its stat is that of what lies there."""
     path = tmp_path / "a.jpg"
     for data in (b"first", b"", b"second" * 10_000):
-        stat = write_whole(path, data)
+        stat = write_atomic(path, data)
         assert path.read_bytes() == data
         found = path.stat()
         assert (stat.st_size, stat.st_mtime_ns, stat.st_ino) == (
@@ -67,7 +74,7 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
 def break_off(path: Path, error: BaseException) -> None:
     """Stop in the midst of writing; the half file is not to be seen under its name."""
     before = path.exists()
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(b"half")
         file.flush()
         assert path.exists() is before
@@ -90,10 +97,11 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, error: BaseException) -
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     """The real thing: a file may grow no further."""
     code = (
-        "import resource, signal, sys\nfrom pathlib import Path\nfrom utils.storage import write_whole\n"
+        "import resource, signal, sys\nfrom pathlib import Path\n"
+        "from utils.results.paths import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "try: write_whole(Path(sys.argv[1]), bytes(5000))\n"
+        "try: write_atomic(Path(sys.argv[1]), bytes(5000))\n"
         "except OSError as error: print(error.strerror)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.jpg")]
@@ -107,7 +115,7 @@ def test_where_nothing_can_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for path in (tmp_path / "missing" / "a", tmp_path / "file" / "a", tmp_path / ("x" * 300)):
         with pytest.raises(OSError, match="o"):
-            write_whole(path, b"data")
+            write_atomic(path, b"data")
     assert names(tmp_path) == ["file"]
 
 

@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from utils.models.pictures import BoxCounts, Picture
+from utils.models.enums import ImageFormat, Reason, Status
+from utils.models.images import BoxCounts, Picture
 from utils.models.rows import UrlRow
-from utils.models.tries import Outcome
-from utils.models.words import ImageFormat, Reason, Status
-from utils.results.summary import WIDEST_NAME, Summary, table
+from utils.models.tasks import Outcome
+from utils.results.statistics import WIDEST_NAME, Summary, table
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
 PICTURE = Picture(ImageFormat.JPEG, 100, 100, 1_500_000, "ab" * 32)

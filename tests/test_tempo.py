@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from utils.models.settings import ImageSource, Settings
-from utils.web.tempo import Tempo
+from utils.pipeline.concurrency import ConcurrencyController
 
 NOWHERE = Path("nowhere")
 
@@ -24,7 +24,7 @@ def said(source: ImageSource, *, speed_test: bool) -> str:
     """Give what is said at the beginning of a run."""
     lines: list[str] = []
     settings = Settings(NOWHERE, NOWHERE, NOWHERE, NOWHERE, source=source, speed_test=speed_test)
-    Tempo(settings, lines.append).stop()
+    ConcurrencyController(settings, lines.append).stop()
     (line,) = lines
     return line
 

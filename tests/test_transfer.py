@@ -10,9 +10,9 @@ import pytest
 
 from demo.web import Answer, Web
 from tests.fetching import finish, serving
-from utils.models.tries import Body, NoBody
-from utils.models.words import Reason
-from utils.web.fetch import Fetcher
+from utils.fetch.client import Fetcher
+from utils.models.enums import Reason
+from utils.models.tasks import FetchError, Response
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 
@@ -32,7 +32,7 @@ def test_bodies_in_memory_are_bounded_and_all_arrive(web: Web, answer: Answer) -
         arrived = 0
         while fetcher.in_flight:
             for fetched in fetcher.turn(0.1):
-                assert isinstance(fetched.result, Body), fetched.result
+                assert isinstance(fetched.result, Response), fetched.result
                 assert len(fetched.result.data) == size
                 arrived += 1
                 most = max(most, fetcher.held)
@@ -55,9 +55,9 @@ def test_too_much_that_had_to_wait_ends_like_any_other(web: Web) -> None:
             fetcher.start(number, web.url("/good"))
         results |= finish(fetcher)
         assert fetcher.held == 0
-    good = {number for number, result in results.items() if isinstance(result, Body)}
+    good = {number for number, result in results.items() if isinstance(result, Response)}
     assert good == set(range(2, 90, 3))
-    reasons = {result.reason for result in results.values() if isinstance(result, NoBody)}
+    reasons = {result.reason for result in results.values() if isinstance(result, FetchError)}
     assert reasons == {Reason.TOO_LARGE}
 
 
@@ -75,7 +75,7 @@ def test_cancelling_while_the_budget_is_used_up_lets_others_go_on(web: Web) -> N
             assert list(fetcher.turn(0.05)) == []
         fetcher.cancel(0)
         results = finish(fetcher)
-    assert [len(result.data) for result in results.values() if isinstance(result, Body)] == [512_010] * 5
+    assert [len(result.data) for result in results.values() if isinstance(result, Response)] == [512_010] * 5
 
 
 def test_what_waits_goes_on_though_nothing_was_freed() -> None:
@@ -100,4 +100,7 @@ def test_what_waits_goes_on_though_nothing_was_freed() -> None:
             for _ in range(4 * (event is signals["/large"])):
                 assert list(fetcher.turn(0.05)) == []
         results = finish(fetcher)
-    assert {len(result.data) for result in results.values() if isinstance(result, Body)} == {600_000, 100_000}
+    assert {len(result.data) for result in results.values() if isinstance(result, Response)} == {
+        600_000,
+        100_000,
+    }

@@ -25,10 +25,10 @@ from tests.prerequisites import (
     with_bad_trailer,
     zipped,
 )
-from utils.downloads.packed import open_text
 from utils.errors import DiskError, OneSourceError, SourceError
+from utils.fetch.archive_stream import open_text
 from utils.prerequisites.url_list import MOST_BAD_LINES, ListCounts, convert
-from utils.tables.url_table import open_table
+from utils.sources.url_table import open_table
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "imageNetURLs.csv"
 

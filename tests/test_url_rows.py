@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from utils.models.enums import Reason
 from utils.models.rows import UrlRow
-from utils.models.words import Reason
-from utils.tables.url_rows import IMAGE_CODE, host_of, refusal, request_url
+from utils.urls import IMAGE_CODE, host_of, rejection, request_url
 
 GOOD = "n00007846_612"
 PRINTABLE = re.compile(r"[!-~]*")
@@ -18,7 +18,7 @@ PRINTABLE = re.compile(r"[!-~]*")
 
 def reason_of(url: str, image_code: str = GOOD) -> Reason | None:
     """Give the reason for which a row is refused."""
-    refused = refusal(UrlRow(0, image_code, url))
+    refused = rejection(UrlRow(0, image_code, url))
     return refused.reason if refused else None
 
 
@@ -72,7 +72,7 @@ def test_ordinary_urls_pass(url: str) -> None:
 )
 def test_urls_that_cannot_be_asked_for(url: str, word: str | None) -> None:
     """A URL without http(s), host or a real port, or with control characters, is refused in words."""
-    refused = refusal(UrlRow(0, GOOD, url))
+    refused = rejection(UrlRow(0, GOOD, url))
     if word is None:
         assert refused is None  # a backslash ends the host, as in browsers
         return
@@ -147,7 +147,7 @@ HOSTILE = st.one_of(
 @given(HOSTILE, st.text())
 def test_no_text_raises_and_what_is_sent_is_plain(url: str, image_code: str) -> None:
     """Whatever the file holds, the answer is a value, and only visible ASCII is ever sent."""
-    refused = refusal(UrlRow(0, image_code, url))
+    refused = rejection(UrlRow(0, image_code, url))
     assert (refused is None) <= bool(IMAGE_CODE.fullmatch(image_code))
     sent = request_url(url)
     assert PRINTABLE.fullmatch(sent)

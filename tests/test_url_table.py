@@ -15,8 +15,8 @@ import pytest
 
 from utils.errors import DiskError, InputError
 from utils.models.rows import UrlRow
-from utils.tables import url_index
-from utils.tables.url_table import open_table
+from utils.sources import url_index
+from utils.sources.url_table import open_table
 
 CAT, DOG, EEL = "n00000001", "n00000002", "n00000003"
 HEADER = b"img_code,img_url,code\n"

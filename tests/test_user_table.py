@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas
 import pytest
 
+from utils.catalog.user_table import read_rows
 from utils.errors import InputError
-from utils.tables.user_table import read_rows
 
 WANTED = ("code", "name", "how_many")
 TABLE = 'code,name,how_many\nn1,"kit fox, Vulpes macrotis",5\nn2,café,\n'

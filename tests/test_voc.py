@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.annotations import voc
-from utils.models.pictures import Annotation, Box
+from utils.annotations import voc_xml
+from utils.models.images import Annotation, Box
 
 CODE = "n02110185"
 IMAGE_CODE = f"{CODE}_14289"
@@ -47,14 +47,14 @@ def put(folder: Path, **files: bytes) -> Path:
 
 def boxes(data: bytes) -> list[tuple[int, int, int, int]]:
     """Return the corners of the boxes that an XML holds."""
-    annotation = voc.read_back(data, IMAGE_CODE)
+    annotation = voc_xml.read_back(data, IMAGE_CODE)
     return [(box.xmin, box.ymin, box.xmax, box.ymax) for box in annotation.boxes] if annotation else []
 
 
 def test_read(tmp_path: Path) -> None:
     """All annotations of a category come by image code, other synsets' images and labels included."""
     put(tmp_path, n02110185_1=drawn(), n02109961_2=drawn(drawn_object("n02109961"), drawn_object()))
-    content = voc.read(tmp_path, CODE)
+    content = voc_xml.read(tmp_path, CODE)
     assert content.problem == ""
     assert content.annotations["n02110185_1"] == Annotation(
         "n02110185_1", 500, 375, (Box(CODE, 2, 35, 320, 374),)
@@ -64,7 +64,7 @@ def test_read(tmp_path: Path) -> None:
 
 def test_missing(tmp_path: Path) -> None:
     """A missing archive is a sentence that names what was looked for."""
-    content = voc.read(tmp_path, CODE)
+    content = voc_xml.read(tmp_path, CODE)
     assert content.annotations == {}
     assert CODE in content.problem
     assert str(tmp_path) in content.problem
@@ -75,7 +75,7 @@ def test_no_archive(tmp_path: Path, data: bytes) -> None:
     """What is no archive costs the boxes, and a sentence names the file."""
     path = tmp_path / f"{CODE}.tar.gz"
     path.write_bytes(data)
-    content = voc.read(tmp_path, CODE)
+    content = voc_xml.read(tmp_path, CODE)
     assert content.annotations == {}
     assert str(path) in content.problem
 
@@ -85,7 +85,7 @@ def test_damaged(tmp_path: Path) -> None:
     path = put(tmp_path, **{f"n02110185_{number}": drawn() for number in range(30)})
     plain = gzip.decompress(path.read_bytes())
     path.write_bytes(plain[: 20 * 1024 + 100])
-    content = voc.read(tmp_path, CODE)
+    content = voc_xml.read(tmp_path, CODE)
     assert len(content.annotations) == 20
     assert "beyond 20 annotations" in content.problem
 
@@ -99,7 +99,7 @@ def test_not_understood(tmp_path: Path) -> None:
         n02110185_3=b"",
         n02110185_4=b"<annotation/>",
     )
-    content = voc.read(tmp_path, CODE)
+    content = voc_xml.read(tmp_path, CODE)
     assert list(content.annotations) == ["n02110185_1"]
     assert content.not_understood == 3
     assert "3 XML files" in content.problem
@@ -108,7 +108,7 @@ def test_not_understood(tmp_path: Path) -> None:
 def test_empty_archive(tmp_path: Path) -> None:
     """An archive without annotations is said to be so."""
     put(tmp_path)
-    assert "holds no annotations" in voc.read(tmp_path, CODE).problem
+    assert "holds no annotations" in voc_xml.read(tmp_path, CODE).problem
 
 
 def test_boxes_counted(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_boxes_counted(tmp_path: Path) -> None:
             "<object><name>n1</name></object>",
         ),
     )
-    content = voc.read(tmp_path, CODE)
+    content = voc_xml.read(tmp_path, CODE)
     assert [box.xmin for box in content.annotations["n02110185_1"].boxes] == [2, 90]
     assert content.dropped == 3
     assert "3 boxes" in content.problem
@@ -153,7 +153,7 @@ def test_rounded() -> None:
 )
 def test_no_size(size: str) -> None:
     """A size that is missing or impossible is stated as 0 by 0, and the boxes are kept."""
-    annotation = voc.read_back(drawn(size=size), IMAGE_CODE)
+    annotation = voc_xml.read_back(drawn(size=size), IMAGE_CODE)
     assert annotation is not None
     assert (annotation.width, annotation.height, len(annotation.boxes)) == (0, 0, 1)
 
@@ -179,7 +179,7 @@ def test_document_type(prologue: str, encoding: str) -> None:
     """An XML that declares a document type is refused unread, in every encoding."""
     began = time.process_time()
     text = prologue + drawn(drawn_object(label="&l12;" if prologue is LAUGHS else CODE)).decode()
-    assert voc.read_back(text.encode(encoding), IMAGE_CODE) is None
+    assert voc_xml.read_back(text.encode(encoding), IMAGE_CODE) is None
     assert time.process_time() - began < 0.5
 
 
@@ -197,12 +197,12 @@ def test_document_type(prologue: str, encoding: str) -> None:
 )
 def test_malformed(data: bytes) -> None:
     """XML that is not well-formed, or in an encoding nobody knows, is None."""
-    assert voc.read_back(data, IMAGE_CODE) is None
+    assert voc_xml.read_back(data, IMAGE_CODE) is None
 
 
 @given(st.binary(max_size=200), st.integers(0, 300))
 def test_any_bytes(noise: bytes, place: int) -> None:
     """No bytes, wherever they stand, lead to an exception, nor to coordinates beyond any picture."""
     data = drawn()
-    annotation = voc.read_back(data[:place] + noise + data[place + len(noise) :], IMAGE_CODE)
+    annotation = voc_xml.read_back(data[:place] + noise + data[place + len(noise) :], IMAGE_CODE)
     assert annotation is None or all(abs(box.xmax) <= 10_000_000 for box in annotation.boxes)

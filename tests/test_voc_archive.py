@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.annotations import voc_archive
-from utils.annotations.voc_archive import UNREADABLE, find, members
+from utils.annotations import archives
+from utils.annotations.archives import UNREADABLE, find, members
 
 CODE = "n00000001"
 
@@ -150,7 +150,7 @@ def test_absurd_sizes(tmp_path: Path, kind: bytes, size: int) -> None:
 
 def test_large_member(tmp_path: Path) -> None:
     """A member larger than any XML comes without its bytes, and the next ones are read."""
-    data = tar(("n00000001_1.xml", bytes(voc_archive.MAX_MEMBER_BYTES + 1)), ("n00000001_2.xml", b"x"))
+    data = tar(("n00000001_1.xml", bytes(archives.MAX_MEMBER_BYTES + 1)), ("n00000001_2.xml", b"x"))
     assert [member.data for member in members(put(tmp_path, gzip.compress(data)))] == [b"", b"x"]
 
 
@@ -165,7 +165,7 @@ def test_negative_size(tmp_path: Path) -> None:
 
 def test_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive ends after so many members."""
-    monkeypatch.setattr(voc_archive, "MAX_MEMBERS", 10)
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 10)
     data = b"".join(claim(0, f"n00000001_{number}.xml") for number in range(20))
     found: list[str] = []
     with pytest.raises(ValueError, match="more than 10 members"):
@@ -218,7 +218,7 @@ def test_folder(tmp_path: Path) -> None:
     outside = tmp_path / "n00000001_9.xml"
     outside.write_bytes(b"secret")
     (nested / "n00000001_1.xml").write_bytes(b"<a/>")
-    (nested / "n00000001_2.xml").write_bytes(bytes(voc_archive.MAX_MEMBER_BYTES + 1))
+    (nested / "n00000001_2.xml").write_bytes(bytes(archives.MAX_MEMBER_BYTES + 1))
     (nested / "n00000001_3.xml").symlink_to(outside)
     (tmp_path / CODE / "elsewhere").symlink_to(tmp_path)
     os.mkfifo(nested / "n00000001_4.xml")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.annotations import voc
-from utils.models.pictures import Annotation, Box, Picture
-from utils.models.words import ImageFormat
+from utils.annotations import voc_xml
+from utils.models.enums import ImageFormat
+from utils.models.images import Annotation, Box, Picture
 
 IMAGE_CODE = "n02110185_14289"
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "annotation"
@@ -22,7 +22,7 @@ PICTURE = Picture(ImageFormat.JPEG, 500, 375, 1, "")
 def test_layout() -> None:
     """The XML is ImageNet's, to the tab, with the folder, file name and size of what lies on disk."""
     annotation = Annotation(IMAGE_CODE, 500, 375, (Box("husky", 2, 35, 320, 374, "Left", 1, 0),))
-    written = voc.to_xml(annotation, folder="husky", filename="n1_2.jpg", picture=PICTURE)
+    written = voc_xml.to_xml(annotation, folder="husky", filename="n1_2.jpg", picture=PICTURE)
     assert written.decode().split("\n") == [
         "<annotation>",
         "\t<folder>husky</folder>",
@@ -63,9 +63,9 @@ def test_round_trip(folder: str, label: str, sides: tuple[int, int, int, int]) -
     left, right = sorted(sides[:2])
     top, bottom = sorted(sides[2:])
     annotation = Annotation(IMAGE_CODE, 500, 375, (Box(label, left, top, right, bottom),))
-    written = voc.to_xml(annotation, folder=folder, filename=f"{folder}.jpg", picture=PICTURE)
+    written = voc_xml.to_xml(annotation, folder=folder, filename=f"{folder}.jpg", picture=PICTURE)
     assert written.isascii()
-    assert voc.read_back(written, IMAGE_CODE) == annotation
+    assert voc_xml.read_back(written, IMAGE_CODE) == annotation
     root = ElementTree.fromstring(written)
     assert (root.findtext("folder"), root.findtext("filename")) == (folder, f"{folder}.jpg")
 
@@ -74,7 +74,7 @@ def test_round_trip(folder: str, label: str, sides: tuple[int, int, int, int]) -
 def test_any_name_is_well_formed(name: str) -> None:
     """A name of any signs, control characters and half surrogates too, gives well-formed XML."""
     annotation = Annotation(IMAGE_CODE, 500, 375, (Box(name, 1, 2, 3, 4, name),))
-    written = voc.to_xml(annotation, folder=name, filename=name, picture=PICTURE)
+    written = voc_xml.to_xml(annotation, folder=name, filename=name, picture=PICTURE)
     assert ElementTree.fromstring(written).tag == "annotation"
 
 
@@ -83,7 +83,7 @@ def test_real_archives(code: str) -> None:
     """Every XML of real archives is understood, and what is written of it is ImageNet's, byte for byte."""
     if not (REAL_DATA / f"{code}.tar.gz").is_file():
         pytest.skip(f"the real archive {code}.tar.gz is not there")
-    content = voc.read(REAL_DATA, code)
+    content = voc_xml.read(REAL_DATA, code)
     assert content.problem == ""
     assert content.annotations
     with tarfile.open(REAL_DATA / f"{code}.tar.gz") as archive:
@@ -97,4 +97,7 @@ def test_real_archives(code: str) -> None:
             annotation = content.annotations[Path(member.name).stem]
             folder = ElementTree.fromstring(data).findtext("folder", "")
             size = Picture(ImageFormat.JPEG, annotation.width, annotation.height, 1, "")
-            assert voc.to_xml(annotation, folder=folder, filename=annotation.image_code, picture=size) == data
+            assert (
+                voc_xml.to_xml(annotation, folder=folder, filename=annotation.image_code, picture=size)
+                == data
+            )

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Length, Reply, Request, Web, resumable
-from utils.downloads.web_file import Terms, download
 from utils.errors import DiskError, OneSourceError
-from utils.models.manners import USER_AGENT
+from utils.fetch.file_download import Terms, download
+from utils.models.http_defaults import USER_AGENT
 
 BODY = random.Random(1).randbytes(400_000)
 HALF = len(BODY) // 2

@@ -17,8 +17,8 @@ import pytest
 
 from demo.web import Answer, Reply, Web, resumable
 from tests.fetching import serving, vanishing
-from utils.downloads.web_file import Terms, download
 from utils.errors import OneSourceError
+from utils.fetch.file_download import Terms, download
 
 BODY = random.Random(1).randbytes(200_000)
 HALF = len(BODY) // 2

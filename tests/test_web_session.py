@@ -12,10 +12,10 @@ import pytest
 
 from demo.web import Answer, Web, resumable
 from tests.fetching import serving, vanishing
-from utils.downloads.part_file import PartFile
-from utils.downloads.web_file import Download, Terms, download
-from utils.downloads.web_session import Line, StoppedError
 from utils.errors import OneSourceError
+from utils.fetch.file_download import Download, Terms, download
+from utils.fetch.http_session import Line, StoppedError
+from utils.fetch.part_file import PartFile
 
 BODY = bytes(range(256)) * 500
 QUICK = Terms(waits=(0.01,), connect_timeout=5.0, read_timeout=5.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils import wording
+from utils import text
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from utils import wording
 )
 def test_how_many(number: int, noun: str, said: str) -> None:
     """One of something is one; large numbers can be read."""
-    assert wording.counted(number, noun) == said
+    assert text.pluralize(number, noun) == said
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_how_many(number: int, noun: str, said: str) -> None:
 )
 def test_a_long_list_is_cut(names: list[str], said: str) -> None:
     """Who reads it knows how much is left out."""
-    assert wording.listed(names, 2) == said
+    assert text.listed(names, 2) == said

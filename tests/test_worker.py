@@ -7,27 +7,27 @@ from pathlib import Path
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from utils.models.pictures import Annotation, Box
+from utils.models.enums import Reason
+from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
-from utils.models.tries import ImageTask, Outcome
-from utils.models.words import Reason
-from utils.run.messages import Ended, Start, WorkOrder
-from utils.run.worker import Worker
-from utils.storage import CategoryFolder
+from utils.models.tasks import ImageTask, Outcome
+from utils.pipeline.messages import StartTasks, TaskFinished, WorkerConfig
+from utils.pipeline.worker import Worker
+from utils.results.paths import CategoryFolder
 
 RED = "n00000001"
 
 
 def outcome_of(task: ImageTask, folder: CategoryFolder) -> Outcome:
     """Let a worker do one task."""
-    order = WorkOrder(folder.path.parent, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=1)
+    order = WorkerConfig(folder.path.parent, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=1)
     worker = Worker(order, lambda _number: None)
-    answers = list(worker.obey(Start((task,))))
+    answers = list(worker.obey(StartTasks((task,))))
     while not answers:
         answers += worker.turn(1.0)
     worker.close()
     (answer,) = answers
-    assert isinstance(answer, Ended)
+    assert isinstance(answer, TaskFinished)
     return answer.outcome
 
 

@@ -35,13 +35,13 @@ FREE = ("XDG_CACHE_HOME", "PART_OF_IMAGENET_", "PYTEST_", "COLUMNS", "LINES", "O
 (the last is set where images are judged). So it does proxies; of anything else a library may have taken
 notice when it was loaded."""
 MODULES = (
-    "utils.commands.run_cli",
-    "utils.commands.finding_cli",
-    "utils.gallery.leaving",
-    "utils.run.worker",
+    "utils.cli.run_command",
+    "utils.cli.find_command",
+    "utils.gallery.output_writer",
+    "utils.pipeline.worker",
 )
 """What most runs load; with them comes all that these import."""
-Ended = tuple[int, str, str]
+TaskFinished = tuple[int, str, str]
 """Exit code, standard output, standard error."""
 
 
@@ -59,7 +59,7 @@ def before() -> dict[str, str]:
     return _fixed(os.environ)
 
 
-def run(command: list[str], environment: Mapping[str, str], timeout: float) -> Ended | None:
+def run(command: list[str], environment: Mapping[str, str], timeout: float) -> TaskFinished | None:
     """Run a script with its flags to its end; None if it cannot start warm: it was not started."""
     if not POSSIBLE or not _free.acquire(blocking=False):
         return None
@@ -104,7 +104,7 @@ class Nursery:
         """Say whether a run with this environment may come from here."""
         return _fixed(environment) == before()
 
-    def run(self, command: list[str], environment: Mapping[str, str], timeout: float) -> Ended:
+    def run(self, command: list[str], environment: Mapping[str, str], timeout: float) -> TaskFinished:
         """Run a script with its flags to its end."""
         deadline = time.monotonic() + timeout
         with ThreadPoolExecutor(2) as readers, self._begun(command, environment) as (process, streams):
@@ -159,11 +159,11 @@ def _serve(connection: socket.socket) -> None:
 
 def _load() -> None:
     """Load what most runs load, one without worker processes among them."""
-    from utils.judging import images
+    from utils.images import validation
 
     for name in MODULES:
         importlib.import_module(name)
-    images.prepare()
+    validation.prepare()
     gc.freeze()  # looking through all of it in each run would copy it there
 
 

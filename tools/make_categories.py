@@ -124,17 +124,17 @@ def pack(rows: Mapping[str, tuple[str, list[str]]]) -> bytes:
 
 def table(names: Mapping[str, str]) -> bytes:
     """Spell the user's table with nothing marked."""
+    from utils.catalog import categories
     from utils.models.rows import Category
-    from utils.tables import categories
 
     return categories.as_csv(Category(code, name, folder="") for code, name in names.items())
 
 
 def write(path: Path, data: bytes) -> None:
     """Write a file whole."""
-    from utils import storage
+    from utils.results import paths
 
-    storage.write_whole(path, data)
+    paths.write_atomic(path, data)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def disk_error(path: Path, error: OSError) -> DatasetError:
 
 
 @contextlib.contextmanager
-def naming_faults(path: Path) -> Iterator[None]:
+def wrap_os_errors(path: Path) -> Iterator[None]:
     """Make a sentence of what the system says while a file or folder is worked with, or something in it.
 
     Raises

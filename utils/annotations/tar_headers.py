@@ -35,7 +35,7 @@ class Blocks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TarHeader:
     """A header of a tar file, and what follows it.
 
     Attributes
@@ -89,7 +89,7 @@ class Headers:
     def __init__(self) -> None:
         self._extension = _Extension()
 
-    def read(self, source: Blocks) -> Entry | None:
+    def read(self, source: Blocks) -> TarHeader | None:
         """Read the next header; None at the archive's end. The payload is left to be read or passed over.
 
         Raises
@@ -105,12 +105,12 @@ class Headers:
         header, stamp = _parse(block), zlib.crc32(block)
         if header.kind in (_LONG_NAME, _EXTENDED):
             self._extension = _extended(self._extension, header.kind, _payload(source, header.size))
-            return Entry(b"", regular=False, size=0, stamp=stamp)
+            return TarHeader(b"", regular=False, size=0, stamp=stamp)
         if header.kind == _SPARSE and header.goes_on:
             _pass_map(source)
         extension, self._extension = self._extension, _Extension()
         size = header.size if extension.size is None else extension.size
-        return Entry(
+        return TarHeader(
             name=extension.name or header.name,
             regular=header.kind in _REGULAR,
             size=0 if header.kind in _WITHOUT_PAYLOAD else size,

@@ -10,11 +10,11 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from ..models.pictures import Annotation, Box
+from ..models.images import Annotation, Box
 from ..models.rows import UrlRow
-from ..models.tries import ImageTask
-from ..results import lines
-from ..run.messages import Command, Drop, Save, Start
+from ..models.tasks import ImageTask
+from ..pipeline.messages import CancelTasks, Command, Save, StartTasks
+from ..results import journal_codec
 
 
 def send(path: Path, commands: Iterable[Command]) -> None:
@@ -26,14 +26,14 @@ def send(path: Path, commands: Iterable[Command]) -> None:
         If they cannot be written.
     """
     with path.open("ab") as file:
-        file.write("".join(f"{lines.spell(_spelled(command))}\n" for command in commands).encode())
+        file.write("".join(f"{journal_codec.spell(_spelled(command))}\n" for command in commands).encode())
 
 
 class Mailbox:
     """Where the commands for a shard arrive."""
 
     def __init__(self, path: Path) -> None:
-        self._tail = lines.Tail(path)
+        self._tail = journal_codec.Tail(path)
 
     def new(self) -> list[Command]:
         """Give the commands that have come since it was last asked; none if it was taken away.
@@ -43,20 +43,20 @@ class Mailbox:
         OSError
             If it cannot be read.
         """
-        records = [lines.parse(line) for line in self._tail.new()]
+        records = [journal_codec.parse(line) for line in self._tail.new()]
         return [READ[kind](some) for record in records for kind, some in record.items()]
 
 
 def _spelled(command: Command) -> dict[str, list[Any]]:
-    if isinstance(command, Start):
+    if isinstance(command, StartTasks):
         return {"start": [_record(task) for task in command.tasks]}
     return {"save" if isinstance(command, Save) else "drop": list(command.numbers)}
 
 
 READ: Mapping[str, Callable[[list[Any]], Command]] = {
-    "start": lambda records: Start(tuple(_task(record) for record in records)),
+    "start": lambda records: StartTasks(tuple(_task(record) for record in records)),
     "save": lambda numbers: Save(tuple(numbers)),
-    "drop": lambda numbers: Drop(tuple(numbers)),
+    "drop": lambda numbers: CancelTasks(tuple(numbers)),
 }
 
 

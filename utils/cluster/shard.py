@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..models.tries import ImageTask
-from ..results.lines import GONE
+from ..models.tasks import ImageTask
+from ..pipeline.messages import WorkerConfig
+from ..results.journal_codec import GONE
 from ..results.shards import ShardFolder
-from ..run.messages import WorkOrder
 
 HEARTBEAT = 0.5
 """Seconds between two signs of life; each is a look, too, whether the lease still holds."""
@@ -39,7 +39,7 @@ class Shard:
 
     name: str
     folder: Path
-    order: WorkOrder
+    order: WorkerConfig
     batch_size: int
     retries: int
     tasks: tuple[ImageTask, ...]

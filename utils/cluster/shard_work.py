@@ -13,19 +13,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import DiskError, FolderError, InputError, ProxyError
+from ..models.enums import Status
 from ..models.rows import UrlRow
-from ..models.tries import ImageTask, Outcome
-from ..models.words import Status
-from ..results import inventory, pairing, segments
-from ..results.inventory import Shelf
+from ..models.tasks import ImageTask, Outcome
+from ..pipeline.executor import LocalExecutor, TaskEvents
+from ..pipeline.messages import CancelTasks, Command, StartTasks
+from ..pipeline.worker_pool import WorkerPool
+from ..results import annotation_writer, reconcile, segments
 from ..results.journal import Journal
+from ..results.paths import CategoryFolder
+from ..results.reconcile import CategoryStore
 from ..results.shards import ShardFolder
-from ..run.messages import Command, Drop, Start
-from ..run.pool import Pool
-from ..run.traffic import LocalTraffic, News
-from ..storage import CategoryFolder
-from ..web.journey import Settled
-from ..web.schedule import Schedule
+from ..scheduler.schedule import Schedule
+from ..scheduler.scheduled_task import TaskResult
 from .mail import Mailbox
 from .shard import Lease, Shard
 
@@ -60,8 +60,8 @@ def work(shard: Shard, lease: Lease, when_waiting: Callable[[], None]) -> None:
     if segment.exists() or not lease.holds(0):
         return
     schedule = Schedule(batch_size=shard.batch_size, retries=shard.retries, parts=shard.parts_of)
-    with Pool(1, replace(shard.order, permit=folder.lease(shard.name))) as crew:
-        traffic = LocalTraffic(crew, schedule, lambda: shard.batch_size)
+    with WorkerPool(1, replace(shard.order, permit=folder.lease(shard.name))) as crew:
+        traffic = LocalExecutor(crew, schedule, lambda: shard.batch_size)
         attempt = _Attempt(shard, lease, so_far, traffic, Mailbox(folder.mail(shard.name)))
         attempt.run(when_waiting)
     if lease.is_gone or not attempt.left:  # else another try may be under way, and adding to it
@@ -82,7 +82,7 @@ class _Attempt:
     shard: Shard
     lease: Lease
     so_far: Path
-    traffic: LocalTraffic
+    traffic: LocalExecutor
     mailbox: Mailbox
     left: dict[int, ImageTask] = field(default_factory=dict)
     _wanted: set[int] = field(default_factory=set)
@@ -90,13 +90,13 @@ class _Attempt:
     _looked: float = 0.0
     _is_over: bool = False
     _saved_any: bool = False
-    _shelves: dict[str, Shelf] = field(default_factory=dict)
+    _shelves: dict[str, CategoryStore] = field(default_factory=dict)
     _on_disk: dict[str, set[str]] = field(default_factory=dict)
 
     def run(self, when_waiting: Callable[[], None]) -> None:
         """Do as much as the lease allows."""
         told = {(folder, outcome.row) for folder, outcome in segments.read(self.so_far)}
-        self._obey([Start(self.shard.tasks), *self.mailbox.new()], told)  # an earlier try's mail, too
+        self._obey([StartTasks(self.shard.tasks), *self.mailbox.new()], told)  # an earlier try's mail, too
         few = min(len(self.shard.tasks) // 2, self.shard.batch_size)
         announced = False
         while self._has_more() and self.lease.holds(self.traffic.under_way.in_flight) and not self._is_over:
@@ -130,9 +130,9 @@ class _Attempt:
     def _obey(self, commands: Iterable[Command], told: Collection[tuple[str, UrlRow]] = ()) -> None:
         """Do what is commanded, but nothing that an earlier try has told of."""
         for command in commands:
-            if isinstance(command, Start):
+            if isinstance(command, StartTasks):
                 self._begin([task for task in command.tasks if (task.folder, task.row) not in told])
-            elif isinstance(command, Drop):
+            elif isinstance(command, CancelTasks):
                 self._drop(list(command.numbers))
             else:
                 self._save(command.numbers)
@@ -141,7 +141,7 @@ class _Attempt:
         for task in tasks:
             self.left[task.number] = task
             saved = self._saved_before(task)
-            self._settle([Settled(task, saved)] if saved else self.traffic.offer(task))
+            self._settle([TaskResult(task, saved)] if saved else self.traffic.offer(task))
 
     def _save(self, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -169,13 +169,13 @@ class _Attempt:
         except FileNotFoundError:  # it was taken in, or another try has done all of it
             self._is_over = True
 
-    def _take_in(self, news: News) -> None:
+    def _take_in(self, news: TaskEvents) -> None:
         self._settle(news.settled)
         self._ask(news.ready)
         if news.proxy_fault and not self._saved_any:
             raise ProxyError(f"Its proxy does not let it through. {news.proxy_fault.description}")
 
-    def _settle(self, settled: list[Settled]) -> None:
+    def _settle(self, settled: list[TaskResult]) -> None:
         told = [one for one in settled if one.outcome.status is not Status.NOT_ATTEMPTED]
         if told:
             self._tell([(one.task.folder, one.outcome) for one in told])
@@ -191,7 +191,7 @@ class _Attempt:
         if task.folder not in self._on_disk:
             self._on_disk[task.folder] = set()
             with contextlib.suppress(OSError):  # nothing can be saved there, and each image will say why
-                paths = inventory.image_files(self._shelf(task.folder).folder)
+                paths = reconcile.image_files(self._shelf(task.folder).folder)
                 self._on_disk[task.folder] = {path.stem for path in paths}
         return self._find(task.number) if task.row.image_code in self._on_disk[task.folder] else None
 
@@ -199,13 +199,13 @@ class _Attempt:
         task = self.left[number]
         shelf = self._shelf(task.folder)
         with contextlib.suppress(OSError, FolderError):  # of one category; the others go on
-            found = inventory.find(shelf, task.row)
-            return pairing.paired(shelf.folder, found, task.annotation, {}) if found else None
+            found = reconcile.find(shelf, task.row)
+            return annotation_writer.paired(shelf.folder, found, task.annotation, {}) if found else None
         return None
 
-    def _shelf(self, name: str) -> Shelf:
+    def _shelf(self, name: str) -> CategoryStore:
         if name not in self._shelves:
             folder = CategoryFolder(self.shard.order.result_folder / name)
             nothing = Journal(folder.path / NO_JOURNAL, read_only=True)
-            self._shelves[name] = Shelf(folder, nothing)
+            self._shelves[name] = CategoryStore(folder, nothing)
         return self._shelves[name]

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from ..downloads.addresses import shown
-from ..downloads.credentials import Credentials
+from ..fetch.credentials import Credentials
+from ..fetch.locations import shown
+from ..models.enums import Status
 from ..models.settings import ImageSource, Settings
-from ..models.words import Status
-from ..storage import RESULT_FOLDER, write_whole
-from ..wording import counted
-from . import asked, loading, markdown
-from .asked import Asked
-from .figures import Distinct, Figures, total
+from ..results.paths import RESULT_FOLDER, write_atomic
+from ..text import pluralize
+from . import markdown, run_history, snippets
+from .category_stats import CategoryStats, Distinct, total
 from .meanings import meaning
-from .owned import MARK
+from .ownership import MARK
+from .run_history import RunHistory
 
 TEMPLATE = Path(__file__).with_name("card.md")
 NAMED_IN_TITLE = 4
@@ -28,7 +28,9 @@ SIZE_WORDS = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<
 HEADER = ("category", "wnid", "URLs", "saved", "with boxes", "boxes", "failed")
 
 
-def write(path: Path, figures: Sequence[Figures], settings: Settings, at: str, *, saved: int = 0) -> None:
+def write(
+    path: Path, figures: Sequence[CategoryStats], settings: Settings, at: str, *, saved: int = 0
+) -> None:
     """Write the card of a result folder whose categories have these figures.
 
     Parameters
@@ -46,45 +48,45 @@ def write(path: Path, figures: Sequence[Figures], settings: Settings, at: str, *
         **_tables(figures),
         mark=MARK,
         date=at,
-        version=f" {asked.version()}".rstrip(),
+        version=f" {run_history.version()}".rstrip(),
         commands=markdown.code(_commands(path, settings, at, saved)),
         source=_source(settings),
         url_table=_file_name(settings.url_data),
         annotations=f"{_file_name(settings.annotations_dir)}/",
         root=RESULT_FOLDER,
-        raw=loading.RAW,
+        raw=snippets.RAW,
         exports=_exports(),
     )
-    write_whole(path, text.encode(errors="replace"))
+    write_atomic(path, text.encode(errors="replace"))
 
 
-def _numbers(figures: Sequence[Figures]) -> dict[str, str]:
+def _numbers(figures: Sequence[CategoryStats]) -> dict[str, str]:
     everything = total(figures)
     return {
         "contents": _contents(figures),
-        "categories": counted(len(figures), "category"),
-        "urls": counted(everything.urls, "URL"),
-        "saved": counted(everything.saved, "image"),
+        "categories": pluralize(len(figures), "category"),
+        "urls": pluralize(everything.urls, "URL"),
+        "saved": pluralize(everything.saved, "image"),
         "annotated": f"{everything.annotated:,}",
-        "boxes": counted(everything.boxes, "box"),
+        "boxes": pluralize(everything.boxes, "box"),
         "distinct": _distinct(everything),
         "undecided": _undecided(everything),
         "size_category": SIZE_WORDS[min(bisect_right(SIZES, everything.saved), len(SIZE_WORDS) - 1)],
     }
 
 
-def _distinct(everything: Figures) -> str:
+def _distinct(everything: CategoryStats) -> str:
     """Say how many images there are by their bytes, where that are fewer."""
     distinct = everything.distinct()
     if distinct == Distinct(everything.saved, everything.boxes):
         return ""
-    images, boxes = counted(distinct.images, "image"), counted(distinct.boxes, "box")
+    images, boxes = pluralize(distinct.images, "image"), pluralize(distinct.boxes, "box")
     return (
         f"Some are there more than once, e.g. in two folders: by their bytes they are {images} with {boxes}."
     )
 
 
-def _undecided(everything: Figures) -> str:
+def _undecided(everything: CategoryStats) -> str:
     """Say why URLs are missing from what was saved and what failed."""
     counts = everything.summary.statuses
     words = {
@@ -95,13 +97,13 @@ def _undecided(everything: Figures) -> str:
     return f" Neither saved nor failed: {'; '.join(said)}." if said else ""
 
 
-def _contents(figures: Sequence[Figures]) -> str:
+def _contents(figures: Sequence[CategoryStats]) -> str:
     names = [markdown.literal(one.folder.replace("_", " ")) for one in figures[:NAMED_IN_TITLE]]
     more = len(figures) - len(names)
     return "; ".join([*names, *([f"{more:,} more"] if more else [])]) or "nothing yet"
 
 
-def _tables(figures: Sequence[Figures]) -> dict[str, str]:
+def _tables(figures: Sequence[CategoryStats]) -> dict[str, str]:
     everything = total(figures)
     rows = [_row(one.folder, one.code or "unknown", one) for one in figures]
     whole = _row("all", "", everything)
@@ -113,13 +115,15 @@ def _tables(figures: Sequence[Figures]) -> dict[str, str]:
     }
 
 
-def _row(name: str, code: str, figures: Figures) -> tuple[str | int, ...]:
+def _row(name: str, code: str, figures: CategoryStats) -> tuple[str | int, ...]:
     return (name, code, figures.urls, figures.saved, figures.annotated, figures.boxes, figures.failed)
 
 
 def _commands(path: Path, settings: Settings, at: str, saved: int) -> list[str]:
     credentials = Credentials.from_environment(os.environ)
-    return asked.runs(path, Asked(at, asked.command_line(settings.command, credentials), saved))
+    return run_history.runs(
+        path, RunHistory(at, run_history.command_line(settings.command, credentials), saved)
+    )
 
 
 def _source(settings: Settings) -> str:
@@ -138,4 +142,4 @@ def _file_name(path: Path) -> str:
 
 
 def _exports() -> str:
-    return "\n\n".join(f"`{word}`:\n\n```python\n{lines}\n```" for word, lines in loading.EXPORTS.items())
+    return "\n\n".join(f"`{word}`:\n\n```python\n{lines}\n```" for word, lines in snippets.EXPORTS.items())

@@ -13,10 +13,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from ..storage import whole_file
-from .figures import Figures, total
-from .owned import MARK
-from .pictures import Album, Labels, Pictures, quoted
+from ..results.paths import atomic_file
+from .category_stats import CategoryStats, total
+from .ownership import MARK
+from .page_data import CategoryPage, Labels, Pictures, quoted
 
 ASSETS = Path(__file__).parent
 DATA = "<!-- data -->\n"
@@ -27,7 +27,7 @@ COLUMNS = (
 )
 
 
-def write(path: Path, albums: Iterable[Album], labels: Labels, at: str) -> None:
+def write(path: Path, albums: Iterable[CategoryPage], labels: Labels, at: str) -> None:
     """Write the page of categories that come one after another.
 
     Raises
@@ -35,18 +35,18 @@ def write(path: Path, albums: Iterable[Album], labels: Labels, at: str) -> None:
     OSError
         If it cannot be written.
     """
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         for piece in _pieces(albums, labels, at):
             file.write(piece.encode(errors="replace"))
 
 
-def _pieces(albums: Iterable[Album], labels: Labels, at: str) -> Iterator[str]:
+def _pieces(albums: Iterable[CategoryPage], labels: Labels, at: str) -> Iterator[str]:
     script, style = _asset("gallery.js"), _asset("gallery.css")
     head, tail = (Template(part) for part in _asset("page.html").split(DATA))
     yield head.substitute(
         mark=MARK, style=style, script_sum=_checksum(f"\n{script}"), style_sum=_checksum(f"\n{style}")
     )
-    figures: list[Figures] = []
+    figures: list[CategoryStats] = []
     yield from _data(albums, Pictures(labels), figures)
     everything = total(figures)
     yield tail.substitute(
@@ -58,7 +58,7 @@ def _pieces(albums: Iterable[Album], labels: Labels, at: str) -> Iterator[str]:
     )
 
 
-def _data(albums: Iterable[Album], pictures: Pictures, figures: list[Figures]) -> Iterator[str]:
+def _data(albums: Iterable[CategoryPage], pictures: Pictures, figures: list[CategoryStats]) -> Iterator[str]:
     """Spell the images' data, and remember the figures."""
     yield pictures.begin()
     for album in albums:
@@ -77,7 +77,7 @@ def _checksum(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _summary(figures: list[Figures], everything: Figures, at: str) -> str:
+def _summary(figures: list[CategoryStats], everything: CategoryStats, at: str) -> str:
     counts = (
         (everything.saved, "image", "images"),
         (everything.boxes, "box", "boxes"),
@@ -87,14 +87,14 @@ def _summary(figures: list[Figures], everything: Figures, at: str) -> str:
     return f'{said} · <span class="date">{at} UTC</span>'
 
 
-def _category_row(figures: Figures) -> str:
+def _category_row(figures: CategoryStats) -> str:
     name, *others = _texts(figures.folder, figures)
     link = f'<a href="#category={quoted(figures.folder)}">{name}</a>'
     known = f"{figures.name} ({figures.code})" if figures.code else "not in ncodes.csv"
     return f'<tr><th scope="row" title="{escape(known)}">{link}</th>{_cells("td", others)}</tr>\n'
 
 
-def _texts(name: str, figures: Figures) -> list[str]:
+def _texts(name: str, figures: CategoryStats) -> list[str]:
     numbers = (figures.urls, figures.saved, figures.annotated, figures.boxes)
     texts = [name, *(f"{number:,}" for number in numbers), figures.size, figures.share]
     return [escape(text) for text in (*texts, f"{figures.failed:,}", figures.summary.why())]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .pictures import Annotation
-from .sent import Sent
-from .words import Refusal
+from .enums import Rejection
+from .fast_pickle import FastPickle
+from .images import Annotation
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True)
-class UrlRow(Sent):
+class UrlRow(FastPickle):
     """One row of the URL table.
 
     Attributes
@@ -64,7 +64,7 @@ class UrlRow(Sent):
 
 
 @dataclass(frozen=True, slots=True)
-class Member(Sent):
+class TarMember(FastPickle):
     """An image in a tar.
 
     Attributes
@@ -92,11 +92,11 @@ class Member(Sent):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece(Sent):
+class TarMemberRef(FastPickle):
     """An image that lies in a tar on disk already."""
 
     path: Path
-    member: Member
+    member: TarMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,6 @@ class Candidate:
     """
 
     row: UrlRow
-    refusal: Refusal | None
+    rejection: Rejection | None
     annotation: Annotation | None
-    piece: Piece | None = None
+    piece: TarMemberRef | None = None

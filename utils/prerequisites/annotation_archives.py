@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..annotations.tar_headers import BLOCK, is_header
-from ..downloads.packed import damage_told, fault_of, opened, tar_files
-from ..downloads.web_file import Advance
 from ..errors import DiskError, OneSourceError
-from ..storage import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_whole
-from ..wording import listed
+from ..fetch.archive_stream import damage_told, fault_of, opened, tar_files
+from ..fetch.file_download import Advance
+from ..results.paths import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
+from ..text import listed
 
 FOLDER_NAME = "annotation"
 LARGEST_ARCHIVE = 64_000_000  # bytes, packed or not; the real ones have less than six million
@@ -37,7 +37,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass
-class Survey:
+class ArchiveCheck:
     """What a collection holds, by the names of its archives.
 
     Attributes
@@ -90,7 +90,7 @@ def present(folder: Path) -> int:
     return len(_codes_in(folder))
 
 
-def survey(source: Path, known: Collection[str], say: Advance) -> Survey:
+def survey(source: Path, known: Collection[str], say: Advance) -> ArchiveCheck:
     """Judge the archives of a collection, packed or in a folder.
 
     Parameters
@@ -107,7 +107,7 @@ def survey(source: Path, known: Collection[str], say: Advance) -> Survey:
     OneSourceError
         If the collection itself is damaged.
     """
-    found = Survey()
+    found = ArchiveCheck()
     with damage_told():
         for archive in _archives(source, say):
             if archive.name[_CODE] not in known:
@@ -220,6 +220,6 @@ def _being_filled(folder: Path) -> Iterator[None]:
 
 def _put(target: Path, data: bytes) -> None:
     try:
-        write_whole(target, data)
+        write_atomic(target, data)
     except OSError as error:
         raise DiskError(f"{target} cannot be written: {error.strerror}.") from error

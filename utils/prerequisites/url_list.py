@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DiskError, OneSourceError
-from ..tables import url_index
-from ..tables.url_index import IndexBuilder, Stamp
-from ..tables.url_layout import (
+from ..sources import url_index
+from ..sources.url_format import (
     HEADER,
     LONGEST_LINE,
     MOST_JOINED_LINES,
@@ -27,6 +26,7 @@ from ..tables.url_layout import (
     header_layout,
     row_bytes,
 )
+from ..sources.url_index import IndexBuilder, Stamp
 
 BAD_LINES_NAME = "imageNetURLs_bad_lines.txt"
 MOST_BAD_LINES = 100_000  # the real list has far fewer

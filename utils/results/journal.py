@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import disk_error
-from ..models.tries import Outcome
-from . import lines
+from ..models.tasks import Outcome
+from . import journal_codec
 
 TAIL = 65_536
 """Bytes looked at from the end for the last whole line; a line has a few hundred."""
@@ -89,7 +89,7 @@ class Journal:
     def append_all(self, outcomes: Sequence[Outcome]) -> None:
         """Note what became of several URLs, in one go."""
         if not self._read_only:
-            self._write(map(lines.encode, outcomes))
+            self._write(map(journal_codec.encode, outcomes))
         if self._standing is not None:
             self._standing.update(_by_url(outcomes))
 
@@ -118,7 +118,7 @@ class Journal:
             os.truncate(self._path, whole)
 
     def _write(self, records: Iterable[dict[str, Any]]) -> None:
-        text = "".join(lines.spell(record) + "\n" for record in records)
+        text = "".join(journal_codec.spell(record) + "\n" for record in records)
         try:
             # Opened each time: a run may have a thousand journals, and descriptors are few.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
@@ -152,7 +152,7 @@ def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[O
             for place in sorted(places.by_url.values()):
                 checkpoint()
                 record = place.record or _record_at(file, place.offset)
-                outcome = lines.outcome(record, earlier=place.offset < places.last_run)
+                outcome = journal_codec.outcome(record, earlier=place.offset < places.last_run)
                 if outcome:
                     yield outcome
     except OSError as error:
@@ -171,7 +171,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _record_at(file: BinaryIO, offset: int) -> dict[str, Any]:
     file.seek(offset)
-    return lines.record(file.readline())
+    return journal_codec.record(file.readline())
 
 
 def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
@@ -181,7 +181,7 @@ def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
     with path.open("rb") as file:
         for line in file:
             checkpoint()
-            record = lines.record(line)
+            record = journal_codec.record(line)
             if "run" in record:
                 last_run = offset
             elif record:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models.tries import Outcome
-from ..models.words import Status
+from ..models.enums import Status
+from ..models.tasks import Outcome
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Progress:
         if outcome.status is Status.DOWNLOADED and outcome.picture:
             self.bytes += outcome.picture.bytes
 
-    def take_back(self, outcome: Outcome) -> None:
+    def retract(self, outcome: Outcome) -> None:
         """Take into account that an image was taken back, which stood as this outcome says."""
         self.failed += 1
         if outcome.status is Status.DOWNLOADED:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..models.pictures import Picture
-from ..models.tries import Outcome
-from ..storage import whole_file
+from ..models.images import Picture
+from ..models.tasks import Outcome
+from .paths import atomic_file
 
 COLUMNS = [
     "image_code",
@@ -49,7 +49,7 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
         If it cannot be written.
     """
     with (
-        whole_file(path) as file,
+        atomic_file(path) as file,
         io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="") as text,
     ):
         table = csv.writer(text, lineterminator="\n")

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import FolderError, disk_error
-from ..models.tries import Outcome
-from ..storage import CategoryFolder, write_whole
-from . import lines
+from ..models.tasks import Outcome
+from . import journal_codec
 from .journal import Journal
+from .paths import CategoryFolder, write_atomic
 from .shards import shard_folders
 
 FOLDER = "folder"
@@ -58,7 +58,7 @@ def append(path: Path, outcomes: Iterable[tuple[str, Outcome]], ready: Sequence[
             # Whoever wrote last may have died within a line.
             file.write(b"\n" + _spelled(outcomes) + (_spelled_ready(ready) if ready else b""))
     except OSError as error:
-        if error.errno in lines.GONE:
+        if error.errno in journal_codec.GONE:
             raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
         raise disk_error(path, error) from error
 
@@ -74,7 +74,7 @@ def read(path: Path) -> list[tuple[str, Outcome]]:
     try:
         return told(path.read_bytes().splitlines()).outcomes
     except OSError as error:
-        if error.errno in lines.GONE:
+        if error.errno in journal_codec.GONE:
             return []
         raise disk_error(path, error) from error
 
@@ -83,8 +83,8 @@ def told(written: Iterable[bytes]) -> Told:
     """Read lines of a segment; those that are not ours, or torn, count as nothing."""
     found = Told()
     for line in written:
-        record = lines.parse(line)
-        outcome = lines.outcome(record, earlier=False)
+        record = journal_codec.parse(line)
+        outcome = journal_codec.outcome(record, earlier=False)
         if outcome and record.get(FOLDER):
             found.outcomes.append((str(record[FOLDER]), outcome))
         ready = record.get(READY)
@@ -139,7 +139,7 @@ def _take_in(segment: Path, result: Path, tell: Callable[[str], None]) -> None:
 def _leave(segment: Path, left: Sequence[tuple[str, Outcome]]) -> None:
     try:
         if left:
-            write_whole(segment, _spelled(left))
+            write_atomic(segment, _spelled(left))
         else:
             segment.unlink(missing_ok=True)
     except OSError as error:
@@ -147,9 +147,9 @@ def _leave(segment: Path, left: Sequence[tuple[str, Outcome]]) -> None:
 
 
 def _spelled_ready(numbers: Sequence[int]) -> bytes:
-    return f"{lines.spell({READY: list(numbers)})}\n".encode()
+    return f"{journal_codec.spell({READY: list(numbers)})}\n".encode()
 
 
 def _spelled(outcomes: Iterable[tuple[str, Outcome]]) -> bytes:
-    records = ({FOLDER: folder} | lines.encode(outcome) for folder, outcome in outcomes)
-    return "".join(f"{lines.spell(record)}\n" for record in records).encode()
+    records = ({FOLDER: folder} | journal_codec.encode(outcome) for folder, outcome in outcomes)
+    return "".join(f"{journal_codec.spell(record)}\n" for record in records).encode()

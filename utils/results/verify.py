@@ -13,19 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import FolderError, naming_faults
-from ..judging import placeholders
-from ..judging.placeholders import Sighting, Watch
-from ..models.pictures import Picture
+from ..errors import FolderError, wrap_os_errors
+from ..images import placeholders
+from ..images.placeholders import ContentKey, DuplicateTracker
+from ..models.enums import Rejection, Status
+from ..models.images import Picture
 from ..models.rows import Category, UrlRow
-from ..models.tries import Outcome
-from ..models.words import Refusal, Status
-from ..storage import CategoryFolder
-from . import inventory
-from .folders import require_readable_boxes
-from .inventory import RowsOf, Shelf
+from ..models.tasks import Outcome
+from . import reconcile
+from .category_folders import require_readable_boxes
 from .journal import Journal
-from .publishing import Publisher
+from .paths import CategoryFolder
+from .reconcile import CategoryStore, RowsOf
+from .report_writer import ReportWriter
 
 UNKNOWN_HOST = "unknown"
 """Where images without a line in a journal come from: taken for one host."""
@@ -56,7 +56,7 @@ class Verification:
     findings: int = 0
     faults: dict[str, str] = field(default_factory=dict)
     _standing: Counter[str] = field(default_factory=Counter)
-    _sightings: dict[str, Counter[Sighting]] = field(default_factory=dict)
+    _sightings: dict[str, Counter[ContentKey]] = field(default_factory=dict)
 
     @property
     def images(self) -> int:
@@ -65,7 +65,7 @@ class Verification:
 
     def run(self, categories: Sequence[Category]) -> None:
         """Judge the folders, and take back what does not hold."""
-        watch = Watch()
+        watch = DuplicateTracker()
         strays: list[_Stray] = []
         for category in categories:
             with self._costing_only(category.folder):
@@ -81,39 +81,39 @@ class Verification:
     def _costing_only(self, name: str) -> Iterator[None]:
         """Let a fault of one category's folder cost no other."""
         try:
-            with naming_faults(self.root / name):
+            with wrap_os_errors(self.root / name):
                 yield
         except FolderError as error:
             self.faults[name] = f"{name}: {error}"
 
-    def _judge(self, shelf: Shelf) -> list[Outcome]:
+    def _judge(self, shelf: CategoryStore) -> list[Outcome]:
         """Judge the images of a folder that the journal or the URL table knows; returns those that stand."""
         shelf.journal.begin_run()
-        known = inventory.take_stock(shelf, self.rows_of)
-        standing = [outcome for outcome in known.values() if outcome.status.stands]
+        known = reconcile.reconcile(shelf, self.rows_of)
+        standing = [outcome for outcome in known.values() if outcome.status.is_saved]
         self._standing[shelf.name] += len(standing)
         if self.dry:  # no journal will know these of all folders
             self._sightings[shelf.name] = Counter(map(placeholders.sighting, standing))
         return standing
 
-    def _judge_strays(self, shelf: Shelf) -> Iterator[_Stray]:
+    def _judge_strays(self, shelf: CategoryStore) -> Iterator[_Stray]:
         """Judge the images of a folder of which nothing else is known."""
-        claimed = {outcome.file for outcome in shelf.journal.standing() if outcome.status.stands}
-        for path in inventory.image_files(shelf.folder):
+        claimed = {outcome.file for outcome in shelf.journal.standing() if outcome.status.is_saved}
+        for path in reconcile.image_files(shelf.folder):
             if shelf.folder.relative(path) in claimed or path in shelf.removed:
                 continue
-            picture = inventory.judge_file(path)
-            if isinstance(picture, Refusal):
+            picture = reconcile.judge_file(path)
+            if isinstance(picture, Rejection):
                 shelf.remove_image(path, picture.sentence)
             else:
-                inventory.fitting_boxes(shelf, path, picture)
+                reconcile.fitting_boxes(shelf, path, picture)
                 self._standing[shelf.name] += 1
                 yield _Stray(shelf, path, picture)
 
     def _take_back(
-        self, categories: Sequence[Category], strays: Sequence[_Stray], found: set[Sighting]
+        self, categories: Sequence[Category], strays: Sequence[_Stray], found: set[ContentKey]
     ) -> None:
-        publisher = Publisher(self._folder)
+        publisher = ReportWriter(self._folder)
         for category in categories:
             if category.folder not in self.faults:
                 with self._costing_only(category.folder):
@@ -125,11 +125,11 @@ class Verification:
                     stray.shelf.remove_image(stray.path, "Several others are the same picture.")
                     self._standing[name] -= 1
 
-    def _take_back_in(self, category: Category, publisher: Publisher, found: set[Sighting]) -> None:
+    def _take_back_in(self, category: Category, publisher: ReportWriter, found: set[ContentKey]) -> None:
         if self.dry:
             taken = sum(self._sightings[category.folder][sighting] for sighting in found)
         else:
-            taken = len(publisher.take_back(category, found))
+            taken = len(publisher.retract(category, found))
             publisher.publish(category)
         if taken:
             happens = "would be " if self.dry else ""
@@ -139,14 +139,14 @@ class Verification:
     def _folder(self, category: Category) -> CategoryFolder:
         return CategoryFolder(self.root / category.folder)
 
-    def _shelf(self, category: Category) -> Shelf:
+    def _shelf(self, category: Category) -> CategoryStore:
         folder = self._folder(category)
         if self.dry:
             require_readable_boxes(folder)
         else:
             folder.make()
         journal = Journal(folder.journal, read_only=self.dry)
-        return Shelf(folder, journal, thorough=True, dry=self.dry, tell=self._find)
+        return CategoryStore(folder, journal, thorough=True, dry=self.dry, tell=self._find)
 
     def _find(self, finding: str) -> None:
         self.findings += 1
@@ -157,7 +157,7 @@ class Verification:
 class _Stray:
     """A good image of which neither a journal nor the URL table knows anything."""
 
-    shelf: Shelf
+    shelf: CategoryStore
     path: Path
     picture: Picture
 

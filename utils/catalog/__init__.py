@@ -1,0 +1,1 @@
+"""The categories: `ncodes.csv`, WordNet's hierarchy, search, selection, folder names."""

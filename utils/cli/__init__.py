@@ -1,0 +1,1 @@
+"""Command lines of the two scripts: flags, checks, messages, progress bars, exit codes."""

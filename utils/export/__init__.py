@@ -1,0 +1,1 @@
+"""Exports for training tools: split, conversion, one module for each format."""

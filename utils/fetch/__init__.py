@@ -1,0 +1,1 @@
+"""HTTP: many small files by libcurl, a few big ones by requests."""

@@ -1,0 +1,1 @@
+"""Validation of downloaded bytes: formats, structure, placeholders, opt-out."""

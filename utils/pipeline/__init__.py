@@ -1,0 +1,1 @@
+"""A run: categories, tasks, workers."""

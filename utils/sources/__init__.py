@@ -1,0 +1,1 @@
+"""Where images of a category come from: the URL table, ImageNet's tars."""
