@@ -9,7 +9,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from utils.images.validation import judge
-from utils.models.enums import Rejection
+from utils.reasons import Rejection
 
 SIZE = (120, 90)
 

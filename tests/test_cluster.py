@@ -198,9 +198,7 @@ def test_the_scheduler_is_killed(offered: Project, cluster: Machines) -> None:
 
 def test_the_scheduler_stands_still(offered: Project, cluster: Machines) -> None:
     """One that says nothing for too long is as good as dead; nobody waits for its answer for ever."""
-    with offered.start(
-        "--scheduler", cluster.address, prefix=impatient("workers.LONGEST_SILENCE")
-    ) as run:
+    with offered.start("--scheduler", cluster.address, prefix=impatient("workers.LONGEST_SILENCE")) as run:
         wait_until(lambda: saved(offered) > 5)
         cluster.suspend_scheduler()
         _, err = run.communicate(timeout=30)

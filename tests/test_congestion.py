@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation import GOOD, NOT_FOUND, Ask, Reply, simulate
-from utils.models.enums import Reason
+from utils.reasons import Reason
 from utils.scheduler.congestion import HOSTS_LATE, MOST_PERIODS
 
 BODY_LATE = Reply(seconds=10.0, reason=Reason.TIMEOUT, http_status=200)

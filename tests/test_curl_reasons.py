@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from demo.web import Answer, Length, Web
 from tests.fetching import TIMEOUT, body, nothing, serving, unused_port, vanishing
 from utils.fetch.curl_errors import MAX_RETRY_AFTER, seconds_to_wait
-from utils.models.enums import Reason
 from utils.models.tasks import FetchError
+from utils.reasons import Reason
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"

@@ -15,9 +15,9 @@ from demo.web import Answer, Length, Request, Web
 from tests.fetching import body, fetch_all, finish, nothing, serving, unused_port
 from utils.fetch.client import Fetcher
 from utils.fetch.transfer import MAX_REDIRECTS
-from utils.models.enums import Reason
 from utils.models.http_defaults import USER_AGENT
 from utils.models.tasks import FetchError, Response
+from utils.reasons import Reason
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 

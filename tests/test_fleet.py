@@ -18,11 +18,12 @@ from utils.cluster.dask_executor import DaskExecutor
 from utils.cluster.mail import Mailbox
 from utils.cluster.shard import Lease, Shard
 from utils.errors import DatasetError
-from utils.models.enums import Reason, Status
+from utils.models.enums import Status
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
 from utils.pipeline.executor import TaskEvents
 from utils.pipeline.messages import CancelTasks, Save, StartTasks, WorkerConfig
+from utils.reasons import Reason
 from utils.results import segments
 from utils.results.shards import ShardFolder
 from utils.scheduler.scheduled_task import TaskResult

@@ -20,8 +20,9 @@ from utils.gallery import page_data
 from utils.gallery.category_stats import COUNTS, SHARES, SIDES
 from utils.gallery.output_writer import AN_INSTANT, OutputWriter
 from utils.gallery.page_data import COLOURS, Labels, Pictures
-from utils.models.enums import Reason, Status
+from utils.models.enums import Status
 from utils.models.images import Box
+from utils.reasons import Reason
 from utils.results import reader
 
 RED, BLUE = "n00000001", "n00000002"

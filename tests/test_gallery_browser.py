@@ -14,10 +14,11 @@ from tests import chromium, pictures
 from tests.chromium import Page
 from tests.result_folder import ResultFolder
 from tests.test_gallery_colours import linear
-from utils.models.enums import Reason, Status
+from utils.models.enums import Status
 from utils.models.images import Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
+from utils.reasons import Reason
 from utils.results.journal import Journal
 
 pytestmark = pytest.mark.skipif(

@@ -29,9 +29,9 @@ from utils.catalog.folder_names import folder_names
 from utils.cli.arguments import SIGNAL_EXITS
 from utils.cli.extract import main
 from utils.errors import InputError
-from utils.models.enums import Reason
 from utils.models.images import Annotation
 from utils.prerequisites.url_list import convert
+from utils.reasons import Reason
 from utils.sources.url_table import open_table
 from utils.urls import rejection
 

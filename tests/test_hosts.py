@@ -20,7 +20,7 @@ from tests.simulation import (
     make_outcome,
     make_task,
 )
-from utils.models.enums import Reason
+from utils.reasons import Reason
 from utils.scheduler.host_state import (
     FIRST_LIMIT,
     FIRST_REST,

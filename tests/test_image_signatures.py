@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.pictures import encode, paint, rejection
-from utils.models.enums import Reason
+from utils.reasons import Reason
 
 OTHERS = {
     b"": "nothing at all",

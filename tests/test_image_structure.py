@@ -10,8 +10,8 @@ import pytest
 
 from tests.pictures import GOOD, encode, rejection
 from utils.images.validation import judge
-from utils.models.enums import Reason
 from utils.models.images import Picture
+from utils.reasons import Reason
 
 
 def png_header(width: int, height: int) -> bytes:

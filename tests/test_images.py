@@ -16,8 +16,9 @@ from PIL import Image
 
 from tests.pictures import GOOD, SIZE, encode, frames, paint, rejection, rotated_by_exif, run_length_bmp
 from utils.images.validation import judge
-from utils.models.enums import ImageFormat, Reason, Rejection
+from utils.models.enums import ImageFormat
 from utils.models.images import Picture
+from utils.reasons import Reason, Rejection
 
 PROJECT = Path(__file__).resolve().parents[1]
 REAL_PHOTOS = PROJECT.parent / "shared" / "data" / "photos"

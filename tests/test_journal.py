@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from utils.errors import DiskError, FolderError
-from utils.models.enums import ImageFormat, Reason, Status
+from utils.models.enums import ImageFormat, Status
 from utils.models.images import Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
+from utils.reasons import Reason
 from utils.results.journal import Journal, standing
 
 PICTURE = Picture(ImageFormat.JPEG, 500, 375, 123_456, "ab" * 32)

@@ -9,7 +9,7 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.project import Project
 from tests.simulation import Ask, Reply, Simulation, make_task
-from utils.models.enums import Reason
+from utils.reasons import Reason
 from utils.scheduler.outage import LONGEST_OUTAGE
 from utils.scheduler.schedule import Schedule
 

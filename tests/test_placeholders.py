@@ -14,10 +14,11 @@ from utils.images.placeholders import (
     rejection,
     taken_back,
 )
-from utils.models.enums import ImageFormat, Reason, Status
+from utils.models.enums import ImageFormat, Status
 from utils.models.images import Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome, Response
+from utils.reasons import Reason
 
 
 def body(final_url: str, data: bytes = b"picture") -> Response:

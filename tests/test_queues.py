@@ -8,7 +8,7 @@ import pytest
 
 from tests import test_schedule
 from tests.simulation import GOOD, REFUSED, TOO_MANY, UNAVAILABLE, Reply, Simulation, make_task
-from utils.models.enums import Reason
+from utils.reasons import Reason
 from utils.scheduler import host_queues
 from utils.scheduler.host_queues import HostQueues
 from utils.scheduler.schedule import Schedule

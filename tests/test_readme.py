@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from utils.cli import extract_flags, prerequisites_command
-from utils.models.enums import Reason, Status
+from utils.models.enums import Status
+from utils.reasons import Reason
 from utils.results import report
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 from demo.web import Answer, Web
 from tests.fetching import body, nothing
 from utils.fetch.redirects import RedirectGuard, is_private, target
-from utils.models.enums import Reason
+from utils.reasons import Reason
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "[2a00:1450::1]"]
 PUBLIC += ["64:ff9b::8.8.8.8", "2002:808:808::", "100.128.0.1", "223.255.255.255", "198.20.0.1"]

@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas
 import pytest
 
-from utils.models.enums import ImageFormat, Reason, Status
+from utils.models.enums import ImageFormat, Status
 from utils.models.images import Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
+from utils.reasons import Reason
 from utils.results.report import COLUMNS, write
 
 PICTURE = Picture(ImageFormat.PNG, 500, 375, 123_456, "ab" * 32)

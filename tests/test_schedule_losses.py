@@ -19,7 +19,8 @@ from tests.simulation import (
     make_outcome,
     make_task,
 )
-from utils.models.enums import Reason, Status
+from utils.models.enums import Status
+from utils.reasons import Reason
 from utils.scheduler.crash_isolation import GROUP
 from utils.scheduler.host_queues import HANGS_AFTER
 from utils.scheduler.schedule import Schedule

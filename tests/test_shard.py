@@ -21,12 +21,13 @@ from utils.cluster import code_bundle, mail, remote_task, shard_work
 from utils.cluster.shard import Lease, Shard, give, listen
 from utils.cluster.shard_work import work
 from utils.errors import InputError
-from utils.models.enums import Reason, Status
+from utils.models.enums import Status
 from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
 from utils.pipeline.messages import CancelTasks, Save, StartTasks, TaskFinished, WorkerConfig
 from utils.pipeline.worker_pool import InProcessBackend
+from utils.reasons import Reason
 from utils.results import segments
 from utils.results.journal import Journal
 from utils.results.paths import CategoryFolder

@@ -16,15 +16,9 @@ from pathlib import Path
 import pytest
 
 from utils.errors import FolderError, FolderInUseError, InputError
+from utils.files import atomic_file, write_atomic
 from utils.models.enums import ImageFormat
-from utils.results.paths import (
-    LOCK_NAME,
-    CategoryFolder,
-    FolderLock,
-    atomic_file,
-    result_folder,
-    write_atomic,
-)
+from utils.results.paths import LOCK_NAME, CategoryFolder, FolderLock, result_folder
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOLDER = """
@@ -98,7 +92,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     """The real thing: a file may grow no further."""
     code = (
         "import resource, signal, sys\nfrom pathlib import Path\n"
-        "from utils.results.paths import write_atomic\n"
+        "from utils.files import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_atomic(Path(sys.argv[1]), bytes(5000))\n"

@@ -11,8 +11,8 @@ import pytest
 from demo.web import Answer, Web
 from tests.fetching import finish, serving
 from utils.fetch.client import Fetcher
-from utils.models.enums import Reason
 from utils.models.tasks import FetchError, Response
+from utils.reasons import Reason
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.models.enums import Reason
 from utils.models.rows import UrlRow
+from utils.reasons import Reason
 from utils.urls import IMAGE_CODE, host_of, rejection, request_url
 
 GOOD = "n00007846_612"

@@ -7,12 +7,12 @@ from pathlib import Path
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from utils.models.enums import Reason
 from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
 from utils.pipeline.messages import StartTasks, TaskFinished, WorkerConfig
 from utils.pipeline.worker import Worker
+from utils.reasons import Reason
 from utils.results.paths import CategoryFolder
 
 RED = "n00000001"

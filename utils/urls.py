@@ -14,8 +14,8 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from .models.enums import Reason, Rejection
 from .models.rows import UrlRow
+from .reasons import Reason, Rejection
 
 LONGEST_URL = 8000
 LONGEST_HOST = 253  # what the domain name system can carry

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..results import paths
+from .. import files
 from . import archives
 
 SIDE_FILE = ".annotated_images.json"
@@ -85,7 +85,7 @@ def _save(folder: Path, counts: dict[str, list[int]]) -> None:
     if not folder.stat().st_mode & _ANY_WRITE:  # is not meant to be written to, not even by root
         return
     with contextlib.suppress(OSError):  # next time they are counted again
-        paths.write_atomic(folder / SIDE_FILE, json.dumps({"format": VERSION, "counts": kept}).encode())
+        files.write_atomic(folder / SIDE_FILE, json.dumps({"format": VERSION, "counts": kept}).encode())
 
 
 def _can_be_kept(entry: object) -> bool:

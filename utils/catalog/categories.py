@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
+from .. import files
 from ..errors import DiskError, InputError
 from ..models.rows import Category
-from ..results import paths
 from . import names
 from .folder_names import folder_names
 from .search import Finder
@@ -166,7 +166,7 @@ def write_fresh(path: Path, old: Iterable[Category] = ()) -> None:
         before = rows.get(fresh.code, Category(fresh.code, fresh.name, folder=""))
         rows[fresh.code] = replace(before, name=fresh.name)
     try:
-        paths.write_atomic(path, as_csv(rows.values()))
+        files.write_atomic(path, as_csv(rows.values()))
     except OSError as error:
         raise DiskError(f"{path} cannot be written: {error.strerror}.") from error
 

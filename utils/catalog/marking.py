@@ -14,8 +14,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import files
 from ..errors import DiskError, InputError
-from ..results import paths
 from ..text import listed
 from . import categories, cell_edits, user_table
 from .categories import Mark
@@ -157,7 +157,7 @@ def _write(path: Path, data: bytes, like: os.stat_result) -> None:
 
 
 def _write_like(path: Path, data: bytes, like: os.stat_result) -> None:
-    with paths.atomic_file(path) as file:
+    with files.atomic_file(path) as file:
         with contextlib.suppress(PermissionError, AttributeError):  # only root may, and Windows cannot
             shutil.chown(file.name, like.st_uid, like.st_gid)
         # before there is anything in it that others should not read

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import DatasetError, WorkersLostError, wrap_os_errors
-from ..models.enums import CUT_SHORT, NOT_NEEDED, Reason
 from ..models.tasks import ImageTask, Outcome
 from ..pipeline.executor import Recover, TaskEvents
 from ..pipeline.messages import WorkerConfig
+from ..reasons import CUT_SHORT, NOT_NEEDED, Reason
 from ..results.progress import Progress
 from ..results.shards import ShardFolder
 from ..scheduler.host_state import HIGHEST_LIMIT

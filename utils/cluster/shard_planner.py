@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..fetch import url_rewrites
-from ..models.enums import Reason, Status
+from ..models.enums import Status
 from ..models.tasks import ImageTask, Outcome
+from ..reasons import Reason
 from ..scheduler.scheduled_task import GIVEN_UP, TaskResult
 
 LARGEST, SMALLEST = 2_000, 200

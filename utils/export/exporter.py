@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NO_SENSE_IN_GOING_ON, DatasetError, FolderError, InputError, disk_error
+from ..files import PARTIAL_SUFFIX
 from ..models.settings import Settings
-from ..results.paths import PARTIAL_SUFFIX, RESULT_FOLDER
+from ..results.paths import RESULT_FOLDER
 from . import tables
 from .dataset import Dataset
 from .formats import FORMATS

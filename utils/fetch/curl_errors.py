@@ -15,8 +15,8 @@ from datetime import timezone
 
 import pycurl
 
-from ..models.enums import Reason
 from ..models.tasks import FetchError
+from ..reasons import Reason
 
 MAX_RETRY_AFTER = 10**6
 REASONS = {

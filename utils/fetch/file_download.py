@@ -19,8 +19,8 @@ import requests
 import urllib3
 
 from ..errors import DiskError, OneSourceError
-from ..models.enums import is_passing_http
 from ..models.http_defaults import USER_AGENT
+from ..reasons import is_passing_http
 from .credentials import Credentials
 from .curl_errors import seconds_to_wait
 from .http_errors import in_words

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import OneSourceError
-from ..results.paths import write_atomic
+from ..files import write_atomic
 
 PART_SUFFIX, NOTE_SUFFIX = ".part", ".part.json"
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pycurl
 
-from ..models.enums import Reason
+from ..reasons import Reason
 from ..urls import request_url, url_fault
 
 MAX_REDIRECTS = 10

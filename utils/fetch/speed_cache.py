@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from ..results import paths
+from .. import files
 
 FRESH_SECONDS = 24 * 3600
 FASTEST = 1e12  # bits per second; more than that is no measurement
@@ -40,7 +40,7 @@ def remember(bits_per_second: float) -> None:
     with contextlib.suppress(OSError, RuntimeError):
         file = cache_file()
         file.parent.mkdir(parents=True, exist_ok=True)
-        paths.write_atomic(file, json.dumps(kept).encode())
+        files.write_atomic(file, json.dumps(kept).encode())
 
 
 def cache_file() -> Path:

@@ -11,9 +11,9 @@ import time
 import certifi
 import pycurl
 
-from ..models.enums import Reason
 from ..models.http_defaults import MAX_IMAGE_BYTES, USER_AGENT
 from ..models.tasks import FetchError, Redirect, RedirectHistory, RequestTarget, Response
+from ..reasons import Reason
 from ..urls import host_of
 from .curl_errors import Ending, no_body
 from .redirects import MAX_REDIRECTS, RedirectGuard, target

@@ -10,9 +10,10 @@ from string import Template
 
 from ..fetch.credentials import Credentials
 from ..fetch.locations import shown
+from ..files import write_atomic
 from ..models.enums import Status
 from ..models.settings import ImageSource, Settings
-from ..results.paths import RESULT_FOLDER, write_atomic
+from ..results.paths import RESULT_FOLDER
 from ..text import pluralize
 from . import markdown, run_history, snippets
 from .category_stats import CategoryStats, Distinct, total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from ..models.enums import Reason
+from ..reasons import Reason
 
 MEANINGS: dict[Reason, str] = {
     Reason.INVALID_URL: "The table's row has no address that could be asked.",

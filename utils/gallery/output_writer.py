@@ -11,11 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import DatasetError, wrap_os_errors
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
 from ..models.enums import Status
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..results import reader
-from ..results.paths import PARTIAL_PREFIX, PARTIAL_SUFFIX, CategoryFolder
+from ..results.paths import CategoryFolder
 from . import card, page, page_data, run_history
 from .category_stats import CategoryStats
 from .ownership import is_ours

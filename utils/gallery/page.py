@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from ..results.paths import atomic_file
+from ..files import atomic_file
 from .category_stats import CategoryStats, total
 from .ownership import MARK
 from .page_data import CategoryPage, Labels, Pictures, quoted

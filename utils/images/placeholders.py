@@ -12,8 +12,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from ..models.enums import Reason, Rejection, Status
+from ..models.enums import Status
 from ..models.tasks import Outcome, Response
+from ..reasons import Reason, Rejection
 
 FINAL_URLS = (
     # Flickr redirected to it until about 2018, with 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .enums import Rejection
+from ..reasons import Rejection
 from .fast_pickle import FastPickle
 from .images import Annotation
 

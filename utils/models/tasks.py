@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .enums import Reason, RetryPolicy, Status, is_passing_http
+from ..reasons import Reason, RetryPolicy, is_passing_http
+from .enums import Status
 from .fast_pickle import FastPickle
 from .images import Annotation, BoxCounts, Picture
 from .rows import TarMemberRef, UrlRow

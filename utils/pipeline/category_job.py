@@ -15,10 +15,11 @@ from pathlib import Path
 
 from ..annotations import geometry
 from ..errors import wrap_os_errors
-from ..models.enums import Reason, Status
+from ..models.enums import Status
 from ..models.images import Annotation
 from ..models.rows import Candidate, Category
 from ..models.tasks import ImageTask, Outcome
+from ..reasons import Reason
 from ..results import annotation_writer, reconcile
 from ..results.journal import Journal, pass_by
 from ..results.reconcile import CategoryStore

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..models.enums import NOT_NEEDED, Reason, RetryPolicy, Status
+from ..models.enums import Status
 from ..models.tasks import Outcome
+from ..reasons import NOT_NEEDED, Reason, RetryPolicy
 
 if TYPE_CHECKING:  # a worker loads only what it needs
     from ..models.settings import Settings

@@ -13,13 +13,15 @@ from ..annotations import geometry
 from ..annotations.geometry import Fitted
 from ..errors import NO_SENSE_IN_GOING_ON
 from ..fetch.client import Fetched, Fetcher
+from ..files import write_atomic
 from ..images import placeholders, robots, validation
-from ..models.enums import Reason, Rejection, Status
+from ..models.enums import Status
 from ..models.images import Picture
 from ..models.rows import TarMemberRef
 from ..models.tasks import FetchError, ImageTask, Outcome, Redirect, Response
+from ..reasons import Reason, Rejection
 from ..results import annotation_writer
-from ..results.paths import CategoryFolder, write_atomic
+from ..results.paths import CategoryFolder
 from ..sources import tar_members
 from ..urls import host_of
 from .known_outcomes import deciding_flag

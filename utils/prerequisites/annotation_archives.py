@@ -21,7 +21,7 @@ from ..annotations.tar_headers import BLOCK, is_header
 from ..errors import DiskError, OneSourceError
 from ..fetch.archive_stream import damage_told, fault_of, opened, tar_files
 from ..fetch.file_download import Advance
-from ..results.paths import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
 from ..text import listed
 
 FOLDER_NAME = "annotation"

@@ -25,7 +25,7 @@ from ..fetch.known_sources import (
     URLS_BY_HAND,
     KnownSource,
 )
-from ..results.paths import write_atomic
+from ..files import write_atomic
 from ..sources.url_table import NAME, OTHER_NAME, open_table
 from ..text import pluralize
 from . import annotation_archives

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ..annotations import geometry, voc_xml
 from ..errors import disk_error
+from ..files import write_atomic
 from ..models.images import Annotation, Picture
 from ..models.tasks import Outcome
-from .paths import CategoryFolder, write_atomic
+from .paths import CategoryFolder
 
 MAX_XML_BYTES = 1_000_000
 

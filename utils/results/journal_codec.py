@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..models.enums import ImageFormat, Reason, Status
+from ..models.enums import ImageFormat, Status
 from ..models.images import BoxCounts, Picture
 from ..models.rows import UrlRow
 from ..models.tasks import Outcome
+from ..reasons import Reason
 
 ALWAYS = frozenset({"image_code", "url", "position", "boxes"})
 """What is written even if it is 0 or empty; no boxes at all is None."""

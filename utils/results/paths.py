@@ -9,13 +9,12 @@ import contextlib
 import errno
 import functools
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 from ..errors import FolderInUseError, InputError, disk_error
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
 from ..models.enums import ImageFormat
 
 try:
@@ -27,10 +26,6 @@ except ImportError:  # Windows has no flock; its own lock serves there
 RESULT_FOLDER = "partial_imagenet"
 LOCK_NAME = ".lock"
 FINGERPRINTS_NAME = ".fingerprints.csv"
-PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
-_OUR_SUFFIX = f".{os.urandom(4).hex()}{PARTIAL_SUFFIX}"
-"""How partial files end where several processes may be writing the same file, on whichever machines."""
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """How images are named, in any case; ours are named by `ImageFormat`."""
 _IN_USE = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
@@ -121,63 +116,6 @@ def result_folder(save_dir: Path) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"--save_dir {save_dir}: {folder} cannot be written to. Give another folder.")
     return folder
-
-
-@contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that gets its name only when all is written; else nothing is left behind.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    partial = path.with_name(f"{PARTIAL_PREFIX}{path.name}{PARTIAL_SUFFIX}")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def write_atomic(path: Path, data: bytes, *, shared: bool = False) -> os.stat_result:
-    """Write a file so that it is there whole under its name, or not at all; returns its stat.
-
-    What `atomic_file` does, by as few calls of the system as there can be: it is done for every image.
-
-    Parameters
-    ----------
-    shared
-        Whether others may be writing the same file; whoever cleans its folder removes what they leave.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    folder, name = os.path.split(path)
-    suffix = _OUR_SUFFIX if shared else PARTIAL_SUFFIX
-    partial = os.path.join(folder, f"{PARTIAL_PREFIX}{name}{suffix}")  # noqa: PTH118  # quicker
-    try:
-        status = _write_new(partial, data)
-        os.replace(partial, path)  # noqa: PTH105
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-    return status
-
-
-def _write_new(path: str, data: bytes) -> os.stat_result:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
-    try:
-        left = memoryview(data)
-        while left:  # a nearly full disk takes a part; the rest then says why
-            left = left[os.write(descriptor, left) :]
-        return os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @functools.cache  # said once of a folder, however often it is locked

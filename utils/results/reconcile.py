@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..images import placeholders, validation
-from ..models.enums import ImageFormat, Reason, Rejection, Status
+from ..models.enums import ImageFormat, Status
 from ..models.images import Picture
 from ..models.rows import UrlRow
 from ..models.tasks import Outcome, Response
+from ..reasons import Reason, Rejection
 from ..urls import IMAGE_CODE, host_of
 from . import annotation_writer
 from .journal import Journal, pass_by

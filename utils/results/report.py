@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..files import atomic_file
 from ..models.images import Picture
 from ..models.tasks import Outcome
-from .paths import atomic_file
 
 COLUMNS = [
     "image_code",

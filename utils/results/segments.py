@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import FolderError, disk_error
+from ..files import write_atomic
 from ..models.tasks import Outcome
 from . import journal_codec
 from .journal import Journal
-from .paths import CategoryFolder, write_atomic
+from .paths import CategoryFolder
 from .shards import shard_folders
 
 FOLDER = "folder"

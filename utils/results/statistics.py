@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..models.enums import Reason, Status
+from ..models.enums import Status
 from ..models.images import BoxCounts
 from ..models.tasks import Outcome
+from ..reasons import Reason
 
 MOST_REASONS = 4
 JUDGED = [

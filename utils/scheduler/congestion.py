@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..models.enums import Reason
 from ..models.tasks import Outcome
+from ..reasons import Reason
 from .scheduled_task import ScheduledTask
 
 TOGETHER = 5

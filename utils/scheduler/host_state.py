@@ -13,8 +13,8 @@ more than the first eight in all: else a few URLs that hang would hold a host up
 
 from __future__ import annotations
 
-from ..models.enums import Reason
 from ..models.tasks import Outcome
+from ..reasons import Reason
 
 UNKNOWN_LIMIT, FIRST_LIMIT, HIGHEST_LIMIT = 3, 8, 32
 """Requests at once: of a host that nobody has heard of yet, of one that has answered, and at most."""

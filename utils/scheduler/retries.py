@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from ..models.enums import Reason, RetryPolicy
 from ..models.tasks import Outcome
+from ..reasons import Reason, RetryPolicy
 from .host_state import LONGEST_REST, asks_for_less, waits_too_long
 from .scheduled_task import ScheduledTask
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from ..models.enums import CUT_SHORT, NOT_NEEDED, Reason, Status
+from ..models.enums import Status
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
+from ..reasons import CUT_SHORT, NOT_NEEDED, Reason
 from . import crash_isolation, retries
 from .congestion import Congestion
 from .crash_isolation import CrashIsolation

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..models.enums import Reason, Status
+from ..models.enums import Status
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
+from ..reasons import Reason
 from .host_state import LONGEST_REST, HostState, asks_for_less, waits_too_long
 
 GIVEN_UP = {

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .. import urls
-from ..models.enums import Reason, Rejection, Status
+from ..models.enums import Status
 from ..models.images import Annotation
 from ..models.rows import Candidate, Category, UrlRow
 from ..models.tasks import Outcome
+from ..reasons import Reason, Rejection
 from .url_table import UrlTable
 
 DUPLICATE = Rejection(Reason.DUPLICATE_IMAGE_CODE, "An earlier row of the category has the same image code.")

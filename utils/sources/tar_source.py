@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import disk_error
-from ..models.enums import Reason, Rejection
+from ..files import write_atomic
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.images import Annotation
 from ..models.rows import Candidate, TarMember, TarMemberRef, UrlRow
 from ..models.tasks import Outcome
-from ..results.paths import write_atomic
+from ..reasons import Reason, Rejection
 from .tar_members import Scan
 
 if TYPE_CHECKING:

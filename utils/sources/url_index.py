@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..results.paths import write_atomic
+from ..files import write_atomic
 from .url_format import LONGEST_LINE, Layout
 
 Advance = Callable[[int, int], None]  # bytes done, bytes in all
