@@ -114,7 +114,7 @@ def test_the_same_as_on_one_machine(tmp_path: Path, retry_policy: Machines) -> N
     one, many = projects
     assert tree(one) == tree(many)
     assert rows_of(one) == rows_of(many)
-    assert "2 threads of Dask workers" in said[1][0]
+    assert "2 Dask workers" in said[1][0]
     assert "Dashboard: http://" in said[1][0]
 
 

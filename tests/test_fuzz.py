@@ -377,7 +377,7 @@ def test_any_bytes_as_a_journal(tmp_path: Path, lines: list[bytes]) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b"".join(lines))
     journal.Journal(path).begin_run()
-    outcomes = value_or_sentence(path, lambda path: list(journal.standing(path)))
+    outcomes = value_or_sentence(path, lambda path: list(journal.read_outcomes(path)))
     if outcomes is None:
         return
     report.write(tmp_path / "report.csv", outcomes)

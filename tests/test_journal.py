@@ -18,7 +18,7 @@ from utils.models.images import Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
 from utils.reasons import Reason
-from utils.results.journal import Journal, standing
+from utils.results.journal import Journal, read_outcomes
 
 PICTURE = Picture(ImageFormat.JPEG, 500, 375, 123_456, "ab" * 32)
 GARBAGE = [
@@ -66,7 +66,7 @@ def write(path: Path, *outcomes: Outcome, run: bool = False) -> None:
 
 def numbers(path: Path) -> list[int]:
     """Say which rows a journal knows, in its order."""
-    return [outcome.row.position // 60 for outcome in standing(path)]
+    return [outcome.row.position // 60 for outcome in read_outcomes(path)]
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_new_journal_is_empty(path: Path) -> None:
     """Nothing is known where nothing was written."""
     write(path, run=True)
-    assert list(standing(path)) == []
+    assert list(read_outcomes(path)) == []
 
 
 def test_a_line_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
@@ -87,13 +87,13 @@ def test_a_line_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
     for number in range(3):
         journal.append(saved(number))
         assert numbers(path) == list(range(number + 1))
-    assert list(journal.standing()) == [saved(number) for number in range(3)]
+    assert list(journal.outcomes()) == [saved(number) for number in range(3)]
 
 
 def test_the_last_line_of_an_url_counts(path: Path) -> None:
     """Also when it takes an image back; and what stood before is gone."""
     write(path, saved(1), saved(2), failed(1), failed(3), saved(3))
-    assert [(one.row, one.status) for one in standing(path)] == [
+    assert [(one.row, one.status) for one in read_outcomes(path)] == [
         (row(1), Status.FAILED),
         (row(2), Status.DOWNLOADED),
         (row(3), Status.DOWNLOADED),
@@ -106,15 +106,19 @@ def test_rows_that_say_the_same_are_told_apart(path: Path) -> None:
     again = dataclasses.replace(row(1, repeat=1), position=62)
     rows = [row(1), other_url, again]
     write(path, *(Outcome(one, Status.FAILED, Reason.TIMEOUT) for one in rows))
-    assert [outcome.row for outcome in standing(path)] == rows
+    assert [outcome.row for outcome in read_outcomes(path)] == rows
 
 
 def test_images_of_earlier_runs_were_already_present(path: Path) -> None:
     """What an earlier run saved is told from what this one does; failures stay as they were."""
     write(path, saved(1), failed(2), saved(3), run=True)
-    assert [one.status for one in standing(path)] == [Status.DOWNLOADED, Status.FAILED, Status.DOWNLOADED]
+    assert [one.status for one in read_outcomes(path)] == [
+        Status.DOWNLOADED,
+        Status.FAILED,
+        Status.DOWNLOADED,
+    ]
     write(path, saved(3), saved(4), run=True)
-    assert [(one.row, one.status) for one in standing(path)] == [
+    assert [(one.row, one.status) for one in read_outcomes(path)] == [
         (row(1), Status.ALREADY_PRESENT),
         (row(2), Status.FAILED),
         (row(3), Status.DOWNLOADED),
@@ -204,7 +208,7 @@ def test_an_outcome_comes_back_as_it_went(path: Path, outcome: Outcome) -> None:
     """Every field, with whatever characters an URL may have; a missing value stays missing, a zero zero."""
     path.unlink(missing_ok=True)
     write(path, outcome)
-    assert list(standing(path)) == [outcome]
+    assert list(read_outcomes(path)) == [outcome]
 
 
 def test_an_open_journal_knows_what_is_in_its_file(path: Path) -> None:
@@ -212,14 +216,14 @@ def test_an_open_journal_knows_what_is_in_its_file(path: Path) -> None:
     write(path, saved(3), failed(1), run=True)
     journal = Journal(path)
     journal.begin_run()
-    assert [one.status for one in journal.standing()] == [Status.FAILED, Status.ALREADY_PRESENT]
+    assert [one.status for one in journal.outcomes()] == [Status.FAILED, Status.ALREADY_PRESENT]
     journal.append_all([failed(3), saved(2)])
     journal.append_all([])
     journal.append(saved(1))
-    assert list(journal.standing()) == list(standing(path)) == [saved(1), saved(2), failed(3)]
+    assert list(journal.outcomes()) == list(read_outcomes(path)) == [saved(1), saved(2), failed(3)]
     journal.begin_run()
-    assert list(journal.standing()) == list(standing(path))
-    assert [one.status for one in journal.standing()].count(Status.ALREADY_PRESENT) == 2
+    assert list(journal.outcomes()) == list(read_outcomes(path))
+    assert [one.status for one in journal.outcomes()].count(Status.ALREADY_PRESENT) == 2
 
 
 class EnoughError(Exception):
@@ -238,21 +242,21 @@ def test_reading_can_be_left(path: Path, calls: int) -> None:
 
     journal = Journal(path)
     with pytest.raises(EnoughError):
-        list(journal.standing(checkpoint))
-    assert len(list(journal.standing())) == 4
+        list(journal.outcomes(checkpoint))
+    assert len(list(journal.outcomes())) == 4
 
 
 def test_what_is_only_for_the_run_is_not_kept(path: Path) -> None:
     """A wait that a host asked for, and a proxy's failure, mean nothing later."""
     write(path, dataclasses.replace(failed(1), retry_after=9.0, proxy_at_fault=True))
-    assert list(standing(path)) == [failed(1)]
+    assert list(read_outcomes(path)) == [failed(1)]
 
 
 def test_a_long_journal_takes_little_memory(path: Path) -> None:
     """20,000 lines are read in bounded memory: places are kept, not outcomes."""
     write(path, *map(saved, range(20_000)))
     tracemalloc.start()
-    assert sum(1 for _ in standing(path)) == 20_000
+    assert sum(1 for _ in read_outcomes(path)) == 20_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10_000_000

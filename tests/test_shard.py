@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from utils.cluster.shard_work import work
+from utils.results.shards import ShardFolder, shard_folders
 
 from demo import pictures
 from demo.answers import Answer
@@ -19,7 +21,6 @@ from demo.web import Web
 from tests.machine import wait_until
 from utils.cluster import code_bundle, mail, remote_task, shard_work
 from utils.cluster.shard import Lease, Shard, give, listen
-from utils.cluster.shard_work import work
 from utils.errors import InputError
 from utils.models.enums import Status
 from utils.models.images import Annotation, Box
@@ -31,7 +32,6 @@ from utils.reasons import Reason
 from utils.results import segments
 from utils.results.journal import Journal
 from utils.results.paths import CategoryFolder
-from utils.results.shards import ShardFolder, shard_folders
 
 CODE = "n00000001"
 IMAGES = 12
@@ -350,7 +350,7 @@ def test_what_a_killed_run_left(shard: Shard, monkeypatch: pytest.MonkeyPatch) -
     assert not shard_folders(result)
     assert not (result / ".shards").exists()
     assert not (result / "gone").exists()
-    journal = {one.row.image_code: one for one in Journal(CategoryFolder(result / "red").journal).standing()}
+    journal = {one.row.image_code: one for one in Journal(CategoryFolder(result / "red").journal).outcomes()}
     assert len(journal) == IMAGES + 2
     segments.take_in_left(result, said.append)
     assert len(said) == 1
@@ -370,13 +370,13 @@ def test_what_a_broken_folder_does_not_take_waits(shard: Shard) -> None:
     segments.append(segment, [("red", dead[0]), ("blue", dead[1]), ("red", dead[2])])
 
     segments.take_in_left(result, said.append)
-    assert [one.row for one in Journal(blue.journal).standing()] == [rows[1]]
+    assert [one.row for one in Journal(blue.journal).outcomes()] == [rows[1]]
     assert [one.startswith(f"red: Cannot work with {red.journal}: ") for one in said] == [True]
     assert [(name, one.row) for name, one in segments.read(segment)] == [("red", rows[0]), ("red", rows[2])]
 
     red.journal.rmdir()
     segments.take_in_left(result, said.append)
-    assert [one.row for one in Journal(red.journal).standing()] == [rows[0], rows[2]]
+    assert [one.row for one in Journal(red.journal).outcomes()] == [rows[0], rows[2]]
     assert len(blue.journal.read_text().splitlines()) == len(said) == 1
     assert not (result / ".shards").exists()
 

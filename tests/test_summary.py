@@ -34,7 +34,7 @@ def summed(name: str, *outcomes: Outcome) -> Summary:
 def test_outcomes_are_counted_as_they_pass() -> None:
     """Only what stands has bytes and boxes; an image without an XML is not annotated."""
     summary = summed("thing", SAVED, BOXED, THERE, DEAD, SMALL, SKIPPED, UNTRIED)
-    assert (summary.standing, summary.annotated, summary.bytes) == (3, 1, 4_500_000)
+    assert (summary.saved, summary.annotated, summary.bytes) == (3, 1, 4_500_000)
     assert summary.reasons == {"http_404": 1, "too_small": 1}
 
 

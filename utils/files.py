@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
-_OUR_SUFFIX = f".{os.urandom(4).hex()}{PARTIAL_SUFFIX}"
-"""How partial files end where several processes may be writing the same file, on whichever machines."""
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
 
 
@@ -33,38 +31,30 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def write_atomic(path: Path, data: bytes, *, shared: bool = False) -> os.stat_result:
-    """Write a file so that it is there whole under its name, or not at all; returns its stat.
-
-    What `atomic_file` does, by as few calls of the system as there can be: it is done for every image.
-
-    Parameters
-    ----------
-    shared
-        Whether others may be writing the same file; whoever cleans its folder removes what they leave.
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that it appears whole under its name, or not at all.
 
     Raises
     ------
     OSError
         If it cannot be written.
     """
-    folder, name = os.path.split(path)
-    suffix = _OUR_SUFFIX if shared else PARTIAL_SUFFIX
-    partial = os.path.join(folder, f"{PARTIAL_PREFIX}{name}{suffix}")  # noqa: PTH118  # quicker
-    try:
-        status = _write_new(partial, data)
-        os.replace(partial, path)  # noqa: PTH105
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-    return status
+    with atomic_file(path) as file:
+        file.write(data)
 
 
-def _write_new(path: str, data: bytes) -> os.stat_result:
+def write_new(path: str, data: bytes) -> os.stat_result:
+    """Write a file under a name that nobody reads yet, with few system calls; returns its status.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
     try:
         left = memoryview(data)
-        while left:  # a nearly full disk takes a part; the rest then says why
+        while left:  # a nearly full disk takes only a part; the next call raises
             left = left[os.write(descriptor, left) :]
         return os.fstat(descriptor)
     finally:

@@ -39,9 +39,11 @@ def selected(everything: Sequence[Category], settings: Settings) -> Selection:
             f"No category is marked in {settings.ncode_data}. Set to_download to True for some and save it, "
             "or find and mark them, e.g. --find carton --mark, or name them, e.g. --categories carton cup"
         )
-    if not settings.with_subcategories:
-        return Selection(chosen)
-    whole = with_subcategories(chosen, everything, hierarchy.shipped())
+    whole = chosen
+    if settings.with_subcategories:
+        whole = with_subcategories(chosen, everything, hierarchy.shipped())
+    if settings.how_many is not None:
+        whole = [replace(category, how_many=settings.how_many) for category in whole]
     return Selection(whole, brought=len(whole) - len(chosen))
 
 

@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..models.settings import ImageSource, Settings
+from ..models.settings import Settings
 from ..sources import tar_address
+from ..sources.registry import ALIASES, SOURCES, source_names
+from ..sources.url_source import UrlSource
 from . import validate_args
 from .arguments import HelpFormatter, Parser, boolean, file, number, one_of, path
 
@@ -22,7 +24,7 @@ into partial_imagenet/<category>/{Images,Annotation} and a report of every URL b
 EPILOG = """\
 Run it again as often as you like: what is there is not fetched again, what failed in passing is tried."""
 
-SOURCES = tuple(source.value for source in ImageSource)
+SOURCE_WORDS = (*SOURCES, *ALIASES)
 FORMATS = ("table", "csv")
 EXPORTS = ("yolo", "coco", "voc", "imagefolder", "webdataset")
 LABELS = ("name", "code")
@@ -124,8 +126,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "source",
             "from URLs, ImageNet's tars, or tars for what URLs lack",
             "{urls,archive,both}",
-            default=ImageSource.URLS.value,
-            read=lambda text: ImageSource(one_of(SOURCES, text)),
+            default=UrlSource.name,
+            read=lambda text: source_names(one_of(SOURCE_WORDS, text)),
         ),
         Option(
             "archive_url",

@@ -1,4 +1,4 @@
-"""A run as the user sees it: what was selected, how it goes, what it came to; or a dry one, or `--verify`."""
+"""A run as the user sees it: what was selected, how it goes, what it came to; also `--dry_run`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from typing import TYPE_CHECKING
 from ..catalog import categories, selection
 from ..catalog.selection import Selection
 from ..errors import InputError
-from ..fetch.locations import is_in_web, local_path, shown
 from ..models.enums import Status
 from ..models.rows import Category
-from ..models.settings import ImageSource, Settings
-from ..pipeline.category_manager import CategoryManager, Screen
+from ..models.settings import Settings
+from ..pipeline.category_manager import CategoryManager
 from ..pipeline.concurrency import ConcurrencyController
-from ..pipeline.context import RunContext, how_many
-from ..pipeline.dry_run import preview
+from ..pipeline.context import RunContext
+from ..pipeline.dry_run import dry_run
 from ..pipeline.executor import Executor, LocalExecutor
 from ..pipeline.messages import WorkerConfig
 from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
-from ..results import segments, statistics
-from ..results.paths import RESULT_FOLDER, CategoryFolder, FolderLock, result_folder
+from ..results import statistics
+from ..results.paths import RESULT_FOLDER, FolderLock, result_folder
 from ..results.progress import Progress
+from ..results.staging import StagingFolder
 from ..results.statistics import Summary
 from ..scheduler.schedule import Schedule
-from ..sources import tar_address, terms
+from ..sources.base import Source, SourceContext
+from ..sources.registry import source_types
+from ..sources.url_source import UrlSource
 from ..sources.url_table import NoUrlTable, UrlTable
 from ..text import pluralize
 from . import gallery_command, shortfall, verify_command
@@ -38,22 +40,21 @@ from .messages import open_telling, warn
 if TYPE_CHECKING:
     from .export_command import ExportOrder
 
-CATEGORIES_SHOWN = 12
-OF_ALL_RUNS = "What failed is told of all runs so far, not of this one alone."
-WORTH_A_WORKER = 16
-"""URLs for which one more process is started; with fewer it would hardly be up before the work is done."""
-IDLE_CONNECTIONS = 256
-"""Connections that a worker keeps open for further URLs of the same hosts."""
+MAX_SHOWN = 12
+"""Categories listed at the start."""
+OF_ALL_RUNS = "Failures are those of all runs so far, not of this one alone."
+URLS_PER_WORKER = 16
+"""URLs for which one more process is started; with fewer the work is done before it is ready."""
 
 
-class TerminalScreen(Screen):
+class TerminalScreen:
     """Shows a run on the terminal."""
 
     def __init__(self, console: Console, *, verbose: bool) -> None:
         self._verbose = verbose
         self._console = console
         self._bar = ImageBar(console)
-        self.say = console.say  # type: ignore[method-assign]  # said the same way, bar or not
+        self.say = console.say
 
     def category_done(self, summary: Summary) -> None:
         """Show how a category ended, if the user wants to know."""
@@ -61,11 +62,11 @@ class TerminalScreen(Screen):
             self.say(summary.line(self._console.width))
 
     def update(self, progress: Progress) -> None:
-        """Show how far the run is."""
+        """Show the progress."""
         self._bar.update(progress)
 
     def close(self) -> None:
-        """Clear the bar away."""
+        """Remove the bar."""
         self._bar.close()
 
 
@@ -74,43 +75,58 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
     everything = categories.read(settings.ncode_data)
     if settings.verify:
         return verify_command.verify_all(everything, settings, console)
-    chosen = selection.selected(everything, settings)
-    selected = chosen.categories
-    terms.require(settings)
-    _require_folders(settings)
-    table = _table(settings, console)
-    console.say(_told(chosen, table, settings))
-    if settings.source is not ImageSource.URLS:
-        console.say(f"{terms.TEXT} (accepted).")
-    if not settings.annotations_dir.is_dir():
-        console.say(_no_boxes(settings))
-    order = _order(selected, everything, settings, console)
-    if settings.dry_run:
-        there = _dry_run(selected, table, settings, console)
-        if order:
-            order.preview(there)
-        return 0
-    folder = result_folder(settings.save_dir)
-    with FolderLock(folder):
-        segments.take_in_left(folder, console.say)
+    selected = selection.selected(everything, settings)
+    _check_inputs(settings)
+    table = _open_table(settings, console)
+    with contextlib.ExitStack() as stack:
+        order = _export_order(selected.categories, everything, settings, console)
+        folder = None if settings.dry_run else result_folder(settings.save_dir)
+        if folder:
+            stack.enter_context(FolderLock(folder))
+        opened = SourceContext(settings, folder, table)
+        sources = [stack.enter_context(one.open(opened)) for one in source_types(settings.source)]
+        _show_start(selected, sources, settings, console)
+        path = folder or settings.save_dir / RESULT_FOLDER
         labels = {category.code: category.folder for category in everything}
-        with terms.feeds(settings, folder) as feeds:
-            store = RunContext(settings, folder, table, labels, feeds)
-            books = _work(selected, store, console, signals)
-        stopped, faulty = signals.received, bool(books.faults)
-        left = gallery_command.leave(folder, everything, settings, console, stopped=stopped, faulty=faulty)
+        context = RunContext(settings, path, table, labels, sources, StagingFolder(path))
+        if settings.dry_run:
+            saved = _dry_run(selected.categories, context, console)
+            if order:
+                order.preview(saved)
+            return 0
+        manager = _work(selected.categories, context, console, signals)
+        left = gallery_command.leave(
+            path, everything, settings, console, stopped=signals.received, faulty=bool(manager.faults)
+        )
         if left:
             console.say(f"Look at it: {left}")
-        code = _conclude(books, store, console, signals)
+        code = _conclude(manager, context, console, signals)
         if order:
             order.carry_out(signals)
     return code
 
 
-def _order(
+def _check_inputs(settings: Settings) -> None:
+    """Check that the inputs exist, before anything is written."""
+    for source_type in source_types(settings.source):
+        source_type.check(settings)
+    if settings.with_annotation and not settings.annotations_dir.is_dir():
+        raise InputError(_no_boxes(settings))
+
+
+def _show_start(selected: Selection, sources: Sequence[Source], settings: Settings, console: Console) -> None:
+    console.say(_selection_text(selected, sources, settings))
+    for source in sources:
+        if notice := source.notice(settings):
+            console.say(notice)
+    if not settings.annotations_dir.is_dir():
+        console.say(_no_boxes(settings))
+
+
+def _export_order(
     selected: Sequence[Category], everything: Sequence[Category], settings: Settings, console: Console
 ) -> ExportOrder | None:
-    """Take the order for an export, if there is one, and see that nothing stands in its way."""
+    """Prepare the export, if one is wanted, and check that its folders can be written."""
     if not settings.export:
         return None
     from .export_command import ExportOrder  # only now: it loads pandas
@@ -120,171 +136,133 @@ def _order(
     return order
 
 
-def _require_folders(settings: Settings) -> None:
-    """See that there is what nothing can be had without, before anything is made.
-
-    Raises
-    ------
-    InputError
-        If it is not there.
-    """
-    if settings.with_annotation and not settings.annotations_dir.is_dir():
-        raise InputError(_no_boxes(settings))
-    if settings.source is ImageSource.URLS:
-        return
-    before_code = tar_address.template(settings.archive_url).partition(tar_address.CODE)[0]
-    if not is_in_web(before_code) and not (folder := local_path(f"{before_code}_").parent).is_dir():
-        raise InputError(
-            f"--archive_url {settings.archive_url}: no such folder as {folder}. "
-            "Give the one that the tars lie in."
-        )
-
-
 def _no_boxes(settings: Settings) -> str:
     folder = settings.annotations_dir
-    why = f"{folder} is no folder" if folder.exists() else f"the folder {folder} is not there"
+    why = f"{folder} is no folder" if folder.exists() else f"the folder {folder} does not exist"
     return (
         f"There are no bounding boxes: {why}. Get them by `python download_imagenet_prerequisites.py`, or "
-        "say by --annotations_dir where they are."
+        "give their folder by --annotations_dir."
     )
 
 
-def _table(settings: Settings, console: Console) -> UrlTable:
-    """Open the URL table; who takes everything from an archive need not have one."""
-    if settings.source is ImageSource.ARCHIVE and not settings.url_data.exists():
+def _open_table(settings: Settings, console: Console) -> UrlTable:
+    """Open the URL table; it may be missing if no images come from it."""
+    if UrlSource.name not in settings.source and not settings.url_data.exists():
         return NoUrlTable(settings.url_data)
     return open_telling(settings.url_data, console.say, keep=not settings.dry_run)
 
 
-def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
-    selected = chosen.categories
-    brought = f", {chosen.brought} of them as subcategories" if settings.with_subcategories else ""
-    lines = [f"{len(selected)} categor{'ies' if len(selected) > 1 else 'y'}{brought}:"]
-    for category in selected[:CATEGORIES_SHOWN]:
-        wanted = _wanted(how_many(category, settings), settings)
-        lines.append(
-            f"  {category.folder} ({category.code}): {_offered(category, table, settings)}, {wanted}"
-        )
-    if len(selected) > CATEGORIES_SHOWN:
-        lines.append(f"  ... and {len(selected) - CATEGORIES_SHOWN} more")
+def _selection_text(selected: Selection, sources: Sequence[Source], settings: Settings) -> str:
+    chosen = selected.categories
+    brought = f", {selected.brought} of them as subcategories" if settings.with_subcategories else ""
+    lines = [f"{pluralize(len(chosen), 'category')}{brought}:"]
+    for category in chosen[:MAX_SHOWN]:
+        offered = " and ".join(source.describe(category) for source in sources)
+        wanted = _wanted_text(category.how_many, settings)
+        lines.append(f"  {category.folder} ({category.code}): {offered}, {wanted}")
+    if len(chosen) > MAX_SHOWN:
+        lines.append(f"  ... and {len(chosen) - MAX_SHOWN} more")
     return "\n".join(lines)
 
 
-def _offered(category: Category, table: UrlTable, settings: Settings) -> str:
-    urls = pluralize(table.count(category.code), "URL")
-    offered = {
-        ImageSource.URLS: urls,
-        ImageSource.ARCHIVE: "its tar",
-        ImageSource.BOTH: f"{urls} and its tar",
-    }
-    return offered[settings.source]
-
-
-def _wanted(limit: int, settings: Settings) -> str:
+def _wanted_text(limit: int, settings: Settings) -> str:
     kind = "images with boxes" if settings.with_annotation else "images"
     if limit == 0:
         return "none, as how_many is 0"
     if limit < 0:
         return f"all {kind}"
     if settings.fill:
-        return f"until {limit} {kind} are there"
-    return f"the first {limit} {'in it' if settings.source is ImageSource.ARCHIVE else 'URLs'}"
+        return f"until {limit} {kind} are saved"
+    return f"the first {limit}"
 
 
-def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, console: Console) -> int:
-    """Say what a run would do; returns how many images are there already."""
+def _dry_run(selected: Sequence[Category], context: RunContext, console: Console) -> int:
+    """Say what a run would do; returns how many images are saved already."""
     console.say("What a run would do:")
-    to_try = there = 0
-    for category in selected:
-        folder = CategoryFolder(settings.save_dir / RESULT_FOLDER / category.folder)
-        planned = preview(category, table, folder, settings)
-        to_try, there = to_try + planned.to_try, there + planned.there
-        console.say("  " + "\n    ".join(planned.lines()))
-    tars = (
-        ""
-        if settings.source is ImageSource.URLS
-        else f" What tars hold ({shown(settings.archive_url)}) is not known yet."
-    )
-    console.say(
-        f"{pluralize(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run."
-    )
-    return there
+    planned = [dry_run(category, context) for category in selected]
+    for one in planned:
+        console.say("  " + "\n    ".join(one.lines()))
+    unknown = [source.origin(context.settings) for source in context.sources if not source.listable]
+    more = f" The content of {' and '.join(unknown)} is not known yet." if unknown else ""
+    urls = pluralize(sum(one.to_try for one in planned), "URL")
+    console.say(f"{urls} to try at most.{more} Nothing was downloaded: this was a dry run.")
+    return sum(one.saved for one in planned)
 
 
 def _work(
-    selected: Sequence[Category], store: RunContext, console: Console, signals: Signals
+    selected: Sequence[Category], context: RunContext, console: Console, signals: Signals
 ) -> CategoryManager:
-    settings = store.settings
     signals.end_gently()
     progress = Progress()
-    screen = TerminalScreen(console, verbose=settings.verbose)
-    books = CategoryManager(selected, store, progress=progress, screen=screen, stopped=signals.received)
+    screen = TerminalScreen(console, verbose=context.settings.verbose)
+    manager = CategoryManager(selected, context, progress=progress, screen=screen, stopped=signals.received)
     try:
-        with _traffic(store, console, progress.total) as traffic:
-            Run(books, traffic, progress, screen, stopped=signals.received).work()
+        with context.staging, _executor(context, console, progress.total) as executor:
+            Run(manager, executor, context.staging, progress, screen, stopped=signals.received).work()
     finally:
         screen.close()
-        _say_totals(selected, books, store, console, failed=progress.failed)
-    return books
+        _show_totals(selected, manager, context, console, failed=progress.failed)
+    return manager
 
 
-def _say_totals(
-    selected: Sequence[Category], books: CategoryManager, store: RunContext, console: Console, *, failed: int
+def _show_totals(
+    selected: Sequence[Category],
+    manager: CategoryManager,
+    context: RunContext,
+    console: Console,
+    *,
+    failed: int,
 ) -> None:
-    """Say what the categories have by now; of what `failed`, this run may have seen only a part."""
-    made = books.publisher.summaries
-    summaries = [made[category.code] for category in selected if category.code in made]
+    """Show the numbers of the categories; `failed` are the failures of this run alone."""
+    written = manager.reports.summaries
+    summaries = [written[category.code] for category in selected if category.code in written]
     if summaries:
         total = statistics.total(summaries)
         console.say("\n".join([statistics.table(summaries, console.width), *total.judgement()]))
         if total.statuses[Status.FAILED] > failed:
             console.say(OF_ALL_RUNS)
-        console.say(f"Images, annotations and reports lie in {store.folder}")
+        console.say(f"Images, annotations and reports are in {context.folder}")
 
 
 @contextlib.contextmanager
-def _traffic(store: RunContext, console: Console, expected: int) -> Iterator[Executor]:
-    settings, order = store.settings, _work_order(store)
-    if settings.scheduler:
-        from .cluster_command import fleet  # only now: it loads Dask
-
-        with fleet(settings.scheduler, store, order, console) as many_machines:
-            yield many_machines
-        return
-    tempo = ConcurrencyController(settings, console.say)
-    schedule = Schedule(batch_size=tempo.batch_size(), retries=settings.retries)
-    # Of an archive it is not known before how much it has.
-    enough = math.ceil(expected / WORTH_A_WORKER) if settings.source is ImageSource.URLS else tempo.processes
-    processes = max(1, min(tempo.processes, enough))
-    crew: WorkerBackend = WorkerPool(processes, order) if settings.parallel else InProcessBackend(order)
-    try:
-        with crew:
-            yield LocalExecutor(crew, schedule, tempo.batch_size)
-    finally:
-        tempo.stop()
-
-
-def _work_order(store: RunContext) -> WorkerConfig:
-    settings = store.settings
-    return WorkerConfig(
-        result_folder=store.folder,
+def _executor(context: RunContext, console: Console, expected: int) -> Iterator[Executor]:
+    settings = context.settings
+    config = WorkerConfig(
+        result_folder=context.folder,
         timeout=settings.timeout,
         min_side=settings.min_side,
         honour_opt_out=settings.honour_opt_out,
         with_annotation=settings.with_annotation,
-        transfers=IDLE_CONNECTIONS,
     )
+    if settings.scheduler:
+        from .cluster_command import dask_executor  # only now: it loads Dask
+
+        with dask_executor(settings.scheduler, settings, config, console) as executor:
+            yield executor
+        return
+    many_hosts = any(source.many_hosts for source in context.sources)
+    concurrency = ConcurrencyController(settings, console.say, many_hosts=many_hosts)
+    schedule = Schedule(batch_size=concurrency.batch_size(), retries=settings.retries)
+    is_known = all(source.listable for source in context.sources)
+    useful = math.ceil(expected / URLS_PER_WORKER) if is_known else concurrency.processes
+    processes = max(1, min(concurrency.processes, useful))
+    backend: WorkerBackend = WorkerPool(processes, config) if settings.parallel else InProcessBackend(config)
+    try:
+        with backend:
+            yield LocalExecutor(backend, schedule, concurrency.batch_size)
+    finally:
+        concurrency.stop()
 
 
-def _conclude(books: CategoryManager, store: RunContext, console: Console, signals: Signals) -> int:
-    for fault in books.faults:
+def _conclude(manager: CategoryManager, context: RunContext, console: Console, signals: Signals) -> int:
+    for fault in manager.faults:
         warn(fault)
     if signals.received():
-        written = "Not all reports" if books.unreported else "The reports"
+        written = "Not all reports" if manager.unreported else "The reports"
         warn(f"Interrupted. {written} are written; run the same command again to go on.")
         return 0  # the signal's own exit code takes its place
-    for sentence in shortfall.short(books, store):
+    for sentence in shortfall.incomplete(manager, context):
         console.say(sentence)
-    for sentence in shortfall.barren(books, store):
+    for sentence in shortfall.without_images(manager, context):
         warn(sentence)
-    return 1 if books.barren or books.faults else 0
+    return 1 if manager.without_images or manager.faults else 0

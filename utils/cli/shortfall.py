@@ -1,4 +1,4 @@
-"""Why categories have fewer images than were wanted, or none, and what can be done: a sentence each."""
+"""Why categories have fewer images than wanted, or none, and what can be done: a sentence each."""
 
 from __future__ import annotations
 
@@ -6,63 +6,39 @@ from collections.abc import Iterator
 
 from ..annotations import voc_xml
 from ..models.rows import Category
-from ..models.settings import ImageSource
 from ..pipeline.category_manager import CategoryManager
-from ..pipeline.context import RunContext, how_many
+from ..pipeline.context import RunContext
 from ..results.statistics import Summary
-from ..sources.row_filter import candidates
 from ..text import pluralize
 
 
-def short(books: CategoryManager, store: RunContext) -> Iterator[str]:
-    """Tell of categories that have images, but too few."""
-    kind = "images with boxes" if store.settings.with_annotation else "images"
-    left = "no URL is left" if store.settings.source is ImageSource.URLS else "there are no more"
-    for category in books.short:
-        have, wanted = books.images_of(category), how_many(category, store.settings)
-        yield f"{category.folder}: {have} of the {wanted} {kind} that were wanted; {left}."
+def incomplete(manager: CategoryManager, context: RunContext) -> Iterator[str]:
+    """Describe categories that have images, but too few."""
+    kind = "images with boxes" if context.settings.with_annotation else "images"
+    for category in manager.incomplete:
+        have = manager.images_of(category)
+        wanted = f"{have} of the {category.how_many} {kind} that were wanted"
+        yield f"{category.folder}: {wanted}; no more were found."
 
 
-def barren(books: CategoryManager, store: RunContext) -> Iterator[str]:
-    """Tell of categories that have none, but for those of which a fault has been told: that is why."""
-    for category in books.barren:
-        if any(said.startswith(f"{category.folder}: ") for said in books.faults):
+def without_images(manager: CategoryManager, context: RunContext) -> Iterator[str]:
+    """Describe categories that have no images, except those of which an error was reported."""
+    kind = "image with boxes" if context.settings.with_annotation else "image"
+    for category in manager.without_images:
+        if any(fault.startswith(f"{category.folder}: ") for fault in manager.faults):
             continue
-        considered = books.publisher.summaries.get(category.code, Summary(category.folder))
-        kind = "image with boxes" if store.settings.with_annotation else "image"
-        nothing = f"There is no {kind} of {category.folder} ({category.code}){_others(considered)}."
-        yield f"{nothing} {_why(category, considered, store)}"
+        summary = manager.reports.summaries.get(category.code, Summary(category.folder))
+        others = f"; {pluralize(summary.saved, 'image')} without boxes kept" if summary.saved else ""
+        why = _why(category, summary, context)
+        yield f"There is no {kind} of {category.folder} ({category.code}){others}. {why}"
 
 
-def _others(considered: Summary) -> str:
-    """Say that images of another kind are there, which are none of those that were wanted."""
-    number = considered.standing
-    if not number:
-        return ""
-    return f"; its {pluralize(number, 'image')} without stay{'s' if number == 1 else ''}"
-
-
-def _why(category: Category, considered: Summary, store: RunContext) -> str:
-    """Say why a category has nothing, and what can be done about it."""
-    settings = store.settings
-    if settings.with_annotation and not _has_boxes(category, store):
-        nobody = (
-            "None of its URLs" if settings.source is ImageSource.URLS else "Nothing that is offered of it"
-        )
-        return f"{nobody} has boxes in {settings.annotations_dir}: try without --with_annotation."
-    if considered.statuses:
-        return f"Its report says why: {store.category(category).report}"
-    return {
-        ImageSource.URLS: f"{store.table.path} has no URL of it.",
-        ImageSource.ARCHIVE: "Its tar holds no image.",
-        ImageSource.BOTH: f"{store.table.path} has no URL of it, and no tar brought any image.",
-    }[settings.source]
-
-
-def _has_boxes(category: Category, store: RunContext) -> bool:
-    """Whether there are boxes of anything that is offered, as far as can be told."""
-    annotations = voc_xml.read(store.settings.annotations_dir, category.code).annotations
-    if store.settings.source is not ImageSource.URLS:
-        return bool(annotations)
-    offered = candidates(category, store.table, annotations, only_annotated=True)
-    return next(offered, None) is not None
+def _why(category: Category, summary: Summary, context: RunContext) -> str:
+    settings = context.settings
+    if settings.with_annotation and not summary.statuses:
+        boxes = voc_xml.read(settings.annotations_dir, category.code).annotations
+        if not boxes:
+            return f"It has no boxes in {settings.annotations_dir}: try without --with_annotation."
+    if summary.statuses:
+        return f"Its report says why: {context.folder_of(category).report}"
+    return " ".join(source.nothing_found(category) for source in context.sources)

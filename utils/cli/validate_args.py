@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..models.settings import ImageSource, Settings
-from ..sources import tar_address
+from ..models.settings import Settings
+from ..sources.registry import SOURCES
 
 ABOUT_EXPORTS = ("val_fraction", "seed", "labels", "export_unannotated")
 
@@ -28,12 +28,18 @@ def found(values: dict[str, Any]) -> Iterator[str]:
         yield "--find looks through all categories: leave --categories out"
     if values["format"] and not find:
         yield "--format is about what --find lists: add --find WORD ..."
-    if values["source"] is ImageSource.URLS and values["archive_url"] != tar_address.IMAGENET:
-        yield "--archive_url is of no use where images come from their URLs: add --source archive or both"
+    yield from _about_sources(values)
     yield from _about_exports(values)
     yield from _about_the_scheduler(values)
     if values["verify"] and (find or mark or values["unmark"]):
         yield "--verify is a run of its own: leave --find, --mark and --unmark out"
+
+
+def _about_sources(values: dict[str, Any]) -> Iterator[str]:
+    for name, source in SOURCES.items():
+        for flag, default in source.flags.items():
+            if name not in values["source"] and values[flag] != default:
+                yield f"--{flag} needs the source {name}: add --source {name}"
 
 
 def _about_exports(values: dict[str, Any]) -> Iterator[str]:
@@ -47,7 +53,7 @@ def _about_exports(values: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_the_scheduler(values: dict[str, Any]) -> Iterator[str]:
-    if values["scheduler"] and values["source"] is not ImageSource.URLS:
+    if values["scheduler"] and not all(SOURCES[name].distributable for name in values["source"]):
         yield "--scheduler is for URLs; tars come from one server: leave it out, or --source"
     if values["scheduler"] and (values["find"] or values["verify"]):
         yield "--scheduler is for downloads: leave it out here"

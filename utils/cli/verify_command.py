@@ -9,7 +9,7 @@ from ..catalog import selection
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
-from ..results import segments, verify
+from ..results import verify
 from ..results.category_folders import categories_in
 from ..results.paths import RESULT_FOLDER, FolderLock
 from ..sources.url_table import NoUrlTable, open_table
@@ -34,8 +34,6 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
     table = open_table(place, keep=not dry) if place.exists() else NoUrlTable(place)
     verification = verify.Verification(root, table.rows_of, tell=console.say, dry=dry)
     with contextlib.nullcontext() if dry else FolderLock(root):
-        if not dry:
-            segments.take_in_left(root, console.say)
         verification.run(chosen)
         if not dry:
             gallery_command.leave(root, everything, settings, console, faulty=bool(verification.faults))

@@ -1,295 +1,368 @@
-"""The traffic of many machines: tasks go out in shards, and what becomes of them is told in segments."""
+"""The executor on the workers of a Dask scheduler.
+
+Tasks are grouped by host into shards. Each shard is one Dask task: submitted, rescheduled if its worker
+dies, and cancelled by Dask. A shard that starts reports so through a Dask queue, gets its tasks through a
+queue of its own, and reports outcomes while it works. Only the run commits images, so a shard that runs
+twice does no harm.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
+import pickle
+import queue
+import secrets
+import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from ..errors import DatasetError, WorkersLostError, wrap_os_errors
+from .. import errors
+from ..errors import DatasetError, WorkersLostError
 from ..models.tasks import ImageTask, Outcome
-from ..pipeline.executor import Recover, TaskEvents
-from ..pipeline.messages import WorkerConfig
-from ..reasons import CUT_SHORT, NOT_NEEDED, Reason
-from ..results.progress import Progress
-from ..results.shards import ShardFolder
+from ..pipeline.executor import POLL_TIMEOUT, TaskEvents
+from ..pipeline.messages import CancelTasks, Command, StartTasks, WorkerConfig
+from ..reasons import CUT_SHORT, NOT_NEEDED
 from ..scheduler.host_state import HIGHEST_LIMIT
 from ..scheduler.scheduled_task import TaskResult
-from .running_shard import RunningShard
-from .shard import Shard
-from .shard_planner import LARGEST, SMALLEST, Deal, ShardPlanner
-from .workers import DaskWorkers
+from . import code_bundle, remote_task
+from .connection import GONE, DaskConnection, by_value, first_line
+from .shard import Shard, ShardEvents
+from .shard_planner import MAX_TASKS, MIN_TASKS, Plan, ShardPlanner
 
-OUT_PER_SLOT = 4
-"""Shards sent for each thread of the workers: one is begun, some have had little left, the next is there."""
-KNOWN_PER_SLOT = 4 * LARGEST
-"""Tasks known for each thread."""
-MOST_GIVEN = 10 * LARGEST
-"""Tasks that a shard gets in all: what it has told and was told is read again if it is tried again."""
-TASKS_A_TURN = 4_096
-LONGEST_WAIT = 0.2
-"""Seconds until the loop looks up."""
-SILENCE = 60.0
-"""Seconds without a heartbeat after which a shard is given to another worker."""
-LISTENING_INTERVAL = 0.25
-"""Seconds between two looks at what those tell who work; more if that takes long."""
-LAST_WORDS = 1.3
-"""Seconds that workers have to stop, and to leave what they have; of who has not, what was told counts."""
-MOST_FRUITLESS = 5
-"""Shards in a row that came back with nothing, beside one for each thread, after which it makes no sense."""
-NO_WORKERS = "No Dask worker is there: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
+if TYPE_CHECKING:
+    from distributed import Future
+
+SHARDS_PER_THREAD = 4
+"""Shards submitted for each thread of the workers: one runs, some mostly wait, the next is ready."""
+TASKS_PER_THREAD = 4 * MAX_TASKS
+MAX_SUBMITTED = 4_096
+"""Tasks accepted at once."""
+CLOSING_TIME = 0.8
+"""Seconds that shards have to report what they have finished when the run ends."""
+MAX_FRUITLESS = 5
+"""Shards in a row, besides one for each thread, that end without any outcome before the run ends."""
+NO_WORKERS = "There is no Dask worker: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
+UNREACHABLE = (
+    "The Dask scheduler does not answer any more. What is done is kept: start it and its workers again, and "
+    "run the same command to go on."
+)
+
+
+@dataclass(eq=False)
+class RunningShard:
+    """A shard that was submitted.
+
+    Attributes
+    ----------
+    left
+        Its tasks without an outcome, by number.
+    given
+        How many tasks it has been given in all.
+    inbox
+        The name of the queue that its present attempt reads; empty before it has started.
+    """
+
+    plan: Plan
+    future: Future
+    left: dict[int, ImageTask]
+    given: int
+    inbox: str = ""
+    in_flight: int = 0
+    has_results: bool = False
 
 
 class DaskExecutor:
-    """The traffic of the workers of a Dask scheduler; see `Executor`.
+    """Runs tasks on the workers of a Dask scheduler; see `Executor`.
 
     Parameters
     ----------
-    folder
-        Where leases, mail and segments of this run lie; it is there.
     batch_size
         Tasks in flight in one shard.
     """
 
     def __init__(
-        self, workers: DaskWorkers, folder: ShardFolder, order: WorkerConfig, *, batch_size: int, retries: int
+        self, connection: DaskConnection, config: WorkerConfig, *, batch_size: int, retries: int
     ) -> None:
-        self._workers = workers
-        self._folder = folder
-        self._order, self._batch_size, self._retries = order, batch_size, retries
-        self._dealing = ShardPlanner()
-        self._out: dict[str, RunningShard] = {}
-        self._at: dict[int, str] = {}  # which shard a task is in that is out
-        self._asked: set[int] = set()  # tasks that have asked, and whose end is not known
-        self._taken: list[Path] = []
+        from distributed import as_completed
+
+        self._connection = connection
+        self._config, self._batch_size, self._retries = config, batch_size, retries
+        self._planner = ShardPlanner()
+        self._shards: dict[str, RunningShard] = {}
+        self._shard_of: dict[int, str] = {}  # by task number
         self._names = (f"{number:06}" for number in itertools.count())
-        self._offered = self._stopped = False
+        self._run = f"part-of-imagenet-{secrets.token_hex(4)}"
+        self._messenger = _Messenger(connection.client, f"{self._run}-results")
+        self._completed = as_completed(loop=connection.client.loop)
+        self._run_shard = by_value(remote_task, remote_task.run_shard)
+        self._has_new_tasks = self._is_checked = self._is_told_to_wait = False
         self._fruitless = 0
-        self._fault: DatasetError | None = None
-        self._checked = self._told_to_wait = False
-        self._listens_at = 0.0
+        self._error: DatasetError | None = None
 
     @property
-    def under_way(self) -> Progress:
-        """What is being done."""
-        return Progress(in_flight=sum(out.in_flight for out in self._out.values()))
+    def in_flight(self) -> int:
+        """How many tasks are being worked on."""
+        return sum(shard.in_flight for shard in self._shards.values())
 
     @property
     def idle(self) -> bool:
         """Whether it has no task."""
-        return not (self._dealing.waiting or self._out)
+        return not (self._planner.waiting or self._shards)
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many more tasks it takes now."""
-        return max(0, min(TASKS_A_TURN, KNOWN_PER_SLOT * max(1, self._workers.slots) - self._dealing.waiting))
+        wanted = TASKS_PER_THREAD * max(1, self._connection.threads)
+        return max(0, min(MAX_SUBMITTED, wanted - self._planner.waiting))
 
     @property
     def has_enough(self) -> bool:
         """Whether more tasks would only wait."""
-        return self._dealing.waiting >= KNOWN_PER_SLOT // 2 * max(1, self._workers.slots)
+        return self._planner.waiting >= TASKS_PER_THREAD // 2 * max(1, self._connection.threads)
 
-    def offer(self, task: ImageTask) -> list[TaskResult]:
-        """Take a task."""
-        self._offered = True
-        return self._dealing.offer(task)
+    def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
+        """Take tasks; returns the results of those that end at once."""
+        self._has_new_tasks |= bool(tasks)
+        return [result for task in tasks for result in self._planner.submit(task)]
 
-    def turn(self, recover: Recover) -> TaskEvents:
-        """Send shards, and take in what is heard of those that are out."""
-        self._forget_taken()
-        if self._fault:
-            raise self._fault
-        if not self._workers.is_reachable:
-            raise WorkersLostError(
-                "The Dask scheduler does not answer any more. What is done is kept: start it and its workers "
-                "again, and run the same command to go on."
-            )
-        more_comes, self._offered = self._offered and self.room > 0, False
-        if not more_comes:
-            self._send()
-        self._post()
-        news = TaskEvents()
-        for name, fault in self._workers.finished(0.0 if more_comes else LONGEST_WAIT):
-            news.settled += self._come_back(name, recover)
-            self._fault = self._fault or fault
-        now = time.monotonic()
-        if now >= self._listens_at:
-            self._listen(now, news, recover)
-            self._listens_at = time.monotonic() + max(LISTENING_INTERVAL, 4 * (time.monotonic() - now))
-        return news
+    def poll(self) -> TaskEvents:
+        """Submit shards, and wait a moment for what they report.
 
-    def save(self, number: int) -> None:
-        """Tell that a ready image is wanted."""
-        self._out[self._at[number]].want(number)
-
-    def drop(self, numbers: list[int]) -> list[TaskResult]:
-        """Forget tasks; gives those that somebody works on."""
-        self._dealing.drop(numbers)
-        by_shard: dict[str, list[int]] = {}
-        for number in numbers:
-            self._asked.discard(number)
-            if name := self._at.pop(number, None):
-                by_shard.setdefault(name, []).append(number)
-        begun = []
-        for name, some in by_shard.items():
-            tasks = self._out[name].drop(some)
-            begun += tasks if self._out[name].begun else []
-        return [TaskResult(task, Outcome(task.row, *NOT_NEEDED)) for task in begun]
-
-    def stop(self, recover: Recover) -> TaskEvents:
-        """Take all leases back, and take in what workers had until then."""
-        self._stopped = True
-        for out in self._out.values():
-            out.listen(time.monotonic())
-        begun = {name: out for name, out in self._out.items() if out.begun}
-        self._workers.call_off([name for name in self._out if name not in begun])
-        for out in self._out.values():
-            out.revoke()
-        deadline = time.monotonic() + LAST_WORDS
-        while time.monotonic() < deadline and not all(out.ended for out in begun.values()):
-            time.sleep(0.05)
-        names, news = list(self._out), TaskEvents()
-        for name in names:
-            with contextlib.suppress(DatasetError):  # what cannot be read is left for the next run
-                news.settled += self._come_back(name, recover)
-        self._workers.call_off(names)
-        return news
-
-    def abandon(self) -> list[TaskResult]:
-        """Settle everything that is left as interrupted."""
-        left = [task for out in self._out.values() for task in out.left.values()] + self._dealing.abandon()
-        self._out = {}
-        self._forget_taken()
-        self._folder.remove()
-        return [TaskResult(task, Outcome(task.row, *CUT_SHORT)) for task in left]
-
-    def remarks(self) -> Iterator[str]:
-        """Yield when there is no worker."""
-        alone = not self._workers.slots
-        if alone and not self._told_to_wait:
-            yield NO_WORKERS
-        self._told_to_wait = alone
-
-    def _send(self) -> None:
-        slots = self._workers.slots
-        if slots and not self._checked:
-            self._workers.require_what_is_needed(self._folder.path)
-            self._checked = True
-        while len(self._out) < OUT_PER_SLOT * slots:
-            deal = self._dealing.deal(slots)
-            if deal is None:
-                return
-            shard = self._shard(deal, slots)
-            try:
-                with wrap_os_errors(self._folder.path):
-                    self._out[shard.name] = RunningShard(shard.name, deal, self._folder)
-            except DatasetError:
-                self._dealing.back(deal, deal.tasks, lost=False)
-                raise
-            self._at |= dict.fromkeys(self._out[shard.name].left, shard.name)
-            self._workers.send(shard)
-
-    def _post(self) -> None:
-        """Tell those that are out what they are to know; those with little left get more of their hosts."""
-        for name, out in self._out.items():
-            if out.begun and 0 < len(out.left) < SMALLEST:
-                room = min(LARGEST // 2 - len(out.left), MOST_GIVEN - out.given)
-                more = self._dealing.more(out.deal, room)
-                if more:
-                    out.add(more)
-                    self._at |= dict.fromkeys((task.number for task in more), name)
-            with wrap_os_errors(self._folder.path):
-                out.post()
-
-    def _shard(self, deal: Deal, slots: int) -> Shard:
-        return Shard(
-            name=next(self._names),
-            folder=self._folder.path,
-            order=self._order,
-            batch_size=self._batch_size,
-            retries=self._retries,
-            tasks=deal.tasks,
-            hosts=deal.hosts,
-            parts=deal.parts,
-            parts_elsewhere=min(OUT_PER_SLOT * slots, HIGHEST_LIMIT),
-        )
-
-    def _listen(self, now: float, news: TaskEvents, recover: Recover) -> None:
-        """Hear how far shards are, and take those back of which nothing is heard."""
-        for out in self._out.values():
-            out.listen(now)
-            if not out.begun:
-                continue
-            with wrap_os_errors(self._folder.path):
-                settled, ready = out.news()
-            news.settled += self._settle(settled)
-            news.ready += ready - self._asked  # a second try asks again
-            self._asked |= ready
-        over = self._silent(now) | {name for name, out in self._out.items() if not (out.left or out.begun)}
-        self._workers.call_off(over)
-        for name in sorted(over):  # should one wake up, or just begin, it finds its lease gone
-            news.settled += self._come_back(name, recover)
-        news.ready = [number for number in news.ready if number in self._at]
-
-    def _silent(self, now: float) -> set[str]:
-        """Find shards of which nothing is heard, and those that wait for the same workers.
-
-        What these workers have begun, and is still heard of, comes back by itself.
+        Raises
+        ------
+        DatasetError
+            If the scheduler is gone, or no worker can work.
         """
-        silent = {name for name, out in self._out.items() if out.begun and now - out.heard_at > SILENCE}
-        theirs = self._workers.shun_holders(silent) & self._out.keys() if silent else set()
-        for name in theirs - silent:
-            self._out[name].revoke()
-        return silent | {name for name in theirs if not self._out[name].begun}
+        if self._error:
+            raise self._error
+        if not self._connection.is_alive:
+            raise WorkersLostError(UNREACHABLE)
+        more_to_come, self._has_new_tasks = self._has_new_tasks and self.capacity > 0, False
+        if not more_to_come:
+            self._submit_shards()
+        events = TaskEvents()
+        for name, attempt, frame in self._messenger.receive(0.0 if more_to_come else POLL_TIMEOUT):
+            self._handle(name, attempt, frame, events)
+        for future in self._completed.next_batch(block=False):
+            self._end(future, events)
+        self._feed()
+        return events
 
-    def _come_back(self, name: str, recover: Recover) -> list[TaskResult]:
-        """Take a shard back, with as much of its segment as there is."""
-        if name not in self._out:
-            return []  # it was taken away, and given to another
-        self._out[name].revoke()
-        rest = self._out[name].rest()
-        out = self._out.pop(name)
-        settled = self._settle([*rest, *self._saved_untold(out, recover)])
-        for number in out.left:
-            del self._at[number]
-        lost = out.begun and not (out.ended or self._stopped)
-        again = self._dealing.back(out.deal, out.left.values(), lost=lost)
-        self._count_fruitless(out.bore_fruit or not out.left)
-        self._taken += out.files()
-        return settled + [_as_it_is(one, recover) for one in again]
+    def cancel(self, numbers: Sequence[int]) -> list[TaskResult]:
+        """Forget tasks; returns those in shards that have started, as not needed."""
+        self._planner.cancel(numbers)
+        cancelled: dict[str, list[int]] = {}
+        for number in numbers:
+            if name := self._shard_of.pop(number, None):
+                cancelled.setdefault(name, []).append(number)
+        results = []
+        for name, some in cancelled.items():
+            shard = self._shards[name]
+            tasks = [shard.left.pop(number) for number in some]
+            if shard.inbox:
+                self._messenger.send(shard.inbox, CancelTasks(tuple(some)))
+                results += [TaskResult(task, Outcome(task.row, *NOT_NEEDED)) for task in tasks]
+        return results
 
-    def _saved_untold(self, out: RunningShard, recover: Recover) -> list[TaskResult]:
-        """Find what was granted and saved, though nobody told of it; what was not saved must ask again."""
-        asked = self._asked.intersection(out.left)
-        self._asked -= asked
-        found = {number: outcome for number in asked if (outcome := recover(number))}
-        return [TaskResult(out.left.pop(number), outcome) for number, outcome in found.items()]
+    def close(self) -> TaskEvents:
+        """Stop all shards; returns what they had finished, and all other tasks as interrupted."""
+        events = TaskEvents()
+        if self._connection.is_alive:
+            started = {name for name, shard in self._shards.items() if shard.inbox}
+            for name in started:
+                self._messenger.send(self._shards[name].inbox, None)
+            deadline = time.monotonic() + CLOSING_TIME
+            while started and time.monotonic() < deadline:
+                for name, attempt, frame in self._messenger.receive(0.05):
+                    self._handle(name, attempt, frame, events)
+                started -= {one.key for one in self._completed.next_batch(block=False)}
+            self._messenger.call(partial(self._cancel, list(self._shards.values())))
+        left = [task for shard in self._shards.values() for task in shard.left.values()]
+        left += self._planner.abandon()
+        self._shards = {}
+        self._messenger.close()
+        events.results += [TaskResult(task, Outcome(task.row, *CUT_SHORT)) for task in left]
+        return events
 
-    def _settle(self, settled: list[TaskResult]) -> list[TaskResult]:
-        for one in settled:
-            del self._at[one.task.number]
-            self._asked.discard(one.task.number)
-        return settled + self._dealing.learn(settled)
+    def notices(self) -> Iterator[str]:
+        """Yield when there is no worker."""
+        waits = not self._connection.threads
+        if waits and not self._is_told_to_wait:
+            yield NO_WORKERS
+        self._is_told_to_wait = waits
 
-    def _forget_taken(self) -> None:
-        """Remove the segments that are in the journals by now."""
-        for path in self._taken:
-            path.unlink(missing_ok=True)
-        self._taken = []
+    def _submit_shards(self) -> None:
+        threads = self._connection.threads
+        if threads and not self._is_checked:
+            self._connection.check_workers(self._config.result_folder)
+            self._is_checked = True
+        while len(self._shards) < SHARDS_PER_THREAD * threads:
+            plan = self._planner.next_plan(threads)
+            if plan is None:
+                return
+            name = f"{self._run}-{next(self._names)}"
+            shard = Shard(
+                config=self._config,
+                batch_size=self._batch_size,
+                retries=self._retries,
+                hosts=plan.hosts,
+                parts=plan.parts,
+                parts_elsewhere=min(SHARDS_PER_THREAD * threads, HIGHEST_LIMIT),
+            )
+            future = self._connection.client.submit(
+                self._run_shard,
+                code_bundle.packed(),
+                code_bundle.digest(),
+                name,
+                pickle.dumps(shard),
+                self._messenger.results,
+                key=name,
+                pure=False,
+            )
+            self._completed.add(future)
+            left = {task.number: task for task in plan.tasks}
+            self._shards[name] = RunningShard(plan, future, left, given=len(left))
+            self._shard_of |= dict.fromkeys(left, name)
 
-    def _count_fruitless(self, has_borne_fruit: bool) -> None:
-        self._fruitless = 0 if has_borne_fruit else self._fruitless + 1
-        if self._fruitless > MOST_FRUITLESS + self._workers.slots:
-            self._fault = self._fault or WorkersLostError(
-                f"{self._fruitless} shards in a row came back without anything done. What is done is kept. "
-                "See what kills the workers (their memory limit, the queue's time limit), and run again."
+    def _handle(self, name: str, attempt: str, frame: bytes, events: TaskEvents) -> None:
+        """Handle a message of a shard, also of one that has ended or runs a second time by now."""
+        shard = self._shards.get(name)
+        if not frame:  # it starts, perhaps once more on another worker
+            tasks = StartTasks(tuple(shard.left.values())) if shard else None
+            self._messenger.send(attempt, tasks)
+            if shard:
+                shard.inbox = attempt
+            return
+        report: ShardEvents = pickle.loads(frame)  # noqa: S301  # from our own process on the worker
+        if shard:
+            shard.in_flight = report.in_flight
+            shard.has_results |= bool(report.outcomes)
+        for number, outcome in report.outcomes:
+            if shard and number in shard.left:
+                result = TaskResult(shard.left.pop(number), outcome)
+                del self._shard_of[number]
+                events.results += [result, *self._planner.record(result)]
+            else:
+                events.unused.append(outcome)
+        events.proxy_error = events.proxy_error or report.proxy_error
+        if report.error:
+            kind: type[DatasetError] = getattr(errors, report.error[0], WorkersLostError)
+            self._error = self._error or kind(f"A Dask worker cannot work: {report.error[1]}")
+
+    def _feed(self) -> None:
+        """Give more tasks to started shards that have few left, and stop those that have none."""
+        for name, shard in list(self._shards.items()):
+            if len(shard.left) >= MIN_TASKS or (shard.left and not shard.inbox):
+                continue
+            room = MAX_TASKS // 2 - len(shard.left)
+            more = self._planner.top_up(shard.plan, room) if shard.inbox else []
+            if more:
+                shard.given += len(more)
+                shard.left |= {task.number: task for task in more}
+                self._shard_of |= {task.number: name for task in more}
+                self._messenger.send(shard.inbox, StartTasks(tuple(more)))
+            elif not shard.left:
+                if shard.inbox:
+                    self._messenger.send(shard.inbox, None)
+                else:
+                    self._messenger.call(partial(self._cancel, [shard]))
+                self._planner.release(shard.plan)
+                del self._shards[name]
+                self._fruitless = 0
+
+    def _end(self, future: Future, events: TaskEvents) -> None:
+        """Take the undone tasks of a shard back that Dask reports as ended."""
+        complaint = _complaint(future)
+        if complaint:
+            self._error = self._error or WorkersLostError(f"A Dask worker cannot work: {complaint}")
+        shard = self._shards.pop(str(future.key), None)
+        if shard is None:
+            return
+        for number in shard.left:
+            del self._shard_of[number]
+        events.results += self._planner.release(shard.plan, shard.left.values(), lost=bool(shard.inbox))
+        self._fruitless = 0 if shard.has_results else self._fruitless + 1
+        if self._fruitless > MAX_FRUITLESS + self._connection.threads:
+            self._error = self._error or WorkersLostError(
+                f"{self._fruitless} shards in a row ended without any result. What is done is kept. See what "
+                "kills the workers (their memory limit, the queue's time limit), and run again."
             )
 
+    def _cancel(self, shards: Sequence[RunningShard]) -> None:
+        with contextlib.suppress(*GONE):
+            self._connection.client.cancel([shard.future for shard in shards], force=True)
 
-def _as_it_is(settled: TaskResult, recover: Recover) -> TaskResult:
-    """Look for the image of a task that was given up: who had it may have saved it, and not lived to tell."""
-    if settled.outcome.reason is not Reason.CRASHED:
-        return settled
-    return TaskResult(settled.task, recover(settled.task.number) or settled.outcome)
+
+def _complaint(future: Future) -> str:
+    """Return why a shard failed; empty if it did not, or if it was killed."""
+    from distributed import KilledWorker
+
+    try:
+        if future.status == "finished":
+            return future.result(timeout=1) or ""
+        if future.status == "error":
+            error = future.exception(timeout=1)
+            return "" if isinstance(error, KilledWorker) else f"{type(error).__name__}: {first_line(error)}"
+    except GONE:
+        pass
+    finally:
+        future.release()
+    return ""
+
+
+class _Messenger:
+    """Sends to and receives from Dask queues in threads of its own: their calls may block for long."""
+
+    def __init__(self, client: Any, results: str) -> None:
+        from distributed import Queue
+
+        self.results = results
+        self._client = client
+        self._queue = Queue(results, client=client)
+        self._inbox: queue.SimpleQueue[tuple[str, str, bytes]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._is_open = True
+        for work in (self._receive_all, self._send_all):
+            threading.Thread(target=work, daemon=True).start()
+
+    def receive(self, timeout: float) -> Iterator[tuple[str, str, bytes]]:
+        """Wait for a message, and give all that are there."""
+        with contextlib.suppress(queue.Empty):
+            yield self._inbox.get(timeout=timeout) if timeout else self._inbox.get_nowait()
+            while True:
+                yield self._inbox.get_nowait()
+
+    def send(self, inbox: str, command: Command | None) -> None:
+        """Send a command to a shard; None ends it."""
+        from distributed import Queue
+
+        data = pickle.dumps(command)
+        self.call(lambda: Queue(inbox, client=self._client).put(data))
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Make a call that may block."""
+        self._calls.put(function)
+
+    def close(self) -> None:
+        """Stop after all calls so far."""
+        self._is_open = False
+        self._calls.put(self._queue.close)
+        self._calls.put(None)
+
+    def _receive_all(self) -> None:
+        with contextlib.suppress(*GONE):
+            while self._is_open:
+                with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                    self._inbox.put(tuple(self._queue.get(timeout=1)))
+                for message in self._queue.get(batch=True):
+                    self._inbox.put(tuple(message))
+
+    def _send_all(self) -> None:
+        while (function := self._calls.get()) is not None:
+            with contextlib.suppress(*GONE):
+                function()

@@ -1,93 +1,148 @@
-"""What a Dask worker does: it starts a process with our code, and holds it on a leash.
+"""The function that a Dask worker runs for a shard: it starts a process and connects it to the run.
 
-These functions travel by value, and see nothing of ours but what they are given. The process keeps the work
-away from the worker: its modules do not meet another `utils`, an image that kills does not kill it, and its
-heartbeats go on.
+The functions travel by value and use nothing of ours. The process keeps our modules apart from any other
+`utils`, and an image that kills a process does not kill the Dask worker.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import io
-import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
-LONGEST_COMPLAINT = 300
+LENGTH = 4
+"""Bytes of the length before each message."""
+SECEDE = b"secede"
+"""Sent by the process when it mostly waits, so that the worker can start another shard."""
+POLL_INTERVAL = 0.5
+MAX_SILENCE = 60.0
+"""Seconds without a message after which the process counts as hanging and is killed."""
+MAX_COMPLAINT = 300
 
 
-def carry_out(luggage: bytes, digest: str, shard: bytes) -> dict[str, str] | None:
-    """Do a shard; returns what stopped it, empty if nothing did, or None if its process was killed."""
-    from distributed import get_worker, secede
+def run_shard(bundle: bytes, digest: str, name: str, shard: bytes, results_queue: str) -> str | None:
+    """Run a shard; returns why the process failed, an empty string if it did not, None if it was killed."""
+    from distributed import Queue, get_client, get_worker, secede
 
-    worker = get_worker()
-    home = _unpacked(luggage, digest, Path(worker.local_directory))
+    worker, client = get_worker(), get_client()
+    attempt = secrets.token_hex(8)
+    results = Queue(results_queue, client=client)
+    commands = Queue(attempt, client=client)
+    task = worker.get_current_task()
+    home = unpack(bundle, digest, Path(worker.local_directory))
     with tempfile.TemporaryFile() as complaints:
-        code, said = _run(home, shard, complaints, secede)
+        process = start(home, complaints)
+        received = [time.monotonic()]
+
+        def is_wanted() -> bool:
+            state = worker.state.tasks.get(task)
+            running = state is not None and state.state in ("executing", "long-running")
+            return running and time.monotonic() - received[0] < MAX_SILENCE
+
+        forwarder = threading.Thread(target=forward, args=(commands, process, is_wanted), daemon=True)
+        try:
+            write_frame(cast("IO[bytes]", process.stdin), shard)
+            results.put([name, attempt, b""])
+            forwarder.start()
+            while (frame := read_frame(cast("IO[bytes]", process.stdout))) is not None:
+                received[0] = time.monotonic()
+                if frame == SECEDE:
+                    secede()
+                else:
+                    results.put([name, attempt, frame])
+        except BrokenPipeError:  # the process has died; its exit code says how
+            process.kill()
+        except BaseException:  # the scheduler is gone
+            process.kill()
+            raise
+        finally:
+            code = process.wait()
+            commands.close()
         if code < 0:
             return None
-        if said.strip():
-            fault = dict(json.loads(said))
-            return fault and fault | {"worker": worker.address}
         complaints.seek(0)
         complaint = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
-        return {"kind": "", "sentence": complaint[-LONGEST_COMPLAINT:], "worker": worker.address}
+        return complaint[-MAX_COMPLAINT:] if code else ""
 
 
-def _run(home: Path, shard: bytes, complaints: IO[bytes], make_room: Callable[[], None]) -> tuple[int, bytes]:
-    """Run the process; gives its exit code, and what it says in the end.
+def forward(commands: Any, process: subprocess.Popen[bytes], is_wanted: Any) -> None:
+    """Pass commands on to the process until its shard is cancelled, then end it.
 
-    When only waiting is left it says so by an empty line, and the worker may begin with the next shard.
+    A process that does not end by itself when its standard input closes is killed.
     """
-    process = subprocess.Popen(  # our own code
-        [sys.executable, "-W", "ignore", "-m", "utils.cluster.shard_main"],
+    stdin = cast("IO[bytes]", process.stdin)
+    with contextlib.suppress(Exception):  # the scheduler or the process is gone
+        while process.poll() is None and is_wanted():
+            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                write_frame(stdin, commands.get(timeout=POLL_INTERVAL))
+    with contextlib.suppress(OSError):
+        stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    process.kill()
+
+
+def start(home: Path, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the process; it ends when its standard input closes."""
+    return subprocess.Popen(  # our own code
+        [sys.executable, "-W", "ignore", "-m", "utils.cluster.shard_process"],
         cwd=home,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(home), os.environ.get("PYTHONPATH", "")])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,
     )
-    leash, mouth = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
-    try:
-        leash.write(shard)
-        leash.flush()  # and it stays open: when it closes, the process ends
-        said = mouth.readline()
-        if said == b"\n":
-            make_room()
-        said += mouth.read()
-    except BrokenPipeError:
-        said = b""
-    finally:
-        with contextlib.suppress(BrokenPipeError):
-            leash.close()
-        code = process.wait()
-        mouth.close()
-    return code, said
 
 
-def what_is_missing(libraries: list[str], file: str) -> str:
-    """Say what a worker lacks: a library, or the sight of a file in the shared folder; empty if nothing."""
+def write_frame(stream: IO[bytes], data: bytes) -> None:
+    """Write a message after its length."""
+    stream.write(len(data).to_bytes(LENGTH, "big") + data)
+    stream.flush()
+
+
+def read_frame(stream: IO[bytes]) -> bytes | None:
+    """Read a message; None at the end of the stream, even within a message."""
+    header = read_exactly(stream, LENGTH)
+    return None if header is None else read_exactly(stream, int.from_bytes(header, "big"))
+
+
+def read_exactly(stream: IO[bytes], size: int) -> bytes | None:
+    """Read so many bytes, also from an unbuffered stream; None if the stream ends before."""
+    parts: list[bytes] = []
+    while size and (part := stream.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return None if size else b"".join(parts)
+
+
+def find_missing(libraries: list[str], folder: str) -> str:
+    """Say what a worker lacks: a library, or access to the shared folder; empty if nothing."""
     for name in libraries:
         if importlib.util.find_spec(name) is None:
             return f"lacks {name}: install requirement.txt there"
-    if not Path(file).exists():
-        return f"does not see {Path(file).parent}: all machines must have --save_dir under the same path"
+    if not Path(folder).is_dir():
+        return f"does not see {folder}: all machines must have --save_dir under the same path"
     return ""
 
 
-def _unpacked(luggage: bytes, digest: str, where: Path) -> Path:
+def unpack(bundle: bytes, digest: str, where: Path) -> Path:
+    """Unpack our code, once for each worker."""
     home = where / f"part-of-imagenet-{digest}"
     if not home.is_dir():
         partial = Path(tempfile.mkdtemp(dir=where))
-        zipfile.ZipFile(io.BytesIO(luggage)).extractall(partial)
+        zipfile.ZipFile(io.BytesIO(bundle)).extractall(partial)  # our own code
         try:
             partial.rename(home)
         except OSError:  # another thread was quicker

@@ -9,11 +9,11 @@ from pathlib import Path
 from string import Template
 
 from ..fetch.credentials import Credentials
-from ..fetch.locations import shown
 from ..files import write_atomic
 from ..models.enums import Status
-from ..models.settings import ImageSource, Settings
+from ..models.settings import Settings
 from ..results.paths import RESULT_FOLDER
+from ..sources.registry import source_types
 from ..text import pluralize
 from . import markdown, run_history, snippets
 from .category_stats import CategoryStats, Distinct, total
@@ -128,13 +128,9 @@ def _commands(path: Path, settings: Settings, at: str, saved: int) -> list[str]:
 
 
 def _source(settings: Settings) -> str:
-    """Say where images come from; the archive's address without what only its user may know."""
-    archive = f"tars of whole categories ({markdown.literal(shown(settings.archive_url))})"
-    return {
-        ImageSource.URLS: "where their URLs lead",
-        ImageSource.ARCHIVE: archive,
-        ImageSource.BOTH: f"where their URLs lead, and what those could not deliver from {archive}",
-    }[settings.source]
+    """Say where images come from, without secrets."""
+    first, *others = (markdown.literal(one.origin(settings)) for one in source_types(settings.source))
+    return "".join([first, *(f", and what those could not deliver from {other}" for other in others)])
 
 
 def _file_name(path: Path) -> str:

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
-
-
-class ImageSource(str, Enum):
-    """Where images come from: the word of `--source`."""
-
-    URLS = "urls"
-    ARCHIVE = "archive"
-    BOTH = "both"
 
 
 @dataclass(frozen=True)
@@ -31,6 +22,8 @@ class Settings:
         Further tries after a passing failure.
     min_side
         In pixels; smaller images are refused.
+    source
+        The sources of images, in the order in which they are asked.
     archive_url
         Where the tars of whole categories lie, for the sources that are archives.
     find
@@ -77,7 +70,7 @@ class Settings:
     dry_run: bool = False
     verify: bool = False
     with_subcategories: bool = False
-    source: ImageSource = ImageSource.URLS
+    source: tuple[str, ...] = ("urls",)
     archive_url: str = ""
     accept_imagenet_terms: bool = False
     find: tuple[str, ...] = ()

@@ -69,8 +69,6 @@ class ImageTask(FastPickle):
         Its boxes, labelled as in the result folder; None if it has none.
     piece
         Where its bytes lie, if they need not be fetched.
-    ask_before_saving
-        Whether the worker must ask whether the image is still wanted (`how_many` may be reached).
     """
 
     number: int
@@ -81,7 +79,6 @@ class ImageTask(FastPickle):
     trail: RedirectHistory = RedirectHistory()  # frozen, so one may serve all
     annotation: Annotation | None = None
     piece: TarMemberRef | None = None
-    ask_before_saving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +172,9 @@ class Outcome(FastPickle):
     retry_after, proxy_at_fault, unreached, dripped
         As in `FetchError`; they do not outlive the run.
     disk_full
-        Whether it could not be saved because nothing can be saved any more.
+        Whether it could not be saved because the disk takes nothing more.
+    staged
+        The name of its files in the staging folder, until the run has committed or discarded them.
     """
 
     row: UrlRow
@@ -197,6 +196,7 @@ class Outcome(FastPickle):
     unreached: bool = False
     dripped: bool = False
     disk_full: bool = False
+    staged: str = ""
 
     @property
     def reason_word(self) -> str:

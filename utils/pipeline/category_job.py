@@ -1,16 +1,18 @@
-"""One category's share of a run: what is there, what is still wanted, and which URL is its next.
+"""One category in a run: which URLs it still wants to try, and what becomes of them.
 
-`how_many` is kept here, in both its meanings: URLs tried (each of the first N rows is considered once), or
-images saved (`fill`: further URLs are tried until N are there). For the second, a few more than are
-missing are tried side by side, and each asks before it is saved, so that exactly N are there in the end.
+`how_many` has two meanings. It counts URLs tried: each of the first N rows is considered once. Or it counts
+images saved (`--fill`): further URLs are tried until N images are saved. For the latter more URLs than images
+are missing are tried at once, and surplus images are deleted when they arrive, so that exactly N remain.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 
 from ..annotations import geometry
@@ -22,277 +24,284 @@ from ..models.tasks import ImageTask, Outcome
 from ..reasons import Reason
 from ..results import annotation_writer, reconcile
 from ..results.journal import Journal, pass_by
+from ..results.known_outcomes import is_final, not_needed, was_interrupted
 from ..results.reconcile import CategoryStore
 from ..scheduler.scheduled_task import TaskResult
-from ..sources.source_chain import Known, SourceChain
-from .context import RunContext, counts_saved, how_many
-from .known_outcomes import holds, needless, was_cut_short
+from ..sources.base import Request
+from ..sources.source_chain import SourceChain
+from .context import RunContext
 
-HEDGE = 2
-"""URLs tried at once for each image that is missing, and as many more: half of the URLs are dead."""
-NOTED_AT_ONCE = 250
+TRIES_PER_IMAGE = 2
+"""URLs tried at once for each missing image, and as many more: about half of the URLs are dead."""
+BATCH = 250
 NOT_REACHED = "The run ended before it was reached."
 
-Note = Callable[[Category, Outcome], None]
-"""Told every outcome that is written down, with the category it belongs to."""
+
+class Decision(Enum):
+    """What a job does with a candidate."""
+
+    TRY = "try"
+    SAVED = "its image is saved"
+    GIVE_UP = "a permanent failure"
+    NOT_NEEDED = "not needed, as enough images are saved"
+
+
+Record = Callable[[Category, Outcome], None]
+"""Called with every outcome that is written to the journal."""
 
 
 class CategoryJob:
-    """The open books of one category.
+    """One category in a run.
 
     Parameters
     ----------
     annotations
-        What the category's archive holds, by image code.
+        Of the category's archive, by image code.
     again
-        Whether the books were open before in this run: then only URLs that nobody looked at are tried.
+        Whether the job ran before in this run: only URLs that were not tried yet are tried then.
+    read_only
+        Whether nothing is written; such a job can only `survey`.
     checkpoint
-        Called again and again while the books are opened; what it raises ends that.
+        Called again and again while the job starts; what it raises ends that.
     """
 
     def __init__(
         self,
         category: Category,
-        store: RunContext,
-        note: Note,
+        context: RunContext,
+        record: Record,
         *,
         annotations: Mapping[str, Annotation],
         again: bool = False,
+        read_only: bool = False,
         checkpoint: Callable[[], None] = pass_by,
     ) -> None:
         self.category = category
-        self._store = store
-        self._note = note
-        self._settings = store.settings
+        self._context = context
+        self._record = record
+        self._settings = context.settings
         self._again = again
-        folder = store.category(category)
-        folder.make()
-        journal = Journal(folder.journal)
-        self._shelf = CategoryStore(folder, journal, checkpoint=checkpoint)
+        self._read_only = read_only
+        self._annotations = annotations
+        folder = context.folder_of(category)
+        if not read_only:
+            folder.make()
+        journal = Journal(folder.journal, read_only=read_only)
+        self._store = CategoryStore(folder, journal, dry=read_only, checkpoint=checkpoint)
         if not again:
             journal.begin_run()
-        self._known = self._take_stock()
-        self._annotations = annotations
-        self._pair_what_stands()
-        self._standing_codes = {outcome.row.image_code for outcome in self.present()}
-        self.standing = sum(self._counts(outcome) for outcome in self._known.values())
-        self._limit = how_many(category, self._settings)
+        with wrap_os_errors(self.folder):
+            self._known = reconcile.reconcile(self._store, lambda codes: context.find_rows(category, codes))
+        if not read_only:
+            self._write_missing_annotations()
+        self._saved_codes = {outcome.row.image_code for outcome in self.saved_before()}
+        self._saved = sum(self._counts(outcome) for outcome in self._known.values())
         self._active: dict[int, ImageTask] = {}
-        known = Known(annotations, journal.standing, self._standing_codes)
-        self._offering = SourceChain(category, store, known, is_idle=lambda: not self._active)
         self._interrupted = False
-        self._granted: set[int] = set()
-        self._asking: deque[int] = deque()
-        self._cut_short: list[TaskResult] = []
+
+    @functools.cached_property
+    def _request(self) -> Request:
+        by_saved = self._context.counts_saved(self.category)
+        return Request(
+            self.category,
+            self.folder,
+            self._annotations,
+            outcomes=self.outcomes,
+            saved=self._saved_codes,
+            limit=-1 if by_saved else self.category.how_many,
+            count_saved=by_saved,
+        )
+
+    @functools.cached_property
+    def _source(self) -> SourceChain:
+        return SourceChain(self._request, self._context.sources, is_idle=lambda: not self._active)
 
     @property
     def folder(self) -> Path:
-        """Where its images and reports lie."""
-        return self._shelf.folder.path
+        """The category's folder."""
+        return self._store.folder.path
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is under way and nothing more is wanted or to be had."""
-        return not self._active and (self._offering.exhausted or not self._wants_more())
+        """Whether nothing is in flight, and nothing more is wanted or to be found."""
+        return not self._active and (self._source.exhausted or not self._wants_more())
 
     @property
     def problem(self) -> str:
-        """Why not everything could be had that there is, in a sentence; empty if it could."""
-        return self._offering.problem
+        """Why a source ended badly, in a sentence; empty if none did."""
+        return self._source.problem
 
     @property
-    def filled(self) -> bool:
-        """Whether as many images as were wanted are there."""
-        return self._by_saved and self.standing >= self._limit
+    def is_full(self) -> bool:
+        """Whether as many images as wanted are saved, where images are counted."""
+        return self._context.counts_saved(self.category) and self._saved >= self.category.how_many
 
-    @property
-    def _by_saved(self) -> bool:
-        return counts_saved(self.category, self._settings)
-
-    def present(self) -> list[Outcome]:
-        """Give the images that stood when the books were opened."""
+    def saved_before(self) -> list[Outcome]:
+        """List the images that were saved when the job started."""
         return [outcome for outcome in self._known.values() if outcome.status.is_saved]
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Yield what is known of every URL, as the journal has it."""
-        return self._shelf.journal.standing()
+        """Yield the last outcome of every URL, from the journal."""
+        return self._store.journal.outcomes()
 
-    def settled_before(self) -> int:
-        """Count what earlier runs have settled: images that stand and, where URLs count, dead ones."""
+    def done_before(self) -> int:
+        """Count what earlier runs have done: images saved and, where URLs are counted, permanent failures."""
+        by_saved = self._context.counts_saved(self.category)
         return sum(
-            outcome.status.is_saved or (not self._by_saved and holds(outcome, self._settings))
+            outcome.status.is_saved or (not by_saved and is_final(outcome, self._settings))
             for outcome in self._known.values()
         )
 
-    def take(self) -> ImageTask | None:
-        """Give the next task; None if there is none at present."""
-        candidate = self._next_to_be_tried()
-        return self._task(candidate) if candidate else None
+    def take(self, limit: int) -> list[ImageTask]:
+        """Give the next tasks, at most `limit`; fewer if there are no more at present."""
+        tasks: list[ImageTask] = []
+        while len(tasks) < limit and (candidate := self._next_candidate()):
+            annotation = candidate.annotation
+            task = ImageTask(
+                number=next(self._context.task_numbers),
+                folder=self.category.folder,
+                row=candidate.row,
+                annotation=geometry.relabel(annotation, self._context.labels) if annotation else None,
+                piece=candidate.piece,
+            )
+            self._active[task.number] = task
+            tasks.append(task)
+        return tasks
 
-    def settle(self, settled: Sequence[TaskResult]) -> None:
-        """Note the ends of tasks."""
-        for one in settled:
-            self._active.pop(one.task.number, None)
-            self._granted.discard(one.task.number)
-        self._write_all([one.outcome for one in settled])
+    def settle(self, results: Sequence[TaskResult]) -> None:
+        """Commit the images of tasks that have ended, and record the outcomes."""
+        outcomes: list[Outcome] = []
+        for result in results:
+            self._active.pop(result.task.number, None)
+            outcome = result.outcome
+            if outcome.staged and self.is_full:
+                self._context.staging.discard(outcome)
+                outcome = not_needed(outcome)
+            elif outcome.staged:
+                outcome = self._context.staging.commit(outcome, self._store.folder)
+            self._saved += self._counts(outcome)
+            outcomes.append(outcome)
+        self._write(outcomes)
 
-    def ask(self, number: int) -> None:
-        """Take note of a good image that waits to be wanted."""
-        self._asking.append(number)
+    def survey(self) -> tuple[int, Counter[Decision], int]:
+        """Count what the job would do.
 
-    def recover(self, number: int) -> Outcome | None:
-        """Take note that the worker of a task died; gives the outcome if it had saved the image before."""
-        if number in self._asking:
-            self._asking.remove(number)
-        found = reconcile.find(self._shelf, self._active[number].row)
-        if found is None:
-            self._granted.discard(number)
-            return None
-        return replace(self._paired(found), attempts=1)
+        Returns
+        -------
+        tuple
+            The number of candidates, what would be done with those that a run would consider, and the number
+            of saved images that belong to none of them.
+        """
+        everything = [
+            candidate
+            for source in self._context.sources
+            if source.listable
+            for candidate in iter(source.stream(replace(self._request, limit=-1)).next, None)
+        ]
+        limit = self._request.limit
+        considered = everything if limit < 0 else everything[:limit]
+        decisions = Counter(self._decide(candidate) for candidate in considered)
+        if self.is_full:
+            decisions[Decision.NOT_NEEDED] = decisions.pop(Decision.TRY, 0)
+        of_candidates = {one.row.image_code for one in considered if not one.rejection}
+        return len(everything), decisions, len(self._saved_codes - of_candidates)
 
-    def grant(self) -> Iterator[int]:
-        """Yield the images that may be saved, of those that wait."""
-        while self._asking and self.standing + len(self._granted) < self._limit:
-            number = self._asking.popleft()
-            if number in self._active:
-                self._granted.add(number)
-                yield number
-
-    def surplus(self) -> list[int]:
-        """Give the tasks that are not needed any more; they are forgotten here."""
-        if not self.filled or not self._active:
+    def take_surplus(self) -> list[int]:
+        """Give the tasks that are not needed any more; the job forgets them."""
+        if not self.is_full:
             return []
         numbers = list(self._active)
         self._active.clear()
-        self._asking.clear()
         return numbers
 
-    def skip(self, settled: TaskResult) -> None:
-        """Note that a task was started, and then not needed."""
-        self._write_all([settled.outcome])
-
-    def interrupt(self, settled: TaskResult) -> None:
-        """Take in that a task was under way when the run ended; `leave_rest` notes all of them at once."""
-        self._active.pop(settled.task.number, None)
-        self._cut_short.append(settled)
-
-    def leave_rest(self, has_time: Callable[[], bool]) -> bool:
-        """Note the URLs that were under way and, as long as there is time, those that were not reached.
+    def record_unreached(self, has_time: Callable[[], bool]) -> bool:
+        """Record the URLs that an interrupted run did not reach.
 
         Returns whether there was time for all of them.
         """
         self._interrupted = True
-        self._write_all(self._ends_cut_short())
-        if not self._offering.end_early() or self._by_saved:
-            return True  # nobody can say which of the others would have been considered
-        rest = iter(self._next_to_be_tried, None)
-        while not self._offering.exhausted and self._wants_more():
+        if not self._source.stop() or self._context.counts_saved(self.category):
+            return True  # it is not known which of the others would have been considered
+        unreached = iter(self._next_candidate, None)
+        while not self._source.exhausted:
             if not has_time():
                 return False
-            some = itertools.islice(rest, NOTED_AT_ONCE)
-            self._write_all([_not_reached(one) for one in some if not self._is_noted(one)])
+            self._write(
+                [
+                    Outcome(one.row, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, NOT_REACHED)
+                    for one in itertools.islice(unreached, BATCH)
+                    if not self._is_recorded_as_unreached(one)
+                ]
+            )
         return True
 
     def close(self) -> None:
-        """Close the books; what they say is in the journal."""
-        if self.filled and not self._interrupted and any(map(was_cut_short, self._known.values())):
-            self._write_all([needless(one) for one in self.outcomes() if was_cut_short(one)])
-        self._shelf.folder.remove_partials()  # of workers that were killed while they saved
-        self._offering.close(finished=not self._interrupted)
+        """End the job; all that it knows is in the journal."""
+        if self.is_full and not self._interrupted and any(map(was_interrupted, self._known.values())):
+            self._write([not_needed(one) for one in self.outcomes() if was_interrupted(one)])
+        self._source.close(finished=not self._interrupted)
         self._known, self._annotations = {}, {}
 
-    def let_go(self) -> None:
-        """Give it up, for its folder cannot be worked with."""
-        self._offering.close(finished=False)
-
-    def _ends_cut_short(self) -> list[Outcome]:
-        """Say how tasks ended that were under way; the image of one may lie on disk all the same."""
-        if not self._cut_short:
-            return []
-        cut_short, self._cut_short = self._cut_short, []
-        with wrap_os_errors(self.folder):
-            on_disk = {path.stem for path in reconcile.image_files(self._shelf.folder)}
-        ends = []
-        for settled in cut_short:
-            row = settled.task.row
-            found = reconcile.find(self._shelf, row) if row.image_code in on_disk else None
-            ends.append(self._paired(found) if found else settled.outcome)
-        return ends
+    def abort(self) -> None:
+        """Give the category up, since its folder cannot be used."""
+        self._source.close(finished=False)
 
     def _wants_more(self) -> bool:
-        if not self._by_saved:
-            return not self._offering.exhausted
-        missing = self._limit - self.standing
-        return missing > 0 and len(self._active) < HEDGE * (missing + 1)
+        if not self._context.counts_saved(self.category):
+            return not self._source.exhausted
+        missing = self.category.how_many - self._saved
+        return missing > 0 and len(self._active) < TRIES_PER_IMAGE * (missing + 1)
 
-    def _next_to_be_tried(self) -> Candidate | None:
+    def _next_candidate(self) -> Candidate | None:
         while self._wants_more():
-            candidate = self._offering.next()
-            if candidate is None:
-                return None
-            if self._is_to_be_tried(candidate):
+            candidate = self._source.next()
+            if candidate is None or self._should_try(candidate):
                 return candidate
         return None
 
-    def _is_noted(self, candidate: Candidate) -> bool:
+    def _decide(self, candidate: Candidate) -> Decision:
+        if candidate.row.image_code in self._saved_codes and (candidate.piece or not candidate.rejection):
+            return Decision.SAVED  # whichever source its image came from
+        known = self._known.get(candidate.row.key)
+        if candidate.rejection or (
+            known is not None
+            and (is_final(known, self._settings) or (self._again and known.status is Status.FAILED))
+        ):
+            return Decision.GIVE_UP
+        return Decision.TRY
+
+    def _should_try(self, candidate: Candidate) -> bool:
+        decision, rejection = self._decide(candidate), candidate.rejection
+        if decision is Decision.GIVE_UP and rejection:
+            known = self._known.get(candidate.row.key)
+            if known is None or (
+                not is_final(known, self._settings) and known.reason is not rejection.reason
+            ):
+                self._write([Outcome(candidate.row, Status.FAILED, rejection.reason, rejection.sentence)])
+        return decision is Decision.TRY
+
+    def _is_recorded_as_unreached(self, candidate: Candidate) -> bool:
         known = self._known.get(candidate.row.key)
         return known is not None and known.status is Status.NOT_ATTEMPTED
 
-    def _is_to_be_tried(self, candidate: Candidate) -> bool:
-        if candidate.row.image_code in self._standing_codes and (candidate.piece or not candidate.rejection):
-            return False  # whichever source its image came from
-        known = self._known.get(candidate.row.key)
-        if known is not None and (
-            holds(known, self._settings) or (self._again and known.status is Status.FAILED)
-        ):
-            return False
-        rejection = candidate.rejection
-        if rejection is None:
-            return True
-        if known is None or known.reason is not rejection.reason:
-            self._write_all([Outcome(candidate.row, Status.FAILED, rejection.reason, rejection.sentence)])
-        return False
-
-    def _task(self, candidate: Candidate) -> ImageTask:
-        annotation = candidate.annotation
-        task = ImageTask(
-            number=next(self._store.numbers),
-            folder=self.category.folder,
-            row=candidate.row,
-            annotation=geometry.relabel(annotation, self._store.labels) if annotation else None,
-            piece=candidate.piece,
-            ask_before_saving=self._by_saved,
-        )
-        self._active[task.number] = task
-        return task
-
-    def _write_all(self, outcomes: Sequence[Outcome]) -> None:
-        self._shelf.journal.append_all(outcomes)
+    def _write(self, outcomes: Sequence[Outcome]) -> None:
+        self._store.journal.append_all(outcomes)
         for outcome in outcomes:
-            self.standing += self._counts(outcome)
             if outcome.status.is_saved:
-                self._standing_codes.add(outcome.row.image_code)
-            self._note(self.category, outcome)
+                self._saved_codes.add(outcome.row.image_code)
+            self._record(self.category, outcome)
 
     def _counts(self, outcome: Outcome) -> bool:
-        return outcome.status.is_saved and not (self._settings.with_annotation and outcome.boxes is None)
+        if not outcome.status.is_saved or not self._settings.with_annotation:
+            return outcome.status.is_saved
+        will_get_boxes = self._read_only and outcome.row.image_code in self._annotations
+        return outcome.boxes is not None or will_get_boxes
 
-    def _take_stock(self) -> dict[str, Outcome]:
-        with wrap_os_errors(self.folder):
-            return reconcile.reconcile(self._shelf, lambda codes: self._store.rows_of(self.category, codes))
-
-    def _pair_what_stands(self) -> None:
-        """Give images their XML that stand without: the archive came later, or a crash came before."""
+    def _write_missing_annotations(self) -> None:
+        """Write the XML of images saved without one: the archive came later, or a run was killed."""
         for key, outcome in self._known.items():
-            self._shelf.checkpoint()
-            paired = self._paired(outcome)
+            self._store.checkpoint()
+            annotation = self._annotations.get(outcome.row.image_code)
+            paired = annotation_writer.paired(self._store.folder, outcome, annotation, self._context.labels)
             if paired is not outcome:
-                self._known[key] = self._shelf.write(paired)
-
-    def _paired(self, outcome: Outcome) -> Outcome:
-        annotation = self._annotations.get(outcome.row.image_code)
-        return annotation_writer.paired(self._shelf.folder, outcome, annotation, self._store.labels)
-
-
-def _not_reached(candidate: Candidate) -> Outcome:
-    return Outcome(candidate.row, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, NOT_REACHED)
+                self._known[key] = self._store.write(paired)

@@ -1,6 +1,6 @@
-"""The books of all categories of a run: opened one after another, closed with a report, some opened again.
+"""The categories of a run: opened one after another, closed with a report, some opened again.
 
-A category whose folder cannot be worked with costs the others nothing; a full disk costs all of them.
+A category whose folder cannot be used costs only itself; a full disk ends the run.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from ..annotations import voc_xml
 from ..errors import DatasetError, DiskError, FolderError
@@ -16,38 +17,28 @@ from ..images import placeholders
 from ..images.placeholders import ContentKey, DuplicateTracker
 from ..models.images import Annotation
 from ..models.rows import Category
-from ..models.settings import ImageSource
 from ..models.tasks import Outcome
 from ..results.progress import Progress, Share
 from ..results.report_writer import ReportWriter
 from ..results.statistics import Summary
 from ..text import listed
 from .category_job import CategoryJob
-from .context import RunContext, counts_saved, how_many
+from .context import RunContext
 
-MAX_OPEN_CATEGORIES = 256
-"""Books open at once; each holds its category's annotations and outcomes in memory."""
-MOST_AWAITING_TARS = 2
-"""The same, where each waits for a tar to be downloaded, one after another."""
-TIME_TO_REPORT = 0.7
-"""Seconds that an interrupted run takes for its reports, when all that it knows is in the journals."""
-OUTCOMES_AT_ONCE = 256
-
-LATE = "There was not enough time for these reports; they are made whole by the next run:"
-MOST_NAMED = 5
+REPORTING_TIME = 0.7
+"""Seconds that an interrupted run takes for its reports; the journals are complete without them."""
+CHECK_INTERVAL = 256
+"""Rows of a report between two checks whether there is time for more."""
+LATE_REPORTS = "There was no time for these reports; the next run completes them:"
+MAX_NAMED = 5
 
 
 class _AbandonedError(Exception):
-    """A piece of work was left undone, for the run is to end, and there is no time for it."""
+    """A step was given up because the run is to end."""
 
 
-def _never() -> bool:
-    """Say that the run may go on."""
-    return False
-
-
-class Screen:
-    """What a run tells while it works; this one keeps it to itself."""
+class Screen(Protocol):
+    """What a run shows while it works."""
 
     def say(self, text: str) -> None:
         """Show a line."""
@@ -56,235 +47,229 @@ class Screen:
         """Show how a category ended."""
 
     def update(self, progress: Progress) -> None:
-        """Show how far the run is."""
+        """Show the progress."""
 
 
 class CategoryManager:
-    """The books of a run.
+    """The categories of a run.
 
     Parameters
     ----------
     stopped
-        Asked all the time whether the run is to end early; then long work on a book is abandoned.
+        Called again and again; whether the run is to end early. Long steps are given up then.
 
     Attributes
     ----------
     open
-        By folder name, those of which something is left.
-    publisher
-        Has the numbers of those that were closed.
+        The open jobs, by folder name.
+    reports
+        Writes reports, and has the numbers of the categories that were closed.
     fatal
-        What makes it senseless to go on, if anything.
+        The error that ends the run, if any.
     faults
-        What went wrong with single categories, in sentences.
+        Errors of single categories, in sentences.
     unreported
-        The categories for whose reports there was no time when the run was interrupted.
+        Categories whose reports an interrupted run had no time for.
     """
 
     def __init__(
         self,
         categories: Sequence[Category],
-        store: RunContext,
+        context: RunContext,
         *,
         progress: Progress,
         screen: Screen,
-        stopped: Callable[[], bool] = _never,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.open: dict[str, CategoryJob] = {}
-        self.publisher = ReportWriter(store.category)
+        self.reports = ReportWriter(context.folder_of)
         self.fatal: DatasetError | None = None
         self.faults: list[str] = []
         self.unreported: set[str] = set()
         self._categories = categories
-        self._store = store
+        self._context = context
         self._progress = progress
         self._screen = screen
         self._stopped = stopped
-        self._has_time = _never
-        self._watch = DuplicateTracker()
+        self._has_time: Callable[[], bool] = lambda: False
+        self._duplicates = DuplicateTracker()
         self._unopened = deque(categories)
-        self._most_open = (
-            MOST_AWAITING_TARS if store.settings.source is ImageSource.ARCHIVE else MAX_OPEN_CATEGORIES
-        )
         self._shares = {one.code: Share(progress, self._expected(one)) for one in categories}
 
     @property
     def all_done(self) -> bool:
-        """Whether no book is open, and none waits to be opened."""
+        """Whether no job is open and none is left to open."""
         return not self.open and not self._unopened
 
     def open_next(self) -> CategoryJob | None:
-        """Open the next book; None if there is none, too many are open, or the run is to end."""
-        while self._unopened and len(self.open) < self._most_open and not self._stopped():
+        """Open the next job; None if there is none, too many are open, or the run is to end."""
+        max_open = self._context.sources[0].max_open
+        while self._unopened and len(self.open) < max_open and not self._stopped():
             category = self._unopened.popleft()
             with self.isolate_errors(category):
                 try:
-                    return self._open(category, self._annotations(category))
+                    return self._open(category, self._read_annotations(category))
                 except _AbandonedError:
                     self._unopened.appendleft(category)
                     return None
         return None
 
-    def close(self, supply: CategoryJob) -> None:
-        """Close a book of which nothing is left, and publish its report."""
-        category = supply.category
+    def close(self, job: CategoryJob) -> None:
+        """Close a job that is finished, and write its report."""
+        category = job.category
         if self.open.pop(category.folder, None) is None:
             return
         try:
             with self.isolate_errors(category):
-                supply.close()
-                self._tell(supply)
-                summary = self.publisher.publish(category, self._while_there_is_time(supply.outcomes()))
+                job.close()
+                if job.problem:
+                    self._report_problem(f"{category.folder}: {job.problem}")
+                summary = self.reports.write(category, self._while_there_is_time(job.outcomes()))
                 self._screen.category_done(summary)
             self._shares[category.code].end()
         except _AbandonedError:
-            self.open[category.folder] = supply
-
-    def _tell(self, supply: CategoryJob) -> None:
-        """Tell what could not be had of a category; where URLs come first, that is normal life."""
-        if supply.problem and self._store.settings.source is ImageSource.ARCHIVE:
-            self.faults.append(f"{supply.category.folder}: {supply.problem}")
-        elif supply.problem:
-            self._screen.say(f"{supply.category.folder}: {supply.problem}")
+            self.open[category.folder] = job
 
     def close_all(self, has_time: Callable[[], bool]) -> None:
-        """Note in all books what was not reached, as long as there is time, and close them."""
+        """Record what was not reached in all jobs, as long as there is time, and close them."""
         self._has_time = has_time
-        for supply in list(self.open.values()):
-            self._leave_rest(supply)
+        for job in list(self.open.values()):
+            self._record_unreached(job)
         while self._unopened and has_time():
-            self._open_and_leave(self._unopened.popleft())
+            category = self._unopened.popleft()
+            with self.isolate_errors(category):
+                try:
+                    # Reading archives of boxes would take too long; if only annotated images are wanted,
+                    # none of the category was considered.
+                    job = self._open(category, {})
+                except _AbandonedError:
+                    self.unreported.add(category.folder)
+                    continue
+                if not self._context.settings.with_annotation:
+                    self._record_unreached(job)
         self.unreported.update(category.folder for category in self._unopened)
-        deadline = time.monotonic() + TIME_TO_REPORT
+        deadline = time.monotonic() + REPORTING_TIME
         self._has_time = lambda: time.monotonic() < deadline
-        for supply in list(self.open.values()):
-            self.close(supply)
+        for job in list(self.open.values()):
+            self.close(job)
         self.unreported.update(self.open)
         if self.unreported:
-            self._screen.say(f"{LATE} {listed(sorted(self.unreported), MOST_NAMED)}")
+            self._screen.say(f"{LATE_REPORTS} {listed(sorted(self.unreported), MAX_NAMED)}")
 
-    def _open_and_leave(self, category: Category) -> None:
-        with self.isolate_errors(category):
-            try:
-                # Reading archives would take too long; who wants only annotated images considered none yet.
-                supply = self._open(category, {})
-            except _AbandonedError:
-                self.unreported.add(category.folder)
-                return
-            if not self._store.settings.with_annotation:
-                self._leave_rest(supply)
-
-    def _leave_rest(self, supply: CategoryJob) -> None:
-        with self.isolate_errors(supply.category):
-            if not supply.leave_rest(self._has_time):
-                self.unreported.add(supply.category.folder)
-
-    def take_placeholders_back(self, *, and_go_on: bool) -> None:
-        """Take pictures back that stand for many URLs of their host; open books again that lack some now."""
-        found = self._watch.placeholders()
+    def remove_placeholders(self, *, and_go_on: bool) -> None:
+        """Remove pictures that a host sent for many URLs; open categories again that lack images now."""
+        found = self._duplicates.placeholders()
         for category in self._categories if found else ():
-            # What is left undone for want of time, the next run does.
+            # If there is no time, the next run removes them.
             with self.isolate_errors(category), contextlib.suppress(_AbandonedError):
-                if self._take_back(category, found) and and_go_on and self._may_have_more(category):
-                    self._open(category, self._annotations(category), again=True)
-        self._watch.forget(found)
+                if self._retract(category, found) and and_go_on and self._may_have_more(category):
+                    self._open(category, self._read_annotations(category), again=True)
+        self._duplicates.forget(found)
 
     @contextlib.contextmanager
     def isolate_errors(self, category: Category) -> Iterator[None]:
-        """Let a fault of one category's folder cost no other, and a full disk no report that can be had."""
+        """Let an error of one category's folder cost only that category, and a full disk end the run."""
         try:
             yield
         except FolderError as error:
-            if (fault := f"{category.folder}: {error}") not in self.faults:  # each task under way finds it
+            if (fault := f"{category.folder}: {error}") not in self.faults:  # every task of it raises
                 self.faults.append(fault)
-            if supply := self.open.pop(category.folder, None):
-                supply.let_go()
+            if job := self.open.pop(category.folder, None):
+                job.abort()
             self._shares[category.code].end()
         except DiskError as error:
             self.fatal = self.fatal or error
 
-    def note(self, category: Category, outcome: Outcome) -> None:
-        """Take into account what was written into a journal."""
+    @property
+    def without_images(self) -> list[Category]:
+        """The categories that wanted images and have none."""
+        return [one for one in self._categories if one.how_many != 0 and not self.images_of(one)]
+
+    @property
+    def incomplete(self) -> list[Category]:
+        """The categories that have images, but fewer than `how_many`, where images are counted."""
+        counting = [one for one in self._categories if self._context.counts_saved(one)]
+        return [one for one in counting if 0 < self.images_of(one) < one.how_many]
+
+    def images_of(self, category: Category) -> int:
+        """Count the images of a category that are of the kind asked for."""
+        summary = self.reports.summaries.get(category.code, Summary(category.folder))
+        return summary.annotated if self._context.settings.with_annotation else summary.saved
+
+    def _record(self, category: Category, outcome: Outcome) -> None:
+        """Count what was written to a journal."""
         self._progress.count(outcome)
-        if outcome.status.is_saved or not counts_saved(category, self._store.settings):
+        if outcome.status.is_saved or not self._context.counts_saved(category):
             self._shares[category.code].advance()
         if outcome.status.is_saved:
-            self._watch.note(outcome)
+            self._duplicates.note(outcome)
         if outcome.disk_full and not self.fatal:
             self.fatal = DiskError(
                 f"{outcome.row.image_code} could not be saved. {outcome.description} "
-                "What is saved stays; make room, and run again to go on."
+                "Saved images stay; make room, and run again to go on."
             )
-
-    @property
-    def barren(self) -> list[Category]:
-        """The categories that wanted images and have none at all."""
-        wanting = [one for one in self._categories if how_many(one, self._store.settings) != 0]
-        return [category for category in wanting if not self.images_of(category)]
-
-    @property
-    def short(self) -> list[Category]:
-        """The categories that have images, but fewer than were to be there."""
-        counting = [one for one in self._categories if counts_saved(one, self._store.settings)]
-        return [one for one in counting if 0 < self.images_of(one) < how_many(one, self._store.settings)]
-
-    def images_of(self, category: Category) -> int:
-        """Say how many images of the kind that was asked for a category has."""
-        summary = self.publisher.summaries.get(category.code, Summary(category.folder))
-        return summary.annotated if self._store.settings.with_annotation else summary.standing
 
     def _open(
         self, category: Category, annotations: Mapping[str, Annotation], *, again: bool = False
     ) -> CategoryJob:
-        supply = CategoryJob(
+        job = CategoryJob(
             category,
-            self._store,
-            self.note,
+            self._context,
+            self._record,
             annotations=annotations,
             again=again,
             checkpoint=self._checkpoint,
         )
-        self.open[category.folder] = supply
+        self.open[category.folder] = job
         if not again:
-            self._shares[category.code].advance_before(supply.settled_before())
-            for outcome in supply.present():
-                self._watch.note(outcome)
-        return supply
+            self._shares[category.code].advance_before(job.done_before())
+            for outcome in job.saved_before():
+                self._duplicates.note(outcome)
+        return job
 
-    def _annotations(self, category: Category) -> Mapping[str, Annotation]:
-        folder = self._store.settings.annotations_dir
+    def _read_annotations(self, category: Category) -> Mapping[str, Annotation]:
+        folder = self._context.settings.annotations_dir
         content = voc_xml.read(folder, category.code)
         if content.problem and folder.is_dir():
             self._screen.say(f"{category.folder}: {content.problem}")
         return content.annotations
 
-    def _take_back(self, category: Category, found: set[ContentKey]) -> bool:
-        taken = self.publisher.retract(category, found, self._checkpoint)
-        for outcome in taken:
+    def _record_unreached(self, job: CategoryJob) -> None:
+        with self.isolate_errors(job.category):
+            if not job.record_unreached(self._has_time):
+                self.unreported.add(job.category.folder)
+
+    def _report_problem(self, problem: str) -> None:
+        """Report what a source could not deliver; it is an error only if there is no other source."""
+        if len(self._context.sources) == 1:
+            self.faults.append(problem)
+        else:
+            self._screen.say(problem)
+
+    def _retract(self, category: Category, found: set[ContentKey]) -> bool:
+        retracted = self.reports.retract(category, found, self._checkpoint)
+        for outcome in retracted:
             self._progress.retract(outcome)
-        if taken:
-            self._screen.say(f"{category.folder}: {len(taken)} {placeholders.TAKEN_BACK_MANY}")
-        return bool(taken)
+        if retracted:
+            self._screen.say(f"{category.folder}: {len(retracted)} {placeholders.TAKEN_BACK_MANY}")
+        return bool(retracted)
 
     def _may_have_more(self, category: Category) -> bool:
-        """Whether there may be something in place of images that were taken back."""
-        settings = self._store.settings
-        return counts_saved(category, settings) or settings.source is ImageSource.BOTH
+        """Whether other candidates may replace images that were removed."""
+        return self._context.counts_saved(category) or len(self._context.sources) > 1
 
     def _expected(self, category: Category) -> int:
-        limit, count = how_many(category, self._store.settings), self._store.table.count(category.code)
-        from_its_front = limit >= 0 and self._store.settings.source is ImageSource.ARCHIVE
-        if from_its_front or counts_saved(category, self._store.settings):
-            return limit
-        return count if limit < 0 else min(limit, count)
+        if self._context.counts_saved(category):
+            return category.how_many
+        return self._context.sources[0].expected(category)
 
     def _checkpoint(self) -> None:
-        """Abandon what is being done if the run is to end, and there is no time for it."""
+        """Give the present step up if the run is to end and there is no time left."""
         if self._stopped() and not self._has_time():
             raise _AbandonedError
 
     def _while_there_is_time(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         for number, outcome in enumerate(outcomes):
-            if number % OUTCOMES_AT_ONCE == 0:
+            if number % CHECK_INTERVAL == 0:
                 self._checkpoint()
             yield outcome

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from .. import machine
 from ..fetch import speed_cache, speed_test
 from ..fetch.speed_test import BatchSize, SpeedTest
-from ..models.settings import ImageSource, Settings
+from ..models.settings import Settings
 from ..scheduler.host_state import FIRST_LIMIT, HIGHEST_LIMIT
 from ..text import pluralize
 
@@ -18,8 +18,9 @@ from ..text import pluralize
 class ConcurrencyController:
     """Keeps the batch size of a run, and the speed test from which it may come."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, say: Callable[[str], None], *, many_hosts: bool = True) -> None:
         self._say = say
+        self._many_hosts = many_hosts
         self._cores = machine.cores() if settings.parallel else 1
         self._open_files = machine.open_files()
         self._settings = settings
@@ -54,7 +55,7 @@ class ConcurrencyController:
             asked = BatchSize(settings.batch_size, "as --batch_size says")
             return speed_test.allowed(asked, cores=self._cores, open_files=self._open_files)
         remembered = speed_cache.remembered()
-        if settings.speed_test and remembered is None and settings.source is not ImageSource.ARCHIVE:
+        if settings.speed_test and remembered is None and self._many_hosts:
             self._test = SpeedTest()
             self._test.start()
         return self._for_speed(remembered if settings.speed_test else None)
@@ -65,7 +66,7 @@ class ConcurrencyController:
     def _tell(self) -> None:
         number = self._chosen.number
         images = f"Up to {pluralize(number, 'image')}"
-        if self._settings.source is ImageSource.ARCHIVE:  # they lie on disk by then
+        if not self._many_hosts:
             self._say(f"{images} in work at once.")
             return
         each = f", {FIRST_LIMIT} to {HIGHEST_LIMIT} from one host" if number > FIRST_LIMIT else ""

@@ -1,21 +1,18 @@
-"""What all categories of a run share, and how many of each are wanted."""
+"""What all categories of a run share."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..models.rows import Category, UrlRow
 from ..models.settings import Settings
 from ..results.paths import CategoryFolder
-from ..sources.tar_source import rows_at_hand
+from ..results.staging import StagingFolder
+from ..sources.base import Source
 from ..sources.url_table import UrlTable
-
-if TYPE_CHECKING:
-    from ..sources.tar_download_queue import TarDownloadQueue
 
 
 @dataclass(frozen=True)
@@ -27,10 +24,10 @@ class RunContext:
     folder
         The result folder.
     labels
-        The folder name of every wnid, which is its label in an XML, too.
-    feeds
-        Where tars of whole categories come from, if they are wanted.
-    numbers
+        The folder name of every wnid, which is also its label in XML files.
+    sources
+        Where images come from, in the order in which they are asked.
+    task_numbers
         Where tasks get their numbers from.
     """
 
@@ -38,30 +35,20 @@ class RunContext:
     folder: Path
     table: UrlTable
     labels: Mapping[str, str]
-    feeds: TarDownloadQueue | None = None
-    numbers: Iterator[int] = field(default_factory=itertools.count)
+    sources: Sequence[Source]
+    staging: StagingFolder
+    task_numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def category(self, category: Category) -> CategoryFolder:
-        """Say where a category's images go."""
+    def folder_of(self, category: Category) -> CategoryFolder:
+        """Return the folder of a category."""
         return CategoryFolder(self.folder / category.folder)
 
-    def rows_of(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
-        """Find the rows of images, first in as much of the category's tar as lies here, if that is wanted.
+    def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
+        """Find the rows of images that are saved but in no journal, as a killed run may leave them."""
+        for source in self.sources:
+            yield from source.find_rows(category, image_codes)
+        yield from self.table.rows_of(image_codes)
 
-        A killed run may have saved images of it that are in no journal.
-        """
-        wanted = frozenset(image_codes)
-        if self.feeds:
-            tar, address = self.feeds.at_hand(category.code), self.feeds.address(category.code)
-            yield from (row for row in rows_at_hand(tar, address) if row.image_code in wanted)
-        yield from self.table.rows_of(wanted)
-
-
-def counts_saved(category: Category, settings: Settings) -> bool:
-    """Whether a category's `how_many` counts images saved; else it counts URLs tried."""
-    return settings.fill and how_many(category, settings) >= 0
-
-
-def how_many(category: Category, settings: Settings) -> int:
-    """Say how many URLs or images of a category are wanted; -1 for all."""
-    return category.how_many if settings.how_many is None else settings.how_many
+    def counts_saved(self, category: Category) -> bool:
+        """Whether a category's `how_many` counts images saved; else it counts URLs tried."""
+        return self.settings.fill and category.how_many >= 0

@@ -1,119 +1,110 @@
-"""Tasks on their way: offered, done by whoever does them, and settled; whose they are, nobody here knows.
+"""Executors run tasks; they know nothing about categories.
 
-On one machine the schedule says which task is next, and a crew does it.
+`LocalExecutor` runs them on this machine: the scheduler decides which task is next, a backend (worker
+processes or this process) runs it. `cluster.dask_executor` runs them on other machines.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..fetch import url_rewrites
 from ..models.tasks import ImageTask, Outcome, RequestTarget
-from ..results.progress import Progress
 from ..scheduler.schedule import Schedule
 from ..scheduler.scheduled_task import TaskResult
-from .messages import Answer, Ready, TaskRedirected, WorkerDied
+from .messages import Event, TaskRedirected, WorkerDied
 from .worker_pool import WorkerBackend
 
-WINDOW = 4_096
-"""Tasks known to the schedule at once: many, so that a slow host does not hide the others behind it."""
-TASKS_A_TURN = 512
+MAX_WAITING = 4_096
+"""Tasks that wait in the scheduler: many, so that a slow host does not hide the others behind it."""
+MAX_SUBMITTED = 512
+"""Tasks submitted at once."""
 ON_DISK = RequestTarget("", "a tar on disk")
-"""The way to an image that need not be fetched; no host has a name with blanks."""
-LONGEST_WAIT = 0.2
-"""Seconds until the loop looks up, for signals and the screen."""
-GONE = "The network seems to be gone: no host can be reached any more. Waiting for it, up to a minute ..."
-BACK = "Going on."
-NARROW = "Images arrive too late: the line is too narrow for so many. Up to {} in flight from now on."
-
-
-Recover = Callable[[int], Outcome | None]
-"""Asked about a task whose worker died: what came of it, if its image was saved before."""
+"""The target of a task that needs no request; no host's name has blanks."""
+POLL_TIMEOUT = 0.2
+"""Seconds until the run looks at signals and the screen again."""
+NETWORK_DOWN = "The network seems to be down: no host can be reached any more. Waiting up to a minute ..."
+NETWORK_UP = "The network is up again."
+SATURATED = "Network saturated: limiting to {} concurrent downloads."
 
 
 @dataclass
 class TaskEvents:
-    """What came of tasks in one turn.
+    """What happened to tasks.
 
     Attributes
     ----------
-    settled
-        Tasks that are done with.
-    ready
-        Tasks whose good image waits to be wanted.
-    proxy_fault
-        What a proxy said that let a task not through, if one did.
+    results
+        Tasks that have ended.
+    proxy_error
+        What a proxy answered that refuses to work; empty if none did.
+    unused
+        Outcomes of tasks that had ended or were cancelled before; their staged files are not needed.
     """
 
-    settled: list[TaskResult] = field(default_factory=list)
-    ready: list[int] = field(default_factory=list)
-    proxy_fault: Outcome | None = None
+    results: list[TaskResult] = field(default_factory=list)
+    proxy_error: str = ""
+    unused: list[Outcome] = field(default_factory=list)
 
 
 class Executor(Protocol):
-    """What gets tasks done, one way or another."""
+    """Runs tasks, one way or another."""
 
     @property
-    def under_way(self) -> Progress:
-        """What is being done, and what is done but not told yet."""
+    def in_flight(self) -> int:
+        """How many tasks are being worked on."""
 
     @property
     def idle(self) -> bool:
         """Whether it has no task."""
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many more tasks it takes now."""
 
     @property
     def has_enough(self) -> bool:
         """Whether more tasks would only wait."""
 
-    def offer(self, task: ImageTask) -> list[TaskResult]:
-        """Take a task; says so if it is settled at once."""
+    def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
+        """Take tasks; returns the results of those that end at once."""
 
-    def turn(self, recover: Recover) -> TaskEvents:
-        """Go on with everything for a moment."""
+    def poll(self) -> TaskEvents:
+        """Work for a moment."""
 
-    def save(self, number: int) -> None:
-        """Tell that a ready image is wanted."""
+    def cancel(self, numbers: Sequence[int]) -> list[TaskResult]:
+        """Forget tasks; returns those that had been started, as not needed."""
 
-    def drop(self, numbers: list[int]) -> list[TaskResult]:
-        """Forget tasks; gives those that had been begun."""
+    def close(self) -> TaskEvents:
+        """Stop at once; returns what had been finished, and all other tasks as interrupted."""
 
-    def stop(self, recover: Recover) -> TaskEvents:
-        """End the work at once; what had been finished is still told."""
-
-    def abandon(self) -> list[TaskResult]:
-        """Settle everything that is left as interrupted."""
-
-    def remarks(self) -> Iterator[str]:
-        """Yield what the user should know of how it goes, once."""
+    def notices(self) -> Iterator[str]:
+        """Yield what the user should know about the state, each change once."""
 
 
 class LocalExecutor:
-    """The traffic of one machine.
+    """Runs tasks on this machine.
 
     Parameters
     ----------
     batch_size
-        Asked all the time how many tasks may be in flight.
+        Called for the number of tasks that may be in flight now.
     """
 
-    def __init__(self, crew: WorkerBackend, schedule: Schedule, batch_size: Callable[[], int]) -> None:
-        self._crew = crew
+    def __init__(self, backend: WorkerBackend, schedule: Schedule, batch_size: Callable[[], int]) -> None:
+        self._backend = backend
         self._schedule = schedule
         self._batch_size = batch_size
         self._outage_told = False
-        self._least_told: int | None = None
+        self._lowest_limit_told: int | None = None
 
     @property
-    def under_way(self) -> Progress:
-        """What is being done."""
-        return Progress(in_flight=self._schedule.in_flight)
+    def in_flight(self) -> int:
+        """How many tasks are being worked on."""
+        return self._schedule.in_flight
 
     @property
     def idle(self) -> bool:
@@ -121,89 +112,72 @@ class LocalExecutor:
         return not (self._schedule.in_flight or self._schedule.waiting)
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many more tasks it takes now."""
-        return min(TASKS_A_TURN, WINDOW - self._schedule.waiting)
+        return min(MAX_SUBMITTED, MAX_WAITING - self._schedule.waiting)
 
     @property
     def has_enough(self) -> bool:
         """Whether more tasks would only wait."""
         return self._schedule.waiting + self._schedule.in_flight >= self._schedule.batch_size
 
-    def offer(self, task: ImageTask) -> list[TaskResult]:
-        """Take a task, which is to be tried on the best way to its image."""
-        best, *others = [ON_DISK] if task.piece else url_rewrites.routes(task.row.url)
-        task = replace(task, address=best.address or task.row.url, host="" if task.piece else best.host)
-        settled = self._schedule.offer(task, best.host, others[0] if others else None)
-        return [settled] if settled else []
+    def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
+        """Take tasks; each is tried at the best known address of its image."""
+        return [result for task in tasks if (result := self._submit(task))]
 
-    def turn(self, recover: Recover) -> TaskEvents:
-        """Start what may start, and hear what came of what is under way."""
-        news = TaskEvents(self._schedule.due(time.monotonic()))
+    def _submit(self, task: ImageTask) -> TaskResult | None:
+        if task.piece:
+            return self._schedule.offer(replace(task, address=task.row.url), ON_DISK.host)
+        best, *others = url_rewrites.routes(task.row.url)
+        task = replace(task, address=best.address, host=best.host)
+        return self._schedule.offer(task, best.host, others[0] if others else None)
+
+    def poll(self) -> TaskEvents:
+        """Start tasks that may start, and wait a moment for events."""
+        events = TaskEvents(self._schedule.due(time.monotonic()))
         tasks = self._schedule.next(time.monotonic())
         if tasks:
-            self._crew.start(tasks)
-        self._hear(self._crew.exchange(0.0 if news.settled else self._patience()), news, recover)
+            self._backend.start(tasks)
+        self._handle(self._backend.poll(0.0 if events.results else self._timeout()), events)
         self._schedule.batch_size = self._batch_size()
-        return news
+        return events
 
-    def save(self, number: int) -> None:
-        """Tell that a ready image is wanted."""
-        self._crew.save(number)
+    def cancel(self, numbers: Sequence[int]) -> list[TaskResult]:
+        """Forget tasks; returns those that had been started, as not needed."""
+        self._backend.cancel(numbers)
+        return self._schedule.drop(list(numbers), time.monotonic())
 
-    def drop(self, numbers: list[int]) -> list[TaskResult]:
-        """Forget tasks; gives those that had been begun."""
-        self._crew.drop(numbers)
-        return self._schedule.drop(numbers, time.monotonic())
+    def close(self) -> TaskEvents:
+        """Stop at once; returns what had been finished, and all other tasks as interrupted."""
+        events = TaskEvents()
+        self._handle(self._backend.stop(), events)
+        events.results += self._schedule.abandon()
+        return events
 
-    def stop(self, recover: Recover) -> TaskEvents:
-        """End the crew."""
-        news = TaskEvents()
-        self._hear(self._crew.stop(), news, recover)
-        return news
-
-    def abandon(self) -> list[TaskResult]:
-        """Settle everything that is left as interrupted."""
-        return self._schedule.abandon()
-
-    def remarks(self) -> Iterator[str]:
-        """Yield when the network is gone or back, and when it is too narrow."""
+    def notices(self) -> Iterator[str]:
+        """Yield when the network goes down or comes up, and when it is saturated."""
         if self._schedule.in_outage(time.monotonic()) != self._outage_told:
             self._outage_told = not self._outage_told
-            yield GONE if self._outage_told else BACK
-        most = self._schedule.most_in_flight
-        if most < self._schedule.batch_size and most < (self._least_told or self._schedule.batch_size):
-            self._least_told = most
-            yield NARROW.format(most)
+            yield NETWORK_DOWN if self._outage_told else NETWORK_UP
+        limit = self._schedule.most_in_flight
+        if limit < self._schedule.batch_size and limit < (
+            self._lowest_limit_told or self._schedule.batch_size
+        ):
+            self._lowest_limit_told = limit
+            yield SATURATED.format(limit)
 
-    def _patience(self) -> float:
+    def _timeout(self) -> float:
         wake_at = self._schedule.wake_at()
-        return LONGEST_WAIT if wake_at is None else min(LONGEST_WAIT, max(0.0, wake_at - time.monotonic()))
+        return POLL_TIMEOUT if wake_at is None else min(POLL_TIMEOUT, max(0.0, wake_at - time.monotonic()))
 
-    def _hear(self, answers: Iterable[Answer | WorkerDied], news: TaskEvents, recover: Recover) -> None:
-        for answer in answers:
-            self._react(answer, news, recover, time.monotonic())
-
-    def _react(self, answer: Answer | WorkerDied, news: TaskEvents, recover: Recover, now: float) -> None:
-        if isinstance(answer, WorkerDied):
-            news.settled += self._recover(answer, recover, now)
-        elif isinstance(answer, Ready):
-            self._schedule.arrived(answer.number, now)
-            news.ready.append(answer.number)
-        elif isinstance(answer, TaskRedirected):
-            news.settled += self._schedule.redirected(answer.number, answer.redirect, now)
-        else:
-            if answer.outcome.proxy_at_fault:
-                news.proxy_fault = answer.outcome
-            news.settled += self._schedule.done(answer.number, answer.outcome, now)
-
-    def _recover(self, lost: WorkerDied, recover: Recover, now: float) -> list[TaskResult]:
-        """Take back what a dead worker had; an image that it had saved, but not told of, is there."""
-        settled, again = [], []
-        for number in lost.numbers:
-            saved = recover(number)
-            if saved:
-                settled += self._schedule.done(number, saved, now)
+    def _handle(self, received: Iterable[Event], events: TaskEvents) -> None:
+        for event in received:
+            now = time.monotonic()
+            if isinstance(event, WorkerDied):
+                events.results += self._schedule.lost(list(event.numbers), killer=event.culprit, now=now)
+            elif isinstance(event, TaskRedirected):
+                events.results += self._schedule.redirected(event.number, event.redirect, now)
             else:
-                again.append(number)
-        return settled + self._schedule.lost(again, killer=lost.killer, now=now)
+                if event.outcome.proxy_at_fault:
+                    events.proxy_error = event.outcome.description
+                events.results += self._schedule.done(event.number, event.outcome, now)

@@ -1,4 +1,4 @@
-"""What the parent and its workers say to each other."""
+"""What the run and its workers send to each other."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ from ..models.tasks import ImageTask, Outcome, Redirect
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """What is the same for all tasks of a run."""
+    """Settings that are the same for all tasks of a run.
+
+    Attributes
+    ----------
+    timeout
+        Seconds for one attempt.
+    min_side
+        Pixels.
+    idle_connections
+        Connections that a worker keeps open for further URLs of the same hosts.
+    """
 
     result_folder: Path
     timeout: float
     min_side: int
     honour_opt_out: bool
     with_annotation: bool
-    transfers: int
-    permit: Path | None = None
-    """A file; once it is gone nothing more may be saved."""
+    idle_connections: int = 256
 
 
 @dataclass(frozen=True, slots=True)
 class StartTasks:
-    """Begin with these."""
+    """Start these tasks."""
 
     tasks: tuple[ImageTask, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Save:
-    """These, which were announced as ready, are wanted."""
-
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class CancelTasks:
-    """These are not needed any more; no answer is expected."""
+    """Forget these tasks; no event follows for them."""
 
     numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished(FastPickle):
-    """What came of one try of a task."""
+    """One attempt of a task has ended; a saved image is staged."""
 
     number: int
     outcome: Outcome
@@ -54,35 +55,29 @@ class TaskFinished(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class TaskRedirected(FastPickle):
-    """A task's image is elsewhere; whoever gave the task says when it is that host's turn."""
+    """The image is elsewhere; the scheduler decides when its host is asked."""
 
     number: int
     redirect: Redirect
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """A good image of a task with `ask_before_saving` is there, and waits to be wanted."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
 class WorkerUnusable:
-    """A worker can work on nothing, and ends; `why` says what to do."""
+    """The worker cannot work at all and ends; `why` says what to do."""
 
     why: str
 
 
-Command = StartTasks | Save | CancelTasks
-Answer = TaskFinished | TaskRedirected | Ready
-Message = list[Answer] | WorkerUnusable
-"""What comes through the pipe; an empty list only says that the worker is there."""
-
-
 @dataclass(frozen=True, slots=True)
 class WorkerDied:
-    """A worker died with these tasks; `killer` is the one whose bytes it was judging, if any."""
+    """A worker died with these tasks; `culprit` is the one whose bytes it was validating, if any."""
 
     numbers: tuple[int, ...]
-    killer: int | None
+    culprit: int | None
+
+
+Command = StartTasks | CancelTasks
+TaskEvent = TaskFinished | TaskRedirected
+Event = TaskEvent | WorkerDied
+Message = list[TaskEvent] | WorkerUnusable
+"""What a worker sends through its pipe; an empty list is a heartbeat."""

@@ -1,8 +1,8 @@
-"""The workers: their pipes, their shares of the work, their deaths. The keeper of multiprocessing.
+"""What runs the tasks of a machine: a pool of worker processes, or this process alone.
 
-The processes are of our own making, for `multiprocessing.Pool` hangs for ever when one of its workers is
-killed. They are spawned everywhere, so that Linux, macOS and Windows behave alike. A worker that dies is
-replaced, and what it had is handed back; one that stands still keeps nobody waiting.
+`multiprocessing.Pool` waits for ever when one of its workers is killed, so the processes are managed here.
+They are spawned everywhere: Linux, macOS and Windows behave alike. A worker that dies is replaced and its
+tasks are reported; one that hangs is killed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,12 @@ from typing import Protocol
 from ..errors import WorkersLostError
 from ..models.tasks import ImageTask
 from .messages import (
-    Answer,
     CancelTasks,
     Command,
+    Event,
     Message,
-    Save,
     StartTasks,
-    TaskFinished,
-    TaskRedirected,
+    TaskEvent,
     WorkerConfig,
     WorkerDied,
     WorkerUnusable,
@@ -38,67 +36,63 @@ from .messages import (
 from .worker import Worker
 from .worker_process import main
 
-MOST_DEATHS = 5
-"""Deaths in a row of no image that could be named, without one answer about a task in between, after which
-there is no sense in going on."""
-LONGEST_SILENCE = 30.0
-"""Seconds after which a worker that says nothing hangs, and is killed; it is heard every second else."""
-LAST_WORDS = 0.5
+MAX_DEATHS = 5
+"""Deaths in a row without an image to blame and without any event in between, after which the run ends."""
+MAX_SILENCE = 30.0
+"""Seconds without a message after which a worker counts as hanging and is killed."""
+STOP_TIMEOUT = 0.5
 """Seconds that workers have to end by themselves."""
 
 
 class WorkerBackend(Protocol):
-    """What does the work: a pool of processes, or this process alone; it is stopped where it is left."""
+    """Runs tasks; stopped at the latest when its context is left."""
 
     def __enter__(self) -> WorkerBackend:
         """Begin."""
 
     def __exit__(self, *error: object) -> None:
-        """Stop, if that has not been done."""
+        """Stop, unless already stopped."""
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
-        """Hand tasks out."""
+        """Start tasks."""
 
-    def save(self, number: int) -> None:
-        """Tell that a ready image is wanted."""
+    def cancel(self, numbers: Sequence[int]) -> None:
+        """Forget tasks."""
 
-    def drop(self, numbers: Sequence[int]) -> None:
-        """Tell that tasks are not needed any more."""
+    def poll(self, timeout: float) -> list[Event]:
+        """Wait at most `timeout` seconds for events."""
 
-    def exchange(self, timeout: float) -> list[Answer | WorkerDied]:
-        """Wait at most `timeout` seconds for answers."""
-
-    def stop(self) -> list[Answer | WorkerDied]:
-        """End the work at once; what had been finished is still answered."""
+    def stop(self) -> list[Event]:
+        """Stop the work at once; returns the events of what had been finished."""
 
 
 class WorkerHandle:
-    """One process, and what it has been given."""
+    """One worker process and the tasks that it has."""
 
-    def __init__(self, order: WorkerConfig) -> None:
+    def __init__(self, config: WorkerConfig) -> None:
         context = multiprocessing.get_context("spawn")
         self.tasks: set[int] = set()
-        self.has_spoken = False  # one that is still starting has nothing to lose
-        self.unfit: str | None = None
+        self.is_ready = False
+        self.unusable = ""
         self.silence = 0.0
         self.connection, theirs = context.Pipe()
-        self.judging: c_longlong = RawValue(c_longlong, -1)
-        self.process = context.Process(target=main, args=(theirs, order, self.judging), daemon=True)
+        self._validating: c_longlong = RawValue(c_longlong, -1)
+        self.process = context.Process(target=main, args=(theirs, config, self._validating), daemon=True)
         self._outbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._sender = threading.Thread(target=self._send_all, daemon=True)
-        with no_signals():  # the thread, too, shall leave them to the main one
+        with blocked_signals():  # the main thread handles signals, not the sender
             self.process.start()
             self._sender.start()
         theirs.close()
 
-    def tell(self, command: Command | None) -> None:
-        """Have something sent; None is the last."""
+    def send(self, command: Command | None) -> None:
+        """Queue a command; None ends the worker."""
         self._outbox.put(command)
 
     def _send_all(self) -> None:
-        """Send, on a thread of its own: if the worker stands still, and its pipe is full, this waits.
+        """Send in a thread, which may wait: if the worker hangs, its pipe fills up.
 
-        A dead one's pipe is broken; its death is seen at the next exchange.
+        The pipe of a dead worker is broken; the next poll notices its death.
         """
         command: Command | None = StartTasks(())
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -106,40 +100,39 @@ class WorkerHandle:
                 command = self._outbox.get()
                 self.connection.send(command)
 
-    def hear(self) -> list[Answer] | None:
-        """Receive one message; None when there will be no more."""
+    def receive(self) -> list[TaskEvent] | None:
+        """Receive one message; None when the worker has died."""
         try:
-            answers: Message = self.connection.recv()
+            message: Message = self.connection.recv()
         except (EOFError, OSError):
             return None
-        self.has_spoken = True
+        self.is_ready = True
         self.silence = 0.0
-        if isinstance(answers, WorkerUnusable):
-            self.unfit = answers.why
+        if isinstance(message, WorkerUnusable):
+            self.unusable = message.why
             return []
-        ended = (answer.number for answer in answers if isinstance(answer, (TaskFinished, TaskRedirected)))
-        self.tasks.difference_update(ended)
-        return answers
+        self.tasks.difference_update(event.number for event in message)
+        return message
 
-    def bury(self) -> WorkerDied:
-        """Clear away after its end."""
+    def close(self) -> WorkerDied:
+        """Kill the process if it still runs, and release its resources."""
         self.process.kill()
         self.process.join()
-        self.tell(None)
-        self._sender.join()  # it waits for nobody: the pipe's other end went with the process
-        killer = self.judging.value if self.judging.value >= 0 else None
+        self.send(None)
+        self._sender.join()  # does not block: the other end of the pipe is gone
+        culprit = self._validating.value if self._validating.value >= 0 else None
         self.connection.close()
         self.process.close()
-        return WorkerDied(tuple(self.tasks), killer)
+        return WorkerDied(tuple(self.tasks), culprit)
 
 
 @contextlib.contextmanager
-def no_signals() -> Iterator[None]:
-    """Hold signals back: a process begins with them blocked, and cannot be hit before it ignores them."""
+def blocked_signals() -> Iterator[None]:
+    """Block the signals that end a script: a process or thread started meanwhile begins with them blocked."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # else it would be started with the process, and unblock signals
+    resource_tracker.ensure_running()  # else it starts together with the process and unblocks signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
@@ -148,16 +141,16 @@ def no_signals() -> Iterator[None]:
 
 
 class WorkerPool:
-    """Worker processes, each with its share of the images in flight."""
+    """Worker processes, each with its share of the tasks."""
 
-    def __init__(self, size: int, order: WorkerConfig) -> None:
-        self._order = order
+    def __init__(self, size: int, config: WorkerConfig) -> None:
+        self._config = config
         self._deaths = 0
-        self._members: list[WorkerHandle] = []
+        self._workers: list[WorkerHandle] = []
         try:
             for _ in range(size):
-                self._members.append(WorkerHandle(order))
-        except BaseException:  # else those that started would wait for ever
+                self._workers.append(WorkerHandle(config))
+        except BaseException:  # the workers that have started must not wait for ever
             self.stop()
             raise
 
@@ -168,93 +161,88 @@ class WorkerPool:
         self.stop()
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
-        """Hand tasks out, each to the worker that has least to do."""
+        """Give each task to the worker that has the fewest."""
         shares: dict[WorkerHandle, list[ImageTask]] = {}
         for task in tasks:
-            member = min(self._members, key=lambda one: len(one.tasks))
-            member.tasks.add(task.number)
-            shares.setdefault(member, []).append(task)
-        for member, share in shares.items():
-            member.tell(StartTasks(tuple(share)))
+            worker = min(self._workers, key=lambda one: len(one.tasks))
+            worker.tasks.add(task.number)
+            shares.setdefault(worker, []).append(task)
+        for worker, share in shares.items():
+            worker.send(StartTasks(tuple(share)))
 
-    def save(self, number: int) -> None:
-        """Tell the worker that has it that a ready image is wanted."""
-        for member in self._members:
-            if number in member.tasks:
-                member.tell(Save((number,)))
+    def cancel(self, numbers: Sequence[int]) -> None:
+        """Let the workers forget tasks."""
+        for worker in self._workers:
+            cancelled = worker.tasks.intersection(numbers)
+            if cancelled:
+                worker.tasks -= cancelled
+                worker.send(CancelTasks(tuple(cancelled)))
 
-    def drop(self, numbers: Sequence[int]) -> None:
-        """Tell the workers that tasks are not needed any more."""
-        for member in self._members:
-            theirs = member.tasks.intersection(numbers)
-            if theirs:
-                member.tasks -= theirs
-                member.tell(CancelTasks(tuple(theirs)))
-
-    def exchange(self, timeout: float) -> list[Answer | WorkerDied]:
-        """Wait at most `timeout` seconds for answers; those of one worker come in their order.
+    def poll(self, timeout: float) -> list[Event]:
+        """Wait at most `timeout` seconds for events; those of one worker keep their order.
 
         Raises
         ------
         WorkersLostError
-            If workers die again and again without getting anything done, or one says that none can work.
+            If workers die repeatedly without finishing anything, or one reports that none can work.
         """
-        begun = time.monotonic()
-        answers: list[Answer | WorkerDied] = []
-        by_connection: dict[object, WorkerHandle] = {member.connection: member for member in self._members}
-        for ready in wait([member.connection for member in self._members], timeout):
-            answers += self._hear(by_connection[ready])
-        self._end_silence(min(1.0, time.monotonic() - begun))  # no more, for all may have been suspended
-        return answers
+        started = time.monotonic()
+        by_connection: dict[object, WorkerHandle] = {one.connection: one for one in self._workers}
+        events: list[Event] = []
+        for ready in wait(list(by_connection), timeout):  # type: ignore[arg-type]
+            events += self._receive(by_connection[ready])
+        # At most a second is counted: the whole machine may have been suspended.
+        self._kill_silent(min(1.0, time.monotonic() - started))
+        return events
 
-    def stop(self) -> list[Answer | WorkerDied]:
-        """End all workers, within about a second."""
-        for member in self._members:
-            member.tell(None)
-        answers: list[Answer | WorkerDied] = []
-        deadline = time.monotonic() + LAST_WORDS
-        for member in self._members:
-            while member.has_spoken and member.connection.poll(max(0.0, deadline - time.monotonic())):
-                heard = member.hear()
-                if heard is None:
+    def stop(self) -> list[Event]:
+        """Stop all workers within about a second."""
+        for worker in self._workers:
+            worker.send(None)
+        events: list[Event] = []
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for worker in self._workers:
+            while worker.is_ready and worker.connection.poll(max(0.0, deadline - time.monotonic())):
+                received = worker.receive()
+                if received is None:
                     break
-                answers += heard
-        answers += [member.bury() for member in self._members]
-        self._members = []
-        return answers
+                events += received
+        events += [worker.close() for worker in self._workers]
+        self._workers = []
+        return events
 
-    def _end_silence(self, seconds: float) -> None:
-        """Kill workers that hang; their death is then heard like any other."""
-        for member in self._members:
-            member.silence += seconds
-            if member.silence > LONGEST_SILENCE:
-                member.process.kill()
+    def _kill_silent(self, seconds: float) -> None:
+        """Kill workers that hang; the next poll reports their death."""
+        for worker in self._workers:
+            worker.silence += seconds
+            if worker.silence > MAX_SILENCE:
+                worker.process.kill()
 
-    def _hear(self, member: WorkerHandle) -> list[Answer | WorkerDied]:
-        heard = member.hear()
-        if member.unfit:
-            raise WorkersLostError(member.unfit)
-        if heard is not None:
-            self._deaths = 0 if heard else self._deaths  # that one is up says little: it may be about to die
-            return list(heard)
-        lost = member.bury()
-        self._deaths += lost.killer is None  # the others had come as far as to judge
-        self._members.remove(member)
-        if self._deaths >= MOST_DEATHS:
+    def _receive(self, worker: WorkerHandle) -> Sequence[Event]:
+        received = worker.receive()
+        if worker.unusable:
+            raise WorkersLostError(worker.unusable)
+        if received is not None:
+            self._deaths = 0 if received else self._deaths
+            return received
+        died = worker.close()
+        self._deaths += died.culprit is None
+        self._workers.remove(worker)
+        if self._deaths >= MAX_DEATHS:
             raise WorkersLostError(
-                f"The worker processes died {self._deaths} times in a row without getting anything done. "
-                "Perhaps memory is short: try a smaller --batch_size, or --parallel False."
+                f"The worker processes died {self._deaths} times in a row without finishing anything. Memory "
+                "may be short: try a smaller --batch_size, or --parallel False."
             )
-        self._members.append(WorkerHandle(self._order))
-        return [lost]
+        self._workers.append(WorkerHandle(self._config))
+        return [died]
 
 
 class InProcessBackend:
-    """The same work in this process: nothing in parallel, nothing to die but the run."""
+    """The same work in this process, one command after another."""
 
-    def __init__(self, order: WorkerConfig) -> None:
-        self._worker = Worker(order, lambda _number: None)
-        self._answers: list[Answer | WorkerDied] = []
+    def __init__(self, config: WorkerConfig) -> None:
+        self._worker = Worker(config, lambda _number: None)
+        self._events: list[Event] = []
         self._stopped = False
 
     def __enter__(self) -> InProcessBackend:
@@ -264,27 +252,23 @@ class InProcessBackend:
         self.stop()
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
-        """Begin with tasks."""
-        self._answers += self._worker.obey(StartTasks(tuple(tasks)))
+        """Start tasks."""
+        self._events += self._worker.execute(StartTasks(tuple(tasks)))
 
-    def save(self, number: int) -> None:
-        """Save a ready image."""
-        self._answers += self._worker.obey(Save((number,)))
-
-    def drop(self, numbers: Sequence[int]) -> None:
+    def cancel(self, numbers: Sequence[int]) -> None:
         """Forget tasks."""
-        self._answers += self._worker.obey(CancelTasks(tuple(numbers)))
+        self._events += self._worker.execute(CancelTasks(tuple(numbers)))
 
-    def exchange(self, timeout: float) -> list[Answer | WorkerDied]:
-        """Work for at most about `timeout` seconds, and say what ended."""
-        answers, self._answers = self._answers, []
-        answers += self._worker.turn(0.0 if answers else timeout)
-        return answers
+    def poll(self, timeout: float) -> list[Event]:
+        """Work for at most about `timeout` seconds."""
+        events, self._events = self._events, []
+        events += self._worker.poll(0.0 if events else timeout)
+        return events
 
-    def stop(self) -> list[Answer | WorkerDied]:
-        """Give up what is under way."""
+    def stop(self) -> list[Event]:
+        """Abort what is under way."""
         if not self._stopped:
             self._stopped = True
             self._worker.close()
-        answers, self._answers = self._answers, []
-        return answers
+        events, self._events = self._events, []
+        return events

@@ -1,6 +1,6 @@
 """The process around a worker: its pipe, its signals, its end.
 
-The process imports neither pandas nor tables, so that it starts quickly.
+The process loads neither pandas nor requests, so that it starts quickly.
 """
 
 from __future__ import annotations
@@ -11,66 +11,66 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ctypes import c_longlong
 from multiprocessing.connection import Connection
 
-from .. import entrypoint
+from ..entrypoint import advice
 from ..images import validation
-from .messages import Answer, Command, StartTasks, WorkerConfig, WorkerUnusable
+from .messages import Command, StartTasks, TaskEvent, WorkerConfig, WorkerUnusable
 from .worker import Worker
 
 SENDING_INTERVAL = 0.03
-"""Seconds for which answers are gathered before they are sent, while more come at once."""
+"""Seconds for which events are collected before they are sent."""
 HEARTBEAT = 1.0
-"""Seconds after which a worker says that it lives, if it has nothing else to say."""
+"""Seconds after which a worker that has nothing to send sends an empty list."""
 
 
-def main(connection: Connection, order: WorkerConfig, judging: c_longlong) -> None:
-    """Run a worker at the end of a pipe until the pipe closes, or None comes through it.
+def main(connection: Connection, config: WorkerConfig, validating: c_longlong) -> None:
+    """Run a worker at the end of a pipe until the pipe closes or None arrives.
 
-    `judging` is shared with the parent: the number of the task whose bytes are being judged, else -1. If
-    the process dies of an image, this says of which.
+    `validating` is shared with the parent: the number of the task whose bytes are being validated, else -1.
     """
 
     def mark(number: int) -> None:
-        _prepare()  # if it dies of this, it is no image's fault
-        judging.value = number
+        _load_decoders()  # before the number is set: a failure here is not the image's
+        validating.value = number
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent answers these, and stops its workers
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent handles these and stops its workers
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    worker = Worker(order, mark)
+    worker = Worker(config, mark)
     inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(connection, inbox, worker.wake), daemon=True).start()
+    threading.Thread(target=_receive, args=(connection, inbox, worker.wake), daemon=True).start()
     outbox = _Outbox(connection)
-    gc.freeze()  # what is here by now stays; looking through it again and again would be for nothing
+    gc.freeze()  # the modules stay loaded; the collector need not look through them again
     try:
-        connection.send([])  # up and listening
-        if not _obey_all(worker, inbox, outbox):
+        connection.send([])  # ready
+        if not _execute_all(worker, inbox, outbox):
             return
-        _turn(worker, outbox, 0)  # connections begin
-        _prepare()
-        while _obey_all(worker, inbox, outbox):
-            _turn(worker, outbox, HEARTBEAT)
+        outbox.send_all(worker.poll(0))  # connections are established while the decoders load
+        _load_decoders()
+        while _execute_all(worker, inbox, outbox):
+            outbox.send_all(worker.poll(HEARTBEAT))
+            outbox.send_heartbeat()
     except (BrokenPipeError, ConnectionResetError):
-        return  # the parent is gone, and with it whoever wanted an answer
+        return  # the parent is gone
     except MemoryError:
-        return  # in silence: the parent hears the pipe close, knows what was judged, and tries it once more
+        return  # the parent sees the pipe close and tries what was validated once more
     except ImportError as error:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            connection.send(WorkerUnusable(entrypoint.advice(error)))
+            connection.send(WorkerUnusable(advice(error)))
     finally:
         worker.close()
 
 
-def _prepare() -> None:
-    """Load what most images need.
+def _load_decoders() -> None:
+    """Load the libraries that most images need.
 
     Raises
     ------
     ImportError
-        If a library cannot be loaded; where their versions do not fit, they themselves raise whatever comes.
+        If one cannot be loaded; libraries of versions that do not fit raise all kinds of errors.
     """
     try:
         validation.prepare()
@@ -81,36 +81,35 @@ def _prepare() -> None:
 
 
 class _Outbox:
-    """Sends answers in handfuls: a message costs more than what is in it."""
+    """Sends events in batches: a message costs more than what is in it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._answers: list[Answer] = []
+        self._events: list[TaskEvent] = []
         self._sent = time.monotonic()
 
-    def put(self, answer: Answer) -> None:
-        self._answers.append(answer)
-        if time.monotonic() - self._sent > SENDING_INTERVAL:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._answers:
+    def send_all(self, events: Iterable[TaskEvent]) -> None:
+        for event in events:
+            self._events.append(event)
+            if time.monotonic() - self._sent > SENDING_INTERVAL:
+                self._send()
+        if self._events:
             self._send()
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         if time.monotonic() - self._sent > HEARTBEAT:
             self._send()
 
     def _send(self) -> None:
-        self._connection.send(self._answers)
-        self._answers = []
+        self._connection.send(self._events)
+        self._events = []
         self._sent = time.monotonic()
 
 
-def _listen(
+def _receive(
     connection: Connection, inbox: queue.SimpleQueue[Command | None], wake: Callable[[], None]
 ) -> None:
-    """Receive on a thread of its own, for a pipe cannot be waited for beside sockets on every system."""
+    """Receive in a thread: not every system can wait for a pipe and for sockets at once."""
     command: Command | None = StartTasks(())
     while command is not None:
         try:
@@ -121,21 +120,11 @@ def _listen(
         wake()
 
 
-def _turn(worker: Worker, outbox: _Outbox, seconds: float) -> None:
-    """Go on with what is under way, and send what came of it."""
-    for answer in worker.turn(seconds):
-        outbox.put(answer)
-    outbox.flush()
-    outbox.beat()
-
-
-def _obey_all(worker: Worker, inbox: queue.SimpleQueue[Command | None], outbox: _Outbox) -> bool:
-    """Do all that has been told so far; False when the end was told."""
+def _execute_all(worker: Worker, inbox: queue.SimpleQueue[Command | None], outbox: _Outbox) -> bool:
+    """Execute all commands received so far; False if the worker is to end."""
     while not inbox.empty():
         command = inbox.get()
         if command is None:
             return False
-        for answer in worker.obey(command):
-            outbox.put(answer)
-    outbox.flush()
+        outbox.send_all(worker.execute(command))
     return True

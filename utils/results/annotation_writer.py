@@ -30,7 +30,7 @@ def pair(folder: CategoryFolder, image: Path, picture: Picture, annotation: Anno
         If it cannot be written.
     """
     xml = voc_xml.to_xml(annotation, folder=folder.path.name, filename=image.name, picture=picture)
-    write_atomic(folder.annotation(image.stem), xml, shared=True)
+    write_atomic(folder.annotation(image.stem), xml)
     return len(annotation.boxes)
 
 

@@ -65,9 +65,9 @@ class Journal:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
         self._read_only = read_only
-        self._standing: dict[int, Outcome] | None = None
+        self._outcomes: dict[int, Outcome] | None = None
         if read_only:
-            self._standing = _by_url(standing(path)) if path.exists() else {}
+            self._outcomes = _by_url(read_outcomes(path)) if path.exists() else {}
             return
         try:
             path.touch()
@@ -79,7 +79,7 @@ class Journal:
         """Mark that what follows is of this run."""
         if self._read_only:
             return
-        self._standing = None
+        self._outcomes = None
         self._write([{"run": datetime.now(timezone.utc).isoformat(timespec="seconds")}])
 
     def append(self, outcome: Outcome) -> None:
@@ -90,17 +90,17 @@ class Journal:
         """Note what became of several URLs, in one go."""
         if not self._read_only:
             self._write(map(journal_codec.encode, outcomes))
-        if self._standing is not None:
-            self._standing.update(_by_url(outcomes))
+        if self._outcomes is not None:
+            self._outcomes.update(_by_url(outcomes))
 
-    def standing(self, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
+    def outcomes(self, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
         """Yield the outcome that counts for every URL, in the table's order.
 
         `checkpoint` is called before every line that is read from the file; what it raises ends the reading.
         """
-        if self._standing is None:
-            self._standing = _by_url(standing(self._path, checkpoint))
-        yield from sorted(self._standing.values(), key=lambda outcome: outcome.row.position)
+        if self._outcomes is None:
+            self._outcomes = _by_url(read_outcomes(self._path, checkpoint))
+        yield from sorted(self._outcomes.values(), key=lambda outcome: outcome.row.position)
 
     def _mend(self) -> None:
         """Cut a torn last line off, so that the next line begins on its own."""
@@ -130,7 +130,7 @@ class Journal:
             raise disk_error(self._path, error) from error
 
 
-def standing(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
+def read_outcomes(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
     """Yield the outcome that counts for every URL in a journal, in the table's order.
 
     Only places are kept in memory, and what the lines of a small journal say. Images of earlier runs are

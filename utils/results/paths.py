@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 from ..errors import FolderInUseError, InputError, disk_error
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
@@ -37,11 +38,12 @@ class CategoryFolder:
     """The files of one category below the result folder."""
 
     path: Path
+    IMAGES: ClassVar[str] = "Images"
 
     @functools.cached_property
     def images(self) -> Path:
         """The folder of the images."""
-        return self.path / "Images"
+        return self.path / self.IMAGES
 
     @functools.cached_property
     def annotations(self) -> Path:

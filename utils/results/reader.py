@@ -103,7 +103,7 @@ def read(category: Category, folder: CategoryFolder) -> Collected:
     """
     summary = Summary(category.folder, category.code)
     with wrap_os_errors(folder.path):
-        outcomes = summary.counting(journal.standing(folder.journal))
+        outcomes = summary.counting(journal.read_outcomes(folder.journal))
         return Collected(category, summary, tuple(_samples(folder, outcomes)))
 
 

@@ -106,7 +106,7 @@ def reconcile(shelf: CategoryStore, rows_of: RowsOf) -> dict[str, Outcome]:
     if not shelf.dry:
         shelf.folder.remove_partials()
     on_disk = {shelf.folder.relative(path): path for path in image_files(shelf.folder)}
-    standing = shelf.journal.standing(shelf.checkpoint)
+    standing = shelf.journal.outcomes(shelf.checkpoint)
     known = {outcome.row.key: _confirmed(shelf, outcome, on_disk) for outcome in standing}
     claimed = {outcome.file for outcome in known.values() if outcome.status.is_saved}
     left = {name: path for name, path in on_disk.items() if path not in shelf.removed and path.exists()}

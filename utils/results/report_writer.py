@@ -21,7 +21,7 @@ class ReportWriter:
         self.summaries: dict[str, Summary] = {}
         self._folder_of = folder_of
 
-    def publish(self, category: Category, outcomes: Iterable[Outcome] | None = None) -> Summary:
+    def write(self, category: Category, outcomes: Iterable[Outcome] | None = None) -> Summary:
         """Write a category's report, and count while doing so.
 
         Parameters
@@ -36,7 +36,7 @@ class ReportWriter:
         """
         folder = self._folder_of(category)
         summary = Summary(category.folder, category.code)
-        known = journal.standing(folder.journal) if outcomes is None else outcomes
+        known = journal.read_outcomes(folder.journal) if outcomes is None else outcomes
         try:
             report.write(folder.report, summary.counting(known))
         except OSError as error:
@@ -60,7 +60,7 @@ class ReportWriter:
         if not folder.journal.exists():
             return []
         book = journal.Journal(folder.journal)
-        taken = [one for one in book.standing(checkpoint) if placeholders.is_sighting(one, found)]
+        taken = [one for one in book.outcomes(checkpoint) if placeholders.is_sighting(one, found)]
         if not taken:
             return []
         try:
@@ -69,5 +69,5 @@ class ReportWriter:
                     annotation_writer.remove(folder, folder.path / outcome.file)
                 book.append(placeholders.taken_back(outcome))
         finally:
-            self.publish(category, book.standing())
+            self.write(category, book.outcomes())
         return taken

@@ -88,8 +88,8 @@ class Summary:
         self.bytes += other.bytes
 
     @property
-    def standing(self) -> int:
-        """Images that lie in the category's folder."""
+    def saved(self) -> int:
+        """Images that are saved, by this run or earlier ones."""
         return sum(count for status, count in self.statuses.items() if status.is_saved)
 
     def line(self, width: int | None = None) -> str:

@@ -99,7 +99,7 @@ class Verification:
 
     def _judge_strays(self, shelf: CategoryStore) -> Iterator[_Stray]:
         """Judge the images of a folder of which nothing else is known."""
-        claimed = {outcome.file for outcome in shelf.journal.standing() if outcome.status.is_saved}
+        claimed = {outcome.file for outcome in shelf.journal.outcomes() if outcome.status.is_saved}
         for path in reconcile.image_files(shelf.folder):
             if shelf.folder.relative(path) in claimed or path in shelf.removed:
                 continue
@@ -131,7 +131,7 @@ class Verification:
             taken = sum(self._sightings[category.folder][sighting] for sighting in found)
         else:
             taken = len(publisher.retract(category, found))
-            publisher.publish(category)
+            publisher.write(category)
         if taken:
             happens = "would be " if self.dry else ""
             self._find(f"{category.folder}: {taken} {happens}{placeholders.TAKEN_BACK_MANY}.")

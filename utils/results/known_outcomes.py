@@ -1,8 +1,7 @@
-"""How long it is believed what an earlier run found of an image, and which flag that depends on."""
+"""How long results of earlier runs are believed, and which flag decides it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..models.enums import Status
@@ -11,11 +10,11 @@ from ..reasons import NOT_NEEDED, Reason, RetryPolicy
 
 if TYPE_CHECKING:  # a worker loads only what it needs
     from ..models.settings import Settings
-    from .messages import WorkerConfig
+    from ..pipeline.messages import WorkerConfig
 
 
-def holds(known: Outcome, settings: Settings) -> bool:
-    """Whether what an earlier run found holds without trying again."""
+def is_final(known: Outcome, settings: Settings) -> bool:
+    """Whether an image is saved, or a failure is permanent under these settings."""
     if known.status.is_saved:
         return True
     if known.status is not Status.FAILED or known.reason is None or settings.retry_failed:
@@ -25,19 +24,27 @@ def holds(known: Outcome, settings: Settings) -> bool:
     return known.retry_policy is RetryPolicy.PERMANENT
 
 
-def was_cut_short(known: Outcome) -> bool:
-    """Whether an earlier run ended before the image was there, and it has never been there."""
+def was_interrupted(known: Outcome) -> bool:
+    """Whether an earlier run ended before the image was saved, and it has never been saved."""
     return known.reason is Reason.INTERRUPTED and known.picture is None
 
 
-def needless(cut_short: Outcome) -> Outcome:
-    """Say of an image that was not there when an earlier run ended that it is not needed any more."""
+def not_needed(outcome: Outcome) -> Outcome:
+    """Turn an outcome into that of an image that is not needed any more."""
     status, reason, description = NOT_NEEDED
-    return replace(cut_short, status=status, reason=reason, description=description)
+    return Outcome(
+        outcome.row,
+        status,
+        reason,
+        description,
+        http_status=outcome.http_status,
+        attempts=outcome.attempts,
+        seconds=outcome.seconds,
+    )
 
 
 def deciding_flag(reason: Reason, flags: Settings | WorkerConfig) -> str:
-    """Name the flag, with its value, that decides whether there is such a refusal; "" where none does."""
+    """Name the flag, with its value, on which a rejection depends; empty if it depends on none."""
     deciding = {
         Reason.TOO_SMALL: f"min_side={flags.min_side}",
         Reason.OPTED_OUT: f"honour_opt_out={flags.honour_opt_out}",

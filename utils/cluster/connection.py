@@ -1,0 +1,227 @@
+"""The connection to a Dask scheduler and its workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from concurrent import futures
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import InputError
+from ..pipeline.worker_pool import blocked_signals
+from . import remote_task
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+
+LOCAL = "local"
+"""The word for a scheduler and workers on this machine, for as long as the run takes."""
+LIBRARIES = ["pycurl", "certifi", "simplejpeg", "PIL"]
+"""What the work of a shard needs."""
+TIMEOUT = 5.0
+"""Seconds in which a scheduler must answer."""
+CLOSING_TIMEOUT = 0.5
+COUNT_INTERVAL = 2.0
+"""Seconds between two questions how many workers there are."""
+MAX_SILENCE = 30.0
+"""Seconds without an answer to that after which the scheduler counts as gone: it may hang, too."""
+GONE = (OSError, asyncio.TimeoutError, futures.TimeoutError, futures.CancelledError)
+"""What is raised if a scheduler does not answer any more; before Python 3.11 a timeout is no OSError."""
+MISSING = "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt"
+
+
+@dataclass(frozen=True)
+class _ByValue:
+    """A function that is pickled by value; Dask would send no more than its name."""
+
+    pickled: bytes
+    loads: Callable[[bytes], Callable[..., Any]]
+
+    def __call__(self, *arguments: object) -> object:
+        return self.loads(self.pickled)(*arguments)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Callable[..., Any]], tuple[bytes]]:
+        return self.loads, (self.pickled,)
+
+
+def by_value(module: ModuleType, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function of a module travel by value, with all that it uses of the module."""
+    import cloudpickle
+
+    cloudpickle.register_pickle_by_value(module)
+    return _ByValue(cloudpickle.dumps(function), cloudpickle.loads)
+
+
+class DaskConnection:
+    """A connection to a scheduler.
+
+    Parameters
+    ----------
+    address
+        Of an existing scheduler, or `LOCAL`.
+    cores, scratch
+        For `LOCAL`: the number of workers, and the folder for their files.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, or the scheduler cannot be reached.
+    """
+
+    def __init__(self, address: str, *, cores: int, scratch: Path) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise InputError(MISSING) from error
+        _silence()
+        self._cluster: LocalCluster | None = None
+        try:
+            if address == LOCAL:
+                self._cluster = _local_cluster(cores, scratch)
+            else:
+                asyncio.run(_greet(address))  # a client that fails to connect leaves much behind
+            self.client: Client = Client(self._cluster or address, timeout=TIMEOUT, set_as_default=False)
+            self._threads: dict[str, int] = self.client.nthreads()
+        except (*GONE, ValueError, TypeError, RuntimeError) as error:
+            self._close_cluster()
+            raise InputError(
+                f"--scheduler {address} cannot be reached ({_why(error)}). Start one by `dask "
+                "scheduler` and give the address that it prints, e.g. tcp://10.0.0.1:8786, or `local`."
+            ) from error
+        self._question: futures.Future[dict[str, int]] | None = None
+        self._asked_at = self._checked_at = time.monotonic()
+        self._silence = 0.0
+
+    @property
+    def dashboard(self) -> str:
+        """The address of the dashboard."""
+        return str(self.client.dashboard_link)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the scheduler still answers."""
+        return bool(self.client.status == "running") and self._silence < MAX_SILENCE
+
+    @property
+    def threads(self) -> int:
+        """How many threads all workers have, as of a moment ago."""
+        self._update(time.monotonic())
+        return sum(self._threads.values())
+
+    def check_workers(self, folder: Path) -> None:
+        """Check that every worker has the libraries and sees the result folder.
+
+        Raises
+        ------
+        InputError
+            If one does not.
+        """
+        find_missing = by_value(remote_task, remote_task.find_missing)
+        asked = {
+            worker: self.client.submit(find_missing, LIBRARIES, str(folder), workers=[worker], pure=False)
+            for worker in self._threads
+        }
+        deadline = time.monotonic() + TIMEOUT  # a worker that does not answer will run no shard either
+        while time.monotonic() < deadline and any(future.status == "pending" for future in asked.values()):
+            time.sleep(0.02)
+        for worker, future in asked.items():
+            if future.status == "finished" and (missing := future.result(timeout=TIMEOUT)):
+                raise InputError(f"The Dask worker {worker} {missing}.")
+
+    def close(self) -> None:
+        """Disconnect; a local scheduler and its workers end."""
+        if self._cluster:
+            _kill_workers(self._cluster)
+        with contextlib.suppress(*GONE):
+            self.client.close(timeout=CLOSING_TIMEOUT)
+        self._close_cluster()
+
+    def _update(self, now: float) -> None:
+        """Ask now and then how many workers there are, without waiting for the answer."""
+        if self._question is None and now - self._asked_at >= COUNT_INTERVAL and self.is_alive:
+            self._asked_at = now
+            # Dask's own function would wait for ever.
+            scheduler, loop = cast("Any", self.client.scheduler), cast("Any", self.client.loop)
+            self._question = asyncio.run_coroutine_threadsafe(scheduler.ncores(), loop.asyncio_loop)
+        elif self._question and self._question.done():
+            with contextlib.suppress(*GONE):  # `is_alive` tells
+                self._threads = self._question.result()
+            self._question, self._silence = None, 0.0
+        elif self._question:
+            self._silence += min(1.0, now - self._checked_at)  # all may have been suspended
+        self._checked_at = now
+
+    def _close_cluster(self) -> None:
+        if self._cluster:
+            with contextlib.suppress(*GONE):
+                self._cluster.close(timeout=2)  # all workers are dead
+
+
+def first_line(error: BaseException | None) -> str:
+    """Return the first line of an error's message, or its name if it has none."""
+    return str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
+
+
+def _local_cluster(cores: int, scratch: Path) -> LocalCluster:
+    from distributed import LocalCluster
+
+    with blocked_signals():  # this process handles Ctrl-C
+        return LocalCluster(
+            n_workers=cores,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            local_directory=str(scratch),
+            silence_logs=logging.CRITICAL,
+        )
+
+
+def _kill_workers(cluster: LocalCluster) -> None:
+    """Kill the processes of the workers and their children; one that hangs is not waited for."""
+    import psutil  # distributed needs it, too
+
+    processes: list[psutil.Process] = []
+    for nanny in cluster.workers.values():
+        with contextlib.suppress(psutil.Error):
+            if nanny.pid:
+                nanny.close_gracefully()  # else it would restart the worker
+                worker = psutil.Process(nanny.pid)
+                processes += [worker, *worker.children(recursive=True)]
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def _silence() -> None:
+    """Keep messages of the libraries off the screen."""
+    from distributed.versions import VersionMismatchWarning
+
+    warnings.simplefilter("ignore", VersionMismatchWarning)  # many pages
+    for name in ("asyncio", "tornado", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("asyncio", "distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _why(error: BaseException) -> str:
+    """Say in a few words why no connection came about."""
+    if isinstance(error, (ValueError, TypeError)) and "address" not in str(error):
+        return "not an address"
+    if isinstance(error, GONE) and not str(error):
+        return "no Dask scheduler answers there"
+    return first_line(error)
+
+
+async def _greet(address: str) -> None:
+    """Connect to a scheduler once; raises what prevents it."""
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    greeting = connect(address, timeout=TIMEOUT, **Security().get_connection_args("client"))
+    comm = await asyncio.wait_for(greeting, TIMEOUT + 1)
+    comm.abort()

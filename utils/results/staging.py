@@ -1,0 +1,125 @@
+"""Staged images: written by workers, not yet committed by the run.
+
+A worker writes each valid image, and its XML, under a unique name in the result folder's `.staging/`. Only
+the run gives them their final names or deletes them, so a worker that dies leaves nothing that counts, and
+a worker of another machine that was given up can do no harm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import NO_SENSE_IN_GOING_ON, wrap_os_errors
+from ..files import write_new
+from ..models.enums import Status
+from ..models.tasks import Outcome
+from ..reasons import Reason
+from .paths import CategoryFolder
+
+STAGING_NAME = ".staging"
+XML_SUFFIX = ".xml"
+OLD_SHARDS_NAME = ".shards"
+"""What killed runs of version 0.1 with `--scheduler` leave; the images that it tells of are found on disk."""
+
+
+class StagingWriter:
+    """Writes staged files under names that no other writer uses, on whichever machine.
+
+    Parameters
+    ----------
+    result_folder
+        The staging folder in it must exist.
+    """
+
+    def __init__(self, result_folder: Path) -> None:
+        self._folder = os.fspath(result_folder / STAGING_NAME)
+        self._prefix = os.urandom(6).hex()
+        self._numbers = itertools.count()
+
+    def write(self, image: bytes, xml: bytes | None) -> tuple[str, int]:
+        """Write an image and its XML; returns their name and the image's modification time in ns.
+
+        Raises
+        ------
+        OSError
+            If one of them cannot be written; nothing is left behind then.
+        """
+        name = f"{self._prefix}-{next(self._numbers)}"
+        path = f"{self._folder}/{name}"
+        try:
+            if xml is not None:
+                write_new(path + XML_SUFFIX, xml)
+            status = write_new(path, image)
+        except OSError:
+            _remove(path)
+            raise
+        return name, status.st_mtime_ns
+
+
+class StagingFolder:
+    """The staging folder as the run sees it; the only place where images get their final names."""
+
+    def __init__(self, result_folder: Path) -> None:
+        self._path = result_folder / STAGING_NAME
+
+    def __enter__(self) -> StagingFolder:
+        """Create the folder; what a killed run left in it is deleted."""
+        with wrap_os_errors(self._path):
+            for leftover in (self._path, self._path.with_name(OLD_SHARDS_NAME)):
+                shutil.rmtree(leftover, ignore_errors=True)
+            self._path.mkdir(exist_ok=True)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+
+    def commit(self, outcome: Outcome, folder: CategoryFolder) -> Outcome:
+        """Give a staged image and its XML their final names, the XML first.
+
+        Returns
+        -------
+        Outcome
+            The same without `staged`, or a `disk_error` if the files could not be renamed.
+        """
+        staged = f"{self._path}/{outcome.staged}"
+        xml = folder.annotation(outcome.row.image_code)
+        try:
+            if outcome.boxes is not None:
+                os.replace(staged + XML_SUFFIX, xml)  # noqa: PTH105  # done for every image
+            os.replace(staged, f"{folder.path}/{outcome.file}")  # noqa: PTH105
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                xml.unlink(missing_ok=True)
+            _remove(staged)
+            return disk_failure(outcome, error)
+        return replace(outcome, staged="")
+
+    def discard(self, outcome: Outcome) -> None:
+        """Delete the staged files of an image that is not needed."""
+        if outcome.staged:
+            _remove(f"{self._path}/{outcome.staged}")
+
+
+def disk_failure(outcome: Outcome, error: OSError) -> Outcome:
+    """Turn an outcome into the failure of an image that could not be written."""
+    return Outcome(
+        row=outcome.row,
+        status=Status.FAILED,
+        reason=Reason.DISK_ERROR,
+        description=f"It could not be written: {error.strerror}.",
+        http_status=outcome.http_status,
+        attempts=outcome.attempts,
+        seconds=outcome.seconds,
+        disk_full=error.errno in NO_SENSE_IN_GOING_ON,
+    )
+
+
+def _remove(path: str) -> None:
+    for name in (path, path + XML_SUFFIX):
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
