@@ -17,18 +17,18 @@ from ..catalog import categories
 from ..errors import DiskError, InputError, OneSourceError
 from ..fetch.archive_stream import open_text
 from ..fetch.file_download import Terms
-from ..fetch.first_available import Job, Screen, from_sources
-from ..fetch.known_sources import (
+from ..files import write_atomic
+from ..sources.url_table import NAME, OTHER_NAME, open_table
+from ..text import pluralize
+from . import annotation_archives
+from .first_available import Job, Screen, from_sources
+from .known_sources import (
     ANNOTATION_SOURCES,
     ANNOTATIONS_BY_HAND,
     URL_SOURCES,
     URLS_BY_HAND,
     KnownSource,
 )
-from ..files import write_atomic
-from ..sources.url_table import NAME, OTHER_NAME, open_table
-from ..text import pluralize
-from . import annotation_archives
 from .url_list import BAD_LINES_NAME, ListCounts, convert
 
 NCODES_NAME = "ncodes.csv"

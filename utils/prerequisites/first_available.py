@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import OneSourceError, SourceError
-from .archive_stream import fault_of
-from .file_download import Advance, Terms, download
+from ..fetch.archive_stream import fault_of
+from ..fetch.file_download import Advance, Terms, download
+from ..fetch.locations import is_in_web, local_path, shown
 from .known_sources import KnownSource
-from .locations import is_in_web, local_path, shown
 
 DOWNLOAD_SUFFIX = ".download"
 LARGEST_DOWNLOAD = 5_000_000_000  # bytes; the largest of ours, unpacked, has 1.1 GB
