@@ -47,7 +47,7 @@ class Lines:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Remember a line."""
         self.said.append(text)
 

@@ -14,7 +14,7 @@ from ..models.rows import Category
 from ..models.settings import Settings
 from ..sources.url_table import UrlTable
 from .listing import Row
-from .messages import open_telling
+from .messages import open_url_table
 
 
 class Catalogue:
@@ -73,7 +73,7 @@ class Catalogue:
 
     def _opened(self, settings: Settings) -> UrlTable | None:
         try:
-            return open_telling(settings.url_data, self._tell, keep=self._keep)
+            return open_url_table(settings.url_data, self._tell, keep=self._keep)
         except InputError as error:
             self._tell(f"URLs are not counted. {error}")
             return None

@@ -43,9 +43,9 @@ def fleet(address: str, store: RunContext, order: WorkerConfig, console: Console
         stack.callback(scheduler.leave)
         workers = DaskWorkers(scheduler)
         batch_size = settings.batch_size or speed_test.DEFAULT_BATCH
-        console.say(f"{_told(workers, address, batch_size)} Dashboard: {scheduler.dashboard}")
+        console.print(f"{_told(workers, address, batch_size)} Dashboard: {scheduler.dashboard}")
         if remark := _of_proxies(address):
-            console.say(remark)
+            console.print(remark)
         yield DaskExecutor(
             workers,
             folder,

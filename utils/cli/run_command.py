@@ -14,7 +14,7 @@ from ..fetch.locations import is_in_web, local_path, shown
 from ..models.enums import Status
 from ..models.rows import Category
 from ..models.settings import ImageSource, Settings
-from ..pipeline.category_manager import CategoryManager, Screen
+from ..pipeline.category_manager import CategoryManager
 from ..pipeline.concurrency import ConcurrencyController
 from ..pipeline.context import RunContext, how_many
 from ..pipeline.dry_run import preview
@@ -25,15 +25,14 @@ from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
 from ..results import segments, statistics
 from ..results.paths import RESULT_FOLDER, CategoryFolder, FolderLock, result_folder
 from ..results.progress import Progress
-from ..results.statistics import Summary
 from ..scheduler.schedule import Schedule
 from ..sources import tar_address, terms
 from ..sources.url_table import NoUrlTable, UrlTable
 from ..text import pluralize
 from . import gallery_command, shortfall, verify_command
 from .arguments import Signals
-from .console import Console, ImageBar
-from .messages import open_telling, warn
+from .console import Console
+from .messages import open_url_table, warn
 
 if TYPE_CHECKING:
     from .export_command import ExportOrder
@@ -46,29 +45,6 @@ IDLE_CONNECTIONS = 256
 """Connections that a worker keeps open for further URLs of the same hosts."""
 
 
-class TerminalScreen(Screen):
-    """Shows a run on the terminal."""
-
-    def __init__(self, console: Console, *, verbose: bool) -> None:
-        self._verbose = verbose
-        self._console = console
-        self._bar = ImageBar(console)
-        self.say = console.say  # type: ignore[method-assign]  # said the same way, bar or not
-
-    def category_done(self, summary: Summary) -> None:
-        """Show how a category ended, if the user wants to know."""
-        if self._verbose:
-            self.say(summary.line(self._console.width))
-
-    def update(self, progress: Progress) -> None:
-        """Show how far the run is."""
-        self._bar.update(progress)
-
-    def close(self) -> None:
-        """Clear the bar away."""
-        self._bar.close()
-
-
 def run(settings: Settings, console: Console, signals: Signals) -> int:
     """Do what the flags of a run ask for; returns the exit code."""
     everything = categories.read(settings.ncode_data)
@@ -79,11 +55,11 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
     terms.require(settings)
     _require_folders(settings)
     table = _table(settings, console)
-    console.say(_told(chosen, table, settings))
+    console.print(_told(chosen, table, settings))
     if settings.source is not ImageSource.URLS:
-        console.say(f"{terms.TEXT} (accepted).")
+        console.print(f"{terms.TEXT} (accepted).")
     if not settings.annotations_dir.is_dir():
-        console.say(_no_boxes(settings))
+        console.print(_no_boxes(settings))
     order = _order(selected, everything, settings, console)
     if settings.dry_run:
         there = _dry_run(selected, table, settings, console)
@@ -92,7 +68,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         return 0
     folder = result_folder(settings.save_dir)
     with FolderLock(folder):
-        segments.take_in_left(folder, console.say)
+        segments.take_in_left(folder, console.print)
         labels = {category.code: category.folder for category in everything}
         with terms.feeds(settings, folder) as feeds:
             store = RunContext(settings, folder, table, labels, feeds)
@@ -100,7 +76,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         stopped, faulty = signals.received, bool(books.faults)
         left = gallery_command.leave(folder, everything, settings, console, stopped=stopped, faulty=faulty)
         if left:
-            console.say(f"Look at it: {left}")
+            console.print(f"Look at it: {left}")
         code = _conclude(books, store, console, signals)
         if order:
             order.carry_out(signals)
@@ -153,7 +129,7 @@ def _table(settings: Settings, console: Console) -> UrlTable:
     """Open the URL table; who takes everything from an archive need not have one."""
     if settings.source is ImageSource.ARCHIVE and not settings.url_data.exists():
         return NoUrlTable(settings.url_data)
-    return open_telling(settings.url_data, console.say, keep=not settings.dry_run)
+    return open_url_table(settings.url_data, console.print, keep=not settings.dry_run)
 
 
 def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
@@ -193,19 +169,19 @@ def _wanted(limit: int, settings: Settings) -> str:
 
 def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, console: Console) -> int:
     """Say what a run would do; returns how many images are there already."""
-    console.say("What a run would do:")
+    console.print("What a run would do:")
     to_try = there = 0
     for category in selected:
         folder = CategoryFolder(settings.save_dir / RESULT_FOLDER / category.folder)
         planned = preview(category, table, folder, settings)
         to_try, there = to_try + planned.to_try, there + planned.there
-        console.say("  " + "\n    ".join(planned.lines()))
+        console.print("  " + "\n    ".join(planned.lines()))
     tars = (
         ""
         if settings.source is ImageSource.URLS
         else f" What tars hold ({shown(settings.archive_url)}) is not known yet."
     )
-    console.say(
+    console.print(
         f"{pluralize(to_try, 'URL')} to try at most.{tars} Nothing was downloaded: this was a dry run."
     )
     return there
@@ -214,16 +190,14 @@ def _dry_run(selected: Sequence[Category], table: UrlTable, settings: Settings, 
 def _work(
     selected: Sequence[Category], store: RunContext, console: Console, signals: Signals
 ) -> CategoryManager:
-    settings = store.settings
     signals.end_gently()
     progress = Progress()
-    screen = TerminalScreen(console, verbose=settings.verbose)
-    books = CategoryManager(selected, store, progress=progress, screen=screen, stopped=signals.received)
+    books = CategoryManager(selected, store, progress=progress, screen=console, stopped=signals.received)
     try:
         with _traffic(store, console, progress.total) as traffic:
-            Run(books, traffic, progress, screen, stopped=signals.received).work()
+            Run(books, traffic, progress, console, stopped=signals.received).work()
     finally:
-        screen.close()
+        console.close()
         _say_totals(selected, books, store, console, failed=progress.failed)
     return books
 
@@ -236,10 +210,10 @@ def _say_totals(
     summaries = [made[category.code] for category in selected if category.code in made]
     if summaries:
         total = statistics.total(summaries)
-        console.say("\n".join([statistics.table(summaries, console.width), *total.judgement()]))
+        console.print("\n".join([statistics.table(summaries, console.width), *total.judgement()]))
         if total.statuses[Status.FAILED] > failed:
-            console.say(OF_ALL_RUNS)
-        console.say(f"Images, annotations and reports lie in {store.folder}")
+            console.print(OF_ALL_RUNS)
+        console.print(f"Images, annotations and reports lie in {store.folder}")
 
 
 @contextlib.contextmanager
@@ -251,7 +225,7 @@ def _traffic(store: RunContext, console: Console, expected: int) -> Iterator[Exe
         with fleet(settings.scheduler, store, order, console) as many_machines:
             yield many_machines
         return
-    tempo = ConcurrencyController(settings, console.say)
+    tempo = ConcurrencyController(settings, console.print)
     schedule = Schedule(batch_size=tempo.batch_size(), retries=settings.retries)
     # Of an archive it is not known before how much it has.
     enough = math.ceil(expected / WORTH_A_WORKER) if settings.source is ImageSource.URLS else tempo.processes
@@ -284,7 +258,7 @@ def _conclude(books: CategoryManager, store: RunContext, console: Console, signa
         warn(f"Interrupted. {written} are written; run the same command again to go on.")
         return 0  # the signal's own exit code takes its place
     for sentence in shortfall.short(books, store):
-        console.say(sentence)
+        console.print(sentence)
     for sentence in shortfall.barren(books, store):
         warn(sentence)
     return 1 if books.barren or books.faults else 0

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from ..annotations import voc_xml
 from ..errors import DatasetError, DiskError, FolderError
@@ -46,10 +47,10 @@ def _never() -> bool:
     return False
 
 
-class Screen:
-    """What a run tells while it works; this one keeps it to itself."""
+class Screen(Protocol):
+    """Where a run prints lines and shows its progress."""
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Show a line."""
 
     def category_done(self, summary: Summary) -> None:
@@ -145,7 +146,7 @@ class CategoryManager:
         if supply.problem and self._store.settings.source is ImageSource.ARCHIVE:
             self.faults.append(f"{supply.category.folder}: {supply.problem}")
         elif supply.problem:
-            self._screen.say(f"{supply.category.folder}: {supply.problem}")
+            self._screen.print(f"{supply.category.folder}: {supply.problem}")
 
     def close_all(self, has_time: Callable[[], bool]) -> None:
         """Note in all books what was not reached, as long as there is time, and close them."""
@@ -161,7 +162,7 @@ class CategoryManager:
             self.close(supply)
         self.unreported.update(self.open)
         if self.unreported:
-            self._screen.say(f"{LATE} {listed(sorted(self.unreported), MOST_NAMED)}")
+            self._screen.print(f"{LATE} {listed(sorted(self.unreported), MOST_NAMED)}")
 
     def _open_and_leave(self, category: Category) -> None:
         with self.isolate_errors(category):
@@ -255,7 +256,7 @@ class CategoryManager:
         folder = self._store.settings.annotations_dir
         content = voc_xml.read(folder, category.code)
         if content.problem and folder.is_dir():
-            self._screen.say(f"{category.folder}: {content.problem}")
+            self._screen.print(f"{category.folder}: {content.problem}")
         return content.annotations
 
     def _take_back(self, category: Category, found: set[ContentKey]) -> bool:
@@ -263,7 +264,7 @@ class CategoryManager:
         for outcome in taken:
             self._progress.retract(outcome)
         if taken:
-            self._screen.say(f"{category.folder}: {len(taken)} {placeholders.TAKEN_BACK_MANY}")
+            self._screen.print(f"{category.folder}: {len(taken)} {placeholders.TAKEN_BACK_MANY}")
         return bool(taken)
 
     def _may_have_more(self, category: Category) -> bool:

@@ -152,7 +152,7 @@ class Run:
 
     def _show(self) -> None:
         for remark in self.traffic.remarks():
-            self.screen.say(remark)
+            self.screen.print(remark)
         self.screen.update(self.progress + self.traffic.under_way)
 
     def _finish(self) -> None:
