@@ -21,7 +21,7 @@ from ..models.images import Annotation
 from ..models.rows import Candidate, TarMember, TarMemberRef, UrlRow
 from ..models.tasks import Outcome
 from ..reasons import Reason, Rejection
-from .tar_members import Scan
+from .tar_members import TarScanner
 
 if TYPE_CHECKING:
     from .tar_download import TarDownload
@@ -243,11 +243,11 @@ def rows_at_hand(path: Path, address: str) -> Iterator[UrlRow]:
     try:
         if not path.is_file():  # a pipe would never open
             return
-        scan = Scan(path)
+        scan = TarScanner(path)
     except OSError:
         return
     with contextlib.closing(scan), contextlib.suppress(OSError, ValueError):  # what comes before is good
-        for member in scan.further(path.stat().st_size):
+        for member in scan.scan_to(path.stat().st_size):
             yield _row(member, address)
 
 
