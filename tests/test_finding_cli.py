@@ -373,7 +373,7 @@ import sys
 sys.path.insert(0, {str(ROOT)!r})
 from utils.cli import extract
 from utils.catalog import categories
-categories.shipped = None if {unused!r} == "utils.catalog.hierarchy" else categories.shipped
+categories.load_synsets = None if {unused!r} == "utils.catalog.hierarchy" else categories.load_synsets
 code = extract.main({arguments!r})
 sys.exit(code or (3 if {unused!r} == "utils.pipeline.run" and {unused!r} in sys.modules else 0))
 """

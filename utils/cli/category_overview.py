@@ -28,7 +28,7 @@ class Catalogue:
 
     def __init__(self, settings: Settings, tell: Callable[[str], None]) -> None:
         self.everything = categories.read(settings.ncode_data)
-        self.tree = hierarchy.shipped()
+        self.tree = hierarchy.load()
         self._known = {category.code: category for category in self.everything}
         self._annotations = settings.annotations_dir
         self._tell = tell
@@ -49,7 +49,7 @@ class Catalogue:
                 name=category.name,
                 urls=self._table.count(category.code) if self._table else None,
                 annotated=None if annotated is None else annotated.get(category.code, 0),
-                subcategories=sum(code in self._known for code in self.tree.below([category.code])),
+                subcategories=sum(code in self._known for code in self.tree.descendants([category.code])),
                 path=tuple(self._short_name(code) for code in self.tree.path(category.code)),
                 match=why.get(category.code, ""),
             )
@@ -58,7 +58,7 @@ class Catalogue:
 
     def any_below(self, listed: Iterable[Category]) -> bool:
         """Say whether some of the table's categories lie below any of these."""
-        return any(code in self._known for one in listed for code in self.tree.below([one.code]))
+        return any(code in self._known for one in listed for code in self.tree.descendants([one.code]))
 
     def all_boxed(self, codes: Collection[str]) -> bool:
         """Say whether each of some categories has images with bounding boxes, as far as that is known."""

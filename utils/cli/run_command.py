@@ -16,7 +16,7 @@ from ..models.rows import Category
 from ..models.settings import ImageSource, Settings
 from ..pipeline.category_manager import CategoryManager
 from ..pipeline.concurrency import ConcurrencyController
-from ..pipeline.context import RunContext, how_many
+from ..pipeline.context import RunContext
 from ..pipeline.dry_run import preview
 from ..pipeline.executor import Executor, LocalExecutor
 from ..pipeline.messages import WorkerConfig
@@ -134,10 +134,10 @@ def _table(settings: Settings, console: Console) -> UrlTable:
 
 def _told(chosen: Selection, table: UrlTable, settings: Settings) -> str:
     selected = chosen.categories
-    brought = f", {chosen.brought} of them as subcategories" if settings.with_subcategories else ""
+    brought = f", {chosen.subcategories} of them as subcategories" if settings.with_subcategories else ""
     lines = [f"{len(selected)} categor{'ies' if len(selected) > 1 else 'y'}{brought}:"]
     for category in selected[:CATEGORIES_SHOWN]:
-        wanted = _wanted(how_many(category, settings), settings)
+        wanted = _wanted(category.how_many, settings)
         lines.append(
             f"  {category.folder} ({category.code}): {_offered(category, table, settings)}, {wanted}"
         )

@@ -8,7 +8,7 @@ from ..annotations import voc_xml
 from ..models.rows import Category
 from ..models.settings import ImageSource
 from ..pipeline.category_manager import CategoryManager
-from ..pipeline.context import RunContext, how_many
+from ..pipeline.context import RunContext
 from ..results.statistics import Summary
 from ..sources.row_filter import candidates
 from ..text import pluralize
@@ -19,7 +19,7 @@ def short(books: CategoryManager, store: RunContext) -> Iterator[str]:
     kind = "images with boxes" if store.settings.with_annotation else "images"
     left = "no URL is left" if store.settings.source is ImageSource.URLS else "there are no more"
     for category in books.short:
-        have, wanted = books.images_of(category), how_many(category, store.settings)
+        have, wanted = books.images_of(category), category.how_many
         yield f"{category.folder}: {have} of the {wanted} {kind} that were wanted; {left}."
 
 

@@ -25,7 +25,7 @@ from ..results.journal import Journal, pass_by
 from ..results.reconcile import CategoryStore
 from ..scheduler.scheduled_task import TaskResult
 from ..sources.source_chain import Known, SourceChain
-from .context import RunContext, counts_saved, how_many
+from .context import RunContext, counts_saved
 from .known_outcomes import holds, needless, was_cut_short
 
 HEDGE = 2
@@ -76,7 +76,7 @@ class CategoryJob:
         self._pair_what_stands()
         self._standing_codes = {outcome.row.image_code for outcome in self.present()}
         self.standing = sum(self._counts(outcome) for outcome in self._known.values())
-        self._limit = how_many(category, self._settings)
+        self._limit = category.how_many
         self._active: dict[int, ImageTask] = {}
         known = Known(annotations, journal.standing, self._standing_codes)
         self._offering = SourceChain(category, store, known, is_idle=lambda: not self._active)

@@ -24,7 +24,7 @@ from ..results.report_writer import ReportWriter
 from ..results.statistics import Summary
 from ..text import listed
 from .category_job import CategoryJob
-from .context import RunContext, counts_saved, how_many
+from .context import RunContext, counts_saved
 
 MAX_OPEN_CATEGORIES = 256
 """Books open at once; each holds its category's annotations and outcomes in memory."""
@@ -220,14 +220,14 @@ class CategoryManager:
     @property
     def barren(self) -> list[Category]:
         """The categories that wanted images and have none at all."""
-        wanting = [one for one in self._categories if how_many(one, self._store.settings) != 0]
+        wanting = [one for one in self._categories if one.how_many != 0]
         return [category for category in wanting if not self.images_of(category)]
 
     @property
     def short(self) -> list[Category]:
         """The categories that have images, but fewer than were to be there."""
         counting = [one for one in self._categories if counts_saved(one, self._store.settings)]
-        return [one for one in counting if 0 < self.images_of(one) < how_many(one, self._store.settings)]
+        return [one for one in counting if 0 < self.images_of(one) < one.how_many]
 
     def images_of(self, category: Category) -> int:
         """Say how many images of the kind that was asked for a category has."""
@@ -273,7 +273,7 @@ class CategoryManager:
         return counts_saved(category, settings) or settings.source is ImageSource.BOTH
 
     def _expected(self, category: Category) -> int:
-        limit, count = how_many(category, self._store.settings), self._store.table.count(category.code)
+        limit, count = category.how_many, self._store.table.count(category.code)
         from_its_front = limit >= 0 and self._store.settings.source is ImageSource.ARCHIVE
         if from_its_front or counts_saved(category, self._store.settings):
             return limit

@@ -1,4 +1,4 @@
-"""What all categories of a run share, and how many of each are wanted."""
+"""What all categories of a run share."""
 
 from __future__ import annotations
 
@@ -59,9 +59,4 @@ class RunContext:
 
 def counts_saved(category: Category, settings: Settings) -> bool:
     """Whether a category's `how_many` counts images saved; else it counts URLs tried."""
-    return settings.fill and how_many(category, settings) >= 0
-
-
-def how_many(category: Category, settings: Settings) -> int:
-    """Say how many URLs or images of a category are wanted; -1 for all."""
-    return category.how_many if settings.how_many is None else settings.how_many
+    return settings.fill and category.how_many >= 0

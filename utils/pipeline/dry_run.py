@@ -16,7 +16,7 @@ from ..results.paths import CategoryFolder
 from ..results.reconcile import CategoryStore, RowsOf, reconcile
 from ..sources.row_filter import candidates
 from ..sources.url_table import UrlTable
-from .context import counts_saved, how_many
+from .context import counts_saved
 from .known_outcomes import holds
 
 
@@ -97,7 +97,7 @@ def preview(category: Category, table: UrlTable, folder: CategoryFolder, setting
     content = voc_xml.read(settings.annotations_dir, category.code)
     known = _known(folder, table.rows_of)
     offered = _offered(category, table, content.annotations, settings)
-    limit = how_many(category, settings)
+    limit = category.how_many
     considered = offered[:limit] if limit >= 0 and not settings.fill else offered
     standing = {one.row.image_code: one for one in known.values() if one.status.is_saved}
     present = {one.row.image_code for one in considered if not one.rejection} & standing.keys()

@@ -103,7 +103,7 @@ def _make_ncodes(order: Order, screen: Screen, _terms: Terms) -> None:
     old = categories.read(path)
     _keep(path)
     categories.write_fresh(path, old)
-    marked = len(categories.selected(old))
+    marked = sum(category.selected for category in old)
     screen.print(f"{NCODES_NAME}: made anew, with your marks ({marked}); the old one is {path.name}.bak")
 
 
@@ -204,7 +204,7 @@ def _make_annotations(order: Order, screen: Screen, terms: Terms) -> None:
 
 def _known_codes(order: Order) -> frozenset[str]:
     """Give the wnids of all categories: those that ship, and those that the user added."""
-    codes = {category.code for category in categories.shipped()}
+    codes = {category.code for category in categories.load_synsets()}
     own = order.ncodes_dir / NCODES_NAME
     if own.is_file():
         with contextlib.suppress(InputError):  # a fault in it has been told, or will be

@@ -14,7 +14,7 @@ from ..models.images import Annotation
 from ..models.rows import Candidate, Category
 from ..models.settings import ImageSource
 from ..models.tasks import Outcome
-from ..pipeline.context import RunContext, counts_saved, how_many
+from ..pipeline.context import RunContext, counts_saved
 from ..pipeline.known_outcomes import holds
 from .base import Source, UrlTableSource
 from .row_filter import candidates, known_good_first
@@ -54,7 +54,7 @@ class SourceChain:
     ) -> None:
         self._category, self._store, self._known, self._is_idle = category, store, known, is_idle
         self._by_saved = counts_saved(category, store.settings)
-        self._limit = -1 if self._by_saved else how_many(category, store.settings)
+        self._limit = -1 if self._by_saved else category.how_many
         self._offered: set[str] = set()
         self._coming = deque(SOURCES[store.settings.source])
         self._offer: Source = self._coming.popleft()(self)
