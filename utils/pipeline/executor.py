@@ -134,13 +134,13 @@ class LocalExecutor:
         """Take a task, which is to be tried on the best way to its image."""
         best, *others = [ON_DISK] if task.piece else url_rewrites.routes(task.row.url)
         task = replace(task, address=best.address or task.row.url, host="" if task.piece else best.host)
-        settled = self._schedule.offer(task, best.host, others[0] if others else None)
+        settled = self._schedule.submit(task, best.host, others[0] if others else None)
         return [settled] if settled else []
 
     def turn(self, recover: Recover) -> TaskEvents:
         """Start what may start, and hear what came of what is under way."""
-        news = TaskEvents(self._schedule.due(time.monotonic()))
-        tasks = self._schedule.next(time.monotonic())
+        news = TaskEvents(self._schedule.poll(time.monotonic()))
+        tasks = self._schedule.start_ready(time.monotonic())
         if tasks:
             self._crew.start(tasks)
         self._hear(self._crew.exchange(0.0 if news.settled else self._patience()), news, recover)
@@ -154,7 +154,7 @@ class LocalExecutor:
     def drop(self, numbers: list[int]) -> list[TaskResult]:
         """Forget tasks; gives those that had been begun."""
         self._crew.drop(numbers)
-        return self._schedule.drop(numbers, time.monotonic())
+        return self._schedule.cancel(numbers, time.monotonic())
 
     def stop(self, recover: Recover) -> TaskEvents:
         """End the crew."""
@@ -164,20 +164,20 @@ class LocalExecutor:
 
     def abandon(self) -> list[TaskResult]:
         """Settle everything that is left as interrupted."""
-        return self._schedule.abandon()
+        return self._schedule.interrupt()
 
     def remarks(self) -> Iterator[str]:
         """Yield when the network is gone or back, and when it is too narrow."""
         if self._schedule.in_outage(time.monotonic()) != self._outage_told:
             self._outage_told = not self._outage_told
             yield GONE if self._outage_told else BACK
-        most = self._schedule.most_in_flight
+        most = self._schedule.concurrency_limit
         if most < self._schedule.batch_size and most < (self._least_told or self._schedule.batch_size):
             self._least_told = most
             yield NARROW.format(most)
 
     def _patience(self) -> float:
-        wake_at = self._schedule.wake_at()
+        wake_at = self._schedule.next_wakeup()
         return LONGEST_WAIT if wake_at is None else min(LONGEST_WAIT, max(0.0, wake_at - time.monotonic()))
 
     def _hear(self, answers: Iterable[Answer | WorkerDied], news: TaskEvents, recover: Recover) -> None:
@@ -191,11 +191,11 @@ class LocalExecutor:
             self._schedule.arrived(answer.number, now)
             news.ready.append(answer.number)
         elif isinstance(answer, TaskRedirected):
-            news.settled += self._schedule.redirected(answer.number, answer.redirect, now)
+            news.settled += self._schedule.redirect(answer.number, answer.redirect, now)
         else:
             if answer.outcome.proxy_at_fault:
                 news.proxy_fault = answer.outcome
-            news.settled += self._schedule.done(answer.number, answer.outcome, now)
+            news.settled += self._schedule.finish(answer.number, answer.outcome, now)
 
     def _recover(self, lost: WorkerDied, recover: Recover, now: float) -> list[TaskResult]:
         """Take back what a dead worker had; an image that it had saved, but not told of, is there."""
@@ -203,7 +203,7 @@ class LocalExecutor:
         for number in lost.numbers:
             saved = recover(number)
             if saved:
-                settled += self._schedule.done(number, saved, now)
+                settled += self._schedule.finish(number, saved, now)
             else:
                 again.append(number)
-        return settled + self._schedule.lost(again, killer=lost.killer, now=now)
+        return settled + self._schedule.recover_lost(again, killer=lost.killer, now=now)
