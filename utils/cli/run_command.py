@@ -210,7 +210,7 @@ def _say_totals(
     summaries = [made[category.code] for category in selected if category.code in made]
     if summaries:
         total = statistics.total(summaries)
-        console.print("\n".join([statistics.table(summaries, console.width), *total.judgement()]))
+        console.print("\n".join([statistics.table(summaries, console.width), *total.details()]))
         if total.statuses[Status.FAILED] > failed:
             console.print(OF_ALL_RUNS)
         console.print(f"Images, annotations and reports lie in {store.folder}")

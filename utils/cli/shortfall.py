@@ -36,7 +36,7 @@ def barren(books: CategoryManager, store: RunContext) -> Iterator[str]:
 
 def _others(considered: Summary) -> str:
     """Say that images of another kind are there, which are none of those that were wanted."""
-    number = considered.standing
+    number = considered.images
     if not number:
         return ""
     return f"; its {pluralize(number, 'image')} without stay{'s' if number == 1 else ''}"

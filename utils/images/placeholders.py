@@ -43,7 +43,7 @@ KNOWN_PICTURES = {
 FEWEST_URLS, SMALLEST_SHARE = 3, 0.1
 NO_LONGER_THERE = Rejection(Reason.PLACEHOLDER, 'A picture that says "no longer available".')
 TAKEN_BACK = "Its host sent the same picture for several other URLs."
-TAKEN_BACK_MANY = "taken back: their hosts send the same picture for several URLs"
+TAKEN_BACK_MANY = "removed: placeholder pictures (the same file from several URLs)"
 
 
 def rejection(body: Response) -> Rejection | None:

@@ -232,7 +232,7 @@ class CategoryManager:
     def images_of(self, category: Category) -> int:
         """Say how many images of the kind that was asked for a category has."""
         summary = self.publisher.summaries.get(category.code, Summary(category.folder))
-        return summary.annotated if self._store.settings.with_annotation else summary.standing
+        return summary.annotated if self._store.settings.with_annotation else summary.images
 
     def _open(
         self, category: Category, annotations: Mapping[str, Annotation], *, again: bool = False
