@@ -59,7 +59,8 @@ def test_the_commonest_reasons_come_first_and_the_rest_together() -> None:
         for status, count in {404: 9, 410: 5, 403: 4, 500: 3, 401: 2, 503: 1}.items()
         for _ in range(count)
     ]
-    assert summed("thing", *failures).failure_reasons == "http_404 9, http_410 5, http_403 4, http_500 3, other 3"
+    expected = "http_404 9, http_410 5, http_403 4, http_500 3, other 3"
+    assert summed("thing", *failures).failure_reasons == expected
     assert summed("thing", SAVED).failure_reasons == ""
 
 
@@ -118,6 +119,6 @@ def test_what_was_judged_is_said_of_the_folder() -> None:
     counts = BoxCounts(kept=2, mended=1)
     boxed = dataclasses.replace(BOXED, fitted=counts)
     assert summed("thing", boxed, SMALL).details() == [
-        "Refused when judged: 1 too_small.",
-        "Boxes in the folder now: 2 as they were, 1 clipped to the picture or put in order.",
+        "Rejected images: 1 too_small.",
+        "3 boxes kept (1 clipped or reordered).",
     ]
