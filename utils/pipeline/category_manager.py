@@ -102,7 +102,7 @@ class CategoryManager:
         self._screen = screen
         self._stopped = stopped
         self._has_time = _never
-        self._watch = DuplicateTracker()
+        self._duplicates = DuplicateTracker()
         self._unopened = deque(categories)
         self._most_open = (
             MOST_AWAITING_TARS if store.settings.source is ImageSource.ARCHIVE else MAX_OPEN_CATEGORIES
@@ -182,13 +182,13 @@ class CategoryManager:
 
     def take_placeholders_back(self, *, and_go_on: bool) -> None:
         """Take pictures back that stand for many URLs of their host; open books again that lack some now."""
-        found = self._watch.placeholders()
+        found = self._duplicates.placeholders()
         for category in self._categories if found else ():
             # What is left undone for want of time, the next run does.
             with self.isolate_errors(category), contextlib.suppress(_AbandonedError):
                 if self._take_back(category, found) and and_go_on and self._may_have_more(category):
                     self._open(category, self._annotations(category), again=True)
-        self._watch.forget(found)
+        self._duplicates.discard(found)
 
     @contextlib.contextmanager
     def isolate_errors(self, category: Category) -> Iterator[None]:
@@ -210,7 +210,7 @@ class CategoryManager:
         if outcome.status.is_saved or not counts_saved(category, self._store.settings):
             self._shares[category.code].advance()
         if outcome.status.is_saved:
-            self._watch.note(outcome)
+            self._duplicates.add(outcome)
         if outcome.disk_full and not self.fatal:
             self.fatal = DiskError(
                 f"{outcome.row.image_code} could not be saved. {outcome.description} "
@@ -249,7 +249,7 @@ class CategoryManager:
         if not again:
             self._shares[category.code].advance_before(supply.settled_before())
             for outcome in supply.present():
-                self._watch.note(outcome)
+                self._duplicates.add(outcome)
         return supply
 
     def _annotations(self, category: Category) -> Mapping[str, Annotation]:
@@ -264,7 +264,7 @@ class CategoryManager:
         for outcome in taken:
             self._progress.retract(outcome)
         if taken:
-            self._screen.print(f"{category.folder}: {len(taken)} {placeholders.TAKEN_BACK_MANY}")
+            self._screen.print(f"{category.folder}: {len(taken)} {placeholders.RETRACTED_MESSAGE}")
         return bool(taken)
 
     def _may_have_more(self, category: Category) -> bool:

@@ -130,13 +130,15 @@ class Worker:
         return TaskFinished(task.number, self._save(good))
 
     def _judge(self, task: ImageTask, body: Response) -> _Good | Outcome:
-        if self._order.honour_opt_out and robots.asked_for(body.robots):
+        if self._order.honour_opt_out and robots.is_opted_out(body.robots):
             rejection = Rejection(Reason.OPTED_OUT, "Its server asks not to use it so (X-Robots-Tag).")
             return self._refused(task, body, rejection)
-        known = placeholders.rejection(body)
+        known = placeholders.reject_response(body)
         if known:
             return self._refused(task, body, known)
-        picture = validation.judge(body.data, min_side=self._order.min_side, length_known=body.length_known)
+        picture = validation.validate(
+            body.data, min_side=self._order.min_side, length_known=body.length_known
+        )
         if isinstance(picture, Rejection):
             return self._refused(task, body, picture)
         fitted = geometry.fit(task.annotation, picture) if task.annotation else None
@@ -206,7 +208,7 @@ def _read(piece: TarMemberRef, address: str) -> Response | FetchError:
 
 def _redirected(task: ImageTask, redirect: Redirect) -> Answer:
     """Pass a redirect on; one to a known placeholder need not be followed."""
-    known = placeholders.refusal_of_address(redirect.route.address)
+    known = placeholders.reject_url(redirect.route.address)
     if known is None:
         return TaskRedirected(task.number, redirect)
     seconds = redirect.trail.seconds - task.trail.seconds

@@ -73,7 +73,7 @@ def _prepare() -> None:
         If a library cannot be loaded; where their versions do not fit, they themselves raise whatever comes.
     """
     try:
-        validation.prepare()
+        validation.load_decoder()
     except (ImportError, MemoryError):
         raise
     except Exception as error:
