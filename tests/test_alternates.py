@@ -37,7 +37,7 @@ UNREACHED = failed(Reason.CONNECT_TIMEOUT, unreached=True)
 )
 def test_flickr_moved(url: str) -> None:
     """Flickr's old addresses are tried at live.staticflickr.com first, the original second."""
-    best, second = url_rewrites.routes(url)
+    best, second = url_rewrites.targets(url)
     assert best == RequestTarget("https://live.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg", NEW)
     assert second.address == url
 
@@ -54,7 +54,7 @@ def test_flickr_moved(url: str) -> None:
 )
 def test_nothing_else_moved(url: str) -> None:
     """Any other URL has one way, its own."""
-    assert [route.address for route in url_rewrites.routes(url)] == [url]
+    assert [route.address for route in url_rewrites.targets(url)] == [url]
 
 
 def test_unreached_alternate_leads_to_the_original() -> None:

@@ -148,7 +148,7 @@ class ShardPlanner:
         """Send nothing more to a host of which a shard found that it is not there."""
         outcome = settled.outcome
         untried = outcome.attempts == outcome.http_status == 0 and outcome.reason in GIVEN_UP
-        if not untried or len(url_rewrites.routes(settled.task.row.url)) > 1:
+        if not untried or len(url_rewrites.targets(settled.task.row.url)) > 1:
             return []  # another way to it may be open
         host = self._host_of(settled.task)
         host.given_up = outcome.reason
@@ -171,7 +171,7 @@ class ShardPlanner:
             self._hosts.pop(host.name, None)  # there may be a million of them
 
     def _host_of(self, task: ImageTask) -> _Host:
-        name = url_rewrites.routes(task.row.url)[0].host
+        name = url_rewrites.targets(task.row.url)[0].host
         return self._hosts.get(name) or self._hosts.setdefault(name, _Host(name))
 
 

@@ -132,7 +132,7 @@ class LocalExecutor:
 
     def offer(self, task: ImageTask) -> list[TaskResult]:
         """Take a task, which is to be tried on the best way to its image."""
-        best, *others = [ON_DISK] if task.piece else url_rewrites.routes(task.row.url)
+        best, *others = [ON_DISK] if task.piece else url_rewrites.targets(task.row.url)
         task = replace(task, address=best.address or task.row.url, host="" if task.piece else best.host)
         settled = self._schedule.submit(task, best.host, others[0] if others else None)
         return [settled] if settled else []

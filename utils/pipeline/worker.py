@@ -79,7 +79,7 @@ class Worker:
 
     def turn(self, timeout: float) -> Iterator[Answer]:
         """Go on with everything for at most about `timeout` seconds, and yield what ended."""
-        for fetched in self._fetcher.turn(timeout):
+        for fetched in self._fetcher.poll(timeout):
             yield self._finish(fetched)
 
     def wake(self) -> None:
