@@ -1,14 +1,13 @@
-# Two commands on a fresh machine: `make demo` shows the main job, `make test` proves it.
-# Another Python is taken with PYTHON=python3.12, after `make clean`.
+# `make demo` and `make test` work in a fresh clone. For another Python: make clean demo PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: help demo test test-readers bench bench-short lint clean
-help:            ## what can be made here
+help:            ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
 .venv/installed: requirement.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, e.g. make demo PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is required, e.g. make demo PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirement.txt
 	@touch $@
@@ -21,26 +20,26 @@ help:            ## what can be made here
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/readers/requirement.txt
 	@touch $@
 
-demo: .venv/installed            ## the two scripts on a small web of their own, no internet needed
+demo: .venv/installed            ## run both scripts against local web servers (installs packages, else offline)
 	$(BIN)/python -m demo
 
-test: .venv/installed-extras     ## all tests
+test: .venv/installed-extras     ## run all tests
 	$(BIN)/python -m pytest
 
-test-readers: .venv/installed-readers  ## exports, read back by the tools that they are for
+test-readers: .venv/installed-readers  ## read exports back with pycocotools, supervision, datasets and webdataset
 	$(BIN)/python -m pytest -n 0 -W ignore -o python_files='reads_*.py' tests/readers
 
-bench: .venv/installed           ## side by side with others on a local web, about 20 minutes (Linux)
+bench: .venv/installed           ## compare with other downloaders on a local web server, about 20 minutes (Linux)
 	$(BIN)/python -m benchmarks race
 
-bench-short: .venv/installed     ## the same with few others, about two minutes
+bench-short: .venv/installed     ## the same with fewer URLs and programs, about two minutes
 	$(BIN)/python -m benchmarks race --short
 
-lint: .venv/installed-extras     ## style and types
+lint: .venv/installed-extras     ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-clean:           ## remove the environment and what the demo and the tests left
+clean:           ## remove the virtual environment and the files of demo, tests and benchmarks
 	rm -rf demo/result benchmarks/result benchmarks/.venv .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

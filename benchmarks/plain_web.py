@@ -124,8 +124,8 @@ async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
     await asyncio.sleep(wait)
     keep_alive = not answer.closes and "connection: close" not in head.lower()
     writer.write(answer.head(keep_alive))
-    for piece in answer.pieces():
-        await _write(writer, piece, answer.pace)
+    for chunk in answer.chunks():
+        await _write(writer, chunk, answer.pace)
     await writer.drain()
     return keep_alive
 

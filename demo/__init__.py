@@ -1,1 +1,1 @@
-"""A small web of our own, on loopback: `python -m demo` shows the scripts on it, and the tests run on it."""
+"""Local web servers with the faults of real ones: `python -m demo` runs both scripts on them."""

@@ -1,4 +1,4 @@
-"""What the web is asked and what it answers; it alone knows what an `Answer` looks like on the wire."""
+"""Requests and responses of the local web servers, and the bytes of a response."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from enum import Enum
 from functools import cached_property
 from typing import TypeAlias
 
-PIECE = 16 * 1024  # bytes of a body that are sent at once
+CHUNK = 16 * 1024  # bytes of a body that are sent at once
 BODILESS = frozenset({204, 304})
 
 
 class Length(Enum):
-    """What `Content-Length` says where it is no number of the script's."""
+    """The `Content-Length` header, if it is not a fixed number."""
 
-    COUNTED = "the truth"
-    OMITTED = "nothing: the body ends where the connection does"
+    COUNTED = "the length of the body"
+    OMITTED = "no header: the body ends with the connection"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the server was asked.
+    """A received request.
 
     Attributes
     ----------
     path
-        The target as it was sent: path and query, a whole URL from a client that takes us for its proxy, or
-        `host:port` of a CONNECT.
+        The request target as sent: path and query, a whole URL if the server is used as proxy, or `host:port`
+        of a CONNECT.
     headers
-        By lower-case name; what was sent twice is joined by ", ".
+        By lower-case name; repeated headers are joined by ", ".
     at
-        When its head had arrived, by `time.monotonic`.
+        Time of arrival, by `time.monotonic`.
     """
 
     method: str
@@ -46,31 +46,30 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server does with one request.
+    """A response, right or wrong.
 
     Attributes
     ----------
     headers
-        Further ones, each as "Name: value".
+        Additional headers, each as "Name: value".
     content_type
-        Empty: the header is left out.
+        The header is left out if empty.
     delay
         Seconds before anything is sent.
     pace
-        Bytes of the body (or of `raw`) per second.
+        Bytes per second of the body, or of `raw`; None for no limit.
     cut
-        So many bytes of the body are sent, and the connection closed.
+        The connection is closed after this number of bytes of the body.
     reset, hang
-        Nothing is sent (with `cut` or `raw`, as much as those say); then the connection is aborted with RST,
-        or stays open in silence.
+        Nothing is sent, or as much as `cut` or `raw` say; then the connection is reset, or stays open.
     length
-        What `Content-Length` states.
+        The `Content-Length` header.
     raw
-        Sent in place of head and body, and the connection closed.
+        Sent instead of head and body; then the connection is closed.
     endless
-        The body is repeated for as long as the client listens.
+        The body is repeated until the client disconnects.
     gzip
-        The body travels compressed; `cut` and `length` count compressed bytes.
+        The body is compressed; `cut` and `length` count compressed bytes.
     """
 
     status: int = 200
@@ -90,61 +89,61 @@ class Answer:
 
     @classmethod
     def jpeg(cls, body: bytes) -> Answer:
-        """Answer with a JPEG."""
+        """Return a response with a JPEG."""
         return cls(body=body, content_type="image/jpeg")
 
     @classmethod
     def page(cls, text: str, status: int = 200) -> Answer:
-        """Answer with a page for people."""
+        """Return a response with an HTML page."""
         return cls(status=status, body=text.encode(), content_type="text/html; charset=utf-8")
 
     @classmethod
     def redirect(cls, location: str, status: int = 302) -> Answer:
-        """Send the client elsewhere."""
+        """Return a redirect."""
         return cls(status=status, headers=(f"Location: {location}",))
 
     @cached_property
-    def coded(self) -> bytes:
-        """The body as it travels; kept, for a bomb takes its time to compress."""
+    def encoded(self) -> bytes:
+        """The body as sent; cached, because compressing a bomb takes long."""
         return gzip.compress(self.body, mtime=0) if self.gzip else self.body
 
     @property
     def bodiless(self) -> bool:
-        """Whether HTTP allows no body with this status."""
+        """Whether a response with this status has no body."""
         return self.status in BODILESS
 
     @property
     def silent(self) -> bool:
-        """Whether nothing at all is sent."""
+        """Whether nothing is sent."""
         return (self.hang or self.reset) and self.cut is None and self.raw is None
 
     @property
     def closes(self) -> bool:
-        """Whether the connection cannot serve another request."""
+        """Whether the connection is closed after this response."""
         misbehaves = self.hang or self.reset or self.endless or self.cut is not None or self.raw is not None
         return misbehaves or (self.length is not Length.COUNTED and not self.chunked)
 
     def head(self, keep_alive: bool) -> bytes:
-        """Give status line and headers, up to the empty line."""
+        """Return status line, headers and the empty line."""
         lines = [f"HTTP/1.1 {self.status} {http.client.responses.get(self.status, 'Unknown')}"]
         lines += [f"Content-Type: {self.content_type}"] * bool(self.content_type) + [*self.headers]
         lines += ["Content-Encoding: gzip"] * self.gzip + ["Transfer-Encoding: chunked"] * self.chunked
         if isinstance(self.length, int):
             lines.append(f"Content-Length: {self.length}")
         elif self.length is Length.COUNTED and not (self.chunked or self.endless or self.bodiless):
-            lines.append(f"Content-Length: {len(self.coded)}")
+            lines.append(f"Content-Length: {len(self.encoded)}")
         lines.append(f"Connection: {'keep-alive' if keep_alive else 'close'}")
         return "\r\n".join([*lines, "", ""]).encode("utf-8")
 
-    def pieces(self) -> Iterator[bytes]:
-        """Give the body piece by piece as it travels, no further than `cut`."""
-        body = self.coded[: self.cut]
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as sent, up to `cut`."""
+        body = self.encoded[: self.cut]
         if self.endless:
-            body = (body or b"\0") * (PIECE // max(1, len(body)) + 1)
+            body = (body or b"\0") * (CHUNK // max(1, len(body)) + 1)
         for whole in itertools.repeat(body) if self.endless else (body,):
-            for start in range(0, len(whole), PIECE):
-                piece = whole[start : start + PIECE]
-                yield b"%x\r\n%b\r\n" % (len(piece), piece) if self.chunked else piece
+            for start in range(0, len(whole), CHUNK):
+                chunk = whole[start : start + CHUNK]
+                yield b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked else chunk
         if self.chunked and self.cut is None:
             yield b"0\r\n\r\n"
 
@@ -153,7 +152,7 @@ Reply: TypeAlias = Answer | Callable[[Request], Answer]
 
 
 def resumable(body: bytes, etag: str = '"1"') -> Callable[[Request], Answer]:
-    """Answer with a file of which a client may ask for the rest, with Range and If-Range."""
+    """Return a reply that serves a file and supports Range with If-Range."""
 
     def reply(request: Request) -> Answer:
         headers = (f"ETag: {etag}", "Accept-Ranges: bytes")

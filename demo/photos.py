@@ -1,4 +1,4 @@
-"""The nouns of the demo's world: a photograph that ImageNet collected, and what became of its URL."""
+"""The demo's photos, and what the server of each URL does."""
 
 from __future__ import annotations
 
@@ -8,50 +8,56 @@ from enum import Enum
 from .pictures import Drawing, Kind
 
 
-class Fate(Enum):
-    """What an URL brings today."""
+class Behaviour(Enum):
+    """The response to a URL."""
 
     ALIVE = "the picture"
     OTHER_SCALE = "the picture at another scale"
-    OTHER_SHAPE = "the picture in another shape"
+    OTHER_SHAPE = "the picture with another aspect ratio"
     BUSY = "429 with Retry-After, then the picture"
     UNAVAILABLE = "503, then the picture"
     NOT_FOUND = "404"
     GONE = "410"
-    PLACEHOLDER = "a redirect to a picture that says that the photo is unavailable"
-    PAGE = "a page in place of the picture"
-    PARKED = "a host that has one picture for all"
-    CUT = "a body cut short"
-    RESET = "a connection reset"
-    HANG = "silence"
-    REFUSED = "a port where nobody listens"
-    NO_NAME = "a host without a name"
+    PLACEHOLDER = "a redirect to a placeholder picture"
+    PAGE = "a web page with status 200"
+    PARKED = "the same picture for all URLs of the host"
+    CUT = "a truncated body"
+    RESET = "a reset connection"
+    HANG = "no response"
+    REFUSED = "a refused connection"
+    NO_NAME = "a host name that does not resolve"
 
     @property
-    def lives(self) -> bool:
-        """Whether the picture can still be had."""
-        return self in (Fate.ALIVE, Fate.OTHER_SCALE, Fate.OTHER_SHAPE, Fate.BUSY, Fate.UNAVAILABLE)
+    def is_alive(self) -> bool:
+        """Whether the URL delivers its picture."""
+        return self in (
+            Behaviour.ALIVE,
+            Behaviour.OTHER_SCALE,
+            Behaviour.OTHER_SHAPE,
+            Behaviour.BUSY,
+            Behaviour.UNAVAILABLE,
+        )
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One row of the URL list, and what is behind it.
+    """One row of the URL list with its picture.
 
     Attributes
     ----------
     code
-        ImageNet's name of the image, `<wnid>_<number>`.
+        Image code, `<wnid>_<number>`.
     drawing
-        The picture as ImageNet saw it.
+        The picture on which the boxes were drawn.
     served
-        The picture as its URL brings it, if it lives.
+        The bytes that the URL delivers if it is alive.
     annotated
-        Whether ImageNet has boxes for it.
+        Whether the annotation archives contain its boxes.
     """
 
     code: str
     kind: Kind
-    fate: Fate
+    behaviour: Behaviour
     url: str
     drawing: Drawing
     served: bytes

@@ -1,7 +1,7 @@
-"""Draws the photographs of the demo's web: simple shapes on gradients with some grain, their boxes known.
+"""Draws the demo's pictures: simple shapes on noisy gradients, with their boxes.
 
-What is drawn depends on nothing but what is asked for, and is the same on every machine. Figures are tables
-of shapes within a frame of 1 x 1 that touch all its sides: where the frame is put, there is the box.
+A picture depends on its arguments only, and is the same on every machine. A figure is a list of shapes in a
+frame of 1 x 1 and touches all sides of it, so its frame in the picture is its box.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from PIL import Image, ImageDraw
 
 from utils.models.images import Box
 
-GRAIN = 0.07  # of the picture is noise, so that a JPEG has the bytes of a photograph
-COAT = "coat"  # stands for the colour in which a figure is drawn
+NOISE = 0.07  # weight of the noise, so that a JPEG is as large as a photo
+BODY = "body"  # stands for the body colour of a figure
 Size: TypeAlias = tuple[int, int]
 
 
 class Kind(str, Enum):
-    """What there are pictures of; the value is the wnid."""
+    """The subject of a picture; the value is its wnid."""
 
     HUSKY = "n02110185"
     CARTON = "n02971356"
@@ -33,7 +33,7 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture; the boxes are 0-based, in its pixels, labelled with wnids."""
+    """A picture; boxes are in pixels, 0-based, labelled with wnids."""
 
     jpeg: bytes
     width: int
@@ -43,55 +43,55 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Part:
-    """One shape of a figure: the name of Pillow's method, its corners as x, y, x, y ... and its colour."""
+    """One shape of a figure: name of Pillow's method, corners as x, y, x, y ..., and colour."""
 
     shape: str
     corners: tuple[float, ...]
-    colour: str = COAT
+    colour: str = BODY
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A thing in its frame, and the coats that it comes in."""
+    """The shapes of an object in its frame, and its possible body colours."""
 
     parts: tuple[Part, ...]
-    coats: tuple[str, ...]
+    body_colours: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """What a scene is drawn on, and the dice that decide what it looks like."""
+    """The picture that a scene is drawn on, and its random generator."""
 
     pen: ImageDraw.ImageDraw
     width: int
     height: int
-    dice: random.Random
+    rng: random.Random
 
-    def stamp(self, figure: Figure, frame: Box, *, label: str = "") -> Box:
-        """Draw a figure into its frame, and give its box."""
-        coat = self.dice.choice(figure.coats)
-        wide, high = frame.xmax - frame.xmin, frame.ymax - frame.ymin
+    def draw_figure(self, figure: Figure, frame: Box, *, label: str = "") -> Box:
+        """Draw a figure into a frame, and return its box."""
+        body_colour = self.rng.choice(figure.body_colours)
+        width, height = frame.xmax - frame.xmin, frame.ymax - frame.ymin
         for part in figure.parts:
-            across = [frame.xmin + round(x * wide) for x in part.corners[::2]]
-            down = [frame.ymin + round(y * high) for y in part.corners[1::2]]
-            corners = list(zip(across, down, strict=True))
-            getattr(self.pen, part.shape)(corners, fill=coat if part.colour == COAT else part.colour)
+            xs = [frame.xmin + round(x * width) for x in part.corners[::2]]
+            ys = [frame.ymin + round(y * height) for y in part.corners[1::2]]
+            corners = list(zip(xs, ys, strict=True))
+            getattr(self.pen, part.shape)(corners, fill=body_colour if part.colour == BODY else part.colour)
         return replace(frame, label=label)
 
     def fill(self, top: float, bottom: float, colour: str) -> None:
-        """Fill a strip over the whole width; heights as parts of the picture's."""
+        """Fill a strip of the whole width; `top` and `bottom` are fractions of the height."""
         corners = [(0, round(top * self.height)), (self.width, round(bottom * self.height))]
         self.pen.rectangle(corners, fill=colour)
 
-    def slots(self, how_many: int, *, floor: float, tallest: float) -> Iterator[Box]:
-        """Give frames side by side that stand on one line, unlabelled."""
-        step = self.width // how_many
-        for number in range(how_many):
-            wide = round(step * self.dice.uniform(0.6, 0.9))
-            left = number * step + self.dice.randint(2, step - wide - 2)
-            high = round(min(tallest * self.height, wide * self.dice.uniform(0.7, 1.0)))
+    def frames(self, count: int, *, floor: float, max_height: float) -> Iterator[Box]:
+        """Yield frames side by side on a line at `floor`; sizes are fractions of the height."""
+        step = self.width // count
+        for number in range(count):
+            width = round(step * self.rng.uniform(0.6, 0.9))
+            left = number * step + self.rng.randint(2, step - width - 2)
+            height = round(min(max_height * self.height, width * self.rng.uniform(0.7, 1.0)))
             bottom = round(floor * self.height) - 1
-            yield Box("", left, bottom - high, left + wide, bottom)
+            yield Box("", left, bottom - height, left + width, bottom)
 
 
 CARTON = Figure(
@@ -148,10 +148,10 @@ CLOUD = Figure(tuple(Part("ellipse", puff) for puff in PUFFS), ("#ffffff", "#eef
 
 
 def _mountains(canvas: Canvas, horizon: float, colour: str) -> Box:
-    """Draw mountains that cut off the sky, and give the sky's box."""
+    """Draw mountains below the sky, and return the box of the sky."""
     foot = round(horizon * canvas.height)
     steps = range(0, canvas.width + 1, max(1, canvas.width // 8))
-    ridge = [(x, foot - canvas.dice.randint(4, max(5, canvas.height // 7))) for x in steps]
+    ridge = [(x, foot - canvas.rng.randint(4, max(5, canvas.height // 7))) for x in steps]
     canvas.pen.polygon([(0, foot), *ridge, (canvas.width, foot)], fill=colour)
     return Box(Kind.SKY.value, 0, 0, canvas.width - 1, foot - 1)
 
@@ -161,38 +161,38 @@ def _shelf(canvas: Canvas) -> Iterator[Box]:
         canvas.pen.rectangle([(left, 0), (left + 6, canvas.height)], fill="#e67e22")
     for board in (0.32, 0.64, 0.96):
         canvas.fill(board, board + 0.03, "#35506b")
-        for frame in canvas.slots(canvas.dice.randint(2, 4), floor=board, tallest=0.26):
-            yield canvas.stamp(CARTON, frame, label=Kind.CARTON.value)
+        for frame in canvas.frames(canvas.rng.randint(2, 4), floor=board, max_height=0.26):
+            yield canvas.draw_figure(CARTON, frame, label=Kind.CARTON.value)
 
 
 def _dog_sled(canvas: Canvas) -> Iterator[Box]:
-    horizon = canvas.dice.uniform(0.35, 0.5)
+    horizon = canvas.rng.uniform(0.35, 0.5)
     yield _mountains(canvas, horizon, "#8fa3b8")
     canvas.fill(horizon, 1, "#eef2f6")
-    sled, *dogs = canvas.slots(canvas.dice.randint(2, 4), floor=0.9, tallest=0.42)
+    sled, *dogs = canvas.frames(canvas.rng.randint(2, 4), floor=0.9, max_height=0.42)
     canvas.pen.line([(sled.xmax, sled.ymax - 12), (canvas.width, sled.ymax - 30)], fill="#7a4a2a", width=2)
-    canvas.stamp(SLED, sled)
+    canvas.draw_figure(SLED, sled)
     for frame in dogs:
-        yield canvas.stamp(HUSKY, frame, label=Kind.HUSKY.value)
+        yield canvas.draw_figure(HUSKY, frame, label=Kind.HUSKY.value)
 
 
 def _table(canvas: Canvas) -> Iterator[Box]:
     canvas.fill(0.55, 1, "#b98d63")
-    for frame in canvas.slots(canvas.dice.randint(1, 4), floor=0.88, tallest=0.6):
-        yield canvas.stamp(CUP, frame, label=Kind.CUP.value)
+    for frame in canvas.frames(canvas.rng.randint(1, 4), floor=0.88, max_height=0.6):
+        yield canvas.draw_figure(CUP, frame, label=Kind.CUP.value)
 
 
 def _landscape(canvas: Canvas) -> Iterator[Box]:
-    horizon = canvas.dice.uniform(0.6, 0.85)
-    for frame in canvas.slots(canvas.dice.randint(2, 4), floor=horizon * 0.6, tallest=0.2):
-        canvas.stamp(CLOUD, frame)
+    horizon = canvas.rng.uniform(0.6, 0.85)
+    for frame in canvas.frames(canvas.rng.randint(2, 4), floor=horizon * 0.6, max_height=0.2):
+        canvas.draw_figure(CLOUD, frame)
     yield _mountains(canvas, horizon, "#58745c")
     canvas.fill(horizon, 1, "#7d9a5b")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """How a kind of picture is drawn: colours above and below, and what goes in between."""
+    """Background colours of a kind of picture, and the function that draws its objects."""
 
     above: str
     below: str
@@ -209,27 +209,27 @@ SCENES = {
 
 def draw(kind: Kind, seed: int, size: Size) -> Drawing:
     """Draw a picture of a kind; `size` is width and height in pixels."""
-    dice, scene, (width, height) = random.Random(f"{kind.value} {seed}"), SCENES[kind], size
+    rng, scene, (width, height) = random.Random(f"{kind.value} {seed}"), SCENES[kind], size
     picture = _gradient(size, scene.above, below=scene.below)
-    boxes = tuple(scene.paint(Canvas(ImageDraw.Draw(picture), width, height, dice)))
-    return Drawing(_encoded(_grainy(picture, dice), "JPEG"), width, height, boxes)
+    boxes = tuple(scene.paint(Canvas(ImageDraw.Draw(picture), width, height, rng)))
+    return Drawing(_encoded(_noisy(picture, rng), "JPEG"), width, height, boxes)
 
 
 def resized(jpeg_bytes: bytes, size: Size) -> bytes:
-    """Give the same picture in another size, and perhaps in another shape."""
+    """Return a picture resized to width and height."""
     with Image.open(io.BytesIO(jpeg_bytes)) as picture:
         return _encoded(picture.resize(size), "JPEG")
 
 
 def jpeg(width: int = 64, height: int = 48, *, seed: int = 0) -> bytes:
-    """Make some JPEG; another seed gives other bytes."""
+    """Return a JPEG; the bytes depend on the seed."""
     return image("JPEG", width=width, height=height, seed=seed)
 
 
 def image(file_format: str, *, width: int = 64, height: int = 48, mode: str = "RGB", seed: int = 0) -> bytes:
-    """Make some image, in a format and a mode that Pillow knows by these names."""
+    """Return an image in one of Pillow's formats and modes; the bytes depend on the seed."""
     picture = _gradient((width, height), "#2f6fb3", below="#f3c99b")
-    return _encoded(_grainy(picture, random.Random(seed)).convert(mode), file_format)
+    return _encoded(_noisy(picture, random.Random(seed)).convert(mode), file_format)
 
 
 def _gradient(size: Size, above: str, *, below: str) -> Image.Image:
@@ -237,10 +237,10 @@ def _gradient(size: Size, above: str, *, below: str) -> Image.Image:
     return Image.composite(Image.new("RGB", size, below), Image.new("RGB", size, above), mask)
 
 
-def _grainy(picture: Image.Image, dice: random.Random) -> Image.Image:
-    # Not Image.effect_noise: that one takes no seed.
-    grain = Image.frombytes("L", picture.size, dice.randbytes(picture.width * picture.height))
-    return Image.blend(picture, grain.convert("RGB"), GRAIN)
+def _noisy(picture: Image.Image, rng: random.Random) -> Image.Image:
+    # Image.effect_noise takes no seed.
+    noise = Image.frombytes("L", picture.size, rng.randbytes(picture.width * picture.height))
+    return Image.blend(picture, noise.convert("RGB"), NOISE)
 
 
 def _encoded(picture: Image.Image, file_format: str) -> bytes:

@@ -1,7 +1,4 @@
-"""A web server on loopback that answers as it is told, and misbehaves as it is told.
-
-It keeps what each path answers and what it was asked. It alone knows asyncio.
-"""
+"""A local web server with scripted responses, also faulty ones."""
 
 from __future__ import annotations
 
@@ -21,28 +18,28 @@ __all__ = ["Answer", "Length", "Reply", "Request", "Web", "resumable"]
 
 HOST = "127.0.0.1"
 BACKLOG = 1024
-TICK = 0.05  # seconds between the drips of a paced body
-LONGEST_HEAD = 256 * 1024  # bytes of a request's head that are read
+TICK = 0.05  # seconds between the writes of a body with a pace
+MAX_HEAD = 256 * 1024  # bytes of a request's head
 
 
 class Web:
-    """One host of the web, for as long as it is entered: `with Web() as web: ...`.
+    """A web server on a free port of loopback, in a thread: `with Web() as web: ...`.
 
     Attributes
     ----------
     port
-        Where it listens; a free one.
+        The port.
     requests
-        All that it was asked, in the order of arrival.
+        All requests, in the order of arrival.
     most_at_once
-        How many requests were being answered at once, at most.
+        Maximum number of concurrent requests so far.
     """
 
     def __init__(self) -> None:
         self.port = 0
         self.requests: list[Request] = []
         self.most_at_once = 0
-        self._at_once = 0
+        self._active = 0
         self._scripts: dict[str, list[Reply]] = {}
         self._otherwise: Reply = Answer.page("Not found", 404)
         self._connections: set[asyncio.Task[None]] = set()
@@ -51,7 +48,7 @@ class Web:
     def __enter__(self) -> Web:
         self._listener = _listen(0)
         self.port = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._work, name="web", daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name="web", daemon=True)
         self._thread.start()
         self._running.wait()
         return self
@@ -63,25 +60,25 @@ class Web:
         self._thread.join()
 
     def url(self, path: str) -> str:
-        """Spell the URL of a path."""
+        """Return the URL of a path."""
         return f"http://{HOST}:{self.port}{path}"
 
     def answer(self, path: str, *replies: Reply) -> None:
-        """Say what a path answers: the replies one after the other, and the last for ever.
+        """Set the replies of a path: one after the other, the last one repeatedly.
 
         Parameters
         ----------
         path
-            As `Request.path`: give a whole URL where we play the proxy.
+            As `Request.path`: a whole URL if the server is used as proxy.
         *replies
-            Answers, or functions that make one of a `Request`.
+            Answers, or functions from `Request` to `Answer`.
         """
         if not replies:
             raise ValueError(f"No answer given for {path}.")
         self._scripts[path] = list(replies)
 
     def otherwise(self, reply: Reply) -> None:
-        """Say what all other paths answer."""
+        """Set the reply of all other paths."""
         self._otherwise = reply
 
     def count(self, path: str) -> int:
@@ -89,41 +86,41 @@ class Web:
         return sum(request.path == path for request in self.requests)
 
     def refuse(self) -> None:
-        """Refuse connections, and break those that are there, until `accept_again`."""
-        asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result()
+        """Refuse new connections and close the present ones, until `accept_again`."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
 
     def accept_again(self) -> None:
-        """Listen again, at the same port."""
+        """Listen again on the same port."""
         self._listener = _listen(self.port)
         self._loop.call_soon_threadsafe(self._loop.add_reader, self._listener, self._accept)
 
-    def _work(self) -> None:
-        # A selector loop on Windows, too: only that one calls us for each connection that waits.
+    def _run_loop(self) -> None:
+        # On Windows, too: only a selector loop supports add_reader.
         with contextlib.closing(asyncio.SelectorEventLoop()) as self._loop:
             self._loop.run_until_complete(self._run())
 
     async def _run(self) -> None:
         self._stop = asyncio.Event()
-        self._loop.set_exception_handler(_unless_a_client_left)
+        self._loop.set_exception_handler(_ignore_disconnects)
         self._loop.add_reader(self._listener, self._accept)
         self._running.set()
         await self._stop.wait()
-        await self._leave()
+        await self._close()
 
-    async def _leave(self) -> None:
+    async def _close(self) -> None:
         if self._listener.fileno() >= 0:
             self._loop.remove_reader(self._listener)
             self._listener.close()
-        await asyncio.sleep(0)  # what was accepted a moment ago starts, for only then it cleans up
+        await asyncio.sleep(0)  # lets tasks of new connections start, so that they clean up
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        await asyncio.sleep(0)  # the transports close their sockets one round later
+        await asyncio.sleep(0)  # transports close their sockets in the next iteration
 
     def _accept(self) -> None:
-        # Not asyncio.start_server: a connection that it has accepted and not yet handed over would stay open
-        # when the server stops.
-        with contextlib.suppress(BlockingIOError):  # the client has gone again
+        # asyncio.start_server would leave connections open that it has accepted but not yet handed over when
+        # the server stops.
+        with contextlib.suppress(BlockingIOError):  # the client has disconnected
             client, _address = self._listener.accept()
             client.setblocking(False)
             connection = self._loop.create_task(self._serve(client))
@@ -131,10 +128,10 @@ class Web:
             connection.add_done_callback(self._connections.discard)
 
     async def _serve(self, client: socket.socket) -> None:
-        reader, writer = await asyncio.open_connection(sock=client, limit=LONGEST_HEAD)
-        writer.transport.set_write_buffer_limits(0)  # drained means: the kernel has it
+        reader, writer = await asyncio.open_connection(sock=client, limit=MAX_HEAD)
+        writer.transport.set_write_buffer_limits(0)  # drain() returns when the kernel has the bytes
         try:
-            # A client that hangs up or talks no HTTP ends its connection, and so does the end of the server.
+            # The connection ends if the client disconnects or sends no HTTP, or if the server stops.
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 while await self._exchange(reader, writer):
                     continue
@@ -142,25 +139,25 @@ class Web:
             writer.transport.abort() if self._stop.is_set() else writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; say whether another may follow."""
+        """Respond to one request; return whether the connection stays open."""
         request = await _read(reader)
         self.requests.append(request)
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
+        self._active += 1
+        self.most_at_once = max(self.most_at_once, self._active)
         try:
-            answer = self._choose(request)
+            answer = self._answer_for(request)
             await asyncio.sleep(answer.delay)
             keep_alive = not answer.closes and request.headers.get("connection", "").lower() != "close"
             await _send(writer, answer, head_only=request.method == "HEAD", keep_alive=keep_alive)
             if answer.hang:
-                await reader.read()  # until the client has had enough
+                await reader.read()  # until the client disconnects
             if answer.reset:
                 _reset(writer)
         finally:
-            self._at_once -= 1
+            self._active -= 1
         return keep_alive
 
-    def _choose(self, request: Request) -> Answer:
+    def _answer_for(self, request: Request) -> Answer:
         script = self._scripts.get(request.path)
         if script is None and request.method == "CONNECT":
             return Answer.page("No tunnels here", 502)
@@ -174,19 +171,19 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _unless_a_client_left(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what went wrong, but not that a client hung up while it was being answered: they may."""
+def _ignore_disconnects(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Handle errors of the loop, except disconnects of clients."""
     if not isinstance(context.get("exception"), ConnectionError):
         loop.default_exception_handler(context)
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:
-    """Read one request; its body is dropped."""
+    """Read one request, and discard its body."""
     try:
         request = _parse(await reader.readuntil(b"\r\n\r\n"))
         await reader.readexactly(int(request.headers.get("content-length", "0")))
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
-        raise ConnectionAbortedError("The client stopped, or talks no HTTP.") from error
+        raise ConnectionAbortedError("the client disconnected, or sent no HTTP") from error
     return request
 
 
@@ -210,8 +207,8 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer, *, head_only: bool
     await _write(writer, answer.head(keep_alive), None)
     if head_only or answer.bodiless:
         return
-    for piece in answer.pieces():
-        await _write(writer, piece, answer.pace)
+    for chunk in answer.chunks():
+        await _write(writer, chunk, answer.pace)
 
 
 async def _write(writer: asyncio.StreamWriter, data: bytes, pace: float | None) -> None:

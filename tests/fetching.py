@@ -23,7 +23,7 @@ def finish(fetcher: Fetcher) -> dict[int, Response | FetchError]:
     deadline = time.monotonic() + PATIENCE
     while fetcher.in_flight:
         assert time.monotonic() < deadline, f"still under way: {fetcher.in_flight}"
-        for fetched in fetcher.turn(0.1):
+        for fetched in fetcher.poll(0.1):
             number, result = fetched.number, fetched.result
             assert number not in results
             if isinstance(result, Redirect):

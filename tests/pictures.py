@@ -1,4 +1,4 @@
-"""Pictures of every sort for the tests, drawn when they are asked for."""
+"""Images of all formats for the tests, encoded on demand."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from utils.images.validation import judge
+from utils.images.validation import validate
+from utils.models.images import Picture
 from utils.reasons import Rejection
 
 SIZE = (120, 90)
 
 
 def paint(width: int = SIZE[0], height: int = SIZE[1]) -> Image.Image:
-    """Draw a picture with some detail in it."""
+    """Draw a picture with some detail."""
     return Image.effect_mandelbrot((width, height), (-2, -1.5, 1, 1.5), 60).convert("RGB")
 
 
 def encode(kind: str, image: Image.Image | None = None, **options: object) -> bytes:
-    """Store a picture in a format."""
+    """Encode a picture."""
     stored = io.BytesIO()
     (image or paint()).save(stored, kind, **options)
     return stored.getvalue()
 
 
 def frames(kind: str) -> bytes:
-    """Store an animation, or pages."""
+    """Encode an animation, or several pages."""
     return encode(kind, save_all=True, append_images=[paint().rotate(10), paint().rotate(20)])
 
 
 def rotated_by_exif() -> bytes:
-    """Store a picture that asks to be turned by a quarter."""
+    """Encode a JPEG with an EXIF orientation of a quarter turn."""
     exif = Image.Exif()
     exif[274] = 6
     return encode("JPEG", exif=exif)
 
 
 def run_length_bmp() -> bytes:
-    """Write a BMP of run-length coded rows, which Pillow reads and does not write."""
+    """Encode a run-length encoded BMP, which Pillow can read but not write."""
     rows = b"".join(bytes((SIZE[0], row, 0, 0)) for row in range(SIZE[1])) + b"\0\1"
     palette = bytes(range(256)) * 4
     offset = 14 + 40 + len(palette)
@@ -80,9 +81,16 @@ GOOD: dict[str, Callable[[], bytes]] = {
 }
 
 
+def accepted(data: bytes, *, min_side: int = 16) -> Picture:
+    """Validate data that must be accepted."""
+    picture = validate(data, min_side=min_side, length_known=True)
+    assert isinstance(picture, Picture)
+    return picture
+
+
 def rejection(data: bytes, *, min_side: int = 16, length_known: bool = True) -> Rejection:
-    """Judge what must be refused."""
-    judged = judge(data, min_side=min_side, length_known=length_known)
-    assert isinstance(judged, Rejection)
-    assert judged.description
-    return judged
+    """Validate data that must be rejected."""
+    found = validate(data, min_side=min_side, length_known=length_known)
+    assert isinstance(found, Rejection)
+    assert found.description
+    return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from demo.web import Web, resumable
 from utils.fetch.file_download import Terms
-from utils.fetch.first_available import Advance
+from utils.prerequisites.first_available import Advance
 from utils.prerequisites.prepare import prepare
 from utils.prerequisites.prerequisite import Order, PrerequisiteName
 from utils.sources.url_table import open_table
@@ -47,7 +47,7 @@ class Lines:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Remember a line."""
         self.said.append(text)
 

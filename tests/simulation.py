@@ -116,16 +116,16 @@ class Simulation:
         """Offer tasks of a host."""
         for number in numbers:
             self._homes[number] = self._hosts[number] = host
-            settled = self.schedule.offer(make_task(number), host)
+            settled = self.schedule.submit(make_task(number), host)
             self._note([settled] if settled else [])
 
     def run(self, until: float = float("inf")) -> None:
         """Go on until nothing is left, or until a time."""
         for _ in range(MOST_TURNS):
-            self._note(self.schedule.due(self.now))
+            self._note(self.schedule.poll(self.now))
             self._start()
             at = min(
-                filter(None, (self._ends[0][0] if self._ends else None, self.schedule.wake_at())),
+                filter(None, (self._ends[0][0] if self._ends else None, self.schedule.next_wakeup())),
                 default=None,
             )
             if at is None or at > until:
@@ -160,10 +160,10 @@ class Simulation:
         """Let the worker of some tasks die."""
         for number in numbers:
             self._land(number)
-        self._note(self.schedule.lost(numbers, killer=killer, now=self.now))
+        self._note(self.schedule.recover_lost(numbers, killer=killer, now=self.now))
 
     def _start(self) -> None:
-        for task in self.schedule.next(self.now):
+        for task in self.schedule.start_ready(self.now):
             host = task.address if task.trail.redirects else self._homes[task.number]
             self._hosts[task.number] = host
             ask = Ask(task, host, self.now, self._tries[task.number], self._tries_of_host[host])
@@ -192,9 +192,9 @@ class Simulation:
                 task.trail.redirects + 1, task.trail.seconds + reply.seconds, http_status=302
             )
             redirect = Redirect(RequestTarget(reply.leads_to, reply.leads_to), trail)
-            return self.schedule.redirected(task.number, redirect, self.now)
+            return self.schedule.redirect(task.number, redirect, self.now)
         outcome = make_outcome(make_task(task.number), reply)
-        return self.schedule.done(task.number, outcome, self.now)
+        return self.schedule.finish(task.number, outcome, self.now)
 
     def _land(self, number: int) -> Reply:
         self.under_way[self._hosts[number]] -= 1
@@ -212,7 +212,7 @@ def simulate(
     web: Web, offers: dict[str, int], *, batch_size: int = 64, retries: int = 2, seed: int = 1
 ) -> Simulation:
     """Run a made-up web to its end: so many tasks of each host, numbered from 0 in order."""
-    schedule = Schedule(batch_size=batch_size, retries=retries, dice=random.Random(seed))
+    schedule = Schedule(batch_size=batch_size, retries=retries, rng=random.Random(seed))
     simulation = Simulation(schedule, web)
     first = 0
     for host, count in offers.items():

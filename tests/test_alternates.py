@@ -37,7 +37,7 @@ UNREACHED = failed(Reason.CONNECT_TIMEOUT, unreached=True)
 )
 def test_flickr_moved(url: str) -> None:
     """Flickr's old addresses are tried at live.staticflickr.com first, the original second."""
-    best, second = url_rewrites.routes(url)
+    best, second = url_rewrites.targets(url)
     assert best == RequestTarget("https://live.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg", NEW)
     assert second.address == url
 
@@ -54,18 +54,18 @@ def test_flickr_moved(url: str) -> None:
 )
 def test_nothing_else_moved(url: str) -> None:
     """Any other URL has one way, its own."""
-    assert [route.address for route in url_rewrites.routes(url)] == [url]
+    assert [route.address for route in url_rewrites.targets(url)] == [url]
 
 
 def test_unreached_alternate_leads_to_the_original() -> None:
     """Only a failure to connect goes on to the original; both attempts are counted in the one row."""
     schedule = Schedule(batch_size=4, retries=0)
-    assert schedule.offer(make_task(1), NEW, OLD) is None
-    assert [task.number for task in schedule.next(0.0)] == [1]
-    assert schedule.done(1, UNREACHED, 5.0) == []
-    (task,) = schedule.next(5.0)
+    assert schedule.submit(make_task(1), NEW, OLD) is None
+    assert [task.number for task in schedule.start_ready(0.0)] == [1]
+    assert schedule.finish(1, UNREACHED, 5.0) == []
+    (task,) = schedule.start_ready(5.0)
     assert task.address == OLD.address
-    (settled,) = schedule.done(1, failed(Reason.HTTP_STATUS, http_status=404), 6.0)
+    (settled,) = schedule.finish(1, failed(Reason.HTTP_STATUS, http_status=404), 6.0)
     assert (settled.outcome.attempts, settled.outcome.seconds) == (2, 2.0)
     assert settled.outcome.http_status == 404
 
@@ -73,13 +73,13 @@ def test_unreached_alternate_leads_to_the_original() -> None:
 def test_retries_of_the_original_are_all_its_own() -> None:
     """The try at the alternate is not taken from the tries of the original."""
     schedule = Schedule(batch_size=4, retries=1)
-    schedule.offer(make_task(1), NEW, OLD)
-    schedule.next(0.0)
-    schedule.done(1, UNREACHED, 0.0)
-    schedule.next(0.0)
-    assert schedule.done(1, failed(Reason.TIMEOUT), 1.0) == []
-    assert [task.address for task in schedule.next(100.0)] == [OLD.address]
-    (settled,) = schedule.done(1, failed(Reason.TIMEOUT), 101.0)
+    schedule.submit(make_task(1), NEW, OLD)
+    schedule.start_ready(0.0)
+    schedule.finish(1, UNREACHED, 0.0)
+    schedule.start_ready(0.0)
+    assert schedule.finish(1, failed(Reason.TIMEOUT), 1.0) == []
+    assert [task.address for task in schedule.start_ready(100.0)] == [OLD.address]
+    (settled,) = schedule.finish(1, failed(Reason.TIMEOUT), 101.0)
     assert settled.outcome.attempts == 3
 
 
@@ -87,9 +87,9 @@ def test_retries_of_the_original_are_all_its_own() -> None:
 def test_an_answer_of_the_alternate_is_final(status: int) -> None:
     """A 404 or 410 at the new address is the end; the old one is not asked."""
     schedule = Schedule(batch_size=4, retries=2)
-    schedule.offer(make_task(1), NEW, OLD)
-    schedule.next(0.0)
-    (settled,) = schedule.done(1, failed(Reason.HTTP_STATUS, http_status=status), 1.0)
+    schedule.submit(make_task(1), NEW, OLD)
+    schedule.start_ready(0.0)
+    (settled,) = schedule.finish(1, failed(Reason.HTTP_STATUS, http_status=status), 1.0)
     assert settled.outcome.attempts == 1
     assert not schedule.waiting
 
@@ -98,16 +98,16 @@ def test_dead_alternate_says_nothing_of_the_original() -> None:
     """A hundred images behind a dead alternate cost it a few tries, and all get theirs at the original."""
     schedule = Schedule(batch_size=300, retries=0)
     for number in range(100):
-        schedule.offer(make_task(number), NEW, OLD)
+        schedule.submit(make_task(number), NEW, OLD)
     now, tries, good = 0.0, 0, 0
     while schedule.in_flight or schedule.waiting:
-        for task in schedule.next(now):
+        for task in schedule.start_ready(now):
             if task.address == OLD.address:
                 outcome = Outcome(ROW, Status.DOWNLOADED, http_status=200, attempts=1)
-                good += len(schedule.done(task.number, outcome, now))
+                good += len(schedule.finish(task.number, outcome, now))
             else:
                 tries += 1
-                assert not schedule.done(task.number, UNREACHED, now)
+                assert not schedule.finish(task.number, UNREACHED, now)
         now += 0.1
     assert good == 100
     assert tries <= 10

@@ -240,12 +240,6 @@ def test_the_raw_folder_is_loaded_as_said(made: ResultFolder, monkeypatch: pytes
     ]
 
 
-def test_readme_loads_alike() -> None:
-    """The card's lines for Hugging Face's datasets are the README's."""
-    readme = (run_history.PYPROJECT.parent / "README.md").read_text(encoding="utf-8")
-    assert snippets.IMAGEFOLDER in readme
-
-
 def test_nothing_saved_yet(made: ResultFolder) -> None:
     """Without any category the card is a card."""
     shutil.rmtree(made.root / "red")

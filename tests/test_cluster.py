@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from demo.answers import Answer
-from demo.verdict import verdicts
+from demo.comparison import compare
+from demo.demo_web import DemoWeb
 from demo.web import Web
-from demo.world import World
 from tests.machine import group_of, wait_until
 from tests.many_machines import Machines, machines
 from tests.project import Project
@@ -99,18 +99,18 @@ def saved(project: Project) -> int:
 
 def test_the_same_as_on_one_machine(tmp_path: Path, retry_policy: Machines) -> None:
     """On the demo's web two workers save the same files and tell the same of every URL."""
-    with World() as world, contextlib.ExitStack() as both:
+    with DemoWeb() as demo_web, contextlib.ExitStack() as both:
         projects, runs = [], []
         for name, flags in (("one", ()), ("many", ("--scheduler", retry_policy.address))):
             (tmp_path / name).mkdir()
             projects.append(Project(tmp_path / name))
-            fetch(projects[-1], world)
+            fetch(projects[-1], demo_web)
             run = projects[-1].start(*flags, "--timeout", "4", "--retries", "2")
             runs.append(both.enter_context(run))
         said = [run.communicate(timeout=200) for run in runs]
         assert [run.returncode for run in runs] == [0, 0], said
         for project in projects:
-            assert [one for one in verdicts(project.result, world.photos) if not one.is_right] == []
+            assert [one for one in compare(project.result, demo_web.photos) if not one.is_right] == []
     one, many = projects
     assert tree(one) == tree(many)
     assert rows_of(one) == rows_of(many)
@@ -118,14 +118,14 @@ def test_the_same_as_on_one_machine(tmp_path: Path, retry_policy: Machines) -> N
     assert "Dashboard: http://" in said[1][0]
 
 
-def fetch(project: Project, world: World) -> None:
+def fetch(project: Project, demo_web: DemoWeb) -> None:
     """Put the demo's lists into a project, with all categories marked that have URLs."""
     script = "download_imagenet_prerequisites.py"
-    sources = ("--urls_source", world.urls_source, "--annotations_source", world.annotations_source)
+    sources = ("--urls_source", demo_web.urls_source, "--annotations_source", demo_web.annotations_source)
     root = Path(__file__).resolve().parents[1]
     command = [sys.executable, str(root / script), "--ncodes_dir", str(project.path), *sources]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    codes = {photo.code.partition("_")[0] for photo in world.photos}
+    codes = {photo.code.partition("_")[0] for photo in demo_web.photos}
     for code in sorted(codes):
         project.category(code, f"kind {code}")
     with (project.path / "imageNetURLs.csv").open(newline="", encoding="utf-8") as file:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation import GOOD, NOT_FOUND, Ask, Reply, simulate
 from utils.reasons import Reason
-from utils.scheduler.congestion import HOSTS_LATE, MOST_PERIODS
+from utils.scheduler.congestion import MAX_PERIODS, MIN_LATE_HOSTS
 
 BODY_LATE = Reply(seconds=10.0, reason=Reason.TIMEOUT, http_status=200)
 HOSTS = {f"h{number}": 20 for number in range(40)}
@@ -32,7 +32,7 @@ def test_no_image_is_lost_on_a_narrow_line() -> None:
     """Eight times as many in flight as it carries: it is seen, and all images come."""
     simulation = simulate(NarrowLine(32), HOSTS, batch_size=256)
     assert simulation.reasons() == {"": 800}
-    assert simulation.schedule.most_in_flight < 128
+    assert simulation.schedule.concurrency_limit < 128
 
 
 def test_what_was_late_because_of_the_others_is_no_try() -> None:
@@ -45,14 +45,14 @@ def test_what_was_late_because_of_the_others_is_no_try() -> None:
 def test_slow_hosts_slow_nobody_else(slow: int) -> None:
     """If all of theirs come too late, the others go on as before."""
     simulation = simulate(lambda ask: BODY_LATE if int(ask.host[1:]) < slow else GOOD, HOSTS, batch_size=200)
-    assert simulation.schedule.most_in_flight == 200
+    assert simulation.schedule.concurrency_limit == 200
     assert simulation.reasons() == {"": 800 - 20 * slow, "timeout": 20 * slow}
 
 
 def test_a_few_late_ones_everywhere_are_normal() -> None:
     """One in ten, over all hosts, says nothing of the line."""
     simulation = simulate(lambda ask: BODY_LATE if ask.task.number % 10 == 0 else GOOD, HOSTS, batch_size=200)
-    assert simulation.schedule.most_in_flight == 200
+    assert simulation.schedule.concurrency_limit == 200
 
 
 def test_a_run_of_days_remembers_the_last_minutes() -> None:
@@ -60,8 +60,8 @@ def test_a_run_of_days_remembers_the_last_minutes() -> None:
     simulation = simulate(lambda _: Reply(seconds=6.0), {f"h{n}": 1 for n in range(1000)}, batch_size=1)
     congestion = simulation.schedule._congestion
     assert simulation.now > 6000
-    assert len(congestion._periods) <= MOST_PERIODS
-    assert len(congestion._hosts) <= HOSTS_LATE
+    assert len(congestion._periods) <= MAX_PERIODS
+    assert len(congestion._hosts) <= MIN_LATE_HOSTS
 
 
 def test_the_line_may_become_better() -> None:
@@ -70,7 +70,7 @@ def test_the_line_may_become_better() -> None:
         lambda ask: BODY_LATE if ask.at < 120 else GOOD, {f"h{n}": 200 for n in range(40)}, batch_size=256
     )
     assert simulation.reasons()[""] == 8000
-    assert simulation.schedule.most_in_flight > 100
+    assert simulation.schedule.concurrency_limit > 100
 
 
 def test_dead_pages_are_no_bodies() -> None:
@@ -78,4 +78,4 @@ def test_dead_pages_are_no_bodies() -> None:
     simulation = simulate(
         lambda ask: NOT_FOUND if ask.task.number % 4 else BODY_LATE, HOSTS, batch_size=64, retries=0
     )
-    assert simulation.schedule.most_in_flight < 64
+    assert simulation.schedule.concurrency_limit < 64

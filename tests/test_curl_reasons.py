@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from demo.web import Answer, Length, Web
 from tests.fetching import TIMEOUT, body, nothing, serving, unused_port, vanishing
-from utils.fetch.curl_errors import MAX_RETRY_AFTER, seconds_to_wait
+from utils.fetch.curl_errors import MAX_RETRY_AFTER, parse_retry_after
 from utils.models.tasks import FetchError
 from utils.reasons import Reason
 
@@ -169,8 +169,8 @@ def test_retry_after_may_be_a_date() -> None:
         "Sun, 06 Nov 1994 08:50:07 -0000",
         "06 Nov 1994 09:50:07 +0100",
     ):
-        assert seconds_to_wait(text, now) == 30.0
-    assert seconds_to_wait("Sun, 06 Nov 1994 08:49:07 GMT", now) == 0.0
+        assert parse_retry_after(text, now) == 30.0
+    assert parse_retry_after("Sun, 06 Nov 1994 08:49:07 GMT", now) == 0.0
 
 
 @given(
@@ -182,7 +182,7 @@ def test_retry_after_may_be_a_date() -> None:
 )
 def test_no_retry_after_is_harmful(text: str) -> None:
     """Whatever a server writes there is a bounded number of seconds, or nothing."""
-    seconds = seconds_to_wait(text)
+    seconds = parse_retry_after(text)
     assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER
 
 

@@ -29,7 +29,7 @@ from tests.prerequisites import (
     source,
     start,
 )
-from utils.cli.prerequisites_command import ByteBar, ByteLines
+from utils.cli import console
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
 
@@ -131,23 +131,28 @@ def test_nobody_reads(home: Path, web: Web) -> None:
     assert names(home) == WHOLE
 
 
-def test_bars_live_with_what_servers_say(capsys: pytest.CaptureFixture[str]) -> None:
-    """A bar stands a size that is unknown, comes later, and a download that begins anew."""
-    bar = ByteBar("a file")
-    for done, total in ((0, 0), (5_000, 0), (6_000, 10_000), (1_000, 10_000), (10_000, 10_000)):
-        bar.advance(done, total)
-    bar.close()
-    assert "a file" in capsys.readouterr().err
+def test_bar_with_unknown_or_changing_size(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The total may be unknown or come later, and a download may start over."""
+    monkeypatch.setattr("utils.cli.console.SECONDS_BETWEEN_BARS", 0.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with console.Console().bar("a file") as advance:
+        for done, total in ((0, 0), (5_000, 0), (6_000, 10_000), (1_000, 10_000), (10_000, 10_000)):
+            advance(done, total)
+    written = capsys.readouterr().err
+    assert "a file: 5.00kB" in written
+    assert "60%|" in written
+    assert "10%|" in written
 
 
-def test_without_a_terminal_lines_come_at_a_human_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_lines_come_at_a_human_pace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A thousand steps within a moment are no line; one after the pause is."""
-    said: list[str] = []
-    lines = ByteLines("a file", said.append)
-    for done in range(1000):
-        lines.advance(done, 10_000)
-    assert said == []
-    monkeypatch.setattr("utils.cli.console.SECONDS_BETWEEN_LINES", 0.0)
-    lines.advance(5_000_000, 10_000_000)
-    lines.close()
-    assert said == ["  a file: 5 of 10 MB"]
+    with console.Console().bar("a file") as advance:
+        for done in range(1000):
+            advance(done, 10_000)
+        monkeypatch.setattr("utils.cli.console.SECONDS_BETWEEN_LINES", 0.0)
+        advance(5_000_000, 10_000_000)
+    assert capsys.readouterr() == ("  a file: 5 of 10 MB\n", "")

@@ -205,13 +205,13 @@ def test_what_is_cancelled_is_never_heard_of_again(web: Web) -> None:
         fetcher.start(1, web.url("/slow"))
         fetcher.start(2, web.url("/slow"))
         deadline = time.monotonic() + 5
-        while fetcher.held < 100_000 and time.monotonic() < deadline:
-            assert list(fetcher.turn(0.05)) == []
+        while fetcher.buffered < 100_000 and time.monotonic() < deadline:
+            assert list(fetcher.poll(0.05)) == []
         assert fetcher.cancel(1)
         assert not fetcher.cancel(1)
         assert not fetcher.cancel(99)
         assert fetcher.cancel(2)
-        assert (fetcher.in_flight, fetcher.held) == (0, 0)
+        assert (fetcher.in_flight, fetcher.buffered) == (0, 0)
         fetcher.start(1, web.url("/good"))
         results = finish(fetcher)
     assert [result.data for result in results.values() if isinstance(result, Response)] == [PICTURE]
@@ -221,16 +221,16 @@ def test_waiting_ends_when_something_happens_or_time_is_up() -> None:
     """A turn without work takes as long as it is told, or until it is woken from another thread."""
     with contextlib.closing(Fetcher(5.0)) as fetcher:
         began = time.monotonic()
-        assert list(fetcher.turn(0.2)) == []
+        assert list(fetcher.poll(0.2)) == []
         assert 0.15 < time.monotonic() - began < 1
         threading.Timer(0.2, fetcher.wake).start()
         began = time.monotonic()
-        assert list(fetcher.turn(10.0)) == []
+        assert list(fetcher.poll(10.0)) == []
         assert time.monotonic() - began < 2
         for _ in range(100_000):  # more than the pipe holds: waking never blocks
             fetcher.wake()
-        assert list(fetcher.turn(10.0)) == []
-        assert list(fetcher.turn(0.0)) == []
+        assert list(fetcher.poll(10.0)) == []
+        assert list(fetcher.poll(0.0)) == []
 
 
 def test_closing_gives_everything_up(web: Web) -> None:
@@ -247,7 +247,7 @@ def test_closing_gives_everything_up(web: Web) -> None:
         fetcher = Fetcher(5.0)
         fetcher.start(1, f"http://127.0.0.1:{port}/")
         for _ in range(5):
-            list(fetcher.turn(0.05))
+            list(fetcher.poll(0.05))
         fetcher.close()
         assert gone.wait(5)
 

@@ -1,4 +1,4 @@
-"""Up and down in WordNet: every descendant once, the shortest way up, the nearest mark."""
+"""Tests of `utils.catalog.hierarchy`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import itertools
 import pytest
 
 from utils.catalog import categories, hierarchy
-from utils.catalog.categories import ShippedCategory
+from utils.catalog.categories import Synset
 from utils.catalog.hierarchy import Hierarchy
 
-HUSKY, SLED_DOG, MALAMUTE, DOG, CAT = "n02110185", "n02109811", "n02110063", "n02084071", "n02121808"
+HUSKY, SLED_DOG, MALAMUTE, DOG = "n02110185", "n02109811", "n02110063", "n02084071"
 
 
-def made(**parents: str) -> Hierarchy:
-    """Make a hierarchy of categories that are called by their codes."""
-    return Hierarchy(ShippedCategory(code, code, tuple(above.split())) for code, above in parents.items())
+def hierarchy_of(**parents: str) -> Hierarchy:
+    """Build a hierarchy from the parents of each category; names are the codes."""
+    return Hierarchy(Synset(code, code, tuple(above.split())) for code, above in parents.items())
 
 
 @pytest.fixture
 def diamond() -> Hierarchy:
-    """Give one in which `pet_dog` has two parents, one near the top and one far from it."""
-    return made(
+    """Return a hierarchy in which `pet_dog` has two parents at different depths."""
+    return hierarchy_of(
         animal="",
         pet="animal",
         mammal="animal",
@@ -32,47 +32,52 @@ def diamond() -> Hierarchy:
     )
 
 
-def test_all_descendants_each_once(diamond: Hierarchy) -> None:
-    """However many ways lead down to one; each is followed by what is below it."""
-    assert diamond.below(["animal"]) == ["pet", "pet_dog", "poodle", "mammal", "canine", "wolf"]
-    assert diamond.below(["pet", "canine"]) == ["pet_dog", "poodle", "wolf"]
-    assert diamond.below(["poodle"]) == []
+def test_descendants_depth_first_without_duplicates(diamond: Hierarchy) -> None:
+    """A category with several parents is listed once; each category comes before its own descendants."""
+    assert diamond.descendants(["animal"]) == ["pet", "pet_dog", "poodle", "mammal", "canine", "wolf"]
+    assert diamond.descendants(["pet", "canine"]) == ["pet_dog", "poodle", "wolf"]
+    assert diamond.descendants(["poodle"]) == []
 
 
-def test_what_is_asked_for_is_not_below_itself(diamond: Hierarchy) -> None:
-    """Even if it lies below something else that is asked for, or is asked for twice."""
-    assert diamond.below(["animal", "canine", "poodle", "canine"]) == ["pet", "pet_dog", "mammal", "wolf"]
+def test_descendants_exclude_the_given_codes(diamond: Hierarchy) -> None:
+    """Descendants of other given codes are excluded, too; a code may be given twice."""
+    assert diamond.descendants(["animal", "canine", "poodle", "canine"]) == [
+        "pet",
+        "pet_dog",
+        "mammal",
+        "wolf",
+    ]
 
 
-def test_the_shortest_way_up_is_shown(diamond: Hierarchy) -> None:
-    """Root first, itself last."""
+def test_path_is_the_shortest(diamond: Hierarchy) -> None:
+    """The path starts at a root and ends with the category."""
     assert diamond.path("poodle") == ["animal", "pet", "pet_dog", "poodle"]
     assert diamond.path("wolf") == ["animal", "mammal", "canine", "wolf"]
     assert diamond.path("animal") == ["animal"]
 
 
-def test_the_nearest_mark_counts(diamond: Hierarchy) -> None:
-    """Marks spread downwards, until they meet another; equally near, the first one wins."""
-    spread = diamond.spread({"animal": "A", "canine": "C"})
-    assert spread["wolf"] == spread["pet_dog"] == spread["poodle"] == "C"
-    assert spread["pet"] == spread["mammal"] == "A"
-    assert diamond.spread({"canine": "C", "pet": "P"})["pet_dog"] == "C"
-    assert diamond.spread({"pet": "P", "canine": "C"})["poodle"] == "P"
+def test_nearest_selected_ancestor(diamond: Hierarchy) -> None:
+    """Each descendant gets its nearest ancestor; of two at the same distance, the first one given."""
+    nearest = diamond.nearest(["animal", "canine"])
+    assert nearest["wolf"] == nearest["pet_dog"] == nearest["poodle"] == nearest["canine"] == "canine"
+    assert nearest["pet"] == nearest["mammal"] == "animal"
+    assert diamond.nearest(["canine", "pet"])["pet_dog"] == "canine"
+    assert diamond.nearest(["pet", "canine"])["poodle"] == "pet"
 
 
-def test_strangers_have_no_relatives(diamond: Hierarchy) -> None:
-    """A row of the user's own has no parents, no subcategories, and its code for a name."""
+def test_unknown_code_has_no_relatives(diamond: Hierarchy) -> None:
+    """A row that the user added has no parents and no subcategories; its name is its code."""
     assert diamond.path("mine") == ["mine"]
-    assert diamond.below(["mine"]) == []
+    assert diamond.descendants(["mine"]) == []
     assert diamond.name("mine") == "mine"
 
 
-def test_the_shipped_hierarchy() -> None:
-    """Dogs that pull sleds are huskies and malamutes; a cat is a pet as well as a feline, and once."""
-    shipped = hierarchy.shipped()
-    assert shipped.below([SLED_DOG]) == [MALAMUTE, HUSKY]
-    assert shipped.below([DOG]).count(HUSKY) == 1
-    assert len(shipped.below([DOG])) == 189
+def test_shipped_hierarchy() -> None:
+    """Descendants and paths of well-known categories."""
+    shipped = hierarchy.load()
+    assert shipped.descendants([SLED_DOG]) == [MALAMUTE, HUSKY]
+    assert shipped.descendants([DOG]).count(HUSKY) == 1
+    assert len(shipped.descendants([DOG])) == 189
     assert [shipped.name(code).split(",")[0] for code in shipped.path(HUSKY)] == [
         "organism",
         "animal",
@@ -84,9 +89,9 @@ def test_the_shipped_hierarchy() -> None:
     ]
 
 
-def test_the_shipped_hierarchy_has_no_circle() -> None:
-    """Every category has a way up to one without parents, and is not below itself."""
-    shipped = categories.shipped()
+def test_shipped_hierarchy_has_no_cycle() -> None:
+    """Every category has a path from a root, and all categories are reachable from the roots."""
+    shipped = categories.load_synsets()
     tree = Hierarchy(shipped)
     parents = {category.code: category.parents for category in shipped}
     for code, above in parents.items():
@@ -96,4 +101,4 @@ def test_the_shipped_hierarchy_has_no_circle() -> None:
         assert all(upper in parents[lower] for upper, lower in itertools.pairwise(path))
         assert code not in above
     roots = [code for code, above in parents.items() if not above]
-    assert set(tree.below(roots)) | set(roots) == set(parents)
+    assert set(tree.descendants(roots)) | set(roots) == set(parents)

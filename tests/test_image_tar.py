@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.archives import WNID, bodies, claim, mended, packed, tar
+from utils import tar_reader
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 from utils.models.rows import TarMember
-from utils.sources import tar_members
-from utils.sources.tar_members import UNREADABLE, Scan, read
+from utils.sources.tar_members import UNREADABLE, TarScanner, read
 
 LAST = f"{WNID}_9"
 END = tar((f"{LAST}.JPEG", b"last"))
@@ -29,9 +29,9 @@ def put(folder: Path, data: bytes) -> Path:
 
 def members(path: Path) -> list[TarMember]:
     """Give all members, to the end or as far as it goes."""
-    scan = Scan(path)
+    scan = TarScanner(path)
     try:
-        return list(scan.further(path.stat().st_size))
+        return list(scan.scan_to(path.stat().st_size))
     finally:
         scan.close()
 
@@ -102,7 +102,7 @@ def test_endless_map_of_a_sparse_file(tmp_path: Path) -> None:
     """A map of holes that never ends is given up."""
     block = bytearray(claim(0, kind=b"S"))
     block[482] = 1
-    with pytest.raises(ValueError, match="beyond all measure"):
+    with pytest.raises(ValueError, match="more than 64 KB"):
         codes(tmp_path, mended(block) + (bytes(504) + b"\1" + bytes(7)) * 1000)
 
 
@@ -139,8 +139,8 @@ def test_absurd_sizes(tmp_path: Path, size: int) -> None:
 
 @pytest.mark.parametrize("kind", [b"x", b"L"])
 def test_absurd_extended_headers(tmp_path: Path, kind: bytes) -> None:
-    """An extended header beyond all measure ends it; it is never read."""
-    with pytest.raises(ValueError, match="beyond all measure"):
+    """An extended header more than 64 KB ends it; it is never read."""
+    with pytest.raises(ValueError, match="more than 64 KB"):
         codes(tmp_path, claim(10 * 1024**3, kind=kind) + bytes(2048))
 
 
@@ -154,17 +154,17 @@ def test_negative_size(tmp_path: Path) -> None:
 
 def test_garbage_in_the_middle(tmp_path: Path) -> None:
     """What came before the damage is good."""
-    scan = Scan(put(tmp_path, END[:1024] + b"garbage" * 100))
+    scan = TarScanner(put(tmp_path, END[:1024] + b"garbage" * 100))
     found: list[str] = []
     with pytest.raises(ValueError, match="not a tar"):
-        found.extend(member.image_code for member in scan.further(1700))
+        found.extend(member.image_code for member in scan.scan_to(1700))
     scan.close()
     assert found == [LAST]
 
 
 def test_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tar ends after so many headers, extended ones included."""
-    monkeypatch.setattr(tar_members, "MAX_HEADERS", 10)
+    monkeypatch.setattr(tar_reader, "MAX_MEMBERS", 10)
     for data in (claim(0, "x"), claim(0, kind=b"L")):
         with pytest.raises(ValueError, match="more than 10 members"):
             codes(tmp_path, data * 20)
@@ -177,10 +177,10 @@ def test_growing(tmp_path: Path, step: int) -> None:
     long_name = "x" * 150 + f"/{WNID}_5.JPEG"
     whole = tar(*((f"{code}.JPEG", data) for code, data in images.items()), (long_name, b"five" * 200))
     path = put(tmp_path, whole)
-    scan = Scan(path)
+    scan = TarScanner(path)
     given: list[str] = []
     for size in [*range(0, len(whole), step), len(whole)]:
-        now = list(scan.further(size))
+        now = list(scan.scan_to(size))
         assert all(size - step < member.end <= size for member in now)
         given += [member.image_code for member in now]
     assert given == [*images, f"{WNID}_5"]
@@ -190,8 +190,8 @@ def test_growing(tmp_path: Path, step: int) -> None:
 
 def test_end(tmp_path: Path) -> None:
     """Behind the mark of the end nothing is looked at."""
-    scan = Scan(put(tmp_path, END + claim(5) + bytes(512)))
-    assert [member.image_code for member in scan.further(10**6)] == [LAST]
+    scan = TarScanner(put(tmp_path, END + claim(5) + bytes(512)))
+    assert [member.image_code for member in scan.scan_to(10**6)] == [LAST]
     assert scan.ended
     scan.close()
 

@@ -36,7 +36,7 @@ class Said(Screen):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.say = self.lines.append  # type: ignore[method-assign,assignment]  # said the same way
+        self.print = self.lines.append  # type: ignore[method-assign,assignment]
 
 
 class Run:

@@ -73,7 +73,7 @@ def test_a_narrow_terminal_shows_a_path_on_a_line_of_its_own() -> None:
         "n02109811  sled dog, sledge dog  1234      0      2",
         "           organism > animal > pet > dog > sled dog",
         "n02110185  + Siberian husky         7    360      0",
-        "           organism > ... > dog > sled dog > Siberian husky",
+        "           organism > … > dog > sled dog > Siberian husky",
     ]
 
 
@@ -83,8 +83,8 @@ def test_a_path_is_shortened_in_its_middle() -> None:
         width: as_table([HUSKY], width).splitlines()[1].partition("  0  ")[2] for width in range(80, 110)
     }
     assert paths[109] == "organism > animal > pet > dog > sled dog > Siberian husky"
-    assert paths[95] == "organism > ... > sled dog > Siberian husky"
-    assert paths[85] == "... > sled dog > Siberian husky"
+    assert paths[95] == "organism > … > sled dog > Siberian husky"
+    assert paths[85] == "… > sled dog > Siberian husky"
 
 
 def test_without_a_terminal_paths_are_whole() -> None:

@@ -10,7 +10,7 @@ from demo.web import Web
 from tests.project import Project
 from tests.simulation import Ask, Reply, Simulation, make_task
 from utils.reasons import Reason
-from utils.scheduler.outage import LONGEST_OUTAGE
+from utils.scheduler.outage import MAX_OUTAGE
 from utils.scheduler.schedule import Schedule
 
 GOOD = Reply(seconds=0.5, reason=None, http_status=200)
@@ -59,7 +59,7 @@ def test_a_long_outage_ends() -> None:
     reasons = world.run(hosts=40, urls=40)
     assert sum(reasons.values()) == 1600
     assert set(reasons) == {"", "connection_refused", "dead_host"}
-    assert world.simulation.now < 103 + LONGEST_OUTAGE + 120
+    assert world.simulation.now < 103 + MAX_OUTAGE + 120
 
 
 def test_dead_hosts_are_no_outage() -> None:
@@ -107,11 +107,11 @@ def test_what_waits_in_an_outage_can_be_dropped() -> None:
     simulation.run(until=101.5)
     left = schedule.waiting
     assert schedule.in_outage(104.0)
-    schedule.drop([number for number in range(4) if number not in simulation.settled], simulation.now)
-    schedule.abandon()
+    schedule.cancel([number for number in range(4) if number not in simulation.settled], simulation.now)
+    schedule.interrupt()
     assert left > 4
     assert (schedule.waiting, schedule.in_flight) == (0, 0)
-    assert schedule.offer(make_task(99), "a") is None
+    assert schedule.submit(make_task(99), "a") is None
 
 
 def test_the_screen_says_so(project: Project, make_web: Callable[[], Web]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.fetch.slow_transfer import BEST_CASE, WATCHED, SlowTransferDetector
+from utils.fetch.slow_transfer import MAX_SPEEDUP, MIN_SECONDS, SlowTransferDetector
 
 DEADLINE = 10.0
 SIZE = 100_000
@@ -19,7 +19,7 @@ def hopeless_at(pieces: Iterable[tuple[float, int]], *, expected: int = SIZE) ->
     pace, received = SlowTransferDetector(DEADLINE), 0
     for now, size in pieces:
         received += size
-        if pace.is_hopeless(received, expected, now):
+        if pace.is_too_slow(received, expected, now):
             return now
     return None
 
@@ -52,10 +52,10 @@ def test_our_own_pauses_do_not_count() -> None:
     """After a pause everything begins anew."""
     pace = SlowTransferDetector(DEADLINE)
     for now in (0.0, 1.0, 1.4):
-        assert not pace.is_hopeless(1000, SIZE, now)
+        assert not pace.is_too_slow(1000, SIZE, now)
     pace.restart()
     for now in (3.0, 3.5, 4.0):
-        assert not pace.is_hopeless(2000, SIZE, now)
+        assert not pace.is_too_slow(2000, SIZE, now)
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 1.0), st.integers(1, SIZE)), min_size=1, max_size=60))
@@ -71,5 +71,5 @@ def test_nothing_is_given_up_that_would_have_come(steps: list[tuple[float, int]]
     first, seen = pieces[0], sum(size for at, size in pieces if at <= given_up)
     speed = (seen - first[1]) / (given_up - first[0])
     needed = (received - seen) / (now - given_up)
-    assert given_up - first[0] >= WATCHED
-    assert needed == pytest.approx(BEST_CASE * speed) or needed > BEST_CASE * speed
+    assert given_up - first[0] >= MIN_SECONDS
+    assert needed == pytest.approx(MAX_SPEEDUP * speed) or needed > MAX_SPEEDUP * speed

@@ -22,7 +22,7 @@ def test_an_image_that_cannot_be_taken_back_costs_its_category(tmp_path: Path) -
     folder = made.category(RED, "red")
     images = [made.image(folder, f"{RED}_{number}", data=jpeg(seed=7)) for number in range(3)]
     folder.annotation(f"{RED}_1").mkdir()
-    found = {placeholders.sighting(outcome) for outcome in Journal(folder.journal).outcomes()}
+    found = {placeholders.content_key(outcome) for outcome in Journal(folder.journal).outcomes()}
 
     in_the_way = pytest.raises(FolderError, match=re.escape(str(folder.annotation(f"{RED}_1"))))
     with in_the_way:

@@ -23,7 +23,7 @@ TROUBLES = [
 
 def simulation_of(trouble: Reply, others: int) -> Simulation:
     """Let a host be in trouble twice, then many others have their turns, and then that host again."""
-    schedule = Schedule(batch_size=64, retries=2, dice=random.Random(1))
+    schedule = Schedule(batch_size=64, retries=2, rng=random.Random(1))
     simulation = Simulation(schedule, lambda ask: trouble if ask.host == "one" and ask.of_host < 2 else GOOD)
     simulation.offer("one", range(2))
     simulation.run(until=101.0)
@@ -37,7 +37,7 @@ def simulation_of(trouble: Reply, others: int) -> Simulation:
 
 def test_hosts_that_are_done_with_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run over a million hosts remembers those that it works with, and few more."""
-    monkeypatch.setattr(host_queues, "MOST_QUEUES", 20)
+    monkeypatch.setattr(host_queues, "MAX_QUEUES", 20)
     schedule = Schedule(batch_size=4, retries=2)
     simulation = Simulation(schedule, lambda _: GOOD)
     for number in range(1000):
@@ -49,7 +49,7 @@ def test_hosts_that_are_done_with_are_forgotten(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_verdict_outlives_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that was given up is given up for good, however many were forgotten meanwhile."""
-    monkeypatch.setattr(host_queues, "MOST_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MAX_QUEUES", 0)
     simulation = Simulation(
         Schedule(batch_size=4, retries=2), lambda ask: REFUSED if ask.host == "dead" else GOOD
     )
@@ -59,7 +59,7 @@ def test_a_verdict_outlives_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(100, 200):
         simulation.offer(f"h{number}", range(number, number + 1))
         simulation.run()
-        settled = simulation.schedule.offer(make_task(1000 + number), "dead")
+        settled = simulation.schedule.submit(make_task(1000 + number), "dead")
         assert settled is not None
         assert settled.outcome.reason is Reason.DEAD_HOST
     assert simulation.starts()["dead"] == asked
@@ -72,7 +72,7 @@ def test_a_host_in_trouble_is_remembered(
 ) -> None:
     """Its lower limit and its rest hold as they would if nobody were ever forgotten."""
     expected = simulation_of(trouble, others)
-    monkeypatch.setattr(host_queues, "MOST_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MAX_QUEUES", 0)
     found = simulation_of(trouble, others)
     assert found.starts()["one"] == expected.starts()["one"]
     assert found.reasons() == expected.reasons()
@@ -80,10 +80,10 @@ def test_a_host_in_trouble_is_remembered(
 
 def test_forgetting_breaks_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where all that can be forgotten is, at every turn, each task is settled once, and limits hold."""
-    monkeypatch.setattr(host_queues, "MOST_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MAX_QUEUES", 0)
     test_schedule.test_whatever_the_web_does_every_task_is_settled_once()
 
 
 def known(all_queues: HostQueues) -> int:
     """Count the hosts that anything is known of."""
-    return len(all_queues._by_host) + len(all_queues._without_tasks)
+    return len(all_queues._by_host) + len(all_queues._idle_hosts)

@@ -11,7 +11,7 @@ import pytest
 
 from demo.web import Answer, Web
 from tests.fetching import body, nothing
-from utils.fetch.redirects import RedirectGuard, is_private, target
+from utils.fetch.redirects import RedirectGuard, is_private, redirect_target
 from utils.reasons import Reason
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "[2a00:1450::1]"]
@@ -151,12 +151,12 @@ def test_sockets_are_handed_over_without_a_leak() -> None:
 @pytest.mark.parametrize("location", ODD_SPELLINGS)
 def test_literal_private_targets_are_refused_in_every_spelling(location: str) -> None:
     """Before any connection is made, as curl or a resolver would understand them."""
-    refused = target(HERE, location.encode(), from_public=True)
+    refused = redirect_target(HERE, location.encode(), from_public=True)
     # Spellings that no URL may have are refused as such.
     assert refused in (Reason.FORBIDDEN_REDIRECT, Reason.INVALID_URL)
     if location.isascii() and "%31" not in location and "%25" not in location:
         assert refused is Reason.FORBIDDEN_REDIRECT
-        assert isinstance(target(HERE, location.encode(), from_public=False), str)
+        assert isinstance(redirect_target(HERE, location.encode(), from_public=False), str)
 
 
 @pytest.mark.parametrize(
@@ -175,12 +175,12 @@ def test_literal_private_targets_are_refused_in_every_spelling(location: str) ->
 )
 def test_other_targets_are_left_to_the_addresses(location: str, expected: str) -> None:
     """Relative ones, public ones and names, spelled as they are asked for; credentials stay at their host."""
-    assert target(HERE, location.encode(), from_public=True) == expected
+    assert redirect_target(HERE, location.encode(), from_public=True) == expected
 
 
 def test_a_target_in_an_old_encoding_keeps_its_bytes() -> None:
     """What is no UTF-8 is asked for byte by byte."""
-    assert target(HERE, b"/caf\xe9 1", from_public=True) == "http://me:pw@somewhere.test/caf%E9%201"
+    assert redirect_target(HERE, b"/caf\xe9 1", from_public=True) == "http://me:pw@somewhere.test/caf%E9%201"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_target_in_an_old_encoding_keeps_its_bytes() -> None:
 def test_targets_that_nobody_follows(location: str, reason: Reason) -> None:
     """Other protocols, and what is no address; wherever the try began."""
     for from_public in (True, False):
-        assert target(HERE, location.encode(), from_public=from_public) is reason
+        assert redirect_target(HERE, location.encode(), from_public=from_public) is reason
 
 
 def through(monkeypatch: pytest.MonkeyPatch, proxy: Web, **exceptions: str) -> None:

@@ -72,14 +72,14 @@ def test_the_batch_may_change_on_the_way() -> None:
     """A smaller one drains, a larger one is filled at the next turn."""
     schedule = Schedule(batch_size=10, retries=0)
     for number in range(60):
-        schedule.offer(make_task(number), f"h{number}")
-    first = schedule.next(0.0)
+        schedule.submit(make_task(number), f"h{number}")
+    first = schedule.start_ready(0.0)
     schedule.batch_size = 4
     for task in first[:7]:
-        schedule.done(task.number, make_outcome(task, GOOD), 1.0)
-        assert len(schedule.next(1.0)) == (schedule.in_flight == 4 and task is first[6])
+        schedule.finish(task.number, make_outcome(task, GOOD), 1.0)
+        assert len(schedule.start_ready(1.0)) == (schedule.in_flight == 4 and task is first[6])
     schedule.batch_size = 25
-    assert len(schedule.next(2.0)) == 21
+    assert len(schedule.start_ready(2.0)) == 21
     assert (schedule.in_flight, schedule.waiting) == (25, 60 - 7 - 25)
 
 
@@ -87,16 +87,16 @@ def test_what_waits_to_be_wanted_keeps_its_place_in_the_batch_only() -> None:
     """Its host has sent it, and may be asked for the next one; how it ends changes nothing there any more."""
     schedule = Schedule(batch_size=5, retries=0)
     for number in range(8):
-        schedule.offer(make_task(number), "one")
-    first = schedule.next(0.0)
+        schedule.submit(make_task(number), "one")
+    first = schedule.start_ready(0.0)
     assert len(first) == 3
     for task in first:
         schedule.arrived(task.number, 0.1)
         schedule.arrived(task.number, 0.1)
-    assert len(schedule.next(0.1)) == 2, "five are in flight, two of them at the host"
+    assert len(schedule.start_ready(0.1)) == 2, "five are in flight, two of them at the host"
     for task in first:
-        assert schedule.done(task.number, make_outcome(task, GOOD), 0.2)
-    assert len(schedule.next(0.2)) == 3
+        assert schedule.finish(task.number, make_outcome(task, GOOD), 0.2)
+    assert len(schedule.start_ready(0.2)) == 3
     assert (schedule.in_flight, schedule.waiting) == (5, 0)
     schedule.arrived(99, 0.3)
 
@@ -286,7 +286,7 @@ def test_a_host_that_was_good_and_dies_is_given_up_in_time() -> None:
 def test_a_host_that_has_been_given_up_takes_no_more() -> None:
     """What is offered later is settled at once, untried."""
     simulation = simulate(always(REFUSED), {"dead": 50})
-    settled = simulation.schedule.offer(make_task(99), "dead")
+    settled = simulation.schedule.submit(make_task(99), "dead")
     assert settled is not None
     assert (settled.outcome.reason, settled.outcome.attempts) == (Reason.DEAD_HOST, 0)
     assert settled.outcome.status is Status.FAILED
@@ -324,7 +324,7 @@ def test_whatever_the_web_does_every_task_is_settled_once(
 ) -> None:
     """The schedule ends by itself, woken only when it asked to be, and keeps its limits at every moment."""
     scripts = {f"h{number}": script for number, (_, script) in enumerate(worlds)}
-    schedule = Schedule(batch_size=batch_size, retries=retries, dice=random.Random(seed))
+    schedule = Schedule(batch_size=batch_size, retries=retries, rng=random.Random(seed))
     dice = random.Random(seed)
 
     def web(ask: Ask) -> Reply:

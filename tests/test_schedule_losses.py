@@ -21,7 +21,7 @@ from tests.simulation import (
 )
 from utils.models.enums import Status
 from utils.reasons import Reason
-from utils.scheduler.crash_isolation import GROUP
+from utils.scheduler.crash_isolation import GROUP_SIZE
 from utils.scheduler.host_queues import HANGS_AFTER
 from utils.scheduler.schedule import Schedule
 
@@ -29,17 +29,17 @@ from utils.scheduler.schedule import Schedule
 @pytest.fixture
 def schedule() -> Schedule:
     """Give a schedule for 8 in flight."""
-    return Schedule(batch_size=8, retries=2, dice=random.Random(1))
+    return Schedule(batch_size=8, retries=2, rng=random.Random(1))
 
 
 def offer(schedule: Schedule, count: int, host: str = "") -> None:
     """Offer tasks, each at a host of its own if none is named; one that is named has answered before."""
     if host:
-        assert schedule.offer(make_task(-1), host) is None
-        (first,) = schedule.next(0.0)
-        schedule.done(first.number, make_outcome(first, NOT_FOUND), 0.0)
+        assert schedule.submit(make_task(-1), host) is None
+        (first,) = schedule.start_ready(0.0)
+        schedule.finish(first.number, make_outcome(first, NOT_FOUND), 0.0)
     for number in range(count):
-        assert schedule.offer(make_task(number), host or f"h{number}") is None
+        assert schedule.submit(make_task(number), host or f"h{number}") is None
 
 
 def test_the_image_that_kills_twice_is_the_one_that_crashed(schedule: Schedule) -> None:
@@ -64,9 +64,9 @@ def test_the_image_that_kills_twice_is_the_one_that_crashed(schedule: Schedule) 
 def test_what_is_lost_goes_first(schedule: Schedule) -> None:
     """It is started again before what has not been started yet."""
     offer(schedule, 30, "one")
-    first = [task.number for task in schedule.next(0.0)]
-    assert schedule.lost(first, killer=None, now=1.0) == []
-    assert sorted(task.number for task in schedule.next(1.0)) == sorted(first)
+    first = [task.number for task in schedule.start_ready(0.0)]
+    assert schedule.recover_lost(first, killer=None, now=1.0) == []
+    assert sorted(task.number for task in schedule.start_ready(1.0)) == sorted(first)
 
 
 def test_deaths_of_unknown_cause_end_some_time(schedule: Schedule) -> None:
@@ -74,8 +74,8 @@ def test_deaths_of_unknown_cause_end_some_time(schedule: Schedule) -> None:
     offer(schedule, 1)
     settled, losses = [], 0
     while not settled:
-        assert [task.number for task in schedule.next(losses)] == [0]
-        settled, losses = schedule.lost([0], killer=None, now=losses), losses + 1
+        assert [task.number for task in schedule.start_ready(losses)] == [0]
+        settled, losses = schedule.recover_lost([0], killer=None, now=losses), losses + 1
     assert [one.outcome.reason for one in settled] == [Reason.CRASHED]
     assert (losses, schedule.waiting) == (4, 0)
 
@@ -85,7 +85,7 @@ def test_deaths_of_unknown_cause_end_some_time(schedule: Schedule) -> None:
 def test_who_kills_while_being_fetched_is_found_among_many(killers: set[int], seed: int) -> None:
     """A worker dies of it with all that it has, unseen; the neighbours of the guilty are all saved."""
     dice = random.Random(seed)
-    simulation = Simulation(Schedule(batch_size=64, retries=2, dice=dice), lambda _: after(GOOD, 1.0))
+    simulation = Simulation(Schedule(batch_size=64, retries=2, rng=dice), lambda _: after(GOOD, 1.0))
     for host in range(10):
         simulation.offer(f"h{host}", range(host * 20, host * 20 + 20))
     for _ in range(500):
@@ -106,78 +106,81 @@ def test_suspects_are_tried_apart_beside_the_others(schedule: Schedule) -> None:
     schedule.batch_size = 40
     offer(schedule, 30)
     for now in (0.0, 1.0):
-        assert schedule.lost([task.number for task in schedule.next(now)], killer=None, now=now) == []
+        assert (
+            schedule.recover_lost([task.number for task in schedule.start_ready(now)], killer=None, now=now)
+            == []
+        )
     for number in range(30, 36):
-        schedule.offer(make_task(number), f"h{number}")
-    started = [task.number for task in schedule.next(2.0)]
+        schedule.submit(make_task(number), f"h{number}")
+    started = [task.number for task in schedule.start_ready(2.0)]
     group = [number for number in started if number < 30]
-    assert (len(group), len(started)) == (GROUP, GROUP + 6)
-    assert schedule.lost(group, killer=None, now=3.0) == []
+    assert (len(group), len(started)) == (GROUP_SIZE, GROUP_SIZE + 6)
+    assert schedule.recover_lost(group, killer=None, now=3.0) == []
     sizes = []
-    while tasks := schedule.next(4.0):
+    while tasks := schedule.start_ready(4.0):
         sizes.append(len(tasks))
         for task in tasks:
-            schedule.done(task.number, make_outcome(task, GOOD), 4.0)
-    assert sorted(sizes) == [1] * GROUP + [6, 8, 8]
+            schedule.finish(task.number, make_outcome(task, GOOD), 4.0)
+    assert sorted(sizes) == [1] * GROUP_SIZE + [6, 8, 8]
     assert (schedule.in_flight, schedule.waiting) == (6, 0)
 
 
 def test_what_is_lost_after_its_host_was_given_up_is_not_tried_again(schedule: Schedule) -> None:
     """A dead host stays dead for a task whose worker died, too."""
     offer(schedule, 8, "dead")
-    tasks = schedule.next(0.0)
+    tasks = schedule.start_ready(0.0)
     schedule._queues.host("dead").given_up = Reason.DEAD_HOST
-    (settled,) = schedule.lost([tasks[7].number], killer=None, now=5.0)
+    (settled,) = schedule.recover_lost([tasks[7].number], killer=None, now=5.0)
     assert settled.outcome.reason is Reason.DEAD_HOST
-    assert schedule.next(1000.0) == []
+    assert schedule.start_ready(1000.0) == []
 
 
 def test_losing_what_is_not_in_flight_changes_nothing(schedule: Schedule) -> None:
     """Neither what waits, nor what has ended, nor what never was."""
     offer(schedule, 20)
-    task = schedule.next(0.0)[0]
-    schedule.done(task.number, make_outcome(task, GOOD), 1.0)
+    task = schedule.start_ready(0.0)[0]
+    schedule.finish(task.number, make_outcome(task, GOOD), 1.0)
     before = (schedule.in_flight, schedule.waiting)
-    assert schedule.lost([task.number, 19, 99], killer=19, now=1.0) == []
+    assert schedule.recover_lost([task.number, 19, 99], killer=19, now=1.0) == []
     assert (schedule.in_flight, schedule.waiting) == before
 
 
 def test_what_was_started_and_is_dropped_is_skipped(schedule: Schedule) -> None:
     """It is settled as not needed; what waits untouched is forgotten without a word."""
     offer(schedule, 20)
-    started = {task.number for task in schedule.next(0.0)}
-    settled = schedule.drop(list(range(20)), 1.0)
+    started = {task.number for task in schedule.start_ready(0.0)}
+    settled = schedule.cancel(list(range(20)), 1.0)
     assert {one.task.number for one in settled} == started
     assert {(one.outcome.status, one.outcome.reason) for one in settled} == {(Status.SKIPPED, Reason.FILLED)}
-    assert (schedule.in_flight, schedule.waiting, schedule.next(100.0)) == (0, 0, [])
+    assert (schedule.in_flight, schedule.waiting, schedule.start_ready(100.0)) == (0, 0, [])
 
 
 def test_what_was_tried_or_lost_before_counts_as_started(schedule: Schedule) -> None:
     """A task that waits for its next try has a row in the report: it was considered."""
     offer(schedule, 3)
-    tasks = schedule.next(0.0)
-    schedule.done(0, make_outcome(tasks[0], RESET), 1.0)
-    schedule.lost([1], killer=1, now=1.0)
-    settled = {one.task.number: one.outcome for one in schedule.drop([0, 1, 2], 1.0)}
+    tasks = schedule.start_ready(0.0)
+    schedule.finish(0, make_outcome(tasks[0], RESET), 1.0)
+    schedule.recover_lost([1], killer=1, now=1.0)
+    settled = {one.task.number: one.outcome for one in schedule.cancel([0, 1, 2], 1.0)}
     assert [settled[number].attempts for number in range(3)] == [1, 0, 0]
-    assert schedule.next(100.0) == []
+    assert schedule.start_ready(100.0) == []
 
 
 def test_places_that_a_drop_frees_are_used_at_once(schedule: Schedule) -> None:
     """In the batch, and at the host."""
     offer(schedule, 40, "one")
-    first = [task.number for task in schedule.next(0.0)]
+    first = [task.number for task in schedule.start_ready(0.0)]
     assert len(first) == 8
-    schedule.drop(first[:5], 0.5)
-    assert len(schedule.next(0.5)) == 5
+    schedule.cancel(first[:5], 0.5)
+    assert len(schedule.start_ready(0.5)) == 5
 
 
 def test_the_answer_to_a_dropped_task_is_not_heard(schedule: Schedule) -> None:
     """It was settled already; it settles nothing, and frees no place twice."""
     offer(schedule, 9)
-    task = schedule.next(0.0)[0]
-    schedule.drop([task.number], 0.5)
-    assert schedule.done(task.number, make_outcome(task, GOOD), 1.0) == []
+    task = schedule.start_ready(0.0)[0]
+    schedule.cancel([task.number], 0.5)
+    assert schedule.finish(task.number, make_outcome(task, GOOD), 1.0) == []
     assert schedule.in_flight == 7
 
 
@@ -185,15 +188,15 @@ def test_the_answer_to_a_dropped_task_is_not_heard(schedule: Schedule) -> None:
 def test_what_is_dropped_while_it_waits_never_starts(schedule: Schedule, reply: Reply) -> None:
     """Not when its retry is due, and not when its host has rested."""
     offer(schedule, 30, "one")
-    for task in schedule.next(0.0):
-        schedule.done(task.number, make_outcome(task, reply), 1.0)
-    schedule.drop(list(range(0, 30, 2)), 1.0)
+    for task in schedule.start_ready(0.0):
+        schedule.finish(task.number, make_outcome(task, reply), 1.0)
+    schedule.cancel(list(range(0, 30, 2)), 1.0)
     now, started = 1.0, set()
     while schedule.waiting:
-        for task in schedule.next(now):
+        for task in schedule.start_ready(now):
             started.add(task.number)
-            schedule.done(task.number, make_outcome(task, GOOD), now)
-        wake_at = schedule.wake_at()
+            schedule.finish(task.number, make_outcome(task, GOOD), now)
+        wake_at = schedule.next_wakeup()
         now = max(now, wake_at or now)
     assert started == set(range(1, 30, 2))
 
@@ -201,38 +204,38 @@ def test_what_is_dropped_while_it_waits_never_starts(schedule: Schedule, reply: 
 def test_what_an_interrupted_run_leaves_is_not_attempted(schedule: Schedule) -> None:
     """All that waits and all that is under way is settled, and nothing ever starts again."""
     offer(schedule, 20, "one")
-    tasks = schedule.next(0.0)
-    schedule.done(tasks[0].number, make_outcome(tasks[0], RESET), 1.0)
-    settled = {one.task.number: one.outcome for one in schedule.abandon()}
+    tasks = schedule.start_ready(0.0)
+    schedule.finish(tasks[0].number, make_outcome(tasks[0], RESET), 1.0)
+    settled = {one.task.number: one.outcome for one in schedule.interrupt()}
     assert sorted(settled) == list(range(20))
     assert {one.status for one in settled.values()} == {Status.NOT_ATTEMPTED}
     assert {one.reason for one in settled.values()} == {Reason.INTERRUPTED}
     assert settled[tasks[0].number].attempts == 1
     assert (schedule.in_flight, schedule.waiting) == (0, 0)
-    assert schedule.next(1000.0) == []
-    assert schedule.done(tasks[1].number, make_outcome(tasks[1], GOOD), 2.0) == []
+    assert schedule.start_ready(1000.0) == []
+    assert schedule.finish(tasks[1].number, make_outcome(tasks[1], GOOD), 2.0) == []
 
 
 def test_wake_at_names_the_next_moment(schedule: Schedule) -> None:
     """The end of a rest or of a wait, or when what is in flight begins to hang; None if there is nothing."""
     offer(schedule, 1)
-    assert schedule.wake_at() is None
-    (task,) = schedule.next(0.0)
-    assert schedule.wake_at() == HANGS_AFTER
-    schedule.done(0, make_outcome(task, RESET), 10.0)
-    wake_at = schedule.wake_at()
+    assert schedule.next_wakeup() is None
+    (task,) = schedule.start_ready(0.0)
+    assert schedule.next_wakeup() == HANGS_AFTER
+    schedule.finish(0, make_outcome(task, RESET), 10.0)
+    wake_at = schedule.next_wakeup()
     assert wake_at is not None
     assert 10.5 <= wake_at <= 11.5
-    assert schedule.next(wake_at - 0.001) == []
-    assert [again.number for again in schedule.next(wake_at)] == [0]
+    assert schedule.start_ready(wake_at - 0.001) == []
+    assert [again.number for again in schedule.start_ready(wake_at)] == [0]
 
 
 def test_a_resting_host_wakes_when_its_rest_is_over(schedule: Schedule) -> None:
     """With tasks that wait at it, though none of them is to be tried again."""
     for number in range(4):
-        assert schedule.offer(make_task(number), "one") is None
-    for task in schedule.next(0.0):
-        schedule.done(task.number, make_outcome(task, REFUSED), 1.0)
-    assert schedule.next(1.0) == []
-    assert schedule.wake_at() == 1.5
-    assert [task.number for task in schedule.next(1.5)] == [3]
+        assert schedule.submit(make_task(number), "one") is None
+    for task in schedule.start_ready(0.0):
+        schedule.finish(task.number, make_outcome(task, REFUSED), 1.0)
+    assert schedule.start_ready(1.0) == []
+    assert schedule.next_wakeup() == 1.5
+    assert [task.number for task in schedule.start_ready(1.5)] == [3]

@@ -106,7 +106,7 @@ def test_the_last_answer_counts() -> None:
 def test_a_target_that_was_given_up_before_is_not_asked() -> None:
     """Who is led to a dead host later fails at once, and keeps the status of the redirect."""
     simulation = Simulation(
-        Schedule(batch_size=9, retries=0, dice=random.Random(1)),
+        Schedule(batch_size=9, retries=0, rng=random.Random(1)),
         lambda ask: AWAY if ask.host == "h" else BLACKHOLE,
     )
     simulation.offer("target", range(20))
@@ -121,22 +121,22 @@ def test_a_target_that_was_given_up_before_is_not_asked() -> None:
 
 def test_what_waits_behind_a_redirect_may_be_dropped_lost_and_abandoned() -> None:
     """It counts as started, it goes on where it was, and it ends with the run."""
-    schedule = Schedule(batch_size=9, retries=0, dice=random.Random(1))
+    schedule = Schedule(batch_size=9, retries=0, rng=random.Random(1))
     for number in range(3):
-        schedule.offer(make_task(number), "h")
-    schedule.next(0.0)
+        schedule.submit(make_task(number), "h")
+    schedule.start_ready(0.0)
     redirect = Redirect(
         RequestTarget("http://target/", "target"), RedirectHistory(1, 0.5, 302, from_public=True)
     )
     for number in range(3):
-        assert schedule.redirected(number, redirect, 1.0) == []
-    (dropped,) = schedule.drop([0], 1.0)
+        assert schedule.redirect(number, redirect, 1.0) == []
+    (dropped,) = schedule.cancel([0], 1.0)
     assert dropped.outcome.status is Status.SKIPPED
-    tasks = schedule.next(1.0)
+    tasks = schedule.start_ready(1.0)
     assert {(task.address, task.trail) for task in tasks} == {("http://target/", redirect.trail)}
-    assert schedule.lost([1], killer=None, now=2.0) == []
-    assert [(task.number, task.trail) for task in schedule.next(2.0)] == [(1, redirect.trail)]
-    assert schedule.redirected(99, redirect, 2.0) == []
-    assert schedule.done(1, make_outcome(tasks[0], GOOD), 3.0)
-    (left,) = schedule.abandon()
+    assert schedule.recover_lost([1], killer=None, now=2.0) == []
+    assert [(task.number, task.trail) for task in schedule.start_ready(2.0)] == [(1, redirect.trail)]
+    assert schedule.redirect(99, redirect, 2.0) == []
+    assert schedule.finish(1, make_outcome(tasks[0], GOOD), 3.0)
+    (left,) = schedule.interrupt()
     assert left.outcome.status is Status.NOT_ATTEMPTED

@@ -16,7 +16,7 @@ import sys
 from utils.cli.console import Console
 console = Console()
 for number in range({count}):
-    console.say("line %d" % number)
+    console.print("line %d" % number)
 """
 LABELS = ("1 failed", "MB/s", "images/s")
 BAR = """
@@ -25,15 +25,14 @@ import utils.cli.console as screen
 from utils.results.progress import Progress
 screen.SECONDS_BETWEEN_LINES = {pause}
 console = screen.Console()
-bar = screen.ImageBar(console)
 progress = Progress(total=10)
 for done in range(1, 11):
     progress.done = progress.saved = done
     progress.failed, progress.bytes = 1, done * 1_000_000
-    bar.update(progress)
+    console.update(progress)
     time.sleep(0.03)
-bar.close()
-console.say("over")
+console.close()
+console.print("over")
 """
 
 
@@ -63,7 +62,7 @@ def test_closed_outputs_are_no_error(redirection: str) -> None:
     """Nor is it if nobody ever listened."""
     code = (
         LINES.format(count=3)
-        + 'screen = __import__("utils.cli.console").cli.console.ImageBar(console).close()\n'
+        + "from utils.results.progress import Progress; console.update(Progress()); console.close()\n"
     )
     done = shell("{} " + redirection, code)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -71,7 +70,7 @@ def test_closed_outputs_are_no_error(redirection: str) -> None:
 
 def test_a_letter_that_the_locale_lacks_is_replaced() -> None:
     """The line matters more than the letter."""
-    code = 'from utils.cli.console import Console\nConsole().say("caf\\u00e9 \\u732b \\ud800")\n'
+    code = 'from utils.cli.console import Console\nConsole().print("caf\\u00e9 \\u732b \\ud800")\n'
     done = shell("{}", code, PYTHONIOENCODING="ascii", LANG="C")
     assert (done.stdout, done.stderr) == (b"caf? ? ?\n", b"")
 

@@ -1,4 +1,4 @@
-"""What is marked or named is selected, and with it what lies below, each once and with the right number."""
+"""Tests of `utils.catalog.selection`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from utils.catalog import categories, selection
-from utils.catalog.categories import ShippedCategory
+from utils.catalog.categories import Synset
 from utils.catalog.hierarchy import Hierarchy
 from utils.errors import InputError
 from utils.models.rows import Category
 from utils.models.settings import Settings
 
 TREE = Hierarchy(
-    ShippedCategory(code, code, tuple(above.split()))
+    Synset(code, code, tuple(above.split()))
     for code, above in {
         "animal": "",
         "pet": "animal",
@@ -31,7 +31,7 @@ SLED_DOG, MALAMUTE, HUSKY, CARTON = "n02109811", "n02110063", "n02110185", "n029
 
 
 def table(*without: str, **marked: int) -> list[Category]:
-    """Make a table of all that are in the hierarchy and one that is not; some marked, with numbers."""
+    """Return the categories of `TREE` and one unknown to it; `marked` gives the `how_many` of marked ones."""
     codes = ["cup", "husky", "animal", "mine", "pet", "canine", "dog", "sled dog", "wolf"]
     return [
         Category(code, code, code, selected=code in marked, how_many=marked.get(code, -1))
@@ -40,8 +40,8 @@ def table(*without: str, **marked: int) -> list[Category]:
     ]
 
 
-def selected(everything: list[Category], *codes: str) -> dict[str, int]:
-    """Give the `how_many` of everything that is selected, in order."""
+def select(everything: list[Category], *codes: str) -> dict[str, int]:
+    """Select categories with their subcategories; return the `how_many` of each, in order."""
     chosen = [category for category in everything if category.code in codes]
     chosen = sorted(chosen, key=lambda category: codes.index(category.code))
     found = selection.with_subcategories(chosen, everything, TREE)
@@ -50,21 +50,21 @@ def selected(everything: list[Category], *codes: str) -> dict[str, int]:
     return {category.code: category.how_many for category in found}
 
 
-def test_all_below_comes_along() -> None:
-    """Each behind what it lies below, and with its number; what is not below does not come."""
-    assert selected(table(dog=20), "dog") == {"dog": 20, "sled dog": 20, "husky": 20}
-    assert selected(table(mine=3, cup=4), "mine", "cup") == {"mine": 3, "cup": 4}
+def test_subcategories_follow_their_parent() -> None:
+    """A subcategory takes the `how_many` of the category that it belongs to."""
+    assert select(table(dog=20), "dog") == {"dog": 20, "sled dog": 20, "husky": 20}
+    assert select(table(mine=3, cup=4), "mine", "cup") == {"mine": 3, "cup": 4}
 
 
-def test_only_what_is_in_the_table_comes() -> None:
-    """A row that the user removed is not brought back; what lies below it still comes."""
-    assert selected(table("sled dog", dog=20), "dog") == {"dog": 20, "husky": 20}
+def test_subcategories_missing_from_the_table_are_skipped() -> None:
+    """The subcategories of a missing category are still selected."""
+    assert select(table("sled dog", dog=20), "dog") == {"dog": 20, "husky": 20}
 
 
-def test_a_marked_one_keeps_its_own_number() -> None:
-    """And what lies below it has that as well; the nearest selected category counts."""
+def test_marked_subcategory_keeps_its_own_number() -> None:
+    """Its own subcategories inherit that number: the nearest selected category counts."""
     everything = table(animal=100, dog=20, husky=3)
-    numbers = selected(everything, "animal", "dog", "husky")
+    numbers = select(everything, "animal", "dog", "husky")
     assert numbers == {
         "animal": 100,
         "pet": 100,
@@ -76,20 +76,20 @@ def test_a_marked_one_keeps_its_own_number() -> None:
     }
 
 
-def test_marks_count_even_if_others_are_named() -> None:
-    """Who names `animal`, and has marked `dog` with a number, wants that number of dogs."""
-    assert selected(table(dog=20), "animal")["husky"] == 20
-    assert selected(table(dog=20), "animal")["wolf"] == -1
+def test_marked_subcategory_of_a_named_category() -> None:
+    """With `--categories animal`, a marked `dog` keeps its own number."""
+    assert select(table(dog=20), "animal")["husky"] == 20
+    assert select(table(dog=20), "animal")["wolf"] == -1
 
 
-def test_the_number_of_an_unmarked_row_is_nobodys() -> None:
-    """A number beside a False is not meant for a subcategory that comes along."""
+def test_number_of_an_unmarked_subcategory_is_ignored() -> None:
+    """The `how_many` of a row with `to_download` False does not count."""
     everything = [replace(one, how_many=7) if one.code == "husky" else one for one in table(dog=20)]
-    assert selected(everything, "dog")["husky"] == 20
+    assert select(everything, "dog")["husky"] == 20
 
 
 def settings(folder: Path, text: str, **flags: object) -> Settings:
-    """Make settings for a table of these rows."""
+    """Write an `ncodes.csv` and return settings that read it."""
     path = folder / "ncodes.csv"
     path.write_text(f"code,name,to_download,how_many\n{text}", encoding="utf-8")
     return Settings(folder, folder, folder, path, **flags)  # type: ignore[arg-type]
@@ -102,11 +102,13 @@ ROWS = (
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected", "brought"),
+    ("flags", "expected", "subcategories"),
     [
         ({}, {SLED_DOG: 5, HUSKY: 2}, 0),
         ({"with_subcategories": True}, {SLED_DOG: 5, MALAMUTE: 5, HUSKY: 2}, 1),
         ({"categories": ("carton",)}, {CARTON: -1}, 0),
+        ({"how_many": 4}, {SLED_DOG: 4, HUSKY: 4}, 0),
+        ({"how_many": 0, "with_subcategories": True}, {SLED_DOG: 0, MALAMUTE: 0, HUSKY: 0}, 1),
         (
             {"categories": ("carton", "sledge dog"), "with_subcategories": True},
             {CARTON: -1, SLED_DOG: 5, MALAMUTE: 5, HUSKY: 2},
@@ -114,18 +116,18 @@ ROWS = (
         ),
     ],
 )
-def test_flags_decide(
-    tmp_path: Path, flags: dict[str, object], expected: dict[str, int], brought: int
+def test_flags(
+    tmp_path: Path, flags: dict[str, object], expected: dict[str, int], subcategories: int
 ) -> None:
-    """Names go before marks, and subcategories come if they are asked for."""
+    """`--categories` replaces the marks, `--how_many` the column, `--with_subcategories` adds categories."""
     wanted = settings(tmp_path, ROWS, **flags)
     found = selection.selected(categories.read(wanted.ncode_data), wanted)
     assert {category.code: category.how_many for category in found.categories} == expected
-    assert found.brought == brought
+    assert found.subcategories == subcategories
 
 
-def test_nothing_marked_says_what_to_do(tmp_path: Path) -> None:
-    """In one sentence, with the file's name and flags that work."""
+def test_nothing_marked(tmp_path: Path) -> None:
+    """The error names the file and the flags that help."""
     wanted = settings(tmp_path, "")
     with pytest.raises(InputError, match=r"No category is marked in .*ncodes.csv.*--find carton --mark"):
         selection.selected([], wanted)

@@ -12,9 +12,14 @@ import pytest
 from demo.web import Answer, Web, resumable
 from tests.prerequisites import QUICK, ROWS, TGZ, TXT, Lines, get_urls, names, rows_in, source
 from utils.errors import SourceError
-from utils.fetch import first_available
-from utils.fetch.first_available import Advance
-from utils.fetch.known_sources import ANNOTATION_SOURCES, ANNOTATIONS_BY_HAND, URL_SOURCES, URLS_BY_HAND
+from utils.prerequisites import first_available
+from utils.prerequisites.first_available import Advance
+from utils.prerequisites.known_sources import (
+    ANNOTATION_SOURCES,
+    ANNOTATIONS_BY_HAND,
+    URL_SOURCES,
+    URLS_BY_HAND,
+)
 from utils.prerequisites.prepare import prepare
 from utils.prerequisites.prerequisite import Order, PrerequisiteName
 

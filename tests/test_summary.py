@@ -34,7 +34,7 @@ def summed(name: str, *outcomes: Outcome) -> Summary:
 def test_outcomes_are_counted_as_they_pass() -> None:
     """Only what stands has bytes and boxes; an image without an XML is not annotated."""
     summary = summed("thing", SAVED, BOXED, THERE, DEAD, SMALL, SKIPPED, UNTRIED)
-    assert (summary.saved, summary.annotated, summary.bytes) == (3, 1, 4_500_000)
+    assert (summary.images, summary.annotated, summary.bytes) == (3, 1, 4_500_000)
     assert summary.reasons == {"http_404": 1, "too_small": 1}
 
 
@@ -59,8 +59,9 @@ def test_the_commonest_reasons_come_first_and_the_rest_together() -> None:
         for status, count in {404: 9, 410: 5, 403: 4, 500: 3, 401: 2, 503: 1}.items()
         for _ in range(count)
     ]
-    assert summed("thing", *failures).why() == "http_404 9, http_410 5, http_403 4, http_500 3, other 3"
-    assert summed("thing", SAVED).why() == ""
+    expected = "http_404 9, http_410 5, http_403 4, http_500 3, other 3"
+    assert summed("thing", *failures).failure_reasons == expected
+    assert summed("thing", SAVED).failure_reasons == ""
 
 
 def test_the_table_is_aligned_and_has_totals() -> None:
@@ -117,7 +118,7 @@ def test_what_was_judged_is_said_of_the_folder() -> None:
     """Placeholders known by their address were refused, too; boxes are those of all that lies there."""
     counts = BoxCounts(kept=2, mended=1)
     boxed = dataclasses.replace(BOXED, fitted=counts)
-    assert summed("thing", boxed, SMALL).judgement() == [
-        "Refused when judged: 1 too_small.",
-        "Boxes in the folder now: 2 as they were, 1 clipped to the picture or put in order.",
+    assert summed("thing", boxed, SMALL).details() == [
+        "Rejected images: 1 too_small.",
+        "3 boxes kept (1 clipped or reordered).",
     ]

@@ -177,7 +177,7 @@ def test_a_list_that_was_cut_does_not_look_whole(project: Project, flags: tuple[
     project.category(RED, "red", marked=False)
     cut = project.run("--find", "red", *flags, prefix=("sh", "-c", 'exec "$0" "$@" >/dev/full'))
     assert cut.code == 1
-    last = "Standard output could not be written in full (No space left on device); all else was done."
+    last = "Standard output could not be written in full (No space left on device); all other work was done."
     assert cut.err.splitlines()[-1] == last
     table = (project.path / "ncodes.csv").read_text(encoding="utf-8")
     assert (f"{RED},red,True,3" in table) is ("--mark" in flags)

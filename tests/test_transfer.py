@@ -31,13 +31,13 @@ def test_bodies_in_memory_are_bounded_and_all_arrive(web: Web, answer: Answer) -
             fetcher.start(number, web.url("/x"))
         arrived = 0
         while fetcher.in_flight:
-            for fetched in fetcher.turn(0.1):
+            for fetched in fetcher.poll(0.1):
                 assert isinstance(fetched.result, Response), fetched.result
                 assert len(fetched.result.data) == size
                 arrived += 1
-                most = max(most, fetcher.held)
-            most = max(most, fetcher.held)
-        assert fetcher.held == 0
+                most = max(most, fetcher.buffered)
+            most = max(most, fetcher.buffered)
+        assert fetcher.buffered == 0
     assert arrived == 24
     assert budget <= most <= budget + size + 200_000
 
@@ -54,7 +54,7 @@ def test_too_much_that_had_to_wait_ends_like_any_other(web: Web) -> None:
         for number in range(32, 90, 3):  # in the places of those that failed
             fetcher.start(number, web.url("/good"))
         results |= finish(fetcher)
-        assert fetcher.held == 0
+        assert fetcher.buffered == 0
     good = {number for number, result in results.items() if isinstance(result, Response)}
     assert good == set(range(2, 90, 3))
     reasons = {result.reason for result in results.values() if isinstance(result, FetchError)}
@@ -67,12 +67,12 @@ def test_cancelling_while_the_budget_is_used_up_lets_others_go_on(web: Web) -> N
     web.answer("/good", Answer(body=PICTURE * 5))
     with contextlib.closing(Fetcher(10.0, memory_budget=300_000)) as fetcher:
         fetcher.start(0, web.url("/stuck"))
-        while fetcher.held < 400_000:
-            assert list(fetcher.turn(0.05)) == []
+        while fetcher.buffered < 400_000:
+            assert list(fetcher.poll(0.05)) == []
         for number in range(1, 6):
             fetcher.start(number, web.url("/good"))
         for _ in range(5):
-            assert list(fetcher.turn(0.05)) == []
+            assert list(fetcher.poll(0.05)) == []
         fetcher.cancel(0)
         results = finish(fetcher)
     assert [len(result.data) for result in results.values() if isinstance(result, Response)] == [512_010] * 5
@@ -93,12 +93,12 @@ def test_what_waits_goes_on_though_nothing_was_freed() -> None:
     with serving(handle) as port, contextlib.closing(Fetcher(5.0, memory_budget=400_000)) as fetcher:
         for number, (path, held) in enumerate({"/large": 400_000, "/small": 450_000}.items()):
             fetcher.start(number, f"http://127.0.0.1:{port}{path}")
-            while fetcher.held < held:
-                assert list(fetcher.turn(0.05)) == []
+            while fetcher.buffered < held:
+                assert list(fetcher.poll(0.05)) == []
         for event in signals.values():
             event.set()
             for _ in range(4 * (event is signals["/large"])):
-                assert list(fetcher.turn(0.05)) == []
+                assert list(fetcher.poll(0.05)) == []
         results = finish(fetcher)
     assert {len(result.data) for result in results.values() if isinstance(result, Response)} == {
         600_000,

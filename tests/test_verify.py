@@ -124,7 +124,7 @@ def test_placeholders_are_told_by_a_dry_judgement(finished: Project) -> None:
         image(finished, number).write_bytes(data)
     dry = finished.run("--verify", "--dry_run")
     assert dry.code == 1
-    assert "red: 3 would be taken back" in dry.out
+    assert "red: 3 would be removed: placeholder" in dry.out
     assert "3 images in 1 folder are whole" in dry.out
     assert all(image(finished, number).read_bytes() == data for number in range(3))
 

@@ -163,7 +163,7 @@ def _load() -> None:
 
     for name in MODULES:
         importlib.import_module(name)
-    validation.prepare()
+    validation.load_decoder()
     gc.freeze()  # looking through all of it in each run would copy it there
 
 

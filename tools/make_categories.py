@@ -132,9 +132,9 @@ def table(names: Mapping[str, str]) -> bytes:
 
 def write(path: Path, data: bytes) -> None:
     """Write a file whole."""
-    from utils.results import paths
+    from utils import files
 
-    paths.write_atomic(path, data)
+    files.write_atomic(path, data)
 
 
 if __name__ == "__main__":

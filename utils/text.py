@@ -1,22 +1,96 @@
-"""How numbers and lists are put into words: in one way, wherever they are said."""
+"""Text for people: counted nouns, shortened lists, and tables that fit a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
+
+COLUMN_GAP = "  "
+ELLIPSIS = "…"
+LEAST_WIDTH = 6
+"""Columns of the terminal that a shortened column of a table takes at least."""
 
 
 def pluralize(number: int, noun: str) -> str:
-    """Say how many there are of something: "1 image", "2,000 categories", "0 boxes"."""
+    """Return a number with its noun: "1 image", "2,000 categories", "0 boxes"."""
     return f"{number:,} {noun if number == 1 else _plural(noun)}"
-
-
-def listed(names: Sequence[str], most: int) -> str:
-    """Name the first of several, and say how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _plural(noun: str) -> str:
     if noun.endswith("y"):
         return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith("x") else f"{noun}s"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Join the first `most` names, and say how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def display_width(text: str) -> int:
+    """Return the columns that a text takes on a terminal: East Asian letters two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    letters = (letter for letter in text if not unicodedata.combining(letter))
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in letters)
+
+
+def truncate(text: str, width: int) -> str:
+    """Cut the end of a text that takes more than `width` columns (at least 1)."""
+    if display_width(text) <= width:
+        return text
+    while text and display_width(text) >= width:
+        text = text[:-1]
+    return text.rstrip(" ,") + ELLIPSIS
+
+
+def truncate_middle(text: str, width: int) -> str:
+    """Cut the middle of a text that takes more than `width` columns (at least 1); both ends stay."""
+    if display_width(text) <= width:
+        return text
+    start, end = text[: len(text) // 2], text[len(text) // 2 :]
+    while display_width(start) > width // 2:
+        start = start[:-1]
+    while display_width(end) > (width - 1) // 2:
+        end = end[1:]
+    return f"{start}{ELLIPSIS}{end}"
+
+
+def format_table(
+    rows: Sequence[Sequence[str]],
+    *,
+    text_columns: int = 1,
+    width: int | None = None,
+    flexible: int = 0,
+    shorten: Callable[[str, int], str] = truncate,
+) -> list[str]:
+    """Align the cells of a table.
+
+    Parameters
+    ----------
+    rows
+        Cells; all rows have the same number of them, and the first row is the header.
+    text_columns
+        How many columns on the left hold text and are aligned left; the others are aligned right.
+    width
+        The most columns of the terminal that a line may take; None for no limit.
+    flexible, shorten
+        The column whose cells are shortened if the table is wider than that, and the function that does it.
+
+    Returns
+    -------
+    list of str
+        One line for each row, all of the same display width.
+    """
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    if width is not None:
+        excess = sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) - width
+        widths[flexible] = min(widths[flexible], max(LEAST_WIDTH, widths[flexible] - excess))
+
+    def aligned(column: int, cell: str) -> str:
+        text = shorten(cell, widths[column]) if column == flexible else cell
+        blanks = " " * (widths[column] - display_width(text))
+        return text + blanks if column < text_columns else blanks + text
+
+    return [COLUMN_GAP.join(aligned(column, cell) for column, cell in enumerate(row)) for row in rows]

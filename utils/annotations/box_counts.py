@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .. import files
+from ..tar_reader import READ_ERRORS
 from . import archives
 
 SIDE_FILE = ".annotated_images.json"
@@ -64,7 +65,7 @@ def _stamp(path: Path) -> list[int]:
 
 def _counted(path: Path) -> int:
     image_codes = set()
-    with contextlib.suppress(*archives.UNREADABLE):  # a run gets no further, either
+    with contextlib.suppress(*READ_ERRORS):  # a run gets no further, either
         for member in archives.members(path):
             image_codes.add(member.image_code)
     return len(image_codes)

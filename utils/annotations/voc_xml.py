@@ -17,7 +17,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ..models.images import Annotation, Box, Picture
-from .archives import UNREADABLE, XmlMember, find, members
+from ..tar_reader import READ_ERRORS
+from .archives import XmlMember, find, members
 
 MAX_BOXES = 1_000
 """Of one image; the most that a real one has is 31."""
@@ -119,7 +120,7 @@ def read(folder: Path, code: str) -> ArchiveContent:
     try:
         for member in members(path):
             tally.take(member)
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         damage = str(error) or type(error).__name__
     return tally.content(path, damage)
 

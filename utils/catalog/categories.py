@@ -49,7 +49,7 @@ _ONE_LETTER_WRONG = 0.88  # one of nine: 16 letters of 18 agree
 
 
 @dataclass(frozen=True)
-class ShippedCategory:
+class Synset:
     """One row of the table that ships: a synset of ImageNet.
 
     Attributes
@@ -137,12 +137,12 @@ def find(categories: Sequence[Category], queries: Iterable[str]) -> list[Categor
     return list(found.values())
 
 
-def shipped() -> list[ShippedCategory]:
+def load_synsets() -> list[Synset]:
     """Read the table of all categories that ships with the tool, sorted by code."""
     packed = (resources.files("utils") / "data" / "categories.csv.gz").read_bytes()
     reader = csv.reader(io.StringIO(gzip.decompress(packed).decode(), newline=""))
     next(reader)  # the header
-    return [ShippedCategory(code, name, tuple(parents.split())) for code, name, parents in reader]
+    return [Synset(code, name, tuple(parents.split())) for code, name, parents in reader]
 
 
 def write_fresh(path: Path, old: Iterable[Category] = ()) -> None:
@@ -162,7 +162,7 @@ def write_fresh(path: Path, old: Iterable[Category] = ()) -> None:
         If it cannot be written.
     """
     rows = {category.code: category for category in old}
-    for fresh in shipped():
+    for fresh in load_synsets():
         before = rows.get(fresh.code, Category(fresh.code, fresh.name, folder=""))
         rows[fresh.code] = replace(before, name=fresh.name)
     try:

@@ -1,8 +1,4 @@
-"""Which categories a run is about: those that are marked or named, and what lies below them.
-
-This module alone knows which `how_many` a subcategory has: its own if it is marked itself, else that of the
-nearest category above it that was selected.
-"""
+"""Selection of the categories of a run: marked or named ones, and their subcategories."""
 
 from __future__ import annotations
 
@@ -18,45 +14,57 @@ from .hierarchy import Hierarchy
 
 @dataclass(frozen=True)
 class Selection:
-    """Categories to work on, each once; `brought` of them came as subcategories of the others."""
+    """The categories of a run, without duplicates.
+
+    Attributes
+    ----------
+    categories
+        In order. Their `how_many` is final: `--how_many` is applied already.
+    subcategories
+        How many of them were added by `--with_subcategories`.
+    """
 
     categories: list[Category]
-    brought: int = 0
+    subcategories: int = 0
 
 
 def selected(everything: Sequence[Category], settings: Settings) -> Selection:
-    """Give the categories that the user named, or else marked, with their subcategories if those are wanted.
+    """Select the categories named by `--categories`, or else the marked ones, and their subcategories.
 
     Raises
     ------
     InputError
-        If a name is none, or nothing is marked.
+        If a name matches no category or several, or if nothing is marked.
     """
     named = settings.categories
-    chosen = categories.find(everything, named) if named else categories.selected(everything)
+    chosen = categories.find(everything, named) if named else [one for one in everything if one.selected]
     if not chosen:
         raise InputError(
             f"No category is marked in {settings.ncode_data}. Set to_download to True for some and save it, "
             "or find and mark them, e.g. --find carton --mark, or name them, e.g. --categories carton cup"
         )
-    whole = chosen
-    if settings.with_subcategories:
-        whole = with_subcategories(chosen, everything, hierarchy.shipped())
+    whole = (
+        with_subcategories(chosen, everything, hierarchy.load()) if settings.with_subcategories else chosen
+    )
+    added = len(whole) - len(chosen)
     if settings.how_many is not None:
         whole = [replace(category, how_many=settings.how_many) for category in whole]
-    return Selection(whole, brought=len(whole) - len(chosen))
+    return Selection(whole, added)
 
 
 def with_subcategories(
     chosen: Sequence[Category], everything: Sequence[Category], tree: Hierarchy
 ) -> list[Category]:
-    """Let each category be followed by all those of the table that lie below it, as selected; each once."""
-    known = {category.code: category for category in everything}
-    known |= {category.code: category for category in chosen}
+    """Add the subcategories in the table to categories, each after its parent, without duplicates.
+
+    All returned categories are selected. A subcategory that is marked keeps its own `how_many`; any other
+    takes that of the nearest selected category above it.
+    """
+    known = {category.code: category for category in (*everything, *chosen)}
     codes = [category.code for category in chosen]
-    with_numbers = codes + [code for code in tree.below(codes) if code in known and known[code].selected]
-    nearest = tree.spread({code: code for code in with_numbers})
-    order = (code for top in codes for code in [top, *tree.below([top])])
+    marked = codes + [code for code in tree.descendants(codes) if code in known and known[code].selected]
+    nearest = tree.nearest(marked)
+    order = (code for top in codes for code in [top, *tree.descendants([top])])
     return [
         replace(known[code], selected=True, how_many=known[nearest[code]].how_many)
         for code in dict.fromkeys(order)

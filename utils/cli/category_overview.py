@@ -14,7 +14,7 @@ from ..models.rows import Category
 from ..models.settings import Settings
 from ..sources.url_table import UrlTable
 from .listing import Row
-from .messages import open_telling
+from .messages import open_url_table
 
 
 class Catalogue:
@@ -28,7 +28,7 @@ class Catalogue:
 
     def __init__(self, settings: Settings, tell: Callable[[str], None]) -> None:
         self.everything = categories.read(settings.ncode_data)
-        self.tree = hierarchy.shipped()
+        self.tree = hierarchy.load()
         self._known = {category.code: category for category in self.everything}
         self._annotations = settings.annotations_dir
         self._tell = tell
@@ -49,7 +49,7 @@ class Catalogue:
                 name=category.name,
                 urls=self._table.count(category.code) if self._table else None,
                 annotated=None if annotated is None else annotated.get(category.code, 0),
-                subcategories=sum(code in self._known for code in self.tree.below([category.code])),
+                subcategories=sum(code in self._known for code in self.tree.descendants([category.code])),
                 path=tuple(self._short_name(code) for code in self.tree.path(category.code)),
                 match=why.get(category.code, ""),
             )
@@ -58,7 +58,7 @@ class Catalogue:
 
     def any_below(self, listed: Iterable[Category]) -> bool:
         """Say whether some of the table's categories lie below any of these."""
-        return any(code in self._known for one in listed for code in self.tree.below([one.code]))
+        return any(code in self._known for one in listed for code in self.tree.descendants([one.code]))
 
     def all_boxed(self, codes: Collection[str]) -> bool:
         """Say whether each of some categories has images with bounding boxes, as far as that is known."""
@@ -73,7 +73,7 @@ class Catalogue:
 
     def _opened(self, settings: Settings) -> UrlTable | None:
         try:
-            return open_telling(settings.url_data, self._tell, keep=self._keep)
+            return open_url_table(settings.url_data, self._tell, keep=self._keep)
         except InputError as error:
             self._tell(f"URLs are not counted. {error}")
             return None

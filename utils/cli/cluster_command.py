@@ -39,13 +39,13 @@ def dask_executor(
         stack.callback(connection.close)
         workers = pluralize(connection.threads, "Dask worker")
         where = "on this machine" if address == LOCAL else f"at {address}"
-        console.say(
+        console.print(
             f"{workers} {where}, up to {batch_size} images in flight in each shard. "
             f"Dashboard: {connection.dashboard}"
         )
         own = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.upper())]
         if own and address != LOCAL:
-            console.say(f"The workers take proxies from their own environment, not from the {own[0]} here.")
+            console.print(f"The workers take proxies from their own environment, not from the {own[0]} here.")
         yield DaskExecutor(
             connection,
             replace(config, result_folder=config.result_folder.resolve()),

@@ -1,166 +1,177 @@
-"""What the user sees: lines on standard output, bars on a terminal. The keeper of tqdm."""
+"""The console: lines on standard output, progress bars on standard error. Only this module imports tqdm."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
 from ..errors import DiskError
-from ..results.progress import Progress
+
+if TYPE_CHECKING:
+    from ..fetch.file_download import Advance
+    from ..results.progress import Progress
+    from ..results.statistics import Summary
 
 SECONDS_BETWEEN_LINES = 10.0
-"""Without a terminal a line of progress comes as often as this."""
 SECONDS_BETWEEN_BARS = 0.2
-BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {desc}"
+IMAGE_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {desc}"
 
 
 class Console:
-    """Where a run's words go: lines to standard output, bars to a terminal on standard error."""
+    """Prints lines, and shows the progress of one piece of work at a time.
 
-    def __init__(self) -> None:
-        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  # closed by `>&-`
+    Progress is a bar if standard error is a terminal, else a line every `SECONDS_BETWEEN_LINES`.
+
+    Parameters
+    ----------
+    verbose
+        Print a line for each category when it is done.
+    """
+
+    def __init__(self, *, verbose: bool = True) -> None:
+        self._verbose = verbose
+        self._write_error: OSError | None = None
+        self._image_progress: _ProgressDisplay | None = None
+        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  # None after `>&-`
         sys.stderr = sys.stderr or sys.stdout
-        for stream in (sys.stdout, sys.stderr):  # an odd locale may lack a letter; the line matters more
+        for stream in (sys.stdout, sys.stderr):  # letters that the locale lacks become question marks
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
         logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr, force=True)
 
-    def say(self, text: str) -> None:
-        """Print a line; when nobody reads any more (`| head`, a log on a full disk), go on in silence."""
-        try:
-            tqdm.write(text, file=sys.stdout)
-            sys.stdout.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
     @property
     def width(self) -> int | None:
-        """The terminal's width in columns; None where there is none, and nobody says how wide to write."""
+        """Columns of the terminal or of the variable COLUMNS; None if there is neither."""
         if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
             return shutil.get_terminal_size().columns
         return None
 
+    def print(self, text: str) -> None:
+        """Print a line; after a write error (`| head`, a full disk) all further lines are dropped."""
+        if self._write_error:
+            return
+        try:
+            tqdm.write(text, file=sys.stdout)
+            sys.stdout.flush()
+        except OSError as error:
+            self._write_error = error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-class StrictConsole(Console):
-    """Where the words of a search go: it is made for them, so that some may not be missing unnoticed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._fault: OSError | None = None
-
-    def say(self, text: str) -> None:
-        """Print a line; after a fault none, for a list with a gap would look whole."""
-        if self._fault is None:
-            try:
-                print(text, flush=True)
-            except OSError as error:
-                self._fault = error
-
-    def require_whole(self) -> None:
-        """See that all was printed that was wanted; `| head` wants no more when it goes.
+    def require_complete(self) -> None:
+        """Check that all lines were written, or that the reader closed the pipe, as `| head` does.
 
         Raises
         ------
         DiskError
-            If it was not.
+            If lines were lost.
         """
-        if self._fault and not isinstance(self._fault, BrokenPipeError):
+        if self._write_error and not isinstance(self._write_error, BrokenPipeError):
             raise DiskError(
-                f"Standard output could not be written in full ({self._fault.strerror}); all else was done."
+                f"Standard output could not be written in full ({self._write_error.strerror}); "
+                "all other work was done."
             )
 
-
-class ImageBar:
-    """How far a run is: a bar on a terminal, else a line now and then."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._started = self._shown = time.monotonic()
-        self._bar = tqdm(leave=False, dynamic_ncols=True, bar_format=BAR) if sys.stderr.isatty() else None
+    def category_done(self, summary: Summary) -> None:
+        """Print the result of a category."""
+        if self._verbose:
+            self.print(summary.line(self.width))
 
     def update(self, progress: Progress) -> None:
-        """Show the present counts, if they were last shown long enough ago."""
-        interval = SECONDS_BETWEEN_LINES if self._bar is None else SECONDS_BETWEEN_BARS
-        if time.monotonic() - self._shown < interval:
+        """Show the progress of a run, until `close`."""
+        if self._image_progress is None:
+            self._image_progress = _ProgressDisplay(bar_format=IMAGE_BAR, smoothing=0)
+        display = self._image_progress
+        if not display.is_due():
             return
-        self._shown = time.monotonic()
-        if self._bar is None:
-            of = f"{progress.done} of {progress.total}: " if progress.total else ""  # unknown, or all is done
-            self._console.say(f"{of}{self._fitted(self._counts(progress), len(of))}")
+        seconds = max(0.001, time.monotonic() - display.started)
+        counts = (
+            f"{progress.saved} saved, {progress.failed} failed, {progress.in_flight} in flight, "
+            f"{progress.saved / seconds:.1f} images/s, {progress.bytes / 1e6 / seconds:.1f} MB/s"
+        )
+        if display.is_bar:
+            display.show_bar(progress.done, progress.total, initial=progress.before, description=counts)
             return
-        self._bar.total, self._bar.n, self._bar.initial = progress.total, progress.done, progress.before
-        self._bar.set_description_str(self._counts(progress), refresh=False)
-        self._bar.refresh()
-
-    def close(self) -> None:
-        """Clear the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-
-    def _fitted(self, counts: str, taken: int) -> str:
-        """Leave out the last numbers where a terminal has no room for them."""
-        width = self._console.width
-        while width is not None and taken + len(counts) >= width and ", " in counts:
+        of = f"{progress.done} of {progress.total}: " if progress.total else ""  # 0: unknown, or all is done
+        while self.width is not None and len(of + counts) >= self.width and ", " in counts:
             counts = counts.rpartition(", ")[0]
-        return counts
-
-    def _counts(self, progress: Progress) -> str:
-        seconds = max(0.001, time.monotonic() - self._started)
-        pace = f"{progress.saved / seconds:.1f} images/s, {progress.bytes / 1e6 / seconds:.1f} MB/s"
-        return f"{progress.saved} saved, {progress.failed} failed, {progress.in_flight} in flight, {pace}"
-
-
-class ByteLines:
-    """How far something is, without a terminal: a line now and then."""
-
-    def __init__(self, title: str, say: Callable[[str], None]) -> None:
-        self._title = title
-        self._say = say
-        self._last_line = time.monotonic()
-
-    def advance(self, done: int, total: int) -> None:
-        """Show the present state, if the last line is long enough ago."""
-        if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:
-            return
-        self._last_line = time.monotonic()
-        of = f" of {total / 1e6:,.0f}" if total else ""
-        self._say(f"  {self._title}: {done / 1e6:,.0f}{of} MB")
+        self.print(of + counts)
 
     def close(self) -> None:
-        """Leave the lines as they are."""
+        """Remove the progress bar of a run."""
+        if self._image_progress:
+            self._image_progress.close()
+            self._image_progress = None
+
+    @contextlib.contextmanager
+    def bar(self, title: str) -> Iterator[Advance]:
+        """Show progress in bytes; yields a function that takes bytes done and in total (0: unknown)."""
+        display = _ProgressDisplay(desc=f"  {title}", unit="B", unit_scale=True)
+
+        def advance(done: int, total: int) -> None:
+            if not display.is_due():
+                return
+            if display.is_bar:
+                display.show_bar(done, total)
+            else:
+                of = f" of {total / 1e6:,.0f}" if total else ""
+                self.print(f"  {title}: {done / 1e6:,.0f}{of} MB")
+
+        try:
+            yield advance
+        finally:
+            display.close()
 
 
-class ByteBar:
-    """How far something is, on a terminal: a bar with speed and time left."""
+class _ProgressDisplay:
+    """A progress bar with the options of tqdm, or the moments at which to print a line instead."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._bar: tqdm[NoReturn] | None = None  # comes with the first bytes: many things are done at once
+    def __init__(self, **options: Any) -> None:
+        self.is_bar = sys.stderr.isatty()
+        self.started = time.monotonic()
+        self._shown = self.started if not self.is_bar else float("-inf")
+        self._options = options
+        self._bar: tqdm[NoReturn] | None = None
 
-    def advance(self, done: int, total: int) -> None:
-        """Show the present state."""
-        if self._bar is None:  # asked so, for a bar without a total has no truth value
-            self._bar = self._begin(done)
+    def is_due(self) -> bool:
+        """Whether enough time has passed since progress was shown; if so, it counts as shown now."""
+        now = time.monotonic()
+        if now - self._shown < (SECONDS_BETWEEN_BARS if self.is_bar else SECONDS_BETWEEN_LINES):
+            return False
+        self._shown = now
+        return True
+
+    def show_bar(
+        self, done: int, total: int, *, initial: int | None = None, description: str | None = None
+    ) -> None:
+        """Draw the bar; `initial` (default: `done` of the first call) was done before and adds no speed."""
+        if self._bar is None:
+            self._bar = tqdm(
+                initial=done if initial is None else initial,
+                mininterval=0,
+                miniters=0,  # draw at every update
+                leave=False,
+                dynamic_ncols=True,
+                **self._options,
+            )
         bar = self._bar
+        if initial is not None:
+            bar.initial = initial
+        if done < bar.n:  # the download started over
+            bar.reset()
         bar.total = total or None
-        if done < bar.n:  # the server began anew
-            bar.reset(total or None)
+        if description is not None:
+            bar.set_description_str(description, refresh=False)
         bar.update(done - bar.n)
 
     def close(self) -> None:
-        """Clear the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
-
-    def _begin(self, done: int) -> tqdm[NoReturn]:
-        """Make the bar; what an earlier run did counts as done, not as speed."""
-        return tqdm(
-            desc=f"  {self._title}", initial=done, unit="B", unit_scale=True, leave=False, dynamic_ncols=True
-        )

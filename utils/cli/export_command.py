@@ -42,7 +42,7 @@ class ExportOrder:
     def preview(self, there: int) -> None:
         """Say what would be exported, where so many images are there already."""
         folders = [exporter.place(name, self.settings.save_dir).folder for name in self.settings.export]
-        self.console.say(
+        self.console.print(
             f"A run would then export what it has saved, and the {there:,} images that are there already: "
             + ", ".join(map(str, folders))
         )
@@ -63,8 +63,8 @@ class ExportOrder:
         dataset = self._gathered()
         self._export(dataset)
         for sentence in remarks(dataset, self.settings, self.chosen):
-            self.console.say(sentence)
-        self.console.say(f"Exporting took {time.monotonic() - begun:.1f} s.")
+            self.console.print(sentence)
+        self.console.print(f"Exporting took {time.monotonic() - begun:.1f} s.")
 
     def _export(self, dataset: Dataset) -> None:
         """Export in each format, those together that have the same numbers; these are told once."""
@@ -73,11 +73,11 @@ class ExportOrder:
             for name in kind:
                 exported = exporter.export(dataset, name, self.settings)
                 if told is not None and not exported.counts.equals(told):
-                    self.console.say(f"In {' and '.join(kind)} the numbers are:")
+                    self.console.print(f"In {' and '.join(kind)} the numbers are:")
                 if told is None or not exported.counts.equals(told):
-                    self.console.say(tables.as_text(exported.counts))
+                    self.console.print(tables.as_text(exported.counts))
                 told = exported.counts
-                self.console.say(f"Exported as {name}: {exported.folder}")
+                self.console.print(f"Exported as {name}: {exported.folder}")
                 for path in exported.left:
                     warn(
                         f"{path}, an export of before, could not be removed by this run. Remove it yourself."
@@ -93,7 +93,7 @@ class ExportOrder:
     def _gathered(self) -> Dataset:
         codes = {category.folder: category.code for category in self.everything}
         memory = self.settings.save_dir / RESULT_FOLDER / FINGERPRINTS_NAME
-        tell = self.console.say
+        tell = self.console.print
         return build_dataset.gather(self._collected(), codes, self.settings, memory=memory, tell=tell)
 
     def _collected(self) -> Iterator[Collected]:

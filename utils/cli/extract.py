@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..models.settings import Settings
 from . import extract_flags
 from .arguments import Signals, guarded
-from .console import Console, StrictConsole
+from .console import Console
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,10 +22,10 @@ def _work(settings: Settings, signals: Signals) -> int:
     if settings.find or settings.mark or settings.unmark:
         from . import find_command
 
-        printout = StrictConsole()
-        code = find_command.find(settings, printout)
-        printout.require_whole()
+        console = Console()
+        code = find_command.find(settings, console)
+        console.require_complete()
         return code
     from . import run_command
 
-    return run_command.run(settings, Console(), signals)
+    return run_command.run(settings, Console(verbose=settings.verbose), signals)

@@ -136,10 +136,10 @@ def _show(
     if settings.format == "csv":
         if hasattr(sys.stdout, "reconfigure"):  # for who reads it the locale of this machine is nothing
             sys.stdout.reconfigure(encoding="utf-8")
-        console.say(listing.as_csv(rows).rstrip("\n"))
+        console.print(listing.as_csv(rows).rstrip("\n"))
     elif rows:
         more = len(listed) - len(rows)
-        console.say(listing.as_table(rows, console.width))
+        console.print(listing.as_table(rows, console.width))
         rest = [f"... and {more:,} more; --format table or --format csv lists all of them."] if more else []
         _say([*rest, listing.legend(rows)], settings, console)
 
@@ -152,7 +152,7 @@ def _note(sentence: str) -> None:
 
 def _say(lines: Sequence[str], settings: Settings, console: Console) -> None:
     """Say what is not part of the list; standard output is that of a CSV alone."""
-    say, width = (warn, None) if settings.format == "csv" else (console.say, console.width)
+    say, width = (warn, None) if settings.format == "csv" else (console.print, console.width)
     say("\n".join(listing.wrapped(line, width) for line in lines))
 
 

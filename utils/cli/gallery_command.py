@@ -50,7 +50,7 @@ def leave(
     except Exception as error:  # whatever became of the files there: the images are saved, the run goes on
         left.unwritten.append(_unforeseen(error))
     for path in left.kept:
-        console.say(f"{path} is not as a run leaves it, and stays as it is.")
+        console.print(f"{path} is not as a run leaves it, and stays as it is.")
     for sentence in [] if faulty else left.unwritten:
         warn(sentence)
     return left.written[0] if left.written else None

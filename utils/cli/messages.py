@@ -19,7 +19,7 @@ def warn(sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
 
-def open_telling(path: Path, say: Callable[[str], None], *, keep: bool) -> UrlTable:
+def open_url_table(path: Path, say: Callable[[str], None], *, keep: bool) -> UrlTable:
     """Open the URL table as `open_table` does, and say so if it has to be indexed."""
     told: list[int] = []
 

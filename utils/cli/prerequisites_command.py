@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..fetch.file_download import Advance
 from ..prerequisites.prepare import prepare
 from ..prerequisites.prerequisite import Order, PrerequisiteName
 from .arguments import HelpFormatter, Parser, Signals, address, guarded, path
-from .console import ByteBar, ByteLines, Console
+from .console import Console
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
@@ -24,39 +21,20 @@ Interrupted? Run the same command again: downloads go on where they stopped."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    order = _order(parser().parse_args(arguments))
-    return guarded(lambda: _prepare(order), Signals())
-
-
-class TerminalScreen:
-    """Shows what goes on: lines, and a bar on a terminal or a line now and then without one."""
-
-    def __init__(self, console: Console) -> None:
-        self.say = console.say
-
-    @contextlib.contextmanager
-    def bar(self, title: str) -> Iterator[Advance]:
-        """Show how far something is, in bytes."""
-        shown = ByteBar(title) if sys.stderr.isatty() else ByteLines(title, self.say)
-        try:
-            yield shown.advance
-        finally:
-            shown.close()
-
-
-def _prepare(order: Order) -> int:
-    prepare(order, TerminalScreen(Console()))
-    return 0
-
-
-def _order(flags: argparse.Namespace) -> Order:
-    return Order(
+    flags = parser().parse_args(arguments)
+    order = Order(
         ncodes_dir=flags.ncodes_dir,
         only=frozenset(PrerequisiteName(word) for word in flags.only),
         urls_source=tuple(flags.urls_source),
         annotations_source=flags.annotations_source,
         force=flags.force,
     )
+    return guarded(lambda: _prepare(order), Signals())
+
+
+def _prepare(order: Order) -> int:
+    prepare(order, Console())
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:

@@ -25,7 +25,6 @@ from ..results import statistics
 from ..results.paths import RESULT_FOLDER, FolderLock, result_folder
 from ..results.progress import Progress
 from ..results.staging import StagingFolder
-from ..results.statistics import Summary
 from ..scheduler.schedule import Schedule
 from ..sources.base import Source, SourceContext
 from ..sources.registry import source_types
@@ -34,8 +33,8 @@ from ..sources.url_table import NoUrlTable, UrlTable
 from ..text import pluralize
 from . import gallery_command, shortfall, verify_command
 from .arguments import Signals
-from .console import Console, ImageBar
-from .messages import open_telling, warn
+from .console import Console
+from .messages import open_url_table, warn
 
 if TYPE_CHECKING:
     from .export_command import ExportOrder
@@ -45,29 +44,6 @@ MAX_SHOWN = 12
 OF_ALL_RUNS = "Failures are those of all runs so far, not of this one alone."
 URLS_PER_WORKER = 16
 """URLs for which one more process is started; with fewer the work is done before it is ready."""
-
-
-class TerminalScreen:
-    """Shows a run on the terminal."""
-
-    def __init__(self, console: Console, *, verbose: bool) -> None:
-        self._verbose = verbose
-        self._console = console
-        self._bar = ImageBar(console)
-        self.say = console.say
-
-    def category_done(self, summary: Summary) -> None:
-        """Show how a category ended, if the user wants to know."""
-        if self._verbose:
-            self.say(summary.line(self._console.width))
-
-    def update(self, progress: Progress) -> None:
-        """Show the progress."""
-        self._bar.update(progress)
-
-    def close(self) -> None:
-        """Remove the bar."""
-        self._bar.close()
 
 
 def run(settings: Settings, console: Console, signals: Signals) -> int:
@@ -99,7 +75,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             path, everything, settings, console, stopped=signals.received, faulty=bool(manager.faults)
         )
         if left:
-            console.say(f"Look at it: {left}")
+            console.print(f"Look at it: {left}")
         code = _conclude(manager, context, console, signals)
         if order:
             order.carry_out(signals)
@@ -115,12 +91,12 @@ def _check_inputs(settings: Settings) -> None:
 
 
 def _show_start(selected: Selection, sources: Sequence[Source], settings: Settings, console: Console) -> None:
-    console.say(_selection_text(selected, sources, settings))
+    console.print(_selection_text(selected, sources, settings))
     for source in sources:
         if notice := source.notice(settings):
-            console.say(notice)
+            console.print(notice)
     if not settings.annotations_dir.is_dir():
-        console.say(_no_boxes(settings))
+        console.print(_no_boxes(settings))
 
 
 def _export_order(
@@ -149,12 +125,12 @@ def _open_table(settings: Settings, console: Console) -> UrlTable:
     """Open the URL table; it may be missing if no images come from it."""
     if UrlSource.name not in settings.source and not settings.url_data.exists():
         return NoUrlTable(settings.url_data)
-    return open_telling(settings.url_data, console.say, keep=not settings.dry_run)
+    return open_url_table(settings.url_data, console.print, keep=not settings.dry_run)
 
 
 def _selection_text(selected: Selection, sources: Sequence[Source], settings: Settings) -> str:
     chosen = selected.categories
-    brought = f", {selected.brought} of them as subcategories" if settings.with_subcategories else ""
+    brought = f", {selected.subcategories} of them as subcategories" if settings.with_subcategories else ""
     lines = [f"{pluralize(len(chosen), 'category')}{brought}:"]
     for category in chosen[:MAX_SHOWN]:
         offered = " and ".join(source.describe(category) for source in sources)
@@ -178,14 +154,14 @@ def _wanted_text(limit: int, settings: Settings) -> str:
 
 def _dry_run(selected: Sequence[Category], context: RunContext, console: Console) -> int:
     """Say what a run would do; returns how many images are saved already."""
-    console.say("What a run would do:")
+    console.print("What a run would do:")
     planned = [dry_run(category, context) for category in selected]
     for one in planned:
-        console.say("  " + "\n    ".join(one.lines()))
+        console.print("  " + "\n    ".join(one.lines()))
     unknown = [source.origin(context.settings) for source in context.sources if not source.listable]
     more = f" The content of {' and '.join(unknown)} is not known yet." if unknown else ""
     urls = pluralize(sum(one.to_try for one in planned), "URL")
-    console.say(f"{urls} to try at most.{more} Nothing was downloaded: this was a dry run.")
+    console.print(f"{urls} to try at most.{more} Nothing was downloaded: this was a dry run.")
     return sum(one.saved for one in planned)
 
 
@@ -194,13 +170,12 @@ def _work(
 ) -> CategoryManager:
     signals.end_gently()
     progress = Progress()
-    screen = TerminalScreen(console, verbose=context.settings.verbose)
-    manager = CategoryManager(selected, context, progress=progress, screen=screen, stopped=signals.received)
+    manager = CategoryManager(selected, context, progress=progress, screen=console, stopped=signals.received)
     try:
         with context.staging, _executor(context, console, progress.total) as executor:
-            Run(manager, executor, context.staging, progress, screen, stopped=signals.received).work()
+            Run(manager, executor, context.staging, progress, console, stopped=signals.received).work()
     finally:
-        screen.close()
+        console.close()
         _show_totals(selected, manager, context, console, failed=progress.failed)
     return manager
 
@@ -218,10 +193,10 @@ def _show_totals(
     summaries = [written[category.code] for category in selected if category.code in written]
     if summaries:
         total = statistics.total(summaries)
-        console.say("\n".join([statistics.table(summaries, console.width), *total.judgement()]))
+        console.print("\n".join([statistics.table(summaries, console.width), *total.details()]))
         if total.statuses[Status.FAILED] > failed:
-            console.say(OF_ALL_RUNS)
-        console.say(f"Images, annotations and reports are in {context.folder}")
+            console.print(OF_ALL_RUNS)
+        console.print(f"Images, annotations and reports are in {context.folder}")
 
 
 @contextlib.contextmanager
@@ -241,7 +216,7 @@ def _executor(context: RunContext, console: Console, expected: int) -> Iterator[
             yield executor
         return
     many_hosts = any(source.many_hosts for source in context.sources)
-    concurrency = ConcurrencyController(settings, console.say, many_hosts=many_hosts)
+    concurrency = ConcurrencyController(settings, console.print, many_hosts=many_hosts)
     schedule = Schedule(batch_size=concurrency.batch_size(), retries=settings.retries)
     is_known = all(source.listable for source in context.sources)
     useful = math.ceil(expected / URLS_PER_WORKER) if is_known else concurrency.processes
@@ -262,7 +237,7 @@ def _conclude(manager: CategoryManager, context: RunContext, console: Console, s
         warn(f"Interrupted. {written} are written; run the same command again to go on.")
         return 0  # the signal's own exit code takes its place
     for sentence in shortfall.incomplete(manager, context):
-        console.say(sentence)
+        console.print(sentence)
     for sentence in shortfall.without_images(manager, context):
         warn(sentence)
     return 1 if manager.without_images or manager.faults else 0

@@ -28,7 +28,7 @@ def without_images(manager: CategoryManager, context: RunContext) -> Iterator[st
         if any(fault.startswith(f"{category.folder}: ") for fault in manager.faults):
             continue
         summary = manager.reports.summaries.get(category.code, Summary(category.folder))
-        others = f"; {pluralize(summary.saved, 'image')} without boxes kept" if summary.saved else ""
+        others = f"; {pluralize(summary.images, 'image')} without boxes kept" if summary.images else ""
         why = _why(category, summary, context)
         yield f"There is no {kind} of {category.folder} ({category.code}){others}. {why}"
 

@@ -32,13 +32,13 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
     dry = settings.dry_run
     place = settings.url_data
     table = open_table(place, keep=not dry) if place.exists() else NoUrlTable(place)
-    verification = verify.Verification(root, table.rows_of, tell=console.say, dry=dry)
+    verification = verify.Verification(root, table.rows_of, tell=console.print, dry=dry)
     with contextlib.nullcontext() if dry else FolderLock(root):
         verification.run(chosen)
         if not dry:
             gallery_command.leave(root, everything, settings, console, faulty=bool(verification.faults))
     for sentence in _verified(verification, len(chosen) - len(verification.faults)):
-        console.say(sentence)
+        console.print(sentence)
     for fault in verification.faults.values():
         warn(fault)
     return 1 if verification.findings or verification.faults else 0

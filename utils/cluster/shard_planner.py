@@ -118,7 +118,7 @@ class ShardPlanner:
         self._losses.pop(result.task.number, None)
         outcome = result.outcome
         untried = outcome.attempts == outcome.http_status == 0 and outcome.reason in GIVEN_UP
-        if not untried or len(url_rewrites.routes(result.task.row.url)) > 1:
+        if not untried or len(url_rewrites.targets(result.task.row.url)) > 1:
             return []  # its image has another address
         host = self._host_of(result.task)
         host.given_up = outcome.reason
@@ -167,7 +167,7 @@ class ShardPlanner:
             self._hosts.pop(host.name, None)  # there may be a million of them
 
     def _host_of(self, task: ImageTask) -> _Host:
-        name = url_rewrites.routes(task.row.url)[0].host
+        name = url_rewrites.targets(task.row.url)[0].host
         return self._hosts.get(name) or self._hosts.setdefault(name, _Host(name))
 
 

@@ -9,11 +9,12 @@ from typing import TypeAlias
 import pandas as pd
 
 from ..results.report import FORMULA_STARTS
+from ..text import format_table, truncate
 from .dataset import Placed, Split
 
 IMAGES, LABELS = "images.csv", "labels.csv"
 ROWS_SHOWN = 25
-NAME_SHOWN = 40  # characters
+NAME_SHOWN = 40  # columns of the terminal
 
 Counts: TypeAlias = pd.DataFrame
 """The numbers of every label, which is the index: images and boxes of either side."""
@@ -85,22 +86,15 @@ def totals(counts: Counts) -> dict[str, int]:
 
 
 def as_text(counts: Counts) -> str:
-    """Set the numbers of labels in a table for the screen, the largest first, with their totals."""
-    largest: Counts = counts.loc[counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
-    shown = largest.head(ROWS_SHOWN).copy()
-    shown.index = shown.index.map(shortened)
-    rows = [shown]
+    """Return the numbers of labels as a table for the screen, the largest first, with their totals."""
+    order = counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index
+    largest: Counts = counts.loc[order]
+    rows = [(shortened(str(label)), *numbers) for label, *numbers in largest.head(ROWS_SHOWN).itertuples()]
     if len(largest) > ROWS_SHOWN:
-        rows.append(_sum_of(largest[ROWS_SHOWN:], f"... and {len(largest) - ROWS_SHOWN:,} more"))
+        rows.append((f"... and {len(largest) - ROWS_SHOWN:,} more", *largest[ROWS_SHOWN:].sum()))
     if len(counts) > 1:
-        rows.append(_sum_of(counts, "all"))
-    return str(pd.concat(rows).rename_axis(None).to_string())
-
-
-def _sum_of(counts: Counts, name: str) -> Counts:
-    """Add up in a row of its own, whatever labels there are."""
-    total: Counts = pd.DataFrame([counts.sum()], index=[name])
-    return total
+        rows.append(("all", *counts.sum()))
+    return "\n".join(format_table([["", *counts.columns], *([str(cell) for cell in row] for row in rows)]))
 
 
 def _harmless(text: str) -> str:
@@ -110,4 +104,4 @@ def _harmless(text: str) -> str:
 
 def shortened(label: str) -> str:
     """Cut a label for the screen."""
-    return label if len(label) <= NAME_SHOWN else f"{label[: NAME_SHOWN - 3]}..."
+    return truncate(label, NAME_SHOWN)

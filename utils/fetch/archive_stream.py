@@ -13,25 +13,23 @@ import itertools
 import re
 import stat
 import zipfile
-import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from ..annotations.tar_headers import BLOCK, Headers, is_header
 from ..errors import OneSourceError
+from ..tar_reader import BLOCK, READ_ERRORS, TarLimitError, is_header, iter_files
 
-MOST_MEMBERS = 100_000
-MOST_UNPACKED = 20_000_000_000  # bytes of one tar; the largest of ours has 1.1 GB
+MOST_UNPACKED = 20 * 1024**3  # bytes of one tar; the largest of ours has 1.1 GB
 _BUFFER = 1 << 20
 _ZIP_MAGIC, _GZIP_MAGIC = b"PK\x03\x04", b"\x1f\x8b"
 _WEB_PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv"})
-_DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile, ValueError)
+_DAMAGE = (*READ_ERRORS, zipfile.BadZipFile)
 _RARE = NotImplementedError, RuntimeError  # ways to pack a zip that Python does not know
 _ENCRYPTED = 1  # a zip member's flag
 
@@ -106,83 +104,13 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-class TarredFile:
-    """A regular file in a tar: its name without folders, its size in bytes, and its content as a stream.
-
-    It can be read until the next one is asked for.
-    """
-
-    def __init__(self, name: str, size: int, tar: _Forward) -> None:
-        self.name = name
-        self.size = size
-        self._left = size
-        self._tar = tar
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read on; so many bytes, or all that is left."""
-        data = self._tar.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        return data
-
-
-def tar_files(file: BinaryIO) -> Generator[TarredFile, None, None]:
-    """Go through the regular files of a tar, packed with gzip or not; links, devices, sparse files are none.
-
-    After the last one the rest has been read, too, so that gzip's checksum has been compared.
-
-    Raises
-    ------
-    OneSourceError
-        If it holds more than any tar of ours.
-    EOFError, OSError, ValueError, zlib.error
-        If it is damaged; see `damage_told`.
-    """
-    file.seek(0)
-    is_packed = file.read(2) == _GZIP_MAGIC
-    file.seek(0)
-    with gzip.GzipFile(fileobj=file) if is_packed else contextlib.nullcontext(file) as plain:
-        tar, headers = _Forward(plain), Headers()
-        for _ in range(MOST_MEMBERS):
-            entry = headers.read(tar)
-            if entry is None:
-                break
-            end = tar.position + entry.room
-            if entry.regular:
-                name = entry.name.decode("utf-8", "replace").rpartition("/")[2]
-                yield TarredFile(name, entry.size, tar)
-            tar.skip_to(end)
-        else:
-            raise OneSourceError(f"it holds more than {MOST_MEMBERS:,} files")
-        while plain.read(_BUFFER):
-            pass
-
-
-class _Forward:
-    """Reads forward only, exactly as much as is asked for, and not beyond `MOST_UNPACKED`."""
-
-    def __init__(self, source: _Readable) -> None:
-        self._source = source
-        self.position = 0
-
-    def read(self, size: int, /) -> bytes:
-        data = self._source.read(size)
-        self.position += len(data)
-        if len(data) < size:
-            raise EOFError("it ends too early")
-        if self.position > MOST_UNPACKED:
-            raise OneSourceError(f"it unpacks to more than {MOST_UNPACKED / 1e9:.0f} GB")
-        return data
-
-    def skip_to(self, position: int) -> None:
-        while self.position < position:
-            self.read(min(_BUFFER, position - self.position))
-
-
 @contextlib.contextmanager
 def damage_told() -> Iterator[None]:
     """Turn what the containers' readers raise into a sentence about the source."""
     try:
         yield
+    except TarLimitError as error:
+        raise OneSourceError(str(error)) from error
     except _DAMAGE as error:
         raise OneSourceError(f"it is damaged or cut ({error})") from error
     except _RARE as error:
@@ -219,9 +147,9 @@ def _zip_text(file: BinaryIO) -> Iterator[TextStream]:
 
 @contextlib.contextmanager
 def _tar_text(file: BinaryIO) -> Iterator[TextStream]:
-    members = enumerate(tar_files(file))  # to its end, for its checksum comes last
+    members = enumerate(iter_files(file, max_bytes=MOST_UNPACKED))  # to the end, which has the checksum
     chosen = _biggest_text(_Candidate(place, member.name, member.size) for place, member in members)
-    with contextlib.closing(tar_files(file)) as again:
+    with contextlib.closing(iter_files(file, max_bytes=MOST_UNPACKED)) as again:
         stream = next(itertools.islice(again, chosen.place, None))
         yield TextStream(_buffered(stream), chosen.size, file.tell)
 

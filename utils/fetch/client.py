@@ -1,6 +1,6 @@
-"""Many requests in flight at once, each ending in a `Response`, a `FetchError` or a `Redirect`.
+"""HTTP client for thousands of small files: one event loop over libcurl's multi interface.
 
-One `Fetcher` is one event loop over libcurl's multi interface; what a single transfer may do is in
+Each request ends in a `Response`, a `FetchError` or a `Redirect`. The limits of a single request are in
 `transfer`.
 """
 
@@ -33,40 +33,40 @@ CURL_EVENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The end of the transfer that was started under this number."""
+    """The result of the request that was started with this number."""
 
     number: int
     result: Response | FetchError | Redirect
 
 
 class Fetcher:
-    """Fetches URLs side by side; `turn` drives it.
+    """Runs requests concurrently; call `poll` repeatedly.
 
     Parameters
     ----------
     timeout
-        Seconds that one try may take in all; connecting may take half of it, at most 5.
+        Seconds that one attempt may take in all; connecting may take half of it, at most 5.
     idle_connections
-        How many connections are kept for the next URL of the same host.
+        How many connections are kept open for further URLs of the same hosts.
     memory_budget
-        Bytes of unjudged bodies in memory, over which all transfers but one wait.
+        Bytes of buffered bodies from which on all transfers but one are paused.
     """
 
     def __init__(
         self, timeout: float, *, idle_connections: int = 128, memory_budget: int = MEMORY_BUDGET
     ) -> None:
         self._timeout = timeout
-        self._ledger = MemoryBudget(memory_budget)
+        self._budget = MemoryBudget(memory_budget)
         self._running: dict[int, Transfer] = {}
-        self._spare: list[Transfer] = []
+        self._unused: list[Transfer] = []
         self._by_handle: dict[pycurl.Curl, Transfer] = {}
-        self._due: float | None = None
+        self._timer: float | None = None  # when libcurl wants to be called
         self._selector = selectors.DefaultSelector()
-        self._watched: set[int] = set()
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._descriptors: set[int] = set()
+        self._wake_sender, self._wake_receiver = socket.socketpair()
+        self._wake_sender.setblocking(False)
+        self._wake_receiver.setblocking(False)
+        self._selector.register(self._wake_receiver, selectors.EVENT_READ)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
@@ -74,117 +74,113 @@ class Fetcher:
 
     @property
     def in_flight(self) -> int:
-        """How many transfers are under way."""
+        """The number of running transfers."""
         return len(self._running)
 
     @property
-    def held(self) -> int:
-        """How many bytes of bodies are in memory."""
-        return self._ledger.held
+    def buffered(self) -> int:
+        """Bytes of bodies in memory."""
+        return self._budget.used
 
     def start(self, number: int, url: str, trail: RedirectHistory | None = None) -> None:
-        """Begin to fetch an URL (ASCII, http or https), under a number of the caller's.
+        """Start a request.
 
-        `trail` says which redirects led to it; nothing if it is the first of its try.
+        Parameters
+        ----------
+        number
+            Identifies the request; it must not be in use.
+        url
+            ASCII, http or https.
+        trail
+            The redirects that led to the URL; None for the first request of an attempt.
         """
-        transfer = self._spare.pop() if self._spare else Transfer(self._ledger, self._timeout)
+        transfer = self._unused.pop() if self._unused else Transfer(self._budget, self._timeout)
         self._by_handle[transfer.curl] = transfer
-        transfer.begin(number, url, trail or RedirectHistory())
+        transfer.start(number, url, trail or RedirectHistory())
         self._running[number] = transfer
         self._multi.add_handle(transfer.curl)
 
     def cancel(self, number: int) -> bool:
-        """Give a transfer up; False if it is not under way."""
+        """Abort a request; False if it is not running."""
         transfer = self._running.get(number)
         if transfer is None:
             return False
-        self._retire(transfer)
+        self._remove(transfer)
+        self._recycle(transfer)
         return True
 
-    def turn(self, timeout: float) -> Iterator[Fetched]:
-        """Drive the transfers for one round, of at most `timeout` seconds, and yield what ended.
+    def poll(self, timeout: float) -> Iterator[Fetched]:
+        """Wait for network events, for at most `timeout` seconds, and yield the requests that ended.
 
-        A yielded body counts as memory in use until the next one is asked for.
+        A yielded body counts as buffered until the next result is asked for.
         """
-        for key, events in self._selector.select(self._wait(timeout)):
-            if key.fileobj is self._woken:
-                self._drain()
+        if self._timer is not None:
+            timeout = max(0.0, min(timeout, self._timer - time.monotonic()))
+        for key, events in self._selector.select(timeout):
+            if key.fileobj is self._wake_receiver:
+                with contextlib.suppress(BlockingIOError):
+                    while self._wake_receiver.recv(4096):
+                        continue
             else:
                 self._multi.socket_action(key.fd, CURL_EVENTS[events])
-        if self._due is not None and time.monotonic() >= self._due:
-            self._due = None
+        if self._timer is not None and time.monotonic() >= self._timer:
+            self._timer = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        yield from self._ended()
-        self._resume()
+        yield from self._finished()
+        paused = [transfer for transfer in self._running.values() if transfer.paused]
+        for transfer in self._budget.resumable(paused):
+            transfer.resume()
+
+    turn = poll  # the former name, until its callers are rewritten
 
     def wake(self) -> None:
-        """End a waiting `turn` early; may be called from another thread."""
-        with contextlib.suppress(BlockingIOError):  # full: it is being woken already
-            self._waker.send(b"\0")
+        """Make a waiting `poll` return early; may be called from another thread."""
+        with contextlib.suppress(BlockingIOError):  # the buffer is full, so it is being woken already
+            self._wake_sender.send(b"\0")
 
     def close(self) -> None:
-        """Give up whatever is under way, and all connections."""
+        """Abort all requests and close all connections."""
         for transfer in list(self._running.values()):
-            self._retire(transfer)
-        for transfer in self._spare:
+            self._remove(transfer)
+            self._recycle(transfer)
+        for transfer in self._unused:
             transfer.curl.close()
-        self._spare.clear()
+        self._unused.clear()
         self._multi.close()
         self._selector.close()
-        self._waker.close()
-        self._woken.close()
+        self._wake_sender.close()
+        self._wake_receiver.close()
 
-    def _wait(self, timeout: float) -> float:
-        if self._due is None:
-            return timeout
-        return max(0.0, min(timeout, self._due - time.monotonic()))
-
-    def _ended(self) -> Iterator[Fetched]:
-        while True:
+    def _finished(self) -> Iterator[Fetched]:
+        queued = 1
+        while queued:
             queued, good, bad = self._multi.info_read()
-            for curl in good:
-                yield from self._finish(curl, 0, "")
-            for curl, code, message in bad:
-                yield from self._finish(curl, code, message)
-            if not queued:
-                return
+            for curl, code, message in [*((curl, 0, "") for curl in good), *bad]:
+                transfer = self._by_handle[curl]
+                fetched = Fetched(transfer.number, transfer.result(code, message))
+                self._remove(transfer)
+                yield fetched
+                self._recycle(transfer)
 
-    def _finish(self, curl: pycurl.Curl, code: int, message: str) -> Iterator[Fetched]:
-        transfer = self._by_handle[curl]
-        fetched = Fetched(transfer.number, transfer.result(code, message))
-        self._multi.remove_handle(curl)
-        del self._running[transfer.number]
-        yield fetched
-        transfer.forget()
-        self._spare.append(transfer)
-
-    def _retire(self, transfer: Transfer) -> None:
+    def _remove(self, transfer: Transfer) -> None:
         self._multi.remove_handle(transfer.curl)
         del self._running[transfer.number]
-        transfer.forget()
-        self._spare.append(transfer)
 
-    def _resume(self) -> None:
-        paused = [transfer for transfer in self._running.values() if transfer.paused]
-        for transfer in self._ledger.free(paused):
-            transfer.go_on()
-
-    def _drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._woken.recv(4096):
-                continue
+    def _recycle(self, transfer: Transfer) -> None:
+        transfer.release()
+        self._unused.append(transfer)
 
     def _on_timer(self, milliseconds: int) -> None:
-        self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+        self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
-        known = descriptor in self._watched
+        is_known = descriptor in self._descriptors
         if what == pycurl.POLL_REMOVE:
-            if known:
-                self._watched.discard(descriptor)
+            if is_known:
+                self._descriptors.discard(descriptor)
                 self._selector.unregister(descriptor)
-        elif known:
+        elif is_known:
             self._selector.modify(descriptor, SELECTOR_EVENTS[what])
         else:
-            self._watched.add(descriptor)
+            self._descriptors.add(descriptor)
             self._selector.register(descriptor, SELECTOR_EVENTS[what])

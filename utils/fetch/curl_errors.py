@@ -1,7 +1,7 @@
-"""What it means when curl gives no body: its result codes as the report's reasons.
+"""Maps the errors of libcurl to the reasons of the report.
 
-The codes alone do not tell causes apart: 7 is a host that refuses as well as a proxy that does, 28 any kind
-of lateness. So code, message, the system's error number and what had been reached are looked at together.
+A result code alone does not name the cause: 7 is a host that refuses or a proxy that does, 28 is any kind of
+timeout. Code, message and the system's error number are therefore looked at together.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import email.utils
 import errno
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timezone
 
@@ -24,7 +23,7 @@ REASONS = {
     pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS_ERROR,
     pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
     pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
-    pycurl.E_WRITE_ERROR: Reason.TOO_LARGE,  # there is no other reason for which we take no more
+    pycurl.E_WRITE_ERROR: Reason.TOO_LARGE,  # the write callback aborts at the size limit
     pycurl.E_SSL_CONNECT_ERROR: Reason.TLS_ERROR,
     pycurl.E_PEER_FAILED_VERIFICATION: Reason.TLS_ERROR,
     pycurl.E_SSL_CERTPROBLEM: Reason.TLS_ERROR,
@@ -33,65 +32,72 @@ REASONS = {
     pycurl.E_SSL_INVALIDCERTSTATUS: Reason.TLS_ERROR,
     pycurl.E_SSL_ENGINE_NOTFOUND: Reason.TLS_ERROR,
 }
-WORDS = {
-    Reason.INVALID_URL: "The address cannot be understood.",
-    Reason.DNS_ERROR: "The host's name does not resolve.",
-    Reason.TRUNCATED: "The connection ended before the whole body had come.",
+DESCRIPTIONS = {
+    Reason.INVALID_URL: "The URL is malformed.",
+    Reason.DNS_ERROR: "The host name does not resolve.",
+    Reason.TRUNCATED: "The connection closed before the whole body arrived.",
     Reason.TOO_MANY_REDIRECTS: "More than 10 redirects.",
     Reason.TOO_LARGE: "More than 20 MB.",
-    Reason.TLS_ERROR: "No secure connection could be made.",
+    Reason.TLS_ERROR: "No TLS connection could be made.",
     Reason.CONNECTION_REFUSED: "The host refuses connections.",
     Reason.CONNECT_TIMEOUT: "The host did not accept a connection in time.",
     Reason.TIMEOUT: "The image did not arrive in time.",
     Reason.CONNECTION_ERROR: "The connection broke.",
-    Reason.FORBIDDEN_REDIRECT: "A redirect leads where none may lead.",
+    Reason.FORBIDDEN_REDIRECT: "The redirect leads to an address that is not allowed.",
     Reason.RATE_LIMITED: "The host asks for fewer requests (429).",
 }
 UNREACHED = frozenset({Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT, Reason.TLS_ERROR})
-HTTP_ERRORS = range(400, 600)
-UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
+UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ECONNREFUSED})
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class TransferEnd:
     """How a transfer ended.
 
     Attributes
     ----------
     code, message
-        curl's; code 0 for a transfer that ended well, but perhaps not with a success.
+        curl's; the code is 0 for a complete response, which may be an error page.
     http_status, retry_after
-        Of the last answer; 0 and "" without one.
-    refused
-        Why we would not have it, if it was we who ended it.
+        Of the last response; 0 and "" if there was none.
+    rejected
+        The reason for which the response was rejected or aborted, if it was.
     """
 
     code: int
     message: str
     http_status: int
     retry_after: str = ""
-    refused: Reason | None = None
+    rejected: Reason | None = None
 
 
-def no_body(curl: pycurl.Curl, ending: Ending) -> FetchError:
-    """Say why a transfer brought no body; the handle is asked for what the transfer reached."""
-    proxy_at_fault = _proxy_at_fault(curl, ending)
-    reason = Reason.CONNECTION_ERROR if proxy_at_fault else _reason(curl, ending)
+def fetch_error(curl: pycurl.Curl, end: TransferEnd) -> FetchError:
+    """Return the error of a transfer that gave no body."""
+    is_proxy_error = _is_proxy_error(curl, end)
+    if is_proxy_error:
+        needs_login = end.http_status == 407
+        reason = Reason.CONNECTION_ERROR
+        description = f"The proxy {'requires a name and a password' if needs_login else 'cannot be reached'}."
+    else:
+        reason = _reason(curl, end)
+        description = DESCRIPTIONS.get(reason) or f"The server answered {end.http_status}."
+        if end.rejected is Reason.TIMEOUT:
+            description = "The image arrived too slowly to be complete in time."
     return FetchError(
         reason=reason,
-        description=_proxy_words(ending) if proxy_at_fault else _words(reason, ending),
-        http_status=ending.http_status,
-        retry_after=seconds_to_wait(ending.retry_after),
-        proxy_at_fault=proxy_at_fault,
-        unreached=reason in UNREACHED or "tunnel failed" in ending.message,
-        dripped=ending.refused is Reason.TIMEOUT,
+        description=description,
+        http_status=end.http_status,
+        retry_after=parse_retry_after(end.retry_after),
+        proxy_at_fault=is_proxy_error,
+        unreached=reason in UNREACHED or "tunnel failed" in end.message,
+        dripped=end.rejected is Reason.TIMEOUT,
         seconds=float(curl.getinfo(pycurl.TOTAL_TIME)),
     )
 
 
-def seconds_to_wait(retry_after: str, now: float | None = None) -> float | None:
-    """Read a Retry-After header, in seconds or as a date; None where it says nothing usable."""
-    text = retry_after.strip()
+def parse_retry_after(value: str, now: float | None = None) -> float | None:
+    """Return the seconds of a Retry-After header, which holds seconds or a date; None if it is unusable."""
+    text = value.strip()
     if text.isascii() and text.isdigit():
         return float(min(int(text[:9]), MAX_RETRY_AFTER))
     try:
@@ -102,60 +108,32 @@ def seconds_to_wait(retry_after: str, now: float | None = None) -> float | None:
     return min(max(0.0, then - (time.time() if now is None else now)), float(MAX_RETRY_AFTER))
 
 
-def _reason(curl: pycurl.Curl, ending: Ending) -> Reason:
-    if ending.refused:
-        return ending.refused
-    if ending.http_status in HTTP_ERRORS:
-        return Reason.RATE_LIMITED if ending.http_status == 429 else Reason.HTTP_STATUS
-    if ending.http_status >= 300 and ending.code in (0, pycurl.E_WRITE_ERROR):
-        # a redirect to nowhere, or a status that nobody knows
-        return Reason.NOT_AN_IMAGE
-    told_apart = TOLD_APART.get(ending.code)
-    if told_apart:
-        return told_apart(curl, ending.message)
-    return REASONS.get(ending.code, Reason.CONNECTION_ERROR)
+def _reason(curl: pycurl.Curl, end: TransferEnd) -> Reason:
+    if end.rejected:
+        return end.rejected
+    if 400 <= end.http_status < 600:
+        return Reason.RATE_LIMITED if end.http_status == 429 else Reason.HTTP_STATUS
+    if end.http_status >= 300 and end.code in (0, pycurl.E_WRITE_ERROR):
+        return Reason.NOT_AN_IMAGE  # a redirect without a target, or an unknown status
+    if end.code == pycurl.E_COULDNT_CONNECT:
+        error = curl.getinfo(pycurl.OS_ERRNO)
+        if "timed out" in end.message.lower() or error == errno.ETIMEDOUT:
+            return Reason.CONNECT_TIMEOUT
+        return Reason.CONNECTION_REFUSED if error in UNREACHABLE else Reason.CONNECTION_ERROR
+    if end.code == pycurl.E_OPERATION_TIMEDOUT:
+        # Only the message tells: the connect time is 0 on a reused connection as well.
+        timeouts = {"Resolving": Reason.DNS_ERROR, "Connection": Reason.CONNECT_TIMEOUT}
+        return timeouts.get(end.message.partition(" timed out")[0], Reason.TIMEOUT)
+    return REASONS.get(end.code, Reason.CONNECTION_ERROR)
 
 
-def _not_connected(curl: pycurl.Curl, message: str) -> Reason:
-    if "timed out" in message.lower() or curl.getinfo(pycurl.OS_ERRNO) == errno.ETIMEDOUT:
-        return Reason.CONNECT_TIMEOUT
-    if curl.getinfo(pycurl.OS_ERRNO) in UNREACHABLE | {errno.ECONNREFUSED}:
-        return Reason.CONNECTION_REFUSED
-    return Reason.CONNECTION_ERROR
-
-
-def _late(_curl: pycurl.Curl, message: str) -> Reason:
-    if message.startswith("Resolving timed out"):
-        return Reason.DNS_ERROR
-    # curl's connect time does not tell: it is 0 on a connection that served before
-    return Reason.CONNECT_TIMEOUT if message.startswith("Connection timed out") else Reason.TIMEOUT
-
-
-def _proxy_at_fault(curl: pycurl.Curl, ending: Ending) -> bool:
-    """Whether it is the proxy that cannot be used; what it says of a host is not its fault."""
-    if ending.code == pycurl.E_COULDNT_RESOLVE_PROXY or ending.message.startswith("Unsupported proxy"):
+def _is_proxy_error(curl: pycurl.Curl, end: TransferEnd) -> bool:
+    """Whether the proxy itself cannot be used; what it reports of a host is not its error."""
+    if end.code == pycurl.E_COULDNT_RESOLVE_PROXY or end.message.startswith("Unsupported proxy"):
         return True
     if not curl.getinfo(pycurl.USED_PROXY):
         return False
-    if ending.code == pycurl.E_COULDNT_CONNECT:
-        return "tunnel" not in ending.message or ending.http_status == 407
-    late = ending.code == pycurl.E_OPERATION_TIMEDOUT and ending.message.startswith("Connection timed out")
-    unreached = late and curl.getinfo(pycurl.CONNECT_TIME) == 0
-    return bool(unreached or ending.http_status == 407)
-
-
-def _words(reason: Reason, ending: Ending) -> str:
-    if ending.refused is Reason.TIMEOUT:
-        return "The image came so slowly that it could not arrive in time."
-    return WORDS.get(reason) or f"The server answered {ending.http_status}."
-
-
-def _proxy_words(ending: Ending) -> str:
-    wants_password = ending.http_status == 407
-    return "The proxy wants a name and a password." if wants_password else "The proxy cannot be reached."
-
-
-TOLD_APART: dict[int, Callable[[pycurl.Curl, str], Reason]] = {
-    pycurl.E_COULDNT_CONNECT: _not_connected,
-    pycurl.E_OPERATION_TIMEDOUT: _late,
-}
+    if end.code == pycurl.E_COULDNT_CONNECT:
+        return "tunnel" not in end.message or end.http_status == 407
+    timed_out = end.code == pycurl.E_OPERATION_TIMEDOUT and end.message.startswith("Connection timed out")
+    return end.http_status == 407 or (timed_out and curl.getinfo(pycurl.CONNECT_TIME) == 0)

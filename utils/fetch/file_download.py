@@ -22,7 +22,7 @@ from ..errors import DiskError, OneSourceError
 from ..models.http_defaults import USER_AGENT
 from ..reasons import is_passing_http
 from .credentials import Credentials
-from .curl_errors import seconds_to_wait
+from .curl_errors import parse_retry_after
 from .http_errors import in_words
 from .http_session import Line, talking
 from .locations import shown
@@ -208,7 +208,7 @@ class Download:
             self._part.discard()
         elif not is_passing_http(status):
             raise OneSourceError(sentence, status=status)
-        raise _PassingError(sentence, wait=seconds_to_wait(response.headers.get("Retry-After", "")) or 0.0)
+        raise _PassingError(sentence, wait=parse_retry_after(response.headers.get("Retry-After", "")) or 0.0)
 
     def _receive(self, response: requests.Response) -> None:
         begin = self._begin(response)

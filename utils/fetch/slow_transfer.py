@@ -1,26 +1,26 @@
-"""Whether a body that only drips can still come in time: seen early, so that it holds up nobody.
+"""Detects early that a body arrives too slowly to be complete in time.
 
-A server that sends a little now and then keeps a place occupied until its time is over, and a run waits for
-it in the end. One that stalls and may yet send everything at once is another matter: that is waited for.
+A server that sends a few bytes now and then would occupy a slot until the timeout, and delay the end of a
+run. A transfer that stalls is not aborted, because the rest may still arrive at once.
 """
 
 from __future__ import annotations
 
-WATCHED = 1.5
-"""Seconds from the first piece on before anything is said."""
-ARRIVALS, APART = 2, 0.25
-"""Further pieces that must have come by then, and seconds between those that count as two."""
-BEST_CASE = 4.0
-"""How many times as fast it may yet become."""
+MIN_SECONDS = 1.5
+"""Seconds after the first chunk before a transfer is judged."""
+MIN_ARRIVALS, ARRIVAL_INTERVAL = 2, 0.25
+"""Further chunks that must have arrived by then, and seconds between those that count separately."""
+MAX_SPEEDUP = 4.0
+"""How many times as fast the rest may still arrive."""
 
 
 class SlowTransferDetector:
-    """How a body arrives; times are seconds of the caller's clock, sizes bytes of body in all.
+    """Watches how a body arrives; times are seconds of the caller's clock.
 
     Parameters
     ----------
     deadline
-        When it must be there.
+        When the body must be complete.
     """
 
     def __init__(self, deadline: float) -> None:
@@ -28,26 +28,28 @@ class SlowTransferDetector:
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was seen: it was we who waited."""
-        self._begun = self._counted = -1.0
-        self._first = self._arrivals = 0
+        """Start again after a pause on this side."""
+        self._first_at = self._last_at = -1.0
+        self._first_size = self._arrivals = 0
 
-    def is_hopeless(self, received: int, expected: int, now: float) -> bool:
-        """Take note that a piece came; say whether the rest cannot come in time any more.
+    def is_too_slow(self, received: int, expected: int, now: float) -> bool:
+        """Note that a chunk arrived; returns whether the rest cannot arrive in time.
 
         Parameters
         ----------
-        received, expected
-            With this piece, and in the end; `expected` is 0 if nobody knows.
+        received
+            Bytes of the body so far, with this chunk.
+        expected
+            Bytes of the whole body, 0 if unknown.
         """
-        if self._begun < 0:
-            self._begun = self._counted = now
-            self._first = received
+        if self._first_at < 0:
+            self._first_at = self._last_at = now
+            self._first_size = received
             return False
-        if now - self._counted >= APART:
+        if now - self._last_at >= ARRIVAL_INTERVAL:
             self._arrivals += 1
-            self._counted = now
-        if now - self._begun < WATCHED or self._arrivals < ARRIVALS:
+            self._last_at = now
+        if now - self._first_at < MIN_SECONDS or self._arrivals < MIN_ARRIVALS:
             return False
-        speed = (received - self._first) / (now - self._begun)
-        return expected - received > BEST_CASE * speed * max(0.0, self.deadline - now)
+        speed = (received - self._first_size) / (now - self._first_at)
+        return expected - received > MAX_SPEEDUP * speed * max(0.0, self.deadline - now)

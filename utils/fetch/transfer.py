@@ -1,7 +1,7 @@
-"""One curl handle, and every limit that a request has: its time, its size, where it may lead, its memory.
+"""One curl handle, with the limits of a request: time, size, memory, and where redirects may lead.
 
-Redirects are not followed here: each is an answer like any other, so that its target is asked when it is
-the turn of that host.
+Redirects are not followed here. Each is returned like any other response, so that the scheduler can apply
+the limits of the host it leads to.
 """
 
 from __future__ import annotations
@@ -15,47 +15,47 @@ from ..models.http_defaults import MAX_IMAGE_BYTES, USER_AGENT
 from ..models.tasks import FetchError, Redirect, RedirectHistory, RequestTarget, Response
 from ..reasons import Reason
 from ..urls import host_of
-from .curl_errors import Ending, no_body
-from .redirects import MAX_REDIRECTS, RedirectGuard, target
+from .curl_errors import TransferEnd, fetch_error
+from .redirects import MAX_REDIRECTS, RedirectGuard, redirect_target
 from .slow_transfer import SlowTransferDetector
 
-MAX_BYTES = MAX_IMAGE_BYTES
 MAX_ERROR_PAGE = 65_536
-"""Bytes read of an answer that is no success, so that its connection can serve again."""
-TELLING_HEADERS = frozenset(
+"""Bytes of an error page that are read, so that its connection can be reused."""
+USED_HEADERS = frozenset(
     {b"location", b"retry-after", b"x-robots-tag", b"content-length", b"transfer-encoding"}
 )
 
 
 class MemoryBudget:
-    """How many bytes of bodies are in memory, over all transfers of a fetcher, and how many may be."""
+    """Limits the bytes of bodies that all transfers of a fetcher buffer.
 
-    def __init__(self, budget: int) -> None:
-        self.held = 0
-        self._budget = budget
-        self.privileged: Transfer | None = None  # goes on when all others wait, so that one always ends
+    Parameters
+    ----------
+    limit
+        In bytes; when it is reached, all transfers but one are paused.
+    """
 
-    @property
-    def has_room(self) -> bool:
-        """Whether more may come in."""
-        return self.held < self._budget
+    def __init__(self, limit: int) -> None:
+        self.used = 0
+        self._limit = limit
+        self.exempt: Transfer | None = None  # runs while all others are paused, so that one always ends
 
-    def full_for(self, transfer: Transfer) -> bool:
-        """Whether a transfer must wait; one of them never does."""
-        if self.has_room:
+    def must_pause(self, transfer: Transfer) -> bool:
+        """Whether a transfer has to be paused before it buffers more."""
+        if self.used < self._limit:
             return False
-        if self.privileged is None:
-            self.privileged = transfer
-        return self.privileged is not transfer
+        if self.exempt is None:
+            self.exempt = transfer
+        return self.exempt is not transfer
 
-    def free(self, paused: list[Transfer]) -> list[Transfer]:
-        """Say which of the transfers that wait may go on: all, or the one that soonest makes room."""
-        if self.has_room or not paused:
+    def resumable(self, paused: list[Transfer]) -> list[Transfer]:
+        """Return the paused transfers that may continue: all, or the one that ends soonest."""
+        if self.used < self._limit or not paused:
             return paused
-        if self.privileged is not None:
+        if self.exempt is not None:
             return []
-        self.privileged = max(paused, key=lambda transfer: transfer.size)
-        return [self.privileged]
+        self.exempt = max(paused, key=lambda transfer: transfer.size)
+        return [self.exempt]
 
 
 class Transfer:
@@ -63,160 +63,150 @@ class Transfer:
 
     Parameters
     ----------
-    ledger
+    budget
         Shared by all transfers of a fetcher.
     timeout
-        Seconds that a try may take in all; connecting may take half of it, at most 5.
+        Seconds that an attempt may take in all; connecting may take half of it, at most 5.
+
+    Attributes
+    ----------
+    size
+        Bytes of the body that have arrived.
     """
 
-    def __init__(self, ledger: MemoryBudget, timeout: float) -> None:
+    def __init__(self, budget: MemoryBudget, timeout: float) -> None:
         self.number = -1
         self.paused = False
         self.guard = RedirectGuard("")
-        self._ledger = ledger
+        self.size = 0
+        self._budget = budget
         self._timeout = timeout
         self._url = ""
         self._trail = RedirectHistory()
-        self._too_large = False
         self._chunks: list[bytes] = []
-        self._size = 0
         self._status = 0
-        self._broken = 0
-        self._pace = SlowTransferDetector(0.0)
-        self._too_slow = False
         self._headers: dict[str, list[str]] = {}
-        self.head: list[bytes] = []  # curl's own hands put the lines in: most are of no interest
+        self._resume_error = 0  # curl's code
+        self._abort_reason: Reason | None = None
+        self._detector = SlowTransferDetector(0.0)
+        self.header_lines: list[bytes] = []  # filled by curl itself, because most lines are not used
         self.curl = _new_handle(self, timeout)
 
-    def begin(self, number: int, url: str, trail: RedirectHistory) -> None:
-        """Make ready for an URL, and the redirects that led to it; nothing of the former one is left."""
-        self.number, self.paused = number, False
+    def start(self, number: int, url: str, trail: RedirectHistory) -> None:
+        """Reset the handle for a URL, with the redirects that led to it."""
+        self.number, self.paused, self.size = number, False, 0
         self.guard = RedirectGuard(url, trail.from_public)
         self._url, self._trail = url, trail
-        self._too_large = self._too_slow = False
-        self._chunks, self._size, self._status, self._broken, self._headers = [], 0, 0, 0, {}
-        self.head.clear()
+        self._chunks, self._status, self._headers = [], 0, {}
+        self._resume_error, self._abort_reason = 0, None
+        self.header_lines.clear()
         seconds = self._timeout - trail.seconds
-        self._pace = SlowTransferDetector(time.monotonic() + seconds)
+        self._detector = SlowTransferDetector(time.monotonic() + seconds)
         self.curl.setopt(pycurl.URL, url)
         self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
 
     def on_data(self, chunk: bytes) -> int | None:
-        """Keep a piece of the body, or end the transfer when it is more than anyone wants."""
+        """Buffer a chunk of the body, or pause or abort the transfer; pycurl's WRITEFUNCTION."""
         if not self._status:
-            self._read_head()
-        succeeding = self._status < 300
-        if self._size + len(chunk) > (MAX_BYTES if succeeding else MAX_ERROR_PAGE):
-            self._too_large = succeeding
+            self._read_headers()
+        is_success = self._status < 300
+        if self.size + len(chunk) > (MAX_IMAGE_BYTES if is_success else MAX_ERROR_PAGE):
+            self._abort_reason = Reason.TOO_LARGE if is_success else None
             return -1
-        if self._ledger.full_for(self):
+        if self._budget.must_pause(self):
             self.paused = True
-            self._pace.restart()
+            self._detector.restart()
             return int(pycurl.WRITEFUNC_PAUSE)
-        self._size += len(chunk)
-        if self._pace.is_hopeless(self._size, self._expected(), time.monotonic()):
-            self._too_slow = succeeding
+        self.size += len(chunk)
+        length = (self._headers.get("content-length") or [""])[0]
+        expected = int(length) if length.isascii() and length.isdigit() else 0
+        if self._detector.is_too_slow(self.size, expected, time.monotonic()):
+            self._abort_reason = Reason.TIMEOUT if is_success else None
             return -1
-        if succeeding:
+        if is_success:
             self._chunks.append(chunk)
-            self._ledger.held += len(chunk)
+            self._budget.used += len(chunk)
         return None
 
     def result(self, code: int, message: str) -> Response | FetchError | Redirect:
-        """Say what the request came to; `code` is curl's, 0 for success."""
-        self._read_head()  # once more: headers may come behind the body
+        """Return the result of the request; `code` and `message` are curl's, 0 for success."""
+        self._read_headers()  # again: trailers arrive after the body
         seconds = float(self.curl.getinfo(pycurl.TOTAL_TIME))
-        code = self._broken or code
-        leads_to = self._leads_to()
-        if isinstance(leads_to, str):
+        code = self._resume_error or code
+        target = self._redirect_target()
+        if isinstance(target, str):
             trail = RedirectHistory(
                 redirects=self._trail.redirects + 1,
                 seconds=self._trail.seconds + seconds,
                 http_status=self._status,
                 from_public=self.guard.from_public,
             )
-            return Redirect(RequestTarget(leads_to, host_of(leads_to)), trail)
+            return Redirect(RequestTarget(target, host_of(target)), trail)
         if code == 0 and 200 <= self._status < 300:
-            self._chunks = [b"".join(self._chunks)]  # not kept twice while the body is judged
+            self._chunks = [b"".join(self._chunks)]  # so that the body is in memory once
             return Response(
                 data=self._chunks[0],
                 http_status=self._status,
                 final_url=self._url,
                 robots=tuple(self._headers.get("x-robots-tag", ())),
-                length_known=self._length_known(),
+                length_known=self._is_length_known(),
                 seconds=seconds,
             )
-        ending = Ending(
+        end = TransferEnd(
             code,
             message,
             self._status,
             retry_after=(self._headers.get("retry-after") or [""])[-1],
-            refused=leads_to or self._refused(),
+            rejected=target or (Reason.FORBIDDEN_REDIRECT if self.guard.blocked else self._abort_reason),
         )
-        return no_body(self.curl, ending)
+        return fetch_error(self.curl, end)
 
-    @property
-    def size(self) -> int:
-        """Bytes of the body that have come."""
-        return self._size
-
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """End a pause."""
         self.paused = False
         try:
             self.curl.pause(pycurl.PAUSE_CONT)
-        except pycurl.error as error:  # what had waited was too much; curl then may end as if all were well
-            self._broken = int(error.args[0])
+        except pycurl.error as error:  # curl may report success afterwards
+            self._resume_error = int(error.args[0])
 
-    def forget(self) -> None:
-        """Let go of the body's memory."""
-        self._ledger.held -= sum(map(len, self._chunks))
+    def release(self) -> None:
+        """Free the memory of the body."""
+        self._budget.used -= sum(map(len, self._chunks))
         self._chunks = []
-        if self._ledger.privileged is self:
-            self._ledger.privileged = None
+        if self._budget.exempt is self:
+            self._budget.exempt = None
 
-    def _read_head(self) -> None:
-        """Note what matters of the header lines that have come; a status line begins a new answer."""
-        lines = self.head.copy()
-        self.head.clear()
+    def _read_headers(self) -> None:
+        """Parse the header lines that have arrived; a status line starts a new response."""
+        lines = self.header_lines.copy()
+        self.header_lines.clear()
         for line in lines:
             if line.startswith(b"HTTP/"):
-                self._status = _status_of(line)
+                parts = line.split(None, 2)
+                self._status = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
                 self._headers = {}
                 continue
             name, _, value = line.partition(b":")
             key = name.strip().lower()
-            if key in TELLING_HEADERS:
+            if key in USED_HEADERS:
                 self._headers.setdefault(key.decode(), []).append(value.decode("latin-1").strip())
 
-    def _leads_to(self) -> str | Reason | None:
-        """Say where the answer leads, if it is a redirect, or why nobody goes there.
+    def _redirect_target(self) -> str | Reason | None:
+        """Return the URL of a redirect, the reason not to follow it, or None for any other response.
 
-        What became of its page does not matter: a redirect is whole when its headers are.
+        Only the headers of a redirect matter; its body may be broken.
         """
         location = (self._headers.get("location") or [""])[0]
         if not location or not 300 <= self._status < 400:
             return None
         if self._trail.redirects == MAX_REDIRECTS:
             return Reason.TOO_MANY_REDIRECTS
-        return target(self._url, location.encode("latin-1"), from_public=self.guard.from_public)
+        return redirect_target(self._url, location.encode("latin-1"), from_public=self.guard.from_public)
 
-    def _refused(self) -> Reason | None:
-        if self.guard.blocked:
-            return Reason.FORBIDDEN_REDIRECT
-        if self._too_slow:
-            return Reason.TIMEOUT
-        return Reason.TOO_LARGE if self._too_large else None
-
-    def _expected(self) -> int:
-        """Say how long the body will be; 0 if that was not said, or not in a number."""
-        stated = (self._headers.get("content-length") or [""])[0]
-        return int(stated) if stated.isascii() and stated.isdigit() else 0
-
-    def _length_known(self) -> bool:
+    def _is_length_known(self) -> bool:
         coding = ",".join(self._headers.get("transfer-encoding", ())).lower()
-        framed = "content-length" in self._headers or "chunked" in coding
-        return framed or self.curl.getinfo(pycurl.INFO_HTTP_VERSION) > pycurl.CURL_HTTP_VERSION_1_1
+        is_framed = "content-length" in self._headers or "chunked" in coding
+        return is_framed or self.curl.getinfo(pycurl.INFO_HTTP_VERSION) > pycurl.CURL_HTTP_VERSION_1_1
 
 
 def _new_handle(transfer: Transfer, timeout: float) -> pycurl.Curl:
@@ -224,14 +214,14 @@ def _new_handle(transfer: Transfer, timeout: float) -> pycurl.Curl:
     options = {
         pycurl.USERAGENT: USER_AGENT,
         pycurl.HTTPHEADER: ["Accept: image/*,*/*;q=0.5"],
-        pycurl.ACCEPT_ENCODING: "identity",  # asked plain; what is compressed all the same gets unpacked
+        pycurl.ACCEPT_ENCODING: "identity",  # a body that is compressed nevertheless is decompressed
         pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
         pycurl.CONNECTTIMEOUT_MS: max(1, int(min(5.0, timeout / 2) * 1000)),
-        pycurl.MAXFILESIZE: MAX_BYTES,
+        pycurl.MAXFILESIZE: MAX_IMAGE_BYTES,
         pycurl.BUFFERSIZE: 131_072,
         pycurl.NOSIGNAL: 1,
         pycurl.CAINFO: certifi.where(),
-        pycurl.HEADERFUNCTION: transfer.head.append,
+        pycurl.HEADERFUNCTION: transfer.header_lines.append,
         pycurl.WRITEFUNCTION: transfer.on_data,
         pycurl.OPENSOCKETFUNCTION: lambda purpose, address: transfer.guard.open_socket(purpose, address),
         pycurl.PREREQFUNCTION: lambda *connection: transfer.guard.before_request(connection[0]),
@@ -239,8 +229,3 @@ def _new_handle(transfer: Transfer, timeout: float) -> pycurl.Curl:
     for option, value in options.items():
         curl.setopt(option, value)
     return curl
-
-
-def _status_of(line: bytes) -> int:
-    parts = line.split(None, 2)
-    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0

@@ -1,7 +1,4 @@
-"""Where an image lies today, if its old address is known to have moved.
-
-One table; each row says what moved where, and when that was last seen to hold.
-"""
+"""New addresses of images whose hosts have moved: one table."""
 
 from __future__ import annotations
 
@@ -13,38 +10,41 @@ from ..urls import host_of, request_url
 
 
 @dataclass(frozen=True)
-class Move:
-    """A host's images that moved.
+class UrlRewrite:
+    """A host whose images have moved.
 
     Attributes
     ----------
-    old
-        Matches the whole of a moved URL.
-    new
-        The address today, with the groups of `old`.
-    seen
-        The year in which it was last reported to work.
+    pattern
+        Matches the whole of an old URL.
+    replacement
+        The new URL, with the groups of the pattern.
+    checked
+        The year in which the new URLs were last known to work.
     """
 
-    old: re.Pattern[str]
-    new: str
-    seen: int
+    pattern: re.Pattern[str]
+    replacement: str
+    checked: int
 
 
-MOVES = (
+REWRITES = (
     # Flickr: farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg and the like
-    Move(
+    UrlRewrite(
         re.compile(
             r"https?://(?:farm\d+\.)?static\.?flickr\.com(?::80)?/(\d+/\d+_[0-9a-f]+(?:_\w)?\.(?:jpg|png|gif))",
             re.IGNORECASE,
         ),
         r"https://live.staticflickr.com/\1",
-        seen=2025,
+        checked=2025,
     ),
 )
 
 
-def routes(url: str) -> list[RequestTarget]:
-    """Give the ways to an image, the best first; at least one, and the URL itself last."""
-    addresses = [move.old.sub(move.new, url) for move in MOVES if move.old.fullmatch(url)]
-    return [RequestTarget(request_url(address), host_of(address)) for address in [*addresses, url]]
+def targets(url: str) -> list[RequestTarget]:
+    """Return the addresses of an image in the order to try them; the last one is the URL itself."""
+    rewritten = [one.pattern.sub(one.replacement, url) for one in REWRITES if one.pattern.fullmatch(url)]
+    return [RequestTarget(request_url(address), host_of(address)) for address in [*rewritten, url]]
+
+
+routes = targets  # the former name, until its callers are rewritten

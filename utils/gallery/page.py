@@ -97,7 +97,7 @@ def _category_row(figures: CategoryStats) -> str:
 def _texts(name: str, figures: CategoryStats) -> list[str]:
     numbers = (figures.urls, figures.saved, figures.annotated, figures.boxes)
     texts = [name, *(f"{number:,}" for number in numbers), figures.size, figures.share]
-    return [escape(text) for text in (*texts, f"{figures.failed:,}", figures.summary.why())]
+    return [escape(text) for text in (*texts, f"{figures.failed:,}", figures.summary.failure_reasons)]
 
 
 def _cells(opening: str, texts: Iterable[str]) -> str:

@@ -1,8 +1,8 @@
-"""Pictures that say "there is no picture here any more": known ones, and those that give themselves away.
+"""Detects placeholders: pictures that a host sends in place of a removed image.
 
-The known ones are in tables, with their source. The general rule: three or more different URLs answered by
-one host with the same bytes, which make up at least a tenth of that host's good answers. (On a host with
-millions of photos three equal ones can be re-uploads.)
+Known placeholders are listed here. Others are detected by repetition: three or more different URLs for which
+one host returns the same bytes, if these are at least a tenth of the images from that host. (On a host with
+millions of photos, three equal ones can be repeated uploads.)
 """
 
 from __future__ import annotations
@@ -17,104 +17,97 @@ from ..models.tasks import Outcome, Response
 from ..reasons import Reason, Rejection
 
 FINAL_URLS = (
-    # Flickr redirected to it until about 2018, with 200
+    # Flickr redirected to these with status 200 until about 2018.
     re.compile(r"yimg\.com/.*photo_unavailable", re.IGNORECASE),
     re.compile(r"/photo_unavailable[^/]*\.(?:png|gif|jpg)$", re.IGNORECASE),
     re.compile(r"//i?\.?imgur\.com/removed\.png", re.IGNORECASE),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPicture:
-    """A placeholder by its size in bytes and MD5, and whose it is."""
-
-    size: int
-    md5: str
-    source: str
-
-
-KNOWN_PICTURES = {
-    known.size: known
-    for known in (
-        KnownPicture(2051, "880a7a58e05d3e83797f27573bb6d35c", "Flickr, photo unavailable"),
-        KnownPicture(503, "d835884373f4d6c8f24742ceabe74946", "imgur, removed.png"),
-    )
+KNOWN_MD5 = {
+    2051: "880a7a58e05d3e83797f27573bb6d35c",  # Flickr, "photo unavailable"
+    503: "d835884373f4d6c8f24742ceabe74946",  # imgur, removed.png
 }
-FEWEST_URLS, SMALLEST_SHARE = 3, 0.1
-NO_LONGER_THERE = Rejection(Reason.PLACEHOLDER, 'A picture that says "no longer available".')
-TAKEN_BACK = "Its host sent the same picture for several other URLs."
-TAKEN_BACK_MANY = "taken back: their hosts send the same picture for several URLs"
+"""MD5 of known placeholders by their size in bytes."""
+
+MIN_URLS, MIN_SHARE = 3, 0.1
+KNOWN_PLACEHOLDER = Rejection(Reason.PLACEHOLDER, 'A picture that says "no longer available".')
+RETRACTED_DESCRIPTION = "Its host sent the same picture for several other URLs."
+RETRACTED_MESSAGE = "removed: placeholder pictures (the same file from several URLs)"
+"""What the screen says after the number of retracted images."""
 
 
-def rejection(body: Response) -> Rejection | None:
-    """Refuse a body that is known to be a placeholder."""
-    known = KNOWN_PICTURES.get(len(body.data))
-    is_known = known and hashlib.md5(body.data, usedforsecurity=False).hexdigest() == known.md5
-    return NO_LONGER_THERE if is_known else refusal_of_address(body.final_url)
+def reject_response(response: Response) -> Rejection | None:
+    """Reject the response if it is a known placeholder."""
+    md5 = KNOWN_MD5.get(len(response.data))
+    if md5 and hashlib.md5(response.data, usedforsecurity=False).hexdigest() == md5:
+        return KNOWN_PLACEHOLDER
+    return reject_url(response.final_url)
 
 
-def refusal_of_address(url: str) -> Rejection | None:
-    """Refuse what is known to be the address of a placeholder."""
-    return NO_LONGER_THERE if any(pattern.search(url) for pattern in FINAL_URLS) else None
+def reject_url(url: str) -> Rejection | None:
+    """Reject the URL if it is a known address of placeholders."""
+    return KNOWN_PLACEHOLDER if any(pattern.search(url) for pattern in FINAL_URLS) else None
 
 
 @dataclass(frozen=True, slots=True)
 class ContentKey:
-    """The same bytes from the same host."""
+    """Identifies the same bytes from the same host."""
 
     host: str
     sha256: str
 
 
 class DuplicateTracker:
-    """Remembers which bytes which host sent, and finds the placeholders among them."""
+    """Counts the URLs for which each host sent the same bytes."""
 
     def __init__(self) -> None:
         self._urls: dict[ContentKey, set[int]] = {}
-        self._once: dict[int, int] = {}
-        self._good: Counter[str] = Counter()
+        self._first_url: dict[int, int] = {}
+        self._images: Counter[str] = Counter()
 
-    def note(self, outcome: Outcome) -> None:
-        """Take an image that stands into account."""
+    def add(self, outcome: Outcome) -> None:
+        """Count a saved image; other outcomes, and images from an unknown host, are ignored."""
         if outcome.picture is None or not outcome.answered_by:
             return
-        sighting = ContentKey(outcome.answered_by, outcome.picture.sha256)
-        self._good[sighting.host] += 1
+        key = ContentKey(outcome.answered_by, outcome.picture.sha256)
+        self._images[key.host] += 1
         url = hash(outcome.row.url)
-        if sighting in self._urls:
-            self._urls[sighting].add(url)
-        # Nearly all images are seen once: hashes keep them small in memory.
-        elif (first := self._once.setdefault(hash(sighting), url)) != url:
-            self._urls[sighting] = {first, url}
+        if key in self._urls:
+            self._urls[key].add(url)
+        # Most images occur once: for these, two hashes are kept in place of a key and a set.
+        elif (first := self._first_url.setdefault(hash(key), url)) != url:
+            self._urls[key] = {first, url}
 
     def placeholders(self) -> set[ContentKey]:
-        """Say which bytes are placeholders, as far as is known now."""
+        """Return the keys of all placeholders detected so far."""
         return {
-            sighting
-            for sighting, urls in self._urls.items()
-            if len(urls) >= FEWEST_URLS and len(urls) >= SMALLEST_SHARE * self._good[sighting.host]
+            key
+            for key, urls in self._urls.items()
+            if len(urls) >= MIN_URLS and len(urls) >= MIN_SHARE * self._images[key.host]
         }
 
-    def forget(self, found: set[ContentKey]) -> None:
-        """Leave out of account what has been taken back."""
-        for sighting in found:
-            self._good[sighting.host] -= len(self._urls.pop(sighting))
+    def discard(self, keys: set[ContentKey]) -> None:
+        """Remove images that have been retracted from the counts."""
+        for key in keys:
+            self._images[key.host] -= len(self._urls.pop(key))
 
 
-def sighting(outcome: Outcome) -> ContentKey:
-    """Say which bytes of which host an image has."""
+def content_key(outcome: Outcome) -> ContentKey:
+    """Return the key of an image."""
     return ContentKey(outcome.answered_by, outcome.picture.sha256 if outcome.picture else "")
 
 
-def is_sighting(outcome: Outcome, found: set[ContentKey]) -> bool:
-    """Whether an image that stands is one of the placeholders found."""
-    if not outcome.status.is_saved or outcome.picture is None:
-        return False
-    return sighting(outcome) in found
+def is_placeholder(outcome: Outcome, keys: set[ContentKey]) -> bool:
+    """Whether the outcome is a saved image with one of these keys."""
+    return outcome.status.is_saved and outcome.picture is not None and content_key(outcome) in keys
 
 
-def taken_back(outcome: Outcome) -> Outcome:
-    """Make of an image that stood one that was found to be a placeholder."""
+def retracted(outcome: Outcome) -> Outcome:
+    """Turn the outcome of a saved image into that of a placeholder."""
     return replace(
-        outcome, status=Status.FAILED, reason=Reason.PLACEHOLDER, description=TAKEN_BACK, file="", boxes=None
+        outcome,
+        status=Status.FAILED,
+        reason=Reason.PLACEHOLDER,
+        description=RETRACTED_DESCRIPTION,
+        file="",
+        boxes=None,
     )

@@ -1,6 +1,6 @@
-"""What a server asks of those who collect images: the X-Robots-Tag header.
+"""The `X-Robots-Tag` response header, by which a server opts out of the use of its images.
 
-Its values are directives separated by commas, each perhaps behind the name of the bot that it is for
+Each value holds directives separated by commas, optionally after the name of the bot they apply to
 (https://developers.google.com/search/docs/crawling-indexing/robots-meta-tag).
 """
 
@@ -11,21 +11,18 @@ from collections.abc import Iterable
 OUR_NAMES = frozenset({"*", "part-of-imagenet"})
 REFUSING = frozenset({"noai", "noimageai", "noindex", "noimageindex"})
 WITH_VALUES = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
-"""Directives that themselves hold a colon, which names no bot."""
+"""Directives with a colon of their own, which are not names of bots."""
 
 
-def asked_for(values: Iterable[str]) -> bool:
-    """Whether any of the header's values tells us, among all or by name, not to use the image."""
-    return any(_refuses(value) for value in values)
-
-
-def _refuses(value: str) -> bool:
-    bot = "*"  # a bot's name holds for all directives after it, up to the next name
-    for part in value.lower().split(","):
-        name, colon, rest = part.partition(":")
-        directive = part.strip()
-        if colon and name.strip() not in WITH_VALUES and " " not in name.strip():  # else it is half a date
-            bot, directive = name.strip(), rest.strip()
-        if bot in OUR_NAMES and directive in REFUSING:
-            return True
+def is_opted_out(values: Iterable[str]) -> bool:
+    """Whether any value of the header opts out, for all bots or for this one."""
+    for value in values:
+        bot = "*"  # a name applies to all directives up to the next name
+        for part in value.lower().split(","):
+            name, colon, rest = part.partition(":")
+            name, directive = name.strip(), part.strip()
+            if colon and name not in WITH_VALUES and " " not in name:  # with a space: part of a date
+                bot, directive = name, rest.strip()
+            if bot in OUR_NAMES and directive in REFUSING:
+                return True
     return False

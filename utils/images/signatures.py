@@ -1,48 +1,36 @@
-"""Keeps the magic bytes: which of the formats that are taken something is, or what else it is.
+"""Detects file formats by their first bytes.
 
-The server's word and the URL's ending are not asked; 97 % of the URLs say `.jpg`, whatever they bring.
+Content types and file extensions are ignored: 97 % of the URLs end in `.jpg`, whatever they return.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ..models.enums import ImageFormat
 
-_LOOKED_AT = 1024
-"""Bytes from the beginning; a page's head may hold comments before anything telling."""
+_SEARCHED_BYTES = 1024
+"""From the start; a web page can begin with long comments."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Signature:
-    """Something that is no image for us: how it begins, and its name in a sentence."""
-
-    beginning: re.Pattern[bytes]
-    name: str
-
-
-_TAKEN = {
+_ACCEPTED = {
     ImageFormat.JPEG: re.compile(rb"\xff\xd8\xff"),
     ImageFormat.PNG: re.compile(rb"\x89PNG\r\n\x1a\n"),
     ImageFormat.GIF: re.compile(rb"GIF8[79]a"),
-    # A video or a sound may begin with RIFF, too; what ends before that shows is taken for a cut image.
+    # Videos and sounds can begin with RIFF, too. A file that ends before the difference is a truncated image.
     ImageFormat.WEBP: re.compile(rb"RIFF(?:[\s\S]{4}WEBP|[\s\S]{0,7}\Z)"),
-    # "BM" alone begins many a text: the size of the second header, one of seven, must follow.
+    # Texts can begin with "BM": the size of the second header, one of seven, must follow.
     ImageFormat.BMP: re.compile(rb"BM[\s\S]{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"),
     ImageFormat.TIFF: re.compile(rb"(?:II\*\0|MM\0\*)(?!\x10\0\0\0CR)"),  # CR: Canon's raw format
 }
 
 _BEFORE_MARKUP = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*)*"
+_HTML_TAG = rb"<(?:!doctype\s+)?(?:html|head|body|script|meta|title|div|p\b|h1)"
 _OTHERS = tuple(
-    _Signature(re.compile(beginning, re.IGNORECASE), name)
-    for beginning, name in (
+    (re.compile(start, re.IGNORECASE), name)
+    for start, name in (
         (rb"\Z", "nothing at all"),
         (_BEFORE_MARKUP + rb"<(?:!doctype\s+)?svg", "an SVG drawing"),
-        (
-            _BEFORE_MARKUP + rb"<(?:!doctype\s+)?(?:html|head|body|script|meta|title|div|p\b|h1)",
-            "an HTML page",
-        ),
+        (_BEFORE_MARKUP + _HTML_TAG, "an HTML page"),
         (_BEFORE_MARKUP + rb"<[a-z?]", "an XML or HTML document"),
         (rb"%PDF-", "a PDF document"),
         (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript file"),
@@ -65,13 +53,13 @@ _OTHERS = tuple(
 )
 
 
-def recognise(data: bytes) -> ImageFormat | None:
-    """Tell the format of an image by its first bytes; None if it is none that is taken."""
-    return next((image_format for image_format, magic in _TAKEN.items() if magic.match(data)), None)
+def detect_format(data: bytes) -> ImageFormat | None:
+    """Return the format of an image; None if it is not one of the accepted formats."""
+    return next((image_format for image_format, start in _ACCEPTED.items() if start.match(data)), None)
 
 
 def describe(data: bytes) -> str:
-    """Say in words what something is that is no image, as far as its first bytes tell."""
-    start = data[:_LOOKED_AT]
-    known = next((other.name for other in _OTHERS if other.beginning.match(start)), None)
-    return known or f"unknown bytes that begin with {start[:8].hex(' ')}"
+    """Describe data that is not an accepted image, for a sentence in the report."""
+    head = data[:_SEARCHED_BYTES]
+    name = next((name for start, name in _OTHERS if start.match(head)), None)
+    return name or f"unknown bytes that begin with {head[:8].hex(' ')}"

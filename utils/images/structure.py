@@ -1,8 +1,10 @@
-"""Keeps the skeletons of all image formats but JPEG: how large a picture is, and whether all of it is there.
+"""Reads sizes and checks completeness of all image formats but JPEG, without decoding.
 
-This module alone reads headers and chunks by hand. It decodes no pixel and allocates nothing, so a
-picture of absurd size is found out for free, and it sees what decoders forgive: a missing last chunk, a
-later frame that is cut, a wrong checksum. What follows a whole image is ignored.
+Nothing is allocated for pixels, so an image of absurd size is rejected from its header. The checks find
+damage that decoders tolerate: a missing last chunk, a truncated later frame, a wrong checksum. Data after the
+end of an image is ignored.
+
+Messages of the errors complete the sentence "A damaged PNG: ...".
 """
 
 from __future__ import annotations
@@ -16,49 +18,49 @@ from enum import IntEnum
 from ..models.enums import ImageFormat
 
 MAX_PAGES = 100
-"""Of a TIFF that are looked at; a chain of pages may be endless, or lead in a circle."""
+"""Pages of a TIFF that are checked; the chain of pages can be endless or circular."""
 
 MAX_STRIPS = 100_000
-"""Of a page of a TIFF; one strip a row is usual."""
+"""Strips or tiles on a page of a TIFF; usually there is at most one strip per row."""
 
 MAX_TILE_PIXELS = 50_000_000
 
 _BMP_RUN_LENGTH = (1, 2)
 _PNG_CHUNKS_DECODED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _TIFF_NUMBERS = {3: "H", 4: "I"}
-"""Types of TIFF fields whose values are of interest here, as `struct` spells them."""
+"""`struct` codes of the TIFF field types that hold sizes and offsets."""
 
 _TIFF_VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-"""By type of a TIFF field."""
+"""Bytes of one value by TIFF field type."""
 
-_LAST_PIXEL_TAG = 532
-"""TIFF fields up to this one may be needed for decoding; beyond are metadata, broken as often as not."""
+_LAST_DECODING_TAG = 532
+"""Fields with higher tags are metadata: decoders do not need them, and they are often broken."""
 
 
 class _TiffTag(IntEnum):
-    """The TIFF fields that are of interest here."""
-
     WIDTH = 256
     HEIGHT = 257
-    STRIPS = 273
+    STRIP_OFFSETS = 273
     STRIP_SIZES = 279
     TILE_WIDTH = 322
     TILE_HEIGHT = 323
-    TILES = 324
+    TILE_OFFSETS = 324
     TILE_SIZES = 325
 
 
-_WANTED_TAGS = frozenset(_TiffTag)
-_PIECES = {_TiffTag.STRIPS: _TiffTag.STRIP_SIZES, _TiffTag.TILES: _TiffTag.TILE_SIZES}
-"""Where the pixels lie, and how many bytes there."""
+_READ_TAGS = frozenset(_TiffTag)
+_TIFF_DATA = {_TiffTag.STRIP_OFFSETS: _TiffTag.STRIP_SIZES, _TiffTag.TILE_OFFSETS: _TiffTag.TILE_SIZES}
 
 
 class DamagedError(ValueError):
-    """The image cannot be taken; the text says why. Never leaves `images`."""
+    """The image cannot be used; the message says why."""
 
 
-class EndsEarlyError(DamagedError):
-    """Bytes are missing at the end."""
+class TruncatedError(DamagedError):
+    """Data is missing at the end."""
+
+    def __init__(self, message: str = "data is missing at the end") -> None:
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,78 +71,70 @@ class Size:
     height: int
 
 
-def measure(image_format: ImageFormat, data: bytes) -> Size:
-    """Read the size of a picture from its header.
+def read_size(image_format: ImageFormat, data: bytes) -> Size:
+    """Read the size of an image from its header.
 
     Raises
     ------
-    EndsEarlyError, DamagedError
-        If the header is cut or senseless.
+    TruncatedError, DamagedError
+        If the header is incomplete or invalid.
     """
     try:
-        return _SIZES[image_format](data)
+        return _SIZE_READERS[image_format](data)
     except (struct.error, IndexError) as error:
-        raise EndsEarlyError("its header is cut") from error
+        raise TruncatedError("the header is incomplete") from error
 
 
 def check(image_format: ImageFormat, data: bytes) -> bytes:
-    """Check that all parts of an image are there, and return the bytes that are worth decoding.
+    """Check that an image is complete, and return the part of it that has to be decoded.
 
     Raises
     ------
-    EndsEarlyError, DamagedError
-        If they are not.
+    TruncatedError, DamagedError
+        If it is not complete.
     """
     try:
         return _CHECKS[image_format](data)
     except (struct.error, IndexError) as error:
-        raise EndsEarlyError("it ends too early") from error
-
-
-def _size_png(data: bytes) -> Size:
-    return Size(*struct.unpack_from(">II", data, 16))
+        raise TruncatedError from error
 
 
 def _check_png(data: bytes) -> bytes:
-    """Leave out texts, profiles and animation: they are whole, but no pixels of the picture."""
-    parts, at, kind = [data[:8]], 8, b""
+    """Check all chunks; leave out metadata and animation, which do not belong to the first frame."""
+    chunks, offset, kind = [data[:8]], 8, b""
     while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        end = offset + 12 + length
         (checksum,) = struct.unpack_from(">I", data, end - 4)
-        is_vital = kind in _PNG_CHUNKS_DECODED
-        if (is_vital or kind == b"fdAT") and zlib.crc32(data[at + 4 : end - 4]) != checksum:
-            raise DamagedError(f"the checksum of its part {kind.decode('ascii')} is wrong")
-        if is_vital:
-            parts.append(data[at:end])
-        at = end
-    return b"".join(parts)
-
-
-def _size_gif(data: bytes) -> Size:
-    return Size(*struct.unpack_from("<HH", data, 6))
+        is_decoded = kind in _PNG_CHUNKS_DECODED
+        if (is_decoded or kind == b"fdAT") and zlib.crc32(data[offset + 4 : end - 4]) != checksum:
+            raise DamagedError(f"the checksum of chunk {kind.decode('ascii')} is wrong")
+        if is_decoded:
+            chunks.append(data[offset:end])
+        offset = end
+    return b"".join(chunks)
 
 
 def _check_gif(data: bytes) -> bytes:
-    at = 13 + _color_table_bytes(data[10])
-    while data[at] != 0x3B:
-        if data[at] == 0x2C:
-            at += 11 + _color_table_bytes(data[at + 9])
-        elif data[at] == 0x21:
-            at += 2
+    offset = 13 + _gif_color_table_bytes(data[10])
+    while data[offset] != 0x3B:
+        if data[offset] == 0x2C:
+            offset += 11 + _gif_color_table_bytes(data[offset + 9])
+        elif data[offset] == 0x21:
+            offset += 2
         else:
-            raise DamagedError("there is no block where one should begin")
-        while data[at]:
-            at += 1 + data[at]
-        at += 1
+            raise DamagedError("a block is missing")
+        while data[offset]:
+            offset += 1 + data[offset]
+        offset += 1
     return data
 
 
-def _color_table_bytes(flags: int) -> int:
+def _gif_color_table_bytes(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _size_webp(data: bytes) -> Size:
+def _read_webp_size(data: bytes) -> Size:
     kind = data[12:16]
     if kind == b"VP8X":
         low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", data, 24)
@@ -156,17 +150,17 @@ def _check_webp(data: bytes) -> bytes:
     (length,) = struct.unpack_from("<I", data, 4)
     end = 8 + length
     if end > len(data):
-        raise EndsEarlyError("it ends too early")
-    at = 12
-    while at + 8 <= end:
-        (length,) = struct.unpack_from("<I", data, at + 4)
-        at += 8 + length + length % 2
-    if at > end + 1:  # some leave out the last filling byte
-        raise DamagedError("a part of it is longer than the whole")
+        raise TruncatedError
+    offset = 12
+    while offset + 8 <= end:
+        (length,) = struct.unpack_from("<I", data, offset + 4)
+        offset += 8 + length + length % 2
+    if offset > end + 1:  # some encoders omit the last padding byte
+        raise DamagedError("a chunk is longer than the file")
     return data[:end]
 
 
-def _size_bmp(data: bytes) -> Size:
+def _read_bmp_size(data: bytes) -> Size:
     if data[14] == 12:
         return Size(*struct.unpack_from("<HH", data, 18))
     width, height = struct.unpack_from("<ii", data, 18)
@@ -174,72 +168,69 @@ def _size_bmp(data: bytes) -> Size:
 
 
 def _check_bmp(data: bytes) -> bytes:
-    """Hold a run-length coded one to its length, for its decoder takes what there is."""
+    """Check the length of run-length encoded pixels, which the decoder does not check."""
     (length,) = struct.unpack_from("<I", data, 2)
     if data[14] != 12 and data[30] in _BMP_RUN_LENGTH and length > len(data):
-        raise EndsEarlyError("it ends too early")
+        raise TruncatedError
     return data
 
 
-def _size_tiff(data: bytes) -> Size:
+def _read_tiff_size(data: bytes) -> Size:
     page = next(_tiff_pages(data), {})
     try:
         return Size(page[_TiffTag.WIDTH][0], page[_TiffTag.HEIGHT][0])
     except KeyError as error:
-        raise DamagedError("it states no size") from error
+        raise DamagedError("it has no size") from error
 
 
 def _check_tiff(data: bytes) -> bytes:
     for page in _tiff_pages(data):
-        for starts, sizes in _PIECES.items():
-            ends = map(sum, zip(page.get(starts, ()), page.get(sizes, ()), strict=False))
+        for offsets, sizes in _TIFF_DATA.items():
+            ends = map(sum, zip(page.get(offsets, ()), page.get(sizes, ()), strict=False))
             if max(ends, default=0) > len(data):
-                raise EndsEarlyError("it ends too early")
+                raise TruncatedError
         if page.get(_TiffTag.TILE_WIDTH, (0,))[0] * page.get(_TiffTag.TILE_HEIGHT, (0,))[0] > MAX_TILE_PIXELS:
-            raise DamagedError("its tiles are larger than any picture")
+            raise DamagedError("its tiles are too large")
     return data
 
 
 def _tiff_pages(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
-    """Go through the pages; of each, the wanted fields, by their tags."""
+    """Yield the needed fields of each page by their tags."""
     order = "<" if data[:1] == b"I" else ">"
-    (at,) = struct.unpack_from(f"{order}I", data, 4)
+    (offset,) = struct.unpack_from(f"{order}I", data, 4)
     for _ in range(MAX_PAGES):
-        if not at:
+        if not offset:
             return
-        (count,) = struct.unpack_from(f"{order}H", data, at)
-        end = at + 2 + 12 * count
-        yield _tiff_fields(data, order, range(at + 2, end, 12))
-        (at,) = struct.unpack_from(f"{order}I", data, end)
+        (count,) = struct.unpack_from(f"{order}H", data, offset)
+        end = offset + 2 + 12 * count
+        yield _read_tiff_fields(data, order, range(offset + 2, end, 12))
+        (offset,) = struct.unpack_from(f"{order}I", data, end)
 
 
-def _tiff_fields(data: bytes, order: str, places: range) -> dict[int, tuple[int, ...]]:
+def _read_tiff_fields(data: bytes, order: str, field_offsets: range) -> dict[int, tuple[int, ...]]:
     fields: dict[int, tuple[int, ...]] = {}
-    for place in places:
-        tag, kind, count = struct.unpack_from(f"{order}HHI", data, place)
+    for field_offset in field_offsets:
+        tag, kind, count = struct.unpack_from(f"{order}HHI", data, field_offset)
         length = count * _TIFF_VALUE_BYTES.get(kind, 0)
-        at = place + 8 if length <= 4 else struct.unpack_from(f"{order}I", data, place + 8)[0]
-        if tag <= _LAST_PIXEL_TAG and at + length > len(data):
-            raise EndsEarlyError("it ends too early")
-        if tag in _WANTED_TAGS and tag not in fields and kind in _TIFF_NUMBERS and count:
-            fields[tag] = _tiff_numbers(data, at, f"{order}{count}{_TIFF_NUMBERS[kind]}")
+        offset = field_offset + 8  # of the values, which are elsewhere if they have more than four bytes
+        if length > 4:
+            (offset,) = struct.unpack_from(f"{order}I", data, offset)
+        if tag <= _LAST_DECODING_TAG and offset + length > len(data):
+            raise TruncatedError
+        if tag in _READ_TAGS and tag not in fields and kind in _TIFF_NUMBERS and count:
+            if length > MAX_STRIPS * 4:
+                raise DamagedError(f"it has more than {MAX_STRIPS:,} strips")
+            fields[tag] = struct.unpack_from(f"{order}{count}{_TIFF_NUMBERS[kind]}", data, offset)
     return fields
 
 
-def _tiff_numbers(data: bytes, at: int, layout: str) -> tuple[int, ...]:
-    if struct.calcsize(layout) > MAX_STRIPS * 4:
-        raise DamagedError(f"it has more than {MAX_STRIPS:,} strips")
-    return struct.unpack_from(layout, data, at)
-
-
-_SIZES: dict[ImageFormat, Callable[[bytes], Size]] = {
-    ImageFormat.PNG: _size_png,
-    ImageFormat.GIF: _size_gif,
-    ImageFormat.WEBP: _size_webp,
-    ImageFormat.BMP: _size_bmp,
-    ImageFormat.TIFF: _size_tiff,
+_SIZE_READERS: dict[ImageFormat, Callable[[bytes], Size]] = {
+    ImageFormat.PNG: lambda data: Size(*struct.unpack_from(">II", data, 16)),
+    ImageFormat.GIF: lambda data: Size(*struct.unpack_from("<HH", data, 6)),
+    ImageFormat.WEBP: _read_webp_size,
+    ImageFormat.BMP: _read_bmp_size,
+    ImageFormat.TIFF: _read_tiff_size,
 }
-
 _CHECKS: dict[ImageFormat, Callable[[bytes], bytes]] = {
     ImageFormat.PNG: _check_png,
     ImageFormat.GIF: _check_gif,

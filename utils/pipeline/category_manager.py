@@ -40,7 +40,7 @@ class _AbandonedError(Exception):
 class Screen(Protocol):
     """What a run shows while it works."""
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Show a line."""
 
     def category_done(self, summary: Summary) -> None:
@@ -154,7 +154,7 @@ class CategoryManager:
             self.close(job)
         self.unreported.update(self.open)
         if self.unreported:
-            self._screen.say(f"{LATE_REPORTS} {listed(sorted(self.unreported), MAX_NAMED)}")
+            self._screen.print(f"{LATE_REPORTS} {listed(sorted(self.unreported), MAX_NAMED)}")
 
     def remove_placeholders(self, *, and_go_on: bool) -> None:
         """Remove pictures that a host sent for many URLs; open categories again that lack images now."""
@@ -164,7 +164,7 @@ class CategoryManager:
             with self.isolate_errors(category), contextlib.suppress(_AbandonedError):
                 if self._retract(category, found) and and_go_on and self._may_have_more(category):
                     self._open(category, self._read_annotations(category), again=True)
-        self._duplicates.forget(found)
+        self._duplicates.discard(found)
 
     @contextlib.contextmanager
     def isolate_errors(self, category: Category) -> Iterator[None]:
@@ -194,7 +194,7 @@ class CategoryManager:
     def images_of(self, category: Category) -> int:
         """Count the images of a category that are of the kind asked for."""
         summary = self.reports.summaries.get(category.code, Summary(category.folder))
-        return summary.annotated if self._context.settings.with_annotation else summary.saved
+        return summary.annotated if self._context.settings.with_annotation else summary.images
 
     def _record(self, category: Category, outcome: Outcome) -> None:
         """Count what was written to a journal."""
@@ -202,7 +202,7 @@ class CategoryManager:
         if outcome.status.is_saved or not self._context.counts_saved(category):
             self._shares[category.code].advance()
         if outcome.status.is_saved:
-            self._duplicates.note(outcome)
+            self._duplicates.add(outcome)
         if outcome.disk_full and not self.fatal:
             self.fatal = DiskError(
                 f"{outcome.row.image_code} could not be saved. {outcome.description} "
@@ -224,14 +224,14 @@ class CategoryManager:
         if not again:
             self._shares[category.code].advance_before(job.done_before())
             for outcome in job.saved_before():
-                self._duplicates.note(outcome)
+                self._duplicates.add(outcome)
         return job
 
     def _read_annotations(self, category: Category) -> Mapping[str, Annotation]:
         folder = self._context.settings.annotations_dir
         content = voc_xml.read(folder, category.code)
         if content.problem and folder.is_dir():
-            self._screen.say(f"{category.folder}: {content.problem}")
+            self._screen.print(f"{category.folder}: {content.problem}")
         return content.annotations
 
     def _record_unreached(self, job: CategoryJob) -> None:
@@ -244,14 +244,14 @@ class CategoryManager:
         if len(self._context.sources) == 1:
             self.faults.append(problem)
         else:
-            self._screen.say(problem)
+            self._screen.print(problem)
 
     def _retract(self, category: Category, found: set[ContentKey]) -> bool:
         retracted = self.reports.retract(category, found, self._checkpoint)
         for outcome in retracted:
             self._progress.retract(outcome)
         if retracted:
-            self._screen.say(f"{category.folder}: {len(retracted)} {placeholders.TAKEN_BACK_MANY}")
+            self._screen.print(f"{category.folder}: {len(retracted)} {placeholders.RETRACTED_MESSAGE}")
         return bool(retracted)
 
     def _may_have_more(self, category: Category) -> bool:

@@ -127,15 +127,15 @@ class LocalExecutor:
 
     def _submit(self, task: ImageTask) -> TaskResult | None:
         if task.piece:
-            return self._schedule.offer(replace(task, address=task.row.url), ON_DISK.host)
-        best, *others = url_rewrites.routes(task.row.url)
+            return self._schedule.submit(replace(task, address=task.row.url), ON_DISK.host)
+        best, *others = url_rewrites.targets(task.row.url)
         task = replace(task, address=best.address, host=best.host)
-        return self._schedule.offer(task, best.host, others[0] if others else None)
+        return self._schedule.submit(task, best.host, others[0] if others else None)
 
     def poll(self) -> TaskEvents:
         """Start tasks that may start, and wait a moment for events."""
-        events = TaskEvents(self._schedule.due(time.monotonic()))
-        tasks = self._schedule.next(time.monotonic())
+        events = TaskEvents(self._schedule.poll(time.monotonic()))
+        tasks = self._schedule.start_ready(time.monotonic())
         if tasks:
             self._backend.start(tasks)
         self._handle(self._backend.poll(0.0 if events.results else self._timeout()), events)
@@ -145,13 +145,13 @@ class LocalExecutor:
     def cancel(self, numbers: Sequence[int]) -> list[TaskResult]:
         """Forget tasks; returns those that had been started, as not needed."""
         self._backend.cancel(numbers)
-        return self._schedule.drop(list(numbers), time.monotonic())
+        return self._schedule.cancel(list(numbers), time.monotonic())
 
     def close(self) -> TaskEvents:
         """Stop at once; returns what had been finished, and all other tasks as interrupted."""
         events = TaskEvents()
         self._handle(self._backend.stop(), events)
-        events.results += self._schedule.abandon()
+        events.results += self._schedule.interrupt()
         return events
 
     def notices(self) -> Iterator[str]:
@@ -159,7 +159,7 @@ class LocalExecutor:
         if self._schedule.in_outage(time.monotonic()) != self._outage_told:
             self._outage_told = not self._outage_told
             yield NETWORK_DOWN if self._outage_told else NETWORK_UP
-        limit = self._schedule.most_in_flight
+        limit = self._schedule.concurrency_limit
         if limit < self._schedule.batch_size and limit < (
             self._lowest_limit_told or self._schedule.batch_size
         ):
@@ -167,17 +167,19 @@ class LocalExecutor:
             yield SATURATED.format(limit)
 
     def _timeout(self) -> float:
-        wake_at = self._schedule.wake_at()
+        wake_at = self._schedule.next_wakeup()
         return POLL_TIMEOUT if wake_at is None else min(POLL_TIMEOUT, max(0.0, wake_at - time.monotonic()))
 
     def _handle(self, received: Iterable[Event], events: TaskEvents) -> None:
         for event in received:
             now = time.monotonic()
             if isinstance(event, WorkerDied):
-                events.results += self._schedule.lost(list(event.numbers), killer=event.culprit, now=now)
+                events.results += self._schedule.recover_lost(
+                    list(event.numbers), killer=event.culprit, now=now
+                )
             elif isinstance(event, TaskRedirected):
-                events.results += self._schedule.redirected(event.number, event.redirect, now)
+                events.results += self._schedule.redirect(event.number, event.redirect, now)
             else:
                 if event.outcome.proxy_at_fault:
                     events.proxy_error = event.outcome.description
-                events.results += self._schedule.done(event.number, event.outcome, now)
+                events.results += self._schedule.finish(event.number, event.outcome, now)

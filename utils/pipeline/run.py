@@ -123,7 +123,7 @@ class Run:
 
     def _show(self) -> None:
         for notice in self.executor.notices():
-            self.screen.say(notice)
+            self.screen.print(notice)
         self.progress.in_flight = self.executor.in_flight
         self.screen.update(self.progress)
 

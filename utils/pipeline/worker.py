@@ -60,7 +60,7 @@ class Worker:
 
     def poll(self, timeout: float) -> Iterator[TaskEvent]:
         """Work for at most about `timeout` seconds; yields an event for every attempt that ended."""
-        for fetched in self._fetcher.turn(timeout):
+        for fetched in self._fetcher.poll(timeout):
             yield self._process(self._tasks.pop(fetched.number), fetched.result)
 
     def wake(self) -> None:
@@ -83,12 +83,12 @@ class Worker:
 
     def _validate(self, task: ImageTask, response: Response) -> Outcome:
         config = self._config
-        if config.honour_opt_out and robots.asked_for(response.robots):
+        if config.honour_opt_out and robots.is_opted_out(response.robots):
             return self._rejected(task, response, OPTED_OUT)
-        placeholder = placeholders.rejection(response)
+        placeholder = placeholders.reject_response(response)
         if placeholder:
             return self._rejected(task, response, placeholder)
-        picture = validation.judge(
+        picture = validation.validate(
             response.data, min_side=config.min_side, length_known=response.length_known
         )
         if isinstance(picture, Rejection):
@@ -144,7 +144,7 @@ def _read(member: TarMemberRef, address: str) -> Response | FetchError:
 
 def _redirected(task: ImageTask, redirect: Redirect) -> TaskEvent:
     """Pass a redirect on, unless it leads to a known placeholder."""
-    placeholder = placeholders.refusal_of_address(redirect.route.address)
+    placeholder = placeholders.reject_url(redirect.route.address)
     if placeholder is None:
         return TaskRedirected(task.number, redirect)
     seconds = redirect.trail.seconds - task.trail.seconds

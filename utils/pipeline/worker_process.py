@@ -73,7 +73,7 @@ def _load_decoders() -> None:
         If one cannot be loaded; libraries of versions that do not fit raise all kinds of errors.
     """
     try:
-        validation.prepare()
+        validation.load_decoder()
     except (ImportError, MemoryError):
         raise
     except Exception as error:

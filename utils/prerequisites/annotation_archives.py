@@ -17,11 +17,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..annotations.tar_headers import BLOCK, is_header
 from ..errors import DiskError, OneSourceError
-from ..fetch.archive_stream import damage_told, fault_of, opened, tar_files
+from ..fetch.archive_stream import MOST_UNPACKED, damage_told, fault_of, opened
 from ..fetch.file_download import Advance
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
+from ..tar_reader import BLOCK, is_header, iter_files
 from ..text import listed
 
 FOLDER_NAME = "annotation"
@@ -174,7 +174,7 @@ def _in_tar(path: Path, say: Advance) -> Iterator[_Archive]:
         if fault := fault_of(file.read(_BEGINNING)):
             raise OneSourceError(fault)
         size = os.fstat(file.fileno()).st_size
-        for member in tar_files(file):
+        for member in iter_files(file, max_bytes=MOST_UNPACKED):
             if _NAME.fullmatch(member.name):
                 yield _Archive(member.name, member.size, member.read)
                 say(file.tell(), size)

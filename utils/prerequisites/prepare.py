@@ -14,9 +14,9 @@ from pathlib import Path
 
 from ..errors import DatasetError, DiskError, FolderInUseError, InputError
 from ..fetch.file_download import Terms
-from ..fetch.first_available import Screen
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
 from ..results.paths import FolderLock
+from .first_available import Screen
 from .prerequisite import MAKERS, Order, Prerequisite, PrerequisiteName
 
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})

@@ -17,18 +17,18 @@ from ..catalog import categories
 from ..errors import DiskError, InputError, OneSourceError
 from ..fetch.archive_stream import open_text
 from ..fetch.file_download import Terms
-from ..fetch.first_available import Job, Screen, from_sources
-from ..fetch.known_sources import (
+from ..files import write_atomic
+from ..sources.url_table import NAME, OTHER_NAME, open_table
+from ..text import pluralize
+from . import annotation_archives
+from .first_available import Job, Screen, from_sources
+from .known_sources import (
     ANNOTATION_SOURCES,
     ANNOTATIONS_BY_HAND,
     URL_SOURCES,
     URLS_BY_HAND,
     KnownSource,
 )
-from ..files import write_atomic
-from ..sources.url_table import NAME, OTHER_NAME, open_table
-from ..text import pluralize
-from . import annotation_archives
 from .url_list import BAD_LINES_NAME, ListCounts, convert
 
 NCODES_NAME = "ncodes.csv"
@@ -81,7 +81,7 @@ class Prerequisite:
 def _is_ncodes_there(order: Order, screen: Screen) -> bool:
     path = order.ncodes_dir / NCODES_NAME
     if path.exists():
-        screen.say(f"{NCODES_NAME}: already present{_fault_of(path)}")
+        screen.print(f"{NCODES_NAME}: already present{_fault_of(path)}")
     return path.exists()
 
 
@@ -98,13 +98,13 @@ def _make_ncodes(order: Order, screen: Screen, _terms: Terms) -> None:
     path = order.ncodes_dir / NCODES_NAME
     if not path.exists():
         categories.write_fresh(path)
-        screen.say(f"{NCODES_NAME}: written. Set to_download to True for the categories that you want.")
+        screen.print(f"{NCODES_NAME}: written. Set to_download to True for the categories that you want.")
         return
     old = categories.read(path)
     _keep(path)
     categories.write_fresh(path, old)
-    marked = len(categories.selected(old))
-    screen.say(f"{NCODES_NAME}: made anew, with your marks ({marked}); the old one is {path.name}.bak")
+    marked = sum(category.selected for category in old)
+    screen.print(f"{NCODES_NAME}: made anew, with your marks ({marked}); the old one is {path.name}.bak")
 
 
 def _keep(path: Path) -> None:
@@ -123,12 +123,12 @@ def _is_table_there(order: Order, screen: Screen) -> bool:
         with screen.bar(f"indexing {NAME}") as advance:
             found = open_table(table, advance)
     except InputError as error:
-        screen.say(f"{NAME}: fetched anew, for what is there cannot be used: {error}")
+        screen.print(f"{NAME}: fetched anew, for what is there cannot be used: {error}")
         return False
     rows = sum(found.count(code) for code in found.codes())
     if rows:
         more = _what_force_does(rows, URL_SOURCES, "--urls_source" if order.urls_source else "")
-        screen.say(f"{found.path.name}: already present ({pluralize(rows, 'row')}){more}")
+        screen.print(f"{found.path.name}: already present ({pluralize(rows, 'row')}){more}")
     return rows > 0
 
 
@@ -137,10 +137,10 @@ def _make_urls(order: Order, screen: Screen, terms: Terms) -> None:
 
     def use(path: Path, source: KnownSource) -> None:
         counts = _converted(path, table, least=source.least, screen=screen)
-        screen.say(f"{NAME}: {pluralize(counts.rows, 'row')}")
+        screen.print(f"{NAME}: {pluralize(counts.rows, 'row')}")
         if counts.bad_lines:
             bad = pluralize(counts.bad_lines, "malformed line")
-            screen.say(f"  left out of it: {bad} of the list; see {BAD_LINES_NAME}")
+            screen.print(f"  left out of it: {bad} of the list; see {BAD_LINES_NAME}")
 
     sources = [KnownSource(address) for address in order.urls_source] or URL_SOURCES
     job = Job(NAME, "--urls_source", sources, use, room=_URL_ROOM, by_hand=URLS_BY_HAND)
@@ -171,7 +171,7 @@ def _is_annotation_there(order: Order, screen: Screen) -> bool:
     if there:
         own = "--annotations_source" if order.annotations_source else ""
         more = _what_force_does(there, ANNOTATION_SOURCES, own)
-        screen.say(f"{folder.name}/: already present ({pluralize(there, 'category')}){more}")
+        screen.print(f"{folder.name}/: already present ({pluralize(there, 'category')}){more}")
     return there > 0
 
 
@@ -185,9 +185,9 @@ def _make_annotations(order: Order, screen: Screen, terms: Terms) -> None:
         with screen.bar("writing") as advance:
             counts = annotation_archives.write(path, folder, found.good, replace=order.force, say=advance)
         written = pluralize(counts.written, "archive")
-        screen.say(f"{folder.name}/: {written} written, {counts.present:,} already present")
+        screen.print(f"{folder.name}/: {written} written, {counts.present:,} already present")
         for words in found.left_out():
-            screen.say(f"  left out of it: {words}")
+            screen.print(f"  left out of it: {words}")
 
     own = order.annotations_source
     sources = [KnownSource(own)] if own is not None else ANNOTATION_SOURCES
@@ -204,7 +204,7 @@ def _make_annotations(order: Order, screen: Screen, terms: Terms) -> None:
 
 def _known_codes(order: Order) -> frozenset[str]:
     """Give the wnids of all categories: those that ship, and those that the user added."""
-    codes = {category.code for category in categories.shipped()}
+    codes = {category.code for category in categories.load_synsets()}
     own = order.ncodes_dir / NCODES_NAME
     if own.is_file():
         with contextlib.suppress(InputError):  # a fault in it has been told, or will be

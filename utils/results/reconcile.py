@@ -138,8 +138,8 @@ def judge_file(path: Path) -> Picture | Rejection:
     if path.stat().st_size > validation.MAX_BYTES:
         return Rejection(Reason.TOO_LARGE, "It has more than 20 MB.")
     data = path.read_bytes()
-    known = placeholders.rejection(Response(data, http_status=200, final_url=""))
-    return known or validation.judge(data, min_side=ANY_SIZE, length_known=True)
+    known = placeholders.reject_response(Response(data, http_status=200, final_url=""))
+    return known or validation.validate(data, min_side=ANY_SIZE, length_known=True)
 
 
 def fitting_boxes(shelf: CategoryStore, image: Path, picture: Picture) -> int | None:

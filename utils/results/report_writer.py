@@ -60,14 +60,14 @@ class ReportWriter:
         if not folder.journal.exists():
             return []
         book = journal.Journal(folder.journal)
-        taken = [one for one in book.outcomes(checkpoint) if placeholders.is_sighting(one, found)]
+        taken = [one for one in book.outcomes(checkpoint) if placeholders.is_placeholder(one, found)]
         if not taken:
             return []
         try:
             for outcome in taken:
                 with wrap_os_errors(folder.path / outcome.file):
                     annotation_writer.remove(folder, folder.path / outcome.file)
-                book.append(placeholders.taken_back(outcome))
+                book.append(placeholders.retracted(outcome))
         finally:
             self.write(category, book.outcomes())
         return taken

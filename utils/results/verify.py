@@ -66,17 +66,17 @@ class Verification:
 
     def run(self, categories: Sequence[Category]) -> None:
         """Judge the folders, and take back what does not hold."""
-        watch = DuplicateTracker()
+        duplicates = DuplicateTracker()
         strays: list[_Stray] = []
         for category in categories:
             with self._costing_only(category.folder):
                 shelf = self._shelf(category)
                 for outcome in self._judge(shelf):
-                    watch.note(outcome)
+                    duplicates.add(outcome)
                 for stray in self._judge_strays(shelf):
-                    watch.note(stray.as_outcome())
+                    duplicates.add(stray.as_outcome())
                     strays.append(stray)
-        self._take_back(categories, strays, watch.placeholders())
+        self._take_back(categories, strays, duplicates.placeholders())
 
     @contextlib.contextmanager
     def _costing_only(self, name: str) -> Iterator[None]:
@@ -94,7 +94,7 @@ class Verification:
         standing = [outcome for outcome in known.values() if outcome.status.is_saved]
         self._standing[shelf.name] += len(standing)
         if self.dry:  # no journal will know these of all folders
-            self._sightings[shelf.name] = Counter(map(placeholders.sighting, standing))
+            self._sightings[shelf.name] = Counter(map(placeholders.content_key, standing))
         return standing
 
     def _judge_strays(self, shelf: CategoryStore) -> Iterator[_Stray]:
@@ -121,7 +121,7 @@ class Verification:
                     self._take_back_in(category, publisher, found)
         for stray in strays:
             name = stray.shelf.name
-            if name not in self.faults and placeholders.is_sighting(stray.as_outcome(), found):
+            if name not in self.faults and placeholders.is_placeholder(stray.as_outcome(), found):
                 with self._costing_only(name):
                     stray.shelf.remove_image(stray.path, "Several others are the same picture.")
                     self._standing[name] -= 1
@@ -134,7 +134,7 @@ class Verification:
             publisher.write(category)
         if taken:
             happens = "would be " if self.dry else ""
-            self._find(f"{category.folder}: {taken} {happens}{placeholders.TAKEN_BACK_MANY}.")
+            self._find(f"{category.folder}: {taken} {happens}{placeholders.RETRACTED_MESSAGE}.")
         self._standing[category.folder] -= taken
 
     def _folder(self, category: Category) -> CategoryFolder:

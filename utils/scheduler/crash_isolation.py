@@ -1,8 +1,9 @@
-"""Tasks that were lost with their workers again and again: fetched apart, until it is clear which one kills.
+"""Finds the task that kills workers, by running suspects apart from the others.
 
-An image that kills while it is judged is known at once. Of one that kills while it is fetched nobody knows:
-a hundred others are under way in the same process. Whatever was lost twice so is tried in small groups,
-whatever was lost with its group one at a time, beside the others: the one that is then lost is to blame.
+A task that kills its worker during validation is known at once. One that kills it during the transfer is
+not: a hundred others run in the same process. Tasks that were lost twice with their workers are therefore
+run in small groups, and those of a group that is lost again one at a time, beside all other tasks. A suspect
+that is then lost alone is the cause.
 """
 
 from __future__ import annotations
@@ -13,53 +14,53 @@ from collections.abc import Iterable
 from .scheduled_task import ScheduledTask
 
 SUSPECT_AFTER, ALONE_AFTER = 2, 3
-"""Losses of unknown cause, after which a task is tried in a group, and by itself."""
-GROUP = 8
+"""Losses of unknown cause, after which a task is run in a group, and alone."""
+GROUP_SIZE = 8
 
 
-def is_suspect(entry: ScheduledTask) -> bool:
-    """Whether a task is to be tried apart."""
-    return entry.losses >= SUSPECT_AFTER
+def is_suspect(task: ScheduledTask) -> bool:
+    """Whether a task has to be run apart from the others."""
+    return task.losses >= SUSPECT_AFTER
 
 
-def to_blame(lost: Iterable[ScheduledTask]) -> ScheduledTask | None:
-    """Say which of the tasks that were lost together is the cause, if only one can be."""
-    suspects = [entry for entry in lost if is_suspect(entry)]
+def find_cause(lost: Iterable[ScheduledTask]) -> ScheduledTask | None:
+    """Return the cause among tasks that were lost together, if there is only one suspect."""
+    suspects = [task for task in lost if is_suspect(task)]
     return suspects[0] if len(suspects) == 1 else None
 
 
 class CrashIsolation:
-    """Where suspects wait, and how many of them are under way."""
+    """The suspects that wait, and those that run."""
 
     def __init__(self) -> None:
         self._waiting: deque[ScheduledTask] = deque()
-        self._in_flight: set[ScheduledTask] = set()
+        self._running: set[ScheduledTask] = set()
 
-    def put(self, entry: ScheduledTask) -> None:
-        """Let a suspect wait."""
-        self._waiting.append(entry)
+    def push(self, task: ScheduledTask) -> None:
+        """Add a suspect."""
+        self._waiting.append(task)
 
-    def take(self, now: float) -> ScheduledTask | None:
-        """Give a suspect that may start now; it counts as started."""
+    def pop(self, now: float) -> ScheduledTask | None:
+        """Return a suspect that can start now; it counts as running."""
         for _ in range(len(self._waiting)):
-            entry = self._waiting.popleft()
-            if entry.dropped:
+            task = self._waiting.popleft()
+            if task.cancelled:
                 continue
-            if self._has_room_for(entry) and entry.host.may_start(now):
-                self._in_flight.add(entry)
-                return entry
-            self._waiting.append(entry)
+            if self._has_room_for(task) and task.host.can_start(now):
+                self._running.add(task)
+                return task
+            self._waiting.append(task)
         return None
 
-    def landed(self, entry: ScheduledTask) -> None:
-        """Take note that a task is not under way any more."""
-        self._in_flight.discard(entry)
+    def mark_finished(self, task: ScheduledTask) -> None:
+        """Stop counting a task as running."""
+        self._running.discard(task)
 
-    def wake_at(self, now: float) -> float | None:
-        """Say when the next of their hosts has rested; None if none of them rests."""
-        rests = (entry.host.rest_until for entry in self._waiting if not entry.dropped)
-        return min((until for until in rests if until > now), default=None)
+    def next_wakeup(self, now: float) -> float | None:
+        """Return when the first pause of their hosts is over; None if none is paused."""
+        pauses = (task.host.paused_until for task in self._waiting if not task.cancelled)
+        return min((until for until in pauses if until > now), default=None)
 
-    def _has_room_for(self, entry: ScheduledTask) -> bool:
-        losses = max((one.losses for one in (entry, *self._in_flight)), default=0)
-        return len(self._in_flight) < (1 if losses >= ALONE_AFTER else GROUP)
+    def _has_room_for(self, task: ScheduledTask) -> bool:
+        losses = max(one.losses for one in (task, *self._running))
+        return len(self._running) < (1 if losses >= ALONE_AFTER else GROUP_SIZE)

@@ -1,8 +1,8 @@
-"""Where tasks wait for their turn: at their hosts, hosts in turn, and some until a time.
+"""The queues of waiting tasks: one for each host, and one for tasks that are delayed until a time.
 
-Nothing is decided here but order: every host with something to do and room for it stands in one line, gives
-one task when it comes to the front, and goes to the end. Hosts that rest wait beside it. Of all hosts of
-ImageNet, of which there may be a million, only those are remembered that make a difference.
+Hosts take turns: every host that has tasks and a free slot stands in the ready line, gives one task when it
+reaches the front, and goes to the end. Paused hosts wait beside the line. ImageNet's URLs name up to a
+million hosts, so queues of hosts without tasks are dropped; states that differ from a new one are kept.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from .host_state import HostState
 from .scheduled_task import ScheduledTask
 
 HANGS_AFTER = 3.0
-"""Seconds after which a request that has not ended keeps no others back."""
-MOST_QUEUES = 10_000
-"""Queues, a kilobyte each, beyond which those go that nobody needs."""
+"""Seconds after which an unfinished request counts as hanging."""
+MAX_QUEUES = 10_000
+"""Number of queues (a kilobyte each) from which on unused ones are dropped."""
 
 
 @dataclass(slots=True, eq=False)
-class Queue:
-    """The tasks that wait at a host; `listed` while it stands in line or rests."""
+class HostQueue:
+    """The tasks that wait for a host; `is_listed` while it is in the ready line or paused."""
 
     host: HostState
-    entries: deque[ScheduledTask] = field(default_factory=deque)
-    listed: bool = False
+    tasks: deque[ScheduledTask] = field(default_factory=deque)
+    is_listed: bool = False
 
 
-def whole(_host: str) -> int:
-    """Divide no host's limits."""
+def undivided(_host: str) -> int:
+    """Divide no limits: one run uses the host."""
     return 1
 
 
@@ -42,137 +42,126 @@ class HostQueues:
     Parameters
     ----------
     parts
-        Says of a host by how many its limits are divided.
+        Maps a host's name to the number by which its limits are divided.
     """
 
     def __init__(self, parts: Callable[[str], int]) -> None:
         self._parts = parts
-        self._by_host: dict[str, Queue] = {}
-        self._without_tasks: dict[str, HostState] = {}
-        self._most = MOST_QUEUES
-        self._line: deque[Queue] = deque()
-        self._resting: list[tuple[float, int, Queue]] = []
-        self._later: list[tuple[float, int, ScheduledTask]] = []
-        self._in_flight: deque[tuple[float, ScheduledTask]] = (
-            deque()
-        )  # with when they begin to hang, in this order
-        self._ticket = itertools.count()
+        self._by_host: dict[str, HostQueue] = {}
+        self._idle_hosts: dict[str, HostState] = {}  # remembered without a queue
+        self._max_queues = MAX_QUEUES
+        self._ready: deque[HostQueue] = deque()
+        self._paused: list[tuple[float, int, HostQueue]] = []
+        self._delayed: list[tuple[float, int, ScheduledTask]] = []
+        self._running: deque[tuple[float, ScheduledTask]] = deque()  # by the time when they start to hang
+        self._sequence = itertools.count()
 
     def host(self, name: str) -> HostState:
-        """Give a host's record; an unknown one's is made."""
+        """Return the state of a host; creates it for an unknown one."""
         return self._queue(name).host
 
-    def waiting_at(self, host: HostState) -> list[ScheduledTask]:
-        """Give the tasks that wait for a host's turn."""
-        return [entry for entry in self._queue(host.name).entries if not entry.dropped]
+    def waiting(self, host: HostState) -> list[ScheduledTask]:
+        """Return the tasks that wait for a host."""
+        return [task for task in self._queue(host.name).tasks if not task.cancelled]
 
-    def put(self, entry: ScheduledTask, *, first: bool = False) -> None:
-        """Let a task wait at its host, behind all others or before them."""
-        queue = self._queue(entry.host.name)
+    def push(self, task: ScheduledTask, *, first: bool = False) -> None:
+        """Add a task to the queue of its host, at the end or at the front."""
+        queue = self._queue(task.host.name)
         if first:
-            queue.entries.appendleft(entry)
+            queue.tasks.appendleft(task)
         else:
-            queue.entries.append(entry)
-        if not queue.listed:
-            queue.listed = True
-            self._line.append(queue)
+            queue.tasks.append(task)
+        if not queue.is_listed:
+            queue.is_listed = True
+            self._ready.append(queue)
 
-    def put_later(self, entry: ScheduledTask, at: float) -> None:
-        """Let a task wait until a time; then it goes behind those that nobody has tried yet."""
-        heapq.heappush(self._later, (at, next(self._ticket), entry))
+    def push_delayed(self, task: ScheduledTask, at: float) -> None:
+        """Keep a task until a time; `wake` returns it then."""
+        heapq.heappush(self._delayed, (at, next(self._sequence), task))
 
-    def set_out(self, entry: ScheduledTask, now: float) -> None:
-        """Count a request that is sent to the task's host."""
-        entry.host.in_flight += 1
-        entry.hangs_from = now + HANGS_AFTER
-        self._in_flight.append((entry.hangs_from, entry))
-
-    def come_back(self, entry: ScheduledTask) -> None:
-        """Count it no more, if it has been until now."""
-        if entry.hangs_from is None:
-            return
-        entry.host.in_flight -= 1
-        entry.host.hanging -= entry.hangs
-        entry.hangs, entry.hangs_from = False, None
-
-    def take(self, now: float) -> ScheduledTask | None:
-        """Give the next task that may start; whoever starts it calls `line_up` for its host."""
-        while self._line:
-            queue = self._line.popleft()
-            queue.listed = False
-            entry = _pop(queue, now)
-            if entry is not None:
-                return entry
-            self.line_up(queue.host, now)
+    def pop(self, now: float) -> ScheduledTask | None:
+        """Return the next task that can start; call `mark_started` and `relist` for it then."""
+        while self._ready:
+            queue = self._ready.popleft()
+            queue.is_listed = False
+            tasks = queue.tasks
+            while tasks and tasks[0].cancelled:
+                tasks.popleft()
+            if tasks and queue.host.can_start(now):
+                return tasks.popleft()
+            self.relist(queue.host, now)
         return None
 
-    def line_up(self, host: HostState, now: float) -> None:
-        """Put a host where it belongs after something has changed: in line, or to those that rest."""
+    def relist(self, host: HostState, now: float) -> None:
+        """Put a host that has tasks and a free slot into the ready line, or among the paused hosts."""
         queue = self._queue(host.name)
-        if queue.listed or not queue.entries or not host.has_room:
+        if queue.is_listed or not queue.tasks or not host.has_free_slot:
             return
-        queue.listed = True
-        if host.rest_until > now:
-            heapq.heappush(self._resting, (host.rest_until, next(self._ticket), queue))
+        queue.is_listed = True
+        if host.paused_until > now:
+            heapq.heappush(self._paused, (host.paused_until, next(self._sequence), queue))
         else:
-            self._line.append(queue)
+            self._ready.append(queue)
 
-    def empty(self, host: HostState) -> None:
-        """Let nobody wait at a host any more."""
-        self._queue(host.name).entries.clear()
+    def clear(self, host: HostState) -> None:
+        """Remove all tasks that wait for a host."""
+        self._queue(host.name).tasks.clear()
+
+    def mark_started(self, task: ScheduledTask, now: float) -> None:
+        """Count a request to the task's host."""
+        task.host.in_flight += 1
+        task.hangs_at = now + HANGS_AFTER
+        self._running.append((task.hangs_at, task))
+
+    def mark_finished(self, task: ScheduledTask) -> None:
+        """Stop counting the request."""
+        if task.hangs_at is None:
+            return
+        task.host.in_flight -= 1
+        task.host.hanging -= task.is_hanging
+        task.is_hanging, task.hangs_at = False, None
 
     def wake(self, now: float) -> list[ScheduledTask]:
-        """Let hosts stand in line again that have rested; give the tasks whose time has come."""
-        while self._resting and self._resting[0][0] <= now:
-            queue = heapq.heappop(self._resting)[2]
-            queue.listed = False
-            self.line_up(queue.host, now)
-        while self._in_flight and self._in_flight[0][0] <= now:
-            self._note_hanging(*self._in_flight.popleft(), now)
+        """Relist hosts after their pause, find hanging requests, and return delayed tasks that are due."""
+        while self._paused and self._paused[0][0] <= now:
+            queue = heapq.heappop(self._paused)[2]
+            queue.is_listed = False
+            self.relist(queue.host, now)
+        while self._running and self._running[0][0] <= now:
+            hangs_at, task = self._running.popleft()
+            if task.hangs_at == hangs_at:  # else that request has finished
+                task.is_hanging = True
+                task.host.hanging += 1
+                self.relist(task.host, now)
         due = []
-        while self._later and self._later[0][0] <= now:
-            due.append(heapq.heappop(self._later)[2])
-        return [entry for entry in due if not entry.dropped]
+        while self._delayed and self._delayed[0][0] <= now:
+            due.append(heapq.heappop(self._delayed)[2])
+        return [task for task in due if not task.cancelled]
 
-    def wake_at(self) -> float | None:
-        """Say when `wake` has something to do; None if that is not known."""
-        while self._in_flight and self._in_flight[0][1].hangs_from != self._in_flight[0][0]:
-            self._in_flight.popleft()  # it has ended
+    def next_wakeup(self) -> float | None:
+        """Return the time at which `wake` has something to do; None if that is not known."""
+        while self._running and self._running[0][1].hangs_at != self._running[0][0]:
+            self._running.popleft()  # it has finished
         return min(
-            (line[0][0] for line in (self._resting, self._later, self._in_flight) if line), default=None
+            (line[0][0] for line in (self._paused, self._delayed, self._running) if line), default=None
         )
 
-    def _note_hanging(self, since: float, entry: ScheduledTask, now: float) -> None:
-        if entry.hangs_from == since:
-            entry.hangs = True
-            entry.host.hanging += 1
-            self.line_up(entry.host, now)
-
-    def forget_hosts(self, entries: Iterable[ScheduledTask], now: float) -> None:
-        """Let go of the queues of hosts that are none of these tasks', and of what need not be known of them.
-
-        Only when there are many.
-        """
-        if len(self._by_host) < self._most:
+    def forget_hosts(self, tasks: Iterable[ScheduledTask], now: float) -> None:
+        """If there are many queues, drop those of hosts that none of these tasks uses."""
+        if len(self._by_host) < self._max_queues:
             return
-        busy = {host for entry in entries for host in entry.hosts}
+        used = {host for task in tasks for host in task.hosts}
         for name, queue in list(self._by_host.items()):
-            if queue.host in busy or queue.listed:
+            if queue.host in used or queue.is_listed:
                 continue
             del self._by_host[name]
-            if not queue.host.may_be_forgotten(now):
-                self._without_tasks[name] = queue.host
-        self._most = max(MOST_QUEUES, 2 * len(self._by_host))
+            if not queue.host.can_be_forgotten(now):
+                self._idle_hosts[name] = queue.host
+        self._max_queues = max(MAX_QUEUES, 2 * len(self._by_host))
 
-    def _queue(self, name: str) -> Queue:
-        known = self._by_host.get(name)
-        return known or self._by_host.setdefault(name, Queue(self._host(name)))
-
-    def _host(self, name: str) -> HostState:
-        return self._without_tasks.pop(name, None) or HostState(name, self._parts(name))
-
-
-def _pop(queue: Queue, now: float) -> ScheduledTask | None:
-    while queue.entries and queue.entries[0].dropped:
-        queue.entries.popleft()
-    return queue.entries.popleft() if queue.entries and queue.host.may_start(now) else None
+    def _queue(self, name: str) -> HostQueue:
+        queue = self._by_host.get(name)
+        if queue is None:
+            state = self._idle_hosts.pop(name, None) or HostState(name, self._parts(name))
+            queue = self._by_host[name] = HostQueue(state)
+        return queue

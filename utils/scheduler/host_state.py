@@ -1,14 +1,17 @@
-"""What is known of one host, and how it is treated: politely while it lives, not at all when it is dead.
+"""The state of one host: how many requests it may have at once, when it is paused, whether it is given up.
 
-A host is a name and a port. It gets 3 requests at once until it has answered, then 8, one more for each good
-answer up to 32, half as many after "too many requests", and a rest for as long as it asks; from then on it
-takes as many good answers as it may have requests to earn one more. A host that gives nothing but connect
-failures is given up when that is sure: after two rounds of silence (or three URLs in one), or three rounds of
-refusals, or of connections on which nobody speaks, with rests in between, so that one that just restarts is
-not lost. One that has nothing but "too many requests" to say, rest after rest, is left for the next run.
+A host is a name and a port. Its limit of concurrent requests is 3 before its first response, then 8, and
+grows by one with each good response up to 32. A 429 or 503 halves the limit and pauses the host for as long
+as it asks; from then on the limit grows by one only after as many good responses as it allows requests.
 
-What hangs at a host that answers others keeps those back no longer than a moment, as long as there are no
-more than the first eight in all: else a few URLs that hang would hold a host up that may be asked little.
+A host that gives nothing but connect failures is given up: after two rounds of connect timeouts (or three
+timed-out URLs in one round), or after three rounds of refused connections, or of connections on which
+nothing is sent. There are pauses between the rounds, so a host that is just restarting is not lost. A host
+that answers only 429, pause after pause, is given up for this run.
+
+A request that hangs for a few seconds at a host that answers others stops counting against the limit, as
+long as there are at most eight requests in all. Otherwise a few hanging URLs would block a host with a low
+limit.
 """
 
 from __future__ import annotations
@@ -17,170 +20,174 @@ from ..models.tasks import Outcome
 from ..reasons import Reason
 
 UNKNOWN_LIMIT, FIRST_LIMIT, HIGHEST_LIMIT = 3, 8, 32
-"""Requests at once: of a host that nobody has heard of yet, of one that has answered, and at most."""
-LONGEST_REST = 60.0
-"""Seconds for which a host is left alone at its word; whoever asks for more fails the URL."""
-FIRST_REST = 2.0
-"""Seconds of rest after a "too many requests" that names no time; doubled by each further one."""
-FIRST_PROBE = 0.5
+"""Concurrent requests: before the first response of a host, after it, and at most."""
+MAX_PAUSE = 60.0
+"""Seconds for which a run waits for a host; a URL whose host asks for more fails."""
+FIRST_PAUSE = 2.0
+"""Seconds of pause after a 429 without Retry-After; doubled by each further one."""
+FIRST_PROBE_DELAY = 0.5
 """Seconds until a host that did not connect is tried again; doubled by each further round."""
 CONNECT_FAILURES = frozenset({Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT})
 CONNECTED = frozenset({Reason.TIMEOUT, Reason.CONNECTION_ERROR, Reason.TLS_ERROR})
-"""Failures that show all the same that somebody is there; but one who accepts, and never says a word to
-anyone, is nobody."""
-SILENT_URLS, SILENT_ROUNDS, REFUSING_ROUNDS = 3, 2, 3
-PATIENCE_WITH_THE_GOOD = 2
-"""A host that once answered is given this many times as many rounds."""
-MOST_RESTS = 6
-"""Rests in a row without one good answer, after which a host is left for the next run."""
+"""Failures after a connection was made. A timeout at a host that never responded is a connect failure."""
+TIMEOUT_URLS, TIMEOUT_ROUNDS, REFUSED_ROUNDS = 3, 2, 3
+KNOWN_HOST_FACTOR = 2
+"""A host that has responded before gets this many times as many rounds."""
+MAX_PAUSES = 6
+"""Pauses in a row without a good response, after which a host is given up for this run."""
 
 
-def waits_too_long(outcome: Outcome) -> bool:
-    """Whether the host wants to be left alone for longer than a run can wait."""
-    return (outcome.retry_after or 0.0) > LONGEST_REST
+def exceeds_max_pause(outcome: Outcome) -> bool:
+    """Whether the host asks for a longer pause than a run waits."""
+    return (outcome.retry_after or 0.0) > MAX_PAUSE
 
 
-def asks_for_less(outcome: Outcome) -> bool:
-    """Whether the answer means that the host has too much to do."""
+def is_throttled(outcome: Outcome) -> bool:
+    """Whether the response means that the host is overloaded."""
     return outcome.reason is Reason.RATE_LIMITED or outcome.http_status == 503
 
 
 class HostState:
-    """One host's record; times are seconds of the caller's clock.
+    """The state of one host; times are seconds of the caller's clock.
 
     Parameters
     ----------
     parts
-        By how many its limits are divided, for as many runs ask it at the same time.
+        The limits are divided by this number, because as many runs use the host at the same time.
+
+    Attributes
+    ----------
+    limit
+        Concurrent requests that are allowed now.
+    paused_until
+        No request is started before this time.
+    in_flight, hanging
+        Requests that are running, and how many of them hang.
+    given_up
+        Why no further request is sent, if that has been decided.
+    has_answered
+        Whether it has ever sent a response.
     """
 
-    __slots__ = (  # there may be a million of them
-        *("name", "limit", "rest_until", "in_flight", "hanging", "given_up"),
-        *("_parts", "_known", "_answered", "_earned", "_slowed_at", "_rests"),
-        *("_failures", "_rounds", "_struck_at"),
+    __slots__ = (  # a run may know a million hosts
+        *("name", "limit", "paused_until", "in_flight", "hanging", "given_up", "has_answered"),
+        *("_parts", "_is_up", "_credit", "_throttled_at", "_pauses"),
+        *("_failures", "_failed_rounds", "_round_failed_at"),
     )
 
     def __init__(self, name: str, parts: int = 1) -> None:
         self.name = name
         self._parts = parts
-        self.limit = self._of(UNKNOWN_LIMIT)
-        self.rest_until = 0.0
+        self.limit = self._share(UNKNOWN_LIMIT)
+        self.paused_until = 0.0
         self.in_flight = self.hanging = 0
         self.given_up: Reason | None = None
-        self._known = self._answered = False  # whether anybody is there; whether anybody said anything
-        self._earned = 0.0  # of the next request at once
-        self._slowed_at = -1.0
-        self._rests = 0
-        self._failures = 0
-        self._rounds = 0
-        self._struck_at = -1.0
+        self.has_answered = False
+        self._is_up = False  # whether a connection was ever made
+        self._credit = 0.0  # towards the next increase of the limit
+        self._throttled_at = -1.0
+        self._pauses = 0  # in a row
+        self._failures = 0  # to connect, in a row
+        self._failed_rounds = 0
+        self._round_failed_at = -1.0
 
     @property
-    def has_answered(self) -> bool:
-        """Whether it has ever answered."""
-        return self._answered
+    def is_failing(self) -> bool:
+        """Whether the last attempt to connect failed."""
+        return self._failed_rounds > 0 or self.given_up is Reason.DEAD_HOST
 
     @property
-    def doubtful(self) -> bool:
-        """Whether it did not connect when it was last tried."""
-        return self._rounds > 0 or self.given_up is Reason.DEAD_HOST
-
-    def may_be_forgotten(self, now: float) -> bool:
-        """Whether a new record would treat it no less politely, and give a dead one no more tries."""
-        return not self._rounds and self._slowed_at < 0 and self.rest_until <= now
-
-    @property
-    def has_room(self) -> bool:
-        """Whether it may have one more request in flight."""
+    def has_free_slot(self) -> bool:
+        """Whether the limit allows one more request."""
         if self.in_flight < self.limit:
             return True
-        is_well = self._answered and not self._rounds
         return (
-            is_well and self.in_flight - self.hanging < self.limit and self.in_flight < self._of(FIRST_LIMIT)
+            self.has_answered
+            and not self._failed_rounds
+            and self.in_flight - self.hanging < self.limit
+            and self.in_flight < self._share(FIRST_LIMIT)
         )
 
-    def may_start(self, now: float) -> bool:
-        """Whether it may be sent one more request now."""
-        return self.has_room and now >= self.rest_until
+    def can_start(self, now: float) -> bool:
+        """Whether one more request may be sent now."""
+        return self.has_free_slot and now >= self.paused_until
 
-    def learn(self, outcome: Outcome, *, started: float, now: float) -> None:
-        """Draw the consequences from the end of a request that was started at `started`."""
+    def can_be_forgotten(self, now: float) -> bool:
+        """Whether a new state would be as polite, and give a dead host no more attempts."""
+        return not self._failed_rounds and self._throttled_at < 0 and self.paused_until <= now
+
+    def pause(self, until: float) -> None:
+        """Send nothing until a time, or longer if the host is paused already."""
+        self.paused_until = max(self.paused_until, until)
+
+    def record_result(self, outcome: Outcome, *, started: float, now: float) -> None:
+        """Update the state with the result of a request that was started at `started`."""
         if outcome.proxy_at_fault:
             return
-        if asks_for_less(outcome):
-            self._slow_down(outcome, started, now)
+        reason = outcome.reason
+        if is_throttled(outcome):
+            self._throttle(outcome, started, now)
         elif outcome.http_status:
-            self._answered_well(outcome)
-        elif outcome.reason in CONNECT_FAILURES or self._said_nothing(outcome):
-            self._did_not_connect(outcome, started, now)
-        elif outcome.reason in CONNECTED:
-            self._lives()
+            self._record_response(outcome)
+        elif reason in CONNECT_FAILURES or (reason is Reason.TIMEOUT and not self.has_answered):
+            self._record_connect_failure(reason, started, now)
+        elif reason in CONNECTED:
+            self._mark_up()
 
-    def _said_nothing(self, outcome: Outcome) -> bool:
-        return outcome.reason is Reason.TIMEOUT and not self._answered
+    def _mark_up(self) -> None:
+        if self._failures or not self._is_up:
+            self.limit = self._share(FIRST_LIMIT)
+        self._is_up = True
+        self._failures = self._failed_rounds = 0
 
-    def _lives(self) -> None:
-        if self._failures or not self._known:
-            self.limit = self._of(FIRST_LIMIT)
-        self._known = True
-        self._failures = self._rounds = 0
-
-    def _answered_well(self, outcome: Outcome) -> None:
-        self._lives()
-        self._answered = True
-        self._rests = 0
+    def _record_response(self, outcome: Outcome) -> None:
+        self._mark_up()
+        self.has_answered = True
+        self._pauses = 0
         if outcome.http_status < 500:
-            self._earned += 1.0 if self._slowed_at < 0 else 1.0 / self.limit
-        if self._earned >= 1.0:
-            self._earned = 0.0
-            self.limit = min(self._of(HIGHEST_LIMIT), self.limit + 1)
+            self._credit += 1.0 if self._throttled_at < 0 else 1.0 / self.limit
+        if self._credit >= 1.0:
+            self._credit = 0.0
+            self.limit = min(self._share(HIGHEST_LIMIT), self.limit + 1)
 
-    def _of(self, limit: int) -> int:
-        return max(1, limit // self._parts)
-
-    def _slow_down(self, outcome: Outcome, started: float, now: float) -> None:
-        self._lives()
-        self._answered = True
-        if started < self._slowed_at:  # sent before: the limit has been halved for this already
-            if not waits_too_long(outcome):
-                self.rest(now + (outcome.retry_after or 0.0))
+    def _throttle(self, outcome: Outcome, started: float, now: float) -> None:
+        self._mark_up()
+        self.has_answered = True
+        seconds = outcome.retry_after or 0.0
+        if exceeds_max_pause(outcome):
+            seconds = 0.0  # this URL fails, and no other
+        if started < self._throttled_at:  # sent before the limit was halved: it is not halved again
+            self.pause(now + seconds)
             return
-        self._slowed_at = now
-        self._earned = 0.0
+        self._throttled_at = now
+        self._credit = 0.0
         self.limit = max(1, self.limit // 2)
-        rest = self._rest_asked_for(outcome)
-        if rest:
-            self._rests += 1
-            self.rest(now + rest)
-        if self._rests > MOST_RESTS:
+        if outcome.retry_after is None and outcome.reason is Reason.RATE_LIMITED:
+            seconds = min(FIRST_PAUSE * 2.0**self._pauses, MAX_PAUSE)
+        if seconds:
+            self._pauses += 1
+            self.pause(now + seconds)
+        if self._pauses > MAX_PAUSES:
             self.given_up = Reason.RATE_LIMITED
 
-    def _rest_asked_for(self, outcome: Outcome) -> float:
-        if waits_too_long(outcome):
-            return 0.0  # fails that URL, and only that
-        if outcome.retry_after is None and outcome.reason is Reason.RATE_LIMITED:
-            return min(FIRST_REST * 2.0**self._rests, LONGEST_REST)
-        return outcome.retry_after or 0.0
-
-    def _did_not_connect(self, outcome: Outcome, started: float, now: float) -> None:
+    def _record_connect_failure(self, reason: Reason | None, started: float, now: float) -> None:
         self._failures += 1
-        if started >= self._struck_at:
-            self.rest(now + FIRST_PROBE * 2**self._rounds)
-            self._rounds += 1
-            self._struck_at = now
+        if started >= self._round_failed_at:  # the first failure of a new round
+            self.pause(now + FIRST_PROBE_DELAY * 2**self._failed_rounds)
+            self._failed_rounds += 1
+            self._round_failed_at = now
             self.limit = 1
-        if self._is_sure(outcome.reason):
+        if self._is_dead(reason):
             self.given_up = Reason.DEAD_HOST
 
-    def _is_sure(self, reason: Reason | None) -> bool:
-        patience = PATIENCE_WITH_THE_GOOD if self._answered else 1
+    def _is_dead(self, reason: Reason | None) -> bool:
+        factor = KNOWN_HOST_FACTOR if self.has_answered else 1
         if reason is Reason.CONNECT_TIMEOUT:
-            burst = not self._answered and self._failures >= SILENT_URLS
-            return burst or self._rounds >= SILENT_ROUNDS * patience
-        if reason is Reason.TIMEOUT and self._failures == self._rounds:
-            return False  # they may all be of one URL, which has its tries
-        return self._rounds >= REFUSING_ROUNDS * patience
+            burst = not self.has_answered and self._failures >= TIMEOUT_URLS
+            return burst or self._failed_rounds >= TIMEOUT_ROUNDS * factor
+        if reason is Reason.TIMEOUT and self._failures == self._failed_rounds:
+            return False  # they may all be attempts at the same URL
+        return self._failed_rounds >= REFUSED_ROUNDS * factor
 
-    def rest(self, until: float) -> None:
-        """Leave it alone until a time, or longer if it rests already."""
-        self.rest_until = max(self.rest_until, until)
+    def _share(self, limit: int) -> int:
+        return max(1, limit // self._parts)

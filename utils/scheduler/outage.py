@@ -1,9 +1,10 @@
-"""A local outage, told from dead hosts: when hosts that had answered all fail to connect, it is us.
+"""Tells a local network outage from dead hosts.
 
-A failure to connect to a host that had answered before is kept back for a moment. If anything is reached
-meanwhile it is judged like any other. If three such hosts fail, the network seems to be gone: only a probe
-goes out now and then, for a minute at most, and if nothing is reached for two seconds, what was kept back
-is done again, uncounted.
+A failure to connect to a host that has responded before is held for two seconds. If any response arrives
+meanwhile, it is handled like any other failure. If three such hosts fail without a response in between, the
+network seems to be down: for a minute at most, only one probe a second is started. If no response arrives for
+two seconds, the outage is confirmed, and the tasks whose failures were held are run again; those attempts do
+not count.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from ..models.tasks import Outcome
 from .host_state import CONNECT_FAILURES
 from .scheduled_task import ScheduledTask
 
-HOSTS_GONE = 3
-"""Hosts that must fail, with nothing reached in between."""
-KEPT_BACK = 2.0
-"""Seconds for which a failure is kept back, if nothing else happens."""
-LONGEST_OUTAGE = 60.0
+MIN_HOSTS = 3
+"""Hosts that must fail, with no response in between."""
+HOLD_SECONDS = 2.0
+"""How long a failure is held if nothing else happens."""
+MAX_OUTAGE = 60.0
 PROBE_INTERVAL = 1.0
-SURE_AFTER = 2.0
-"""Seconds; three hosts that happen to die at once look like an outage until the next answer comes."""
+CONFIRM_AFTER = 2.0
+"""Seconds without a response; three hosts may die at the same time by chance."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A failure that is kept back until a time."""
+class HeldFailure:
+    """A failure that is not handled before a time."""
 
     entry: ScheduledTask
     outcome: Outcome
@@ -35,75 +36,76 @@ class Kept:
 
 
 class Outage:
-    """Watches over all hosts for one."""
+    """Watches the connect failures of all hosts."""
 
     def __init__(self) -> None:
-        self._until: float | None = None
+        self._ends_at: float | None = None
         self._next_probe = 0.0
-        self._armed = False
-        self._gone: set[str] = set()
-        self._kept: deque[Kept] = deque()
+        self._is_armed = False  # after a response: there cannot be an outage before one
+        self._failing: set[str] = set()
+        self._held: deque[HeldFailure] = deque()
 
     @property
-    def on(self) -> bool:
-        """Whether the network seems to be gone."""
-        return self._until is not None
+    def is_suspected(self) -> bool:
+        """Whether the network seems to be down."""
+        return self._ends_at is not None
 
-    def keeps_back(self, entry: ScheduledTask, outcome: Outcome, now: float) -> bool:
-        """Look at the end of a try; True if it is not to be judged yet."""
+    def is_confirmed(self, now: float) -> bool:
+        """Whether the network has been down for too long to be chance."""
+        return self._ends_at is not None and now >= self._confirmed_at()
+
+    def record_response(self) -> None:
+        """Note that something was reached."""
+        self._ends_at, self._is_armed = None, True
+        self._failing.clear()
+
+    def hold(self, entry: ScheduledTask, outcome: Outcome, now: float) -> bool:
+        """Look at the result of a request; True if it is held, and must not be handled yet."""
         if outcome.proxy_at_fault:
             return False
         if outcome.http_status or outcome.reason not in CONNECT_FAILURES:
-            self._until, self._armed = None, True
-            self._gone.clear()
+            self.record_response()
             return False
-        if not self.on and not (self._armed and entry.host.has_answered):
+        if not self.is_suspected and not (self._is_armed and entry.host.has_answered):
             return False
-        self._gone.add(entry.host.name)
-        self._kept.append(Kept(entry, outcome, now + KEPT_BACK))
-        entry.host.rest(now + KEPT_BACK)  # else all its URLs would fail before the first is judged
-        if not self.on and len(self._gone) >= HOSTS_GONE:
-            self._until, self._next_probe = now + LONGEST_OUTAGE, now + PROBE_INTERVAL
+        self._failing.add(entry.host.name)
+        self._held.append(HeldFailure(entry, outcome, now + HOLD_SECONDS))
+        entry.host.pause(now + HOLD_SECONDS)  # else all its URLs would fail before the first is handled
+        if not self.is_suspected and len(self._failing) >= MIN_HOSTS:
+            self._ends_at, self._next_probe = now + MAX_OUTAGE, now + PROBE_INTERVAL
         return True
 
-    def is_lasting(self, now: float) -> bool:
-        """Whether the network has been gone for so long that it cannot be chance."""
-        return self._until is not None and now >= self._sure_at()
-
-    def to_repeat(self, now: float) -> list[ScheduledTask]:
-        """Give what was kept back and is to be done again, as the network is gone."""
-        if not self.is_lasting(now):
+    def pop_repeats(self, now: float) -> list[ScheduledTask]:
+        """Return the held tasks that are run again because the network is down."""
+        if not self.is_confirmed(now):
             return []
-        kept, self._kept = self._kept, deque()
-        return [one.entry for one in kept]
+        held, self._held = self._held, deque()
+        return [failure.entry for failure in held]
 
-    def to_judge(self, now: float) -> list[Kept]:
-        """Give what was kept back and is to be judged: all, if something was reached, else what is due."""
+    def pop_failures(self, now: float) -> list[HeldFailure]:
+        """Return the failures to handle: all if there was a response, else those whose time is over."""
         due = []
-        while self._kept and (not self._gone or (not self.on and self._kept[0].until <= now)):
-            due.append(self._kept.popleft())
+        while self._held and (not self._failing or (not self.is_suspected and self._held[0].until <= now)):
+            due.append(self._held.popleft())
         return due
 
-    def most_starts(self, wanted: int, now: float) -> int:
-        """Say how many tasks may start of those that could: during an outage a probe now and then."""
-        if self._until is not None and now >= self._until:
-            self._until, self._armed = (
-                None,
-                False,
-            )  # long enough; there is no other before something is reached
-            self._gone.clear()
-        if not self.on:
+    def allowed_starts(self, wanted: int, now: float) -> int:
+        """Return how many tasks may start: during an outage one probe at intervals."""
+        if self._ends_at is not None and now >= self._ends_at:
+            self._ends_at, self._is_armed = None, False
+            self._failing.clear()
+        if not self.is_suspected:
             return wanted
         if now < self._next_probe:
             return 0
         self._next_probe = now + PROBE_INTERVAL
         return min(1, wanted)
 
-    def wake_at(self) -> float | None:
-        """Say when something is due here."""
-        if self._until is not None:
-            return min(self._next_probe, self._sure_at() if self._kept else self._until)
-        return self._kept[0].until if self._kept else None
+    def next_wakeup(self) -> float | None:
+        """Return the time at which something has to be done here."""
+        if self._ends_at is not None:
+            return min(self._next_probe, self._confirmed_at() if self._held else self._ends_at)
+        return self._held[0].until if self._held else None
 
-    def _sure_at(self) -> float:
-        return (self._until or 0.0) - LONGEST_OUTAGE + SURE_AFTER
+    def _confirmed_at(self) -> float:
+        return (self._ends_at or 0.0) - MAX_OUTAGE + CONFIRM_AFTER

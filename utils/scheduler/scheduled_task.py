@@ -1,26 +1,29 @@
-"""A task on its way through the schedule: what it has been through, and how that ends."""
+"""A task in the schedule: its attempts so far, whether to retry it, and its outcome."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field, replace
 
 from ..models.enums import Status
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
-from ..reasons import Reason
-from .host_state import LONGEST_REST, HostState, asks_for_less, waits_too_long
+from ..reasons import Reason, RetryPolicy
+from .host_state import MAX_PAUSE, HostState, exceeds_max_pause, is_throttled
 
 GIVEN_UP = {
-    Reason.DEAD_HOST: "Its host does not answer anyone.",
-    Reason.RATE_LIMITED: "Its host asks for fewer requests, again and again; the next run tries it.",
+    Reason.DEAD_HOST: "The host does not respond.",
+    Reason.RATE_LIMITED: "The host keeps asking for fewer requests; the next run tries again.",
 }
-
-
-SLOW = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
+TIMEOUTS = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
+RETRY_DELAY = 1.0
+"""Seconds until a failed URL is tried again, give or take half; doubled by each further attempt."""
+SLOW_BODY_RETRIES, SLOW_BODY_RETRY_DELAY = 1, 0.4
+"""For bodies that arrived too slowly: they delay the end of a run, and a retry seldom succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """The end of a task."""
+    """A finished task."""
 
     task: ImageTask
     outcome: Outcome
@@ -33,62 +36,59 @@ class ScheduledTask:
     Attributes
     ----------
     task
-        As it is to be done next: its address and trail change with redirects.
+        What to do next: address and redirects change when redirects are followed.
     host
-        Whose turn it takes.
+        The host that is asked next.
     fallback
-        The way to take if no connection to that host comes about.
-    attempts_elsewhere
-        How many of the attempts were made before the fallback was taken.
+        The other address of the image, used if no connection to the first one can be made.
+    attempts, seconds
+        All attempts, and the time they took.
+    fallback_from
+        The number of attempts that were made before the fallback was taken.
     starts, started
-        How often a request was started, and when the last was.
-    hangs_from, hangs
-        When its request will count as hanging; whether it does.
+        How many requests were started, and when the last one was.
+    hangs_at, is_hanging
+        When its request starts to count as hanging (None if none is running), and whether it does.
     crashes, losses
-        How often it killed its worker, and how often it was lost with one for no known cause.
+        How often it crashed its worker, and how often its worker died for an unknown cause.
     last
-        What came of the last attempt at this host.
-    dropped
-        Whether it is not to be done any more; queues forget it when they come to it.
+        The outcome of the last attempt at this host.
+    cancelled
+        Whether it must not be started any more; queues drop it when they reach it.
     """
 
     task: ImageTask
     host: HostState
     fallback: RequestTarget | None = None
     attempts: int = 0
-    attempts_elsewhere: int = 0
+    fallback_from: int = 0
     seconds: float = 0.0
     starts: int = 0
     started: float = 0.0
-    hangs_from: float | None = None
-    hangs: bool = False
+    hangs_at: float | None = None
+    is_hanging: bool = False
     crashes: int = 0
     losses: int = 0
     last: Outcome | None = None
-    dropped: bool = False
-    _first: ImageTask = field(init=False)
-    _home: HostState = field(init=False)
+    cancelled: bool = False
+    _first_task: ImageTask = field(init=False)
+    _first_host: HostState = field(init=False)
 
     def __post_init__(self) -> None:
-        self._first, self._home = self.task, self.host
+        self._first_task, self._first_host = self.task, self.host
 
     @property
     def hosts(self) -> tuple[HostState, HostState]:
-        """Whose records it holds: of the host whose turn it takes, and of the one where it begins."""
-        return self.host, self._home
+        """The host that is asked next, and the one where an attempt begins."""
+        return self.host, self._first_host
 
     @property
-    def attempts_here(self) -> int:
-        """How many of the attempts were made at its present host."""
-        return self.attempts - self.attempts_elsewhere
+    def timed_out(self) -> bool:
+        """Whether the last attempt timed out, so that the next one may take as long."""
+        return self.last is not None and self.last.reason in TIMEOUTS
 
-    @property
-    def may_be_slow(self) -> bool:
-        """Whether its next try may take all the time that a try has; the sooner it begins, the better."""
-        return self.last is not None and self.last.reason in SLOW
-
-    def take(self, outcome: Outcome) -> Outcome:
-        """Add an attempt to the history; returns the outcome with the sums of all attempts."""
+    def add_attempt(self, outcome: Outcome) -> Outcome:
+        """Add an attempt to the history; returns the outcome with the totals of all attempts."""
         trail = self.task.trail
         self.attempts += outcome.attempts
         self.seconds += trail.seconds + outcome.seconds
@@ -96,33 +96,50 @@ class ScheduledTask:
         self.last = outcome
         if (outcome.attempts, outcome.seconds, outcome.http_status) != (self.attempts, self.seconds, status):
             self.last = replace(outcome, attempts=self.attempts, seconds=self.seconds, http_status=status)
-        if asks_for_less(outcome) and waits_too_long(outcome):
+        if is_throttled(outcome) and exceeds_max_pause(outcome):
             words = (
-                f"The host asks to wait {outcome.retry_after:.0f} s; {LONGEST_REST:.0f} s are waited at most."
+                f"The host asks to wait {outcome.retry_after:.0f} s, more than the {MAX_PAUSE:.0f} s allowed."
             )
             self.last = replace(self.last, reason=Reason.RATE_LIMITED, description=words)
         return self.last
 
-    def turn_to(self, host: HostState) -> None:
-        """Take the fallback, whose host is given."""
-        if self.fallback:
-            self._first = replace(self._first, address=self.fallback.address, host=self.fallback.host)
-        self._home, self.fallback, self.last = host, None, None
-        self.attempts_elsewhere = self.attempts
-        self.begin_again()
+    def should_retry(self, outcome: Outcome, retries: int) -> bool:
+        """Whether another attempt is allowed after this outcome, with so many retries."""
+        if outcome.retry_policy is not RetryPolicy.TEMPORARY or outcome.reason is Reason.DISK_ERROR:
+            return False
+        allowed = min(retries, SLOW_BODY_RETRIES) if outcome.dripped else retries
+        return not exceeds_max_pause(outcome) and self.attempts - self.fallback_from <= allowed
 
-    def follow(self, redirect: Redirect, host: HostState) -> None:
-        """Go on where a redirect leads; it is that host's turn now."""
+    def retry_at(self, outcome: Outcome, now: float, rng: random.Random) -> float:
+        """Return the time of the next attempt."""
+        if is_throttled(outcome) and self.host.paused_until > now:
+            return self.host.paused_until
+        first = SLOW_BODY_RETRY_DELAY if outcome.dripped else RETRY_DELAY
+        delay: float = min(first * 2 ** (self.attempts - self.fallback_from - 1), MAX_PAUSE)
+        return now + delay * rng.uniform(0.5, 1.5)
+
+    def use_fallback(self, host: HostState) -> None:
+        """Switch to the fallback address, which is at this host."""
+        if self.fallback:
+            self._first_task = replace(
+                self._first_task, address=self.fallback.address, host=self.fallback.host
+            )
+        self._first_host, self.fallback, self.last = host, None, None
+        self.fallback_from = self.attempts
+        self.rewind()
+
+    def follow_redirect(self, redirect: Redirect, host: HostState) -> None:
+        """Continue at the target of a redirect, which is at this host."""
         route = redirect.route
         self.task = replace(self.task, address=route.address, host=route.host, trail=redirect.trail)
         self.host = host
 
-    def begin_again(self) -> None:
-        """Forget the redirects: the next try begins at the beginning."""
-        self.task, self.host = self._first, self._home
+    def rewind(self) -> None:
+        """Forget redirects: the next attempt starts at the first address."""
+        self.task, self.host = self._first_task, self._first_host
 
-    def ended(self, status: Status, reason: Reason, description: str) -> Outcome:
-        """Make the outcome of an end that no attempt brought about."""
+    def end(self, status: Status, reason: Reason, description: str) -> Outcome:
+        """Return the outcome of a task that ended without a further attempt."""
         return replace(
             self.last or Outcome(self.task.row, status, http_status=self.task.trail.http_status),
             status=status,
@@ -132,11 +149,7 @@ class ScheduledTask:
             seconds=self.seconds,
         )
 
-    def given_up(self) -> Outcome:
-        """Make the outcome of a task whose host has been given up: its own failure, if it had one."""
+    def host_given_up(self) -> Outcome:
+        """Return the outcome of a task whose host was given up: its own last failure, if it had one."""
         reason = self.host.given_up or Reason.DEAD_HOST
-        return self.last or self.ended(Status.FAILED, reason, GIVEN_UP[reason])
-
-    def crashed(self) -> Outcome:
-        """Make the outcome of an image that kills who fetches or judges it."""
-        return self.ended(Status.FAILED, Reason.CRASHED, "The process that worked on it died of it, twice.")
+        return self.last or self.end(Status.FAILED, reason, GIVEN_UP[reason])

@@ -23,7 +23,7 @@ from ..fetch.locations import is_in_web, local_path, shown
 from ..fetch.part_file import PartFile
 from ..models.rows import TarMember
 from .tar_errors import DamageError, Teller, cut_off
-from .tar_members import Scan
+from .tar_members import TarScanner
 
 MAX_ARCHIVE_BYTES = 16 * 10**9
 """Of one category; ImageNet's largest has 3,047 images."""
@@ -94,7 +94,7 @@ class TarDownload:
         self._found: list[TarMember] = []
         self._is_over = False
         self._is_worthless = False
-        self._scan: Scan | None = None
+        self._scan: TarScanner | None = None
         self._generation = 0
 
     def start(self) -> bool:
@@ -214,21 +214,21 @@ class TarDownload:
         """Give all members up to there."""
         scan = self._scan_of_now()
         try:
-            for member in scan.further(size):
+            for member in scan.scan_to(size):
                 self._line.heard()
                 with self._lock:
                     self._found.append(member)
         except ValueError as error:
             raise DamageError(str(error)) from error
         if scan.ended:
-            raise _EndError(scan.place)
+            raise _EndError(scan.position)
 
-    def _scan_of_now(self) -> Scan:
+    def _scan_of_now(self) -> TarScanner:
         """Go on with the scan, or begin another if the file has been begun anew."""
         generation = self._part.generation if self._part else 0
         if self._scan is None or generation != self._generation:
             self._forget()
-            self._scan, self._generation = Scan(self.path), generation
+            self._scan, self._generation = TarScanner(self.path), generation
         return self._scan
 
     def _forget(self) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from ..annotations.tar_headers import BLOCK, is_header
 from ..errors import OneSourceError
 from ..fetch.archive_stream import fault_of
 from ..fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE
+from ..tar_reader import BLOCK, is_header
 
 _LOG_IN = {
     False: f"log in at {{host}}, accept the terms, and put the token into {TOKEN_VARIABLE}, "

@@ -1,8 +1,7 @@
-"""Keeps where the images of a tar lie in it: found while it still grows, read one at a time, never extracted.
+"""Finds the images in a tar that may still be growing, and reads them one at a time.
 
-Of a member's path nothing but its last part is looked at, and that must be an image code with an
-extension. Folders, links, devices, sparse files and whatever is named otherwise are passed over. An image
-larger than `MAX_IMAGE_BYTES` is given like any other, to be reported, but not read.
+An image is a regular file named by an image code and an extension; only the last component of its path is
+used. Everything else is skipped. Images larger than `MAX_IMAGE_BYTES` are listed, but cannot be read.
 """
 
 from __future__ import annotations
@@ -13,14 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..annotations.tar_headers import BLOCK, Headers, TarHeader
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import TarMember
+from ..tar_reader import BLOCK, HeaderReader, TarHeader, padded
 
-MAX_HEADERS = 50_000
-"""Of one tar; ImageNet's largest category has 3,047 images."""
 UNREADABLE = (OSError, EOFError, ValueError)
-"""What `read` raises when a member's bytes cannot be had."""
+"""What `read` raises."""
 
 _IMAGE_FILE = re.compile(rb"(n[0-9]{8}_[0-9]{1,12})\.[A-Za-z0-9]{1,8}")
 
@@ -31,8 +28,7 @@ def read(path: Path, member: TarMember) -> bytes:
     Raises
     ------
     OSError, EOFError, ValueError
-        See `UNREADABLE`: if the file has gone, or holds something else there by now; or if the image is
-        larger than any that is judged.
+        If the file is gone or has other content at that place, or if the image is too large.
     """
     if member.size > MAX_IMAGE_BYTES:
         raise ValueError(f"{member.name} is larger than {MAX_IMAGE_BYTES // 10**6} MB")
@@ -40,91 +36,81 @@ def read(path: Path, member: TarMember) -> bytes:
         file.seek(member.offset - BLOCK)
         header, data = file.read(BLOCK), file.read(member.size)
     if zlib.crc32(header) != member.stamp:
-        raise ValueError(f"{member.name} lies no longer where it lay")
+        raise ValueError(f"{member.name} is no longer at its place in the tar")
     if len(data) < member.size:
-        raise EOFError(f"{member.name} is not there whole")
+        raise EOFError(f"{member.name} is incomplete")
     return data
 
 
-class Scan:
-    """Goes through a tar once, from header to header, as far as it has arrived.
+class TarScanner:
+    """Scans a tar once, as far as it has been downloaded.
 
     Attributes
     ----------
-    place
-        Where the next header is expected, or where the archive ended.
+    position
+        Offset in bytes of the next header, or of the end mark.
     ended
-        Whether the mark at the archive's end has been seen.
+        Whether the end mark has been reached.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
-        self._headers = Headers()
-        self._seen = 0
-        self._awaited: TarMember | None = None
-        self.place = 0
+        self._headers = HeaderReader()
+        self._incomplete: TarMember | None = None
+        self.position = 0
         self.ended = False
 
-    def further(self, size: int) -> Iterator[TarMember]:
-        """Go on; gives the members that lie whole within the first `size` bytes, each once.
+    def scan_to(self, size: int) -> Iterator[TarMember]:
+        """Continue the scan; yield each image that lies completely within the first `size` bytes, once.
 
         Raises
         ------
         ValueError
-            Where it is no tar any more, or beyond the limits; the text says how. What was given is good.
+            If the file is not a valid tar from there on, or exceeds the limits of `tar_reader`.
         """
         while not self.ended:
-            if self._awaited is not None:
-                if self._awaited.end > size:
+            if self._incomplete is not None:
+                if self._incomplete.end > size:
                     return
-                member, self._awaited = self._awaited, None
+                member, self._incomplete = self._incomplete, None
                 yield member
-            if not self._step(size):
+            window = _Window(self._file, self.position, size)
+            try:
+                header = self._headers.read(window)
+            except EOFError:
                 return
+            if header is None:
+                self.ended = True
+                return
+            self.position = window.position + padded(header.size)
+            self._incomplete = _image_member(header, window.position)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
-
-    def _step(self, size: int) -> bool:
-        """Read one header; say whether it is there already."""
-        window = _Window(self._file, self.place, size)
-        try:
-            entry = self._headers.read(window)
-        except EOFError:
-            return False
-        self._seen += 1
-        if self._seen > MAX_HEADERS:
-            raise ValueError(f"it has more than {MAX_HEADERS:,} members")
-        if entry is None:
-            self.ended = True
-            return True
-        self.place = window.place + entry.room
-        self._awaited = _member(entry, window.place)
-        return True
 
 
 class _Window:
-    """What has arrived of a file, read on from some place."""
+    """Reads a file from `position` on, but not beyond `end`."""
 
-    def __init__(self, file: BinaryIO, place: int, end: int) -> None:
+    def __init__(self, file: BinaryIO, position: int, end: int) -> None:
         self._file, self._end = file, end
-        self.place = place
+        self.position = position
 
     def read(self, size: int, /) -> bytes:
-        if self.place + size > self._end:  # nor is there any seeking to where a header's lie would lead
+        if self.position + size > self._end:  # checked before seeking: sizes in a tar can be false
             raise EOFError
-        self._file.seek(self.place)
+        self._file.seek(self.position)
         data = self._file.read(size)
         if len(data) < size:
             raise EOFError
-        self.place += size
+        self.position += size
         return data
 
 
-def _member(entry: TarHeader, offset: int) -> TarMember | None:
-    name = entry.name.rpartition(b"/")[2]
-    found = _IMAGE_FILE.fullmatch(name) if entry.regular else None
-    if not found:
-        return None
-    return TarMember(found[1].decode(), name.decode(), offset, entry.size, entry.stamp)
+def _image_member(header: TarHeader, offset: int) -> TarMember | None:
+    name = header.name.rpartition(b"/")[2]
+    found = _IMAGE_FILE.fullmatch(name) if header.is_file else None
+    return (
+        TarMember(found[1].decode(), name.decode(), offset, header.size, header.checksum) if found else None
+    )

@@ -27,7 +27,7 @@ from ..results.known_outcomes import is_final
 from ..results.paths import CategoryFolder
 from . import tar_address
 from .base import CandidateStream, Request, Source, SourceContext
-from .tar_members import Scan
+from .tar_members import TarScanner
 
 if TYPE_CHECKING:
     from .tar_download import TarDownload
@@ -369,11 +369,11 @@ def rows_at_hand(path: Path, address: str) -> Iterator[UrlRow]:
     try:
         if not path.is_file():  # a pipe would never open
             return
-        scan = Scan(path)
+        scan = TarScanner(path)
     except OSError:
         return
     with contextlib.closing(scan), contextlib.suppress(OSError, ValueError):  # earlier members are good
-        for member in scan.further(path.stat().st_size):
+        for member in scan.scan_to(path.stat().st_size):
             yield _row(member, address)
 
 

@@ -1,4 +1,4 @@
-"""Packs photographs' URLs and boxes into the files that ImageNet gives away; it alone knows their layout."""
+"""The URL list and the annotation archives of the demo, in ImageNet's formats."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from .pictures import Kind
 
 
 def url_list(photos: tuple[Photo, ...]) -> bytes:
-    """Pack the URL list as the zip of ImageNet's text file."""
+    """Return a zip of ImageNet's URL list: lines of image code, tab, URL."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("fall11_urls.txt", "".join(f"{photo.code}\t{photo.url}\n" for photo in photos))
     return buffer.getvalue()
 
 
-def box_archives(photos: tuple[Photo, ...]) -> bytes:
-    """Pack the boxes as ImageNet does: an archive of one archive for each category.
+def annotation_archives(photos: tuple[Photo, ...]) -> bytes:
+    """Return a tar.gz of one tar.gz of XML files for each category.
 
-    A category's archive has the pictures with a box of that category, other categories' pictures, too.
+    The archive of a category has all pictures with a box of that category, also those of other categories.
     """
     archives = {}
     for kind in Kind:
-        shown = (photo for photo in photos if photo.annotated and _shows(photo, kind))
-        xmls = {f"Annotation/{kind.value}/{photo.code}.xml": xml(photo).encode("ascii") for photo in shown}
+        xmls = {
+            f"Annotation/{kind.value}/{photo.code}.xml": xml(photo).encode("ascii")
+            for photo in photos
+            if photo.annotated and any(box.label == kind.value for box in photo.drawing.boxes)
+        }
         archives[f"{kind.value}.tar.gz"] = _tar_gz(xmls)
     return _tar_gz(archives)
-
-
-def _shows(photo: Photo, kind: Kind) -> bool:
-    return any(box.label == kind.value for box in photo.drawing.boxes)
 
 
 def _tar_gz(files: Mapping[str, bytes]) -> bytes:
@@ -50,7 +49,7 @@ def _tar_gz(files: Mapping[str, bytes]) -> bytes:
 
 
 def xml(photo: Photo) -> str:
-    """Write the boxes of a picture in ImageNet's layout, to the blank."""
+    """Return the boxes of a picture as ImageNet's XML, with the same whitespace."""
     objects = "".join(_object(box) for box in photo.drawing.boxes)
     return (
         f"<annotation>\n\t<folder>{photo.kind.value}</folder>\n\t<filename>{photo.code}</filename>\n"

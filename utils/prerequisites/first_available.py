@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import OneSourceError, SourceError
-from .archive_stream import fault_of
-from .file_download import Advance, Terms, download
+from ..fetch.archive_stream import fault_of
+from ..fetch.file_download import Advance, Terms, download
+from ..fetch.locations import is_in_web, local_path, shown
 from .known_sources import KnownSource
-from .locations import is_in_web, local_path, shown
 
 DOWNLOAD_SUFFIX = ".download"
 LARGEST_DOWNLOAD = 5_000_000_000  # bytes; the largest of ours, unpacked, has 1.1 GB
@@ -27,7 +27,7 @@ LARGEST_DOWNLOAD = 5_000_000_000  # bytes; the largest of ours, unpacked, has 1.
 class Screen(Protocol):
     """Where the user sees what goes on."""
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Show a line."""
 
     def bar(self, title: str) -> AbstractContextManager[Advance]:
@@ -71,12 +71,12 @@ def from_sources(job: Job, folder: Path, *, screen: Screen, terms: Terms) -> Non
     faults: list[str] = []
     for source in job.sources:
         about = f" ({source.described})" if source.described else ""
-        screen.say(f"{job.name}: from {shown(source.address)}{about}")
+        screen.print(f"{job.name}: from {shown(source.address)}{about}")
         fault = _fault_of_trying(job, source, folder, screen=screen, terms=terms)
         if not fault:
             remove_downloads(job.name, folder)
             return
-        screen.say(f"  {fault}")
+        screen.print(f"  {fault}")
         faults.append(f"  {shown(source.address)}: {fault}")
     raise SourceError(
         f"{job.name} could not be had. Tried:\n"
@@ -106,7 +106,7 @@ def _fault_of_trying(job: Job, source: KnownSource, folder: Path, *, screen: Scr
         except OneSourceError as error:
             if is_last or not left or _downloads(job, source, folder):
                 return str(error)
-            screen.say(f"  {error}; an earlier run had fetched some of it: once more from the beginning")
+            screen.print(f"  {error}; an earlier run had fetched some of it: once more from the beginning")
         else:
             break
     return ""
@@ -123,7 +123,7 @@ def _on_disk(job: Job, source: KnownSource, folder: Path, *, screen: Screen, ter
         own_terms = dataclasses.replace(terms, sha1=source.sha1, fault=fault_of, room=job.room)
         with screen.bar("downloading") as advance:
             progress = _bounded(advance, lambda: _discard(job, source, folder))
-            download(source.address, path, terms=own_terms, progress=progress, say=screen.say)
+            download(source.address, path, terms=own_terms, progress=progress, say=screen.print)
     try:
         yield path
     except OneSourceError:

@@ -1,10 +1,10 @@
-"""Who asks not to be collected is heard; who speaks to others is not obeyed in their place."""
+"""The X-Robots-Tag header."""
 
 from __future__ import annotations
 
 import pytest
 
-from utils.images.robots import asked_for
+from utils.images.robots import is_opted_out
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,9 @@ from utils.images.robots import asked_for
         ["unavailable_after: Wednesday, 25-Jun-10 15:00:00 PST, noindex"],
     ],
 )
-def test_a_refusal_to_all_or_to_us_is_heard(values: list[str]) -> None:
-    """In any case, among other directives, in any of several headers."""
-    assert asked_for(values)
+def test_opt_out(values: list[str]) -> None:
+    """An opt-out for all bots or for this one counts, in any case, among other directives and headers."""
+    assert is_opted_out(values)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,6 @@ def test_a_refusal_to_all_or_to_us_is_heard(values: list[str]) -> None:
         ["part-of-imagenet-not: noai"],
     ],
 )
-def test_anything_else_is_no_refusal(values: list[str]) -> None:
-    """Neither other directives nor what is addressed to another bot, up to the next name."""
-    assert not asked_for(values)
+def test_no_opt_out(values: list[str]) -> None:
+    """Other directives, and directives for other bots, do not count."""
+    assert not is_opted_out(values)

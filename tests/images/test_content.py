@@ -1,4 +1,4 @@
-"""What is kept and what is refused, from a real server to the folder: real bytes, one run over all."""
+"""Which content is saved and which is rejected, in one run against a real server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import pytest
 from demo import pictures as drawn
 from demo.answers import Answer, Length
 from demo.web import Web
-from tests.pictures import GOOD, encode, paint
+from tests.pictures import GOOD, accepted, encode, paint
 from tests.project import Project
-from utils.images.validation import judge
-from utils.models.images import Picture
 
 RED = "n00000001"
 JPEG = encode("JPEG", paint(300, 200))
@@ -21,7 +19,7 @@ HALF = JPEG[: len(JPEG) // 2]
 
 
 def png_that_claims(width: int, height: int) -> bytes:
-    """Write the head of a PNG of any size, with next to nothing in it."""
+    """Encode a PNG with the given size in its header and hardly any data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
@@ -31,32 +29,32 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
 
 
-def hole(data: bytes) -> bytes:
-    """Overwrite two kilobytes in the middle."""
+def with_gap(data: bytes) -> bytes:
+    """Overwrite 2 KB in the middle with zeros."""
     middle = len(data) // 2
     return data[:middle] + bytes(2048) + data[middle + 2048 :]
 
 
 def image(data: bytes) -> Answer:
-    """Answer with bytes, and say that they are a JPEG."""
+    """Return a response with this body, declared as JPEG."""
     return Answer(body=data)
 
 
-REFUSED: dict[str, dict[str, Answer]] = {
+REJECTED: dict[str, dict[str, Answer]] = {
     "corrupt": {
-        "cut at 99 %": image(JPEG[: len(JPEG) * 99 // 100]),
-        "a hole inside": image(hole(encode("JPEG", paint(600, 400), quality=95))),
-        "an end marker glued on a half": image(HALF + b"\xff\xd9"),
-        "png cut": image(encode("PNG")[:-20]),
-        "gif cut": image(GOOD["gif animated"]()[:-20]),
+        "truncated at 99 %": image(JPEG[: len(JPEG) * 99 // 100]),
+        "a gap": image(with_gap(encode("JPEG", paint(600, 400), quality=95))),
+        "half, with an end marker appended": image(HALF + b"\xff\xd9"),
+        "truncated png": image(encode("PNG")[:-20]),
+        "truncated gif": image(GOOD["gif animated"]()[:-20]),
     },
     "truncated": {
-        "cut, and nobody said how long": Answer(body=JPEG[: len(JPEG) * 8 // 10], length=Length.OMITTED),
-        "shorter than it said": Answer(body=JPEG, cut=len(JPEG) // 3),
-        "chunks that end too early": Answer(body=JPEG, chunked=True, cut=len(JPEG) // 3),
+        "truncated, without Content-Length": Answer(body=JPEG[: len(JPEG) * 8 // 10], length=Length.OMITTED),
+        "shorter than Content-Length": Answer(body=JPEG, cut=len(JPEG) // 3),
+        "chunked encoding without the last chunk": Answer(body=JPEG, chunked=True, cut=len(JPEG) // 3),
     },
     "too_large": {
-        "20,000 x 20,000 in a few bytes": image(png_that_claims(20_000, 20_000)),
+        "20,000 x 20,000 pixels in a few bytes": image(png_that_claims(20_000, 20_000)),
         "endless": Answer(body=JPEG, endless=True),
         "a gzip bomb": Answer(body=bytes(30_000_000), gzip=True),
     },
@@ -66,7 +64,7 @@ REFUSED: dict[str, dict[str, Answer]] = {
     },
     "not_an_image": {
         "HTML as image/jpeg": image(b"<!DOCTYPE html><html><title>parked</title></html>"),
-        "nothing at all": image(b""),
+        "empty": image(b""),
         "204": Answer(status=204),
         "SVG": image(b'<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"/>'),
         "HEIC": image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)),
@@ -85,11 +83,11 @@ REFUSED: dict[str, dict[str, Answer]] = {
         ),
     },
 }
-KEPT: dict[str, Answer] = {
+SAVED: dict[str, Answer] = {
     **{name: image(make()) for name, make in GOOD.items()},
     "trailing junk": image(drawn.jpeg(seed=50) + b"<script>"),
     "a JPEG as text/html": Answer(body=drawn.jpeg(seed=51), content_type="text/html"),
-    "an honestly gzipped JPEG": Answer(body=drawn.jpeg(seed=52), gzip=True),
+    "a gzipped JPEG": Answer(body=drawn.jpeg(seed=52), gzip=True),
     "opted out, but for another bot": Answer(
         body=drawn.jpeg(seed=53), headers=("X-Robots-Tag: otherbot: noai, noindex",)
     ),
@@ -99,10 +97,10 @@ KEPT: dict[str, Answer] = {
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """Run the script once over all cases; give the report's rows by the case's name."""
+    """Run the script once over all cases; return the rows of the report by name of the case."""
     project = Project(tmp_path_factory.mktemp("content"))
     project.category(RED, "red")
-    cases = {name: answer for answers in REFUSED.values() for name, answer in answers.items()} | KEPT
+    cases = {name: answer for answers in REJECTED.values() for name, answer in answers.items()} | SAVED
     with Web() as web:
         web.answer("/pw/images/en-us/photo_unavailable.png", Answer(body=encode("PNG")))
         web.answer("/final", Answer(body=drawn.jpeg(seed=54)))
@@ -119,37 +117,36 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("reason", "name"), [(reason, name) for reason, cases in REFUSED.items() for name in cases]
+    ("reason", "name"), [(reason, name) for reason, cases in REJECTED.items() for name in cases]
 )
-def test_refused(rows: dict[str, dict[str, str]], reason: str, name: str) -> None:
-    """What is no whole image, or may not be used, is refused with its reason, and nothing lies there."""
+def test_rejected(rows: dict[str, dict[str, str]], reason: str, name: str) -> None:
+    """Content that is not a complete image, or opted out, is rejected with its reason and not saved."""
     assert (rows[name]["status"], rows[name]["reason"]) == ("failed", reason), rows[name]["description"]
     assert rows[name]["description"].endswith(".")
     assert not rows[name]["file"]
 
 
-@pytest.mark.parametrize("name", list(KEPT))
-def test_kept(rows: dict[str, dict[str, str]], name: str) -> None:
-    """Images of all sorts are kept as they are, byte for byte, with the extension of what they are."""
+@pytest.mark.parametrize("name", list(SAVED))
+def test_saved(rows: dict[str, dict[str, str]], name: str) -> None:
+    """Images of all formats are saved byte for byte, with the extension of their format."""
     row = rows[name]
     assert row["status"] == "downloaded", (row["reason"], row["description"])
     path = Path(row["root"]) / "red" / row["file"]
-    judged = judge(path.read_bytes(), min_side=16, length_known=True)
-    assert isinstance(judged, Picture)
-    assert (judged.sha256, judged.format.value) == (row["sha256"], row["format"])
+    picture = accepted(path.read_bytes())
+    assert (picture.sha256, picture.format.value) == (row["sha256"], row["format"])
     assert path.suffix == f".{row['format']}"
-    assert (row["width"], row["height"]) == (str(judged.width), str(judged.height))
+    assert (row["width"], row["height"]) == (str(picture.width), str(picture.height))
 
 
-def test_turned_by_exif_keeps_its_pixels(rows: dict[str, dict[str, str]]) -> None:
-    """A picture that asks to be turned is left as it is: the boxes belong to its pixels as stored."""
+def test_exif_orientation(rows: dict[str, dict[str, str]]) -> None:
+    """The size of an image with an EXIF orientation is that of the stored pixels, to which boxes refer."""
     row = rows["jpg rotated"]
     assert (row["width"], row["height"]) == ("120", "90")
 
 
 @pytest.mark.alone
-def test_true_duplicates_are_kept(project: Project) -> None:
-    """One picture at three hosts is three images; the report shows the equal hash."""
+def test_duplicates_from_several_hosts(project: Project) -> None:
+    """The same image from three hosts is saved three times, with equal hashes in the report."""
     project.category(RED, "red")
     with Web() as one, Web() as two, Web() as three:
         for number, web in enumerate((one, two, three)):
@@ -161,8 +158,8 @@ def test_true_duplicates_are_kept(project: Project) -> None:
 
 
 @pytest.mark.alone
-def test_a_few_equal_pictures_of_a_large_host_are_kept(project: Project, web: Web) -> None:
-    """Three equal pictures among forty of a host are re-uploads; they are no tenth of what it sends."""
+def test_few_duplicates_from_a_large_host(project: Project, web: Web) -> None:
+    """Three equal images among forty from one host are saved: they are less than a tenth."""
     project.category(RED, "red")
     for number in range(40):
         web.answer(f"/{number}", Answer(body=drawn.jpeg(seed=max(2, number))))

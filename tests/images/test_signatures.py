@@ -1,4 +1,4 @@
-"""What is no image is told by its first bytes, and said in words."""
+"""Detection of formats by the first bytes."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("data", OTHERS)
-def test_no_image(data: bytes) -> None:
-    """What is no image of the six formats is refused, and said to be what it is."""
-    refused = rejection(data, length_known=False)
-    assert refused.reason is Reason.NOT_AN_IMAGE
-    assert OTHERS[data] in refused.description
+def test_other_content(data: bytes) -> None:
+    """Data in none of the six formats is rejected, and the description names what it is."""
+    found = rejection(data, length_known=False)
+    assert found.reason is Reason.NOT_AN_IMAGE
+    assert OTHERS[data] in found.description
 
 
 @pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "JPEG2000", "EPS", "PCX", "ICNS"])
-def test_other_formats(kind: str) -> None:
-    """Formats that Pillow could read, but that are not on the list, are refused."""
+def test_formats_not_accepted(kind: str) -> None:
+    """Formats that Pillow can read, but that are not accepted, are rejected."""
     assert rejection(encode(kind, paint(64, 64))).reason is Reason.NOT_AN_IMAGE
 
 
-@pytest.mark.parametrize("magic", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0*"])
+@pytest.mark.parametrize("signature", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"MM\0*"])
 @pytest.mark.parametrize("rest", [b"", bytes(40), b"\xff" * 400, b"<html>" * 40])
-def test_only_the_magic(magic: bytes, rest: bytes) -> None:
-    """A right beginning with nothing right behind it is refused as damaged, or as too large."""
-    assert rejection(magic + rest).reason in (Reason.CORRUPT, Reason.TOO_LARGE)
+def test_signature_only(signature: bytes, rest: bytes) -> None:
+    """A signature followed by invalid data is rejected as damaged or too large."""
+    assert rejection(signature + rest).reason in (Reason.CORRUPT, Reason.TOO_LARGE)
 
 
-def test_random_bytes_behind_a_magic() -> None:
-    """Random bytes behind each magic are refused."""
+def test_signature_and_random_bytes() -> None:
+    """A signature followed by random bytes is rejected."""
     noise = random.Random(7)
-    for magic in (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBPVP8 "):
+    for signature in (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBPVP8 "):
         for _ in range(30):
-            rejection(magic + noise.randbytes(300))
+            rejection(signature + noise.randbytes(300))

@@ -1,0 +1,1 @@
+"""Tests that README.md and docs/ agree with the code."""

@@ -1,0 +1,187 @@
+"""Complete images of six formats are accepted, everything else is rejected with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.pictures import (
+    GOOD,
+    SIZE,
+    accepted,
+    encode,
+    frames,
+    paint,
+    rejection,
+    rotated_by_exif,
+    run_length_bmp,
+)
+from utils.images.validation import validate
+from utils.models.enums import ImageFormat
+from utils.models.images import Picture
+from utils.reasons import Reason, Rejection
+
+PROJECT = Path(__file__).resolve().parents[2]
+REAL_PHOTOS = PROJECT.parent / "shared" / "data" / "photos"
+
+
+@pytest.fixture(params=GOOD, name="good")
+def good_image(request: pytest.FixtureRequest) -> bytes:
+    """Return each of the good images."""
+    return GOOD[request.param]()
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_good(kind: str) -> None:
+    """A complete image is accepted, with or without data after its end."""
+    data = GOOD[kind]()
+    for trailing in (b"", b"\0\0", b"<!-- served by -->" * 9):
+        sent = data + trailing
+        assert validate(sent, min_side=16, length_known=True) == Picture(
+            ImageFormat(kind.split()[0]), *SIZE, len(sent), hashlib.sha256(sent).hexdigest()
+        )
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.99])
+def test_truncated(good: bytes, share: float) -> None:
+    """A truncated image is corrupt, or truncated in transfer if its length was not stated."""
+    truncated = good[: int(len(good) * share)]
+    assert rejection(truncated).reason is Reason.CORRUPT
+    assert rejection(truncated, length_known=False).reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("kind", [kind for kind in GOOD if kind not in ("bmp plain", "tiff pages")])
+def test_last_byte_missing(kind: str) -> None:
+    """A single missing byte is detected (except for padding in some BMP and TIFF)."""
+    assert rejection(GOOD[kind]()[:-1], length_known=False).reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("kind", [kind for kind in GOOD if kind.startswith("jpg")])
+def test_appended_end_marker(kind: str) -> None:
+    """Half a JPEG with an end marker appended is corrupt, but not truncated."""
+    data = GOOD[kind]()
+    patched = data[: len(data) * 6 // 10] + b"\xff\xd9"
+    assert rejection(patched, length_known=False).reason is Reason.CORRUPT
+
+
+def test_exif_orientation() -> None:
+    """Width and height are those of the stored pixels; the EXIF orientation is ignored."""
+    picture = accepted(rotated_by_exif())
+    assert (picture.width, picture.height) == SIZE
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+def test_too_small(kind: str) -> None:
+    """An image is rejected if its smaller side is below the minimum."""
+    data = encode(kind, paint(500, 10))
+    assert rejection(data, min_side=11).reason is Reason.TOO_SMALL
+    accepted(data, min_side=10)
+    assert rejection(encode(kind, paint(1, 1))).reason is Reason.TOO_SMALL
+    accepted(encode(kind, paint(1, 1)), min_side=0)
+
+
+def test_too_many_bytes() -> None:
+    """An image of more than 20 MB is rejected."""
+    assert rejection(encode("JPEG") + bytes(20_000_000)).reason is Reason.TOO_LARGE
+
+
+def test_too_many_scans() -> None:
+    """A progressive JPEG of thousands of scans is rejected; decoding it would take hours."""
+    data = encode("JPEG", Image.new("RGB", (3_000, 3_000)), progressive=True)
+    last_scan = data[data.rfind(b"\xff\xda") : -2]
+    assert "scans" in rejection(data[:-2] + last_scan * 5_000 + data[-2:]).description
+
+
+def unusual_jpeg() -> bytes:
+    """Return a valid JPEG that simplejpeg does not support, with an unknown version of the Adobe marker."""
+    data = bytearray(encode("JPEG", paint().convert("CMYK")))
+    data[data.find(b"Adobe") + 11] = 9
+    return bytes(data)
+
+
+def test_unusual_jpeg() -> None:
+    """A JPEG that simplejpeg does not support is decoded by Pillow, and rejected if truncated."""
+    data = unusual_jpeg()
+    accepted(data)
+    assert rejection(data[: len(data) // 2]).reason is Reason.CORRUPT
+    assert rejection(data[: len(data) // 2], length_known=False).reason is Reason.TRUNCATED
+
+
+SMALL = [encode(kind, paint(40, 30)) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")]
+SMALL += [frames("GIF"), encode("JPEG", paint(40, 30), progressive=True), run_length_bmp()]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(SMALL),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=6)), max_size=6),
+    st.booleans(),
+)
+def test_any_bytes(data: bytes, changes: list[tuple[float, bytes]], length_known: bool) -> None:
+    """Damaged data never raises an exception or a warning."""
+    changed = bytearray(data)
+    for share, noise in changes:
+        offset = int(share * len(changed))
+        changed[offset : offset + len(noise)] = noise
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = validate(bytes(changed), min_side=1, length_known=length_known)
+    assert isinstance(result, (Picture, Rejection))
+
+
+def test_decoders_load_on_demand() -> None:
+    """Importing the module loads no decoder, and validating a JPEG does not load Pillow."""
+    program = (
+        "import sys; from utils.images.validation import validate;"
+        "assert not {'PIL', 'numpy'} & set(sys.modules);"
+        "print(validate(sys.stdin.buffer.read(), min_side=16, length_known=True));"
+        "assert 'PIL' not in sys.modules"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program], input=encode("JPEG"), cwd=PROJECT, capture_output=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith(b"Picture")
+
+
+def test_large_webp_is_not_decoded() -> None:
+    """A WebP of 18 megapixels is accepted without the 300 MB of decoding, and rejected if truncated."""
+    resource = pytest.importorskip("resource")
+    data = encode("WEBP", Image.new("RGB", (6_000, 3_000)), method=0, quality=1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    accepted(data)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+    assert rejection(data[:-9]).reason is Reason.CORRUPT
+
+
+def test_real_photos() -> None:
+    """Real photographs are accepted; truncated or with a gap of 2 KB, nearly all are rejected."""
+    photos = [path.read_bytes() for path in REAL_PHOTOS.glob("*.JPEG")]
+    if not photos:
+        pytest.skip("the real photographs are not there")
+    for photo in photos:
+        accepted(photo)
+        truncated = photo[: len(photo) * 6 // 10]
+        assert rejection(truncated).reason is Reason.CORRUPT
+        assert rejection(truncated + b"\xff\xd9").reason is Reason.CORRUPT
+    gapped = [photo[: (half := len(photo) // 2)] + bytes(2048) + photo[half + 2048 :] for photo in photos]
+    rejected = [isinstance(validate(photo, min_side=16, length_known=True), Rejection) for photo in gapped]
+    assert sum(rejected) >= 0.9 * len(photos)
+
+
+def test_libtiff_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """Messages of libtiff about a damaged TIFF are suppressed, later messages are not."""
+    data = bytearray(GOOD["tiff JPEG"]())
+    offset = data.find(b"\xff\xda")
+    data[offset + 2 : offset + 12] = b"\xff" * 10
+    rejection(bytes(data))
+    print("later", file=sys.stderr)
+    assert capfd.readouterr().err == "later\n"
