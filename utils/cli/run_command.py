@@ -74,7 +74,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             store = RunContext(settings, folder, table, labels, feeds)
             books = _work(selected, store, console, signals)
         stopped, faulty = signals.received, bool(books.faults)
-        left = gallery_command.leave(folder, everything, settings, console, stopped=stopped, faulty=faulty)
+        left = gallery_command.write(folder, everything, settings, console, stopped=stopped, faulty=faulty)
         if left:
             console.print(f"Look at it: {left}")
         code = _conclude(books, store, console, signals)

@@ -38,7 +38,7 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
             segments.take_in_left(root, console.print)
         verification.run(chosen)
         if not dry:
-            gallery_command.leave(root, everything, settings, console, faulty=bool(verification.faults))
+            gallery_command.write(root, everything, settings, console, faulty=bool(verification.faults))
     for sentence in _verified(verification, len(chosen) - len(verification.faults)):
         console.print(sentence)
     for fault in verification.faults.values():
