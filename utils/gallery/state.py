@@ -1,9 +1,9 @@
 """`.gallery.jsonl`: what the page and the card of the next run need of this one.
 
 The file has a line for each category (see `CategoryPage.record`), a line with the history of runs and the
-stamps of the categories, and a line with the checksum of all before. A category whose stamp has not changed is
-not read from its folder again, so that a run into a folder of a thousand categories reads only those that it
-downloaded. A damaged file is ignored: everything is read from the folders then.
+stamps of the categories, and the checksum of all these lines. A category whose stamp has not changed is not
+read from its folder again, so that a run into a folder of a thousand categories reads only those that it
+downloaded. A damaged file is ignored, and everything is read from the folders.
 """
 
 from __future__ import annotations
