@@ -93,7 +93,7 @@ def check_ncodes(path: Path, data: bytes) -> None:
         return
     assert len({category.folder.casefold() for category in found}) == len(found)
     assert all(category.how_many >= -1 and len(category.folder) <= 100 for category in found)
-    path.write_bytes(categories.as_csv(found))
+    path.write_bytes(categories.to_csv(found))
     again = {category.code: category for category in categories.read(path)}
     for category in found:
         same = again[category.code]
