@@ -83,7 +83,7 @@ class CategoryOverview:
             self._notify(f"Images with boxes are not counted: the folder {folder} does not exist.")
             return None
         counts = self._box_counts(codes)
-        if not counts and not archives.any_in(folder):
+        if not counts and not archives.has_archives(folder):
             self._notify(f"Images with boxes are not counted: {folder} contains no archives of boxes.")
             return None
         return counts
@@ -92,4 +92,4 @@ class CategoryOverview:
         def notify(number: int) -> None:
             self._notify(f"Counting the images with boxes in {number:,} archives (only this once) ...")
 
-        return box_counts.count(self._annotations_dir, codes, notify, keep=self._keep)
+        return box_counts.count(self._annotations_dir, codes, on_slow=notify, save=self._keep)

@@ -61,7 +61,7 @@ def _why(category: Category, considered: Summary, store: RunContext) -> str:
 
 def _has_boxes(category: Category, store: RunContext) -> bool:
     """Whether there are boxes of anything that is offered, as far as can be told."""
-    annotations = voc_xml.read(store.settings.annotations_dir, category.code).annotations
+    annotations = voc_xml.read_archive(store.settings.annotations_dir, category.code).annotations
     if store.settings.source is not ImageSource.URLS:
         return bool(annotations)
     offered = candidates(category, store.table, annotations, only_annotated=True)

@@ -94,7 +94,7 @@ class Preview:
 
 def preview(category: Category, table: UrlTable, folder: CategoryFolder, settings: Settings) -> Preview:
     """Reckon what a run would do for a category."""
-    content = voc_xml.read(settings.annotations_dir, category.code)
+    content = voc_xml.read_archive(settings.annotations_dir, category.code)
     known = _known(folder, table.rows_of)
     offered = _offered(category, table, content.annotations, settings)
     limit = category.how_many
