@@ -17,6 +17,8 @@ from tests import warm_start
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "extract_images_as_per_tags.py"
 ALONE = ("--parallel", "False")
+GALLERY_FILES = ("index.html", "dataset_card.md", ".gallery.jsonl")
+"""Files that every run writes into the result folder."""
 XML = """<annotation>
 	<folder>{wnid}</folder>
 	<filename>{image_code}</filename>
@@ -135,8 +137,8 @@ class Project:
         return self.path / "partial_imagenet"
 
     def folders(self) -> set[str]:
-        """Name everything in the result folder but what every run leaves to be looked at."""
-        return {path.name for path in self.result.iterdir()} - {"index.html", "dataset_card.md"}
+        """Name everything in the result folder but the files of the gallery."""
+        return {path.name for path in self.result.iterdir()} - set(GALLERY_FILES)
 
     def report(self, folder: str) -> list[dict[str, str]]:
         """Read a category's report."""

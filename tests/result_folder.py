@@ -1,4 +1,4 @@
-"""A result folder as runs leave it, made without any: journals, images, XML files."""
+"""Makes result folders for tests, without a run: journals, images, XML files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from utils.results.paths import CategoryFolder
 
 @dataclass
 class ResultFolder:
-    """The folder, and the categories that `ncodes.csv` would have."""
+    """A result folder, and the rows of its `ncodes.csv`."""
 
     root: Path
     categories: tuple[Category, ...] = ()
     _position: int = 0
 
     def category(self, code: str, folder: str, name: str = "") -> CategoryFolder:
-        """Add a category, without any image yet."""
+        """Add a category without images."""
         self.categories += (Category(code, name or folder, folder),)
         made = CategoryFolder(self.root / folder)
         made.make()
@@ -47,7 +47,7 @@ class ResultFolder:
         size: tuple[int, int] = (64, 48),
         data: bytes = b"",
     ) -> Path:
-        """Add an image that was saved, with its boxes."""
+        """Add a saved image with boxes."""
         data = data or jpeg(*size, seed=self._position)
         picture = Picture(ImageFormat.JPEG, *size, len(data), hashlib.sha256(data).hexdigest())
         path = folder.image(image_code, ImageFormat.JPEG)
@@ -73,40 +73,40 @@ class ResultFolder:
         return path
 
     def fail(self, folder: CategoryFolder, reason: Reason, *, http_status: int = 0, times: int = 1) -> None:
-        """Add URLs that gave no image."""
+        """Add URLs that failed."""
         positions = [self._next() for _ in range(times)]
         rows = [UrlRow(position, f"n00000001_{position}00", "http://b.example/") for position in positions]
         outcomes = [Outcome(row, Status.FAILED, reason, "No.", http_status=http_status) for row in rows]
         Journal(folder.journal).append_all(outcomes)
 
     def settings(self, **more: Any) -> Settings:
-        """Give what a user might have asked of a run into it."""
+        """Return the settings of a run into the folder."""
         home = self.root.parent
         return Settings(home, home / "annotation", home / "imageNetURLs.csv", home / "ncodes.csv", **more)
 
-    def leave(self, **more: Any) -> OutputWriter:
-        """Write page and card."""
-        left = OutputWriter(self.root, self.categories, self.settings(**more))
-        left.write()
-        return left
+    def write(self, **more: Any) -> OutputWriter:
+        """Write page and card, as a run with these settings does."""
+        writer = OutputWriter(self.root, self.categories, self.settings(**more))
+        writer.write()
+        return writer
 
     @property
     def page(self) -> str:
-        """The page's text."""
+        """The text of the page."""
         return (self.root / "index.html").read_text(encoding="utf-8")
 
     @property
     def card(self) -> str:
-        """The card's text."""
+        """The text of the card."""
         return (self.root / "dataset_card.md").read_text(encoding="utf-8")
 
     def data(self) -> dict[str, Any]:
-        """Give what the page's script is given."""
+        """Return the JSON that the script of the page reads."""
         found: dict[str, Any] = json.loads(self.page.split('id="data">')[1].split("</script>")[0])
         return found
 
     def images(self) -> list[Sequence[Any]]:
-        """Give the images that the page's script is given."""
+        """Return the images in that JSON."""
         return [image for category in self.data()["categories"] for image in category["images"]]
 
     def _next(self) -> int:
@@ -118,7 +118,7 @@ RED, BLUE = "n00000001", "n00000002"
 
 
 def with_red_and_blue(made: ResultFolder) -> ResultFolder:
-    """Give a result folder two categories: three images, of which two have boxes, and five failures."""
+    """Add two categories: three images, of which two have boxes, and five failures."""
     red = made.category(RED, "red", "red, scarlet")
     made.image(
         red, f"{RED}_1", Box("red", 0, 0, 31, 47), Box("blue", 10, 10, 10, 10), url="http://a.example/ü?1"

@@ -19,7 +19,7 @@ from tests.archives import tar
 from tests.pictures import encode
 from tests.project import ALONE, Project
 from tests.test_disk import make_read_only, mount
-from utils.annotations.voc_xml import read_back
+from utils.annotations import voc_xml
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 from utils.sources.tar_source import TarProgress, TarRequest
 
@@ -103,7 +103,7 @@ def test_boxes_are_fitted_to_the_member(archive: Archive) -> None:
     assert archive.project.xmls("red") == {f"{RED}_1.xml"}
     xml = (archive.project.result / "red" / "Annotation" / f"{RED}_1.xml").read_bytes()
     assert f"<filename>{RED}_1.jpg<".encode() in xml
-    (box,) = read_back(xml, f"{RED}_1").boxes
+    (box,) = voc_xml.parse(xml, f"{RED}_1").boxes
     assert (box.label, box.xmin, box.ymin, box.xmax, box.ymax) == ("red", 20, 40, 61, 81)
 
 

@@ -21,7 +21,7 @@ from demo.demo_web import DemoWeb
 from demo.web import Web
 from tests.machine import group_of, wait_until
 from tests.many_machines import Machines, machines
-from tests.project import Project
+from tests.project import GALLERY_FILES, Project
 from tests.slow_offer import RED, offer
 
 pytest.importorskip("distributed")
@@ -68,7 +68,7 @@ def tree(project: Project) -> dict[str, bytes]:
     """Give all files that a run is for, hidden ones, too: none may be left over."""
     found = {}
     for path in sorted(project.result.rglob("*")):
-        if path.is_file() and path.name not in ("index.html", "dataset_card.md", ".journal.jsonl"):
+        if path.is_file() and path.name not in (*GALLERY_FILES, ".journal.jsonl"):
             found[path.relative_to(project.result).as_posix()] = path.read_bytes()
     return {name: data for name, data in found.items() if not name.endswith(".csv")}
 

@@ -107,7 +107,7 @@ def test_voc(project: ExportProject) -> None:
     corners = [[int(part.text or "") for part in box] for box in xml.iter("bndbox")]
     assert corners == [[1, 1, 96, 72], [11, 21, 30, 60]]
     assert xml.findtext("filename") == f"{CUP}_1.jpg"
-    assert voc_xml.read_back((root / "Annotations" / f"{CUP}_2.xml").read_bytes(), "") is None
+    assert voc_xml.parse((root / "Annotations" / f"{CUP}_2.xml").read_bytes(), "") is None
     main = root / "ImageSets" / "Main"
     assert files(main) == [
         "carton,_it's_train.txt",

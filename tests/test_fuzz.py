@@ -93,7 +93,7 @@ def check_ncodes(path: Path, data: bytes) -> None:
         return
     assert len({category.folder.casefold() for category in found}) == len(found)
     assert all(category.how_many >= -1 and len(category.folder) <= 100 for category in found)
-    path.write_bytes(categories.as_csv(found))
+    path.write_bytes(categories.to_csv(found))
     again = {category.code: category for category in categories.read(path)}
     for category in found:
         same = again[category.code]
@@ -312,14 +312,14 @@ def check_written(annotation: Annotation) -> None:
         assert 0 <= box.xmin < box.xmax < PICTURE.width
         assert 0 <= box.ymin < box.ymax < PICTURE.height
     xml = voc_xml.to_xml(fitted.annotation, folder="a & b", filename="x.jpg", picture=PICTURE)
-    assert voc_xml.read_back(xml, annotation.image_code) == fitted.annotation
+    assert voc_xml.parse(xml, annotation.image_code) == fitted.annotation
 
 
 @FUZZ
 @given(XMLS)
 def test_any_bytes_as_xml(data: bytes) -> None:
     """Any bytes are an annotation or none; what is written of it fits its picture, and reads back."""
-    annotation = voc_xml.read_back(data, "n00000001_1")
+    annotation = voc_xml.parse(data, "n00000001_1")
     if annotation:
         check_written(annotation)
 
@@ -330,7 +330,7 @@ def test_any_bytes_as_an_archive(tmp_path: Path, data: bytes) -> None:
     """Any bytes are annotations, and a sentence if something was amiss; nothing is written anywhere."""
     path = tmp_path / f"{CODES[0]}.tar.gz"
     path.write_bytes(data)
-    content = voc_xml.read(tmp_path, CODES[0])
+    content = voc_xml.read_archive(tmp_path, CODES[0])
     assert content.annotations or content.problem
     for annotation in content.annotations.values():
         check_written(annotation)

@@ -224,7 +224,7 @@ def test_xml_that_was_deleted_comes_back(done: Project, web: Web) -> None:
     done.run()
     assert len(web.requests) == asked
     check_complete(done)
-    assert voc_xml.read_back((folder / f"{RED}_3.xml").read_bytes(), f"{RED}_3")
+    assert voc_xml.parse((folder / f"{RED}_3.xml").read_bytes(), f"{RED}_3")
 
 
 def test_images_of_a_lost_journal_are_adopted(done: Project, web: Web) -> None:

@@ -1,7 +1,7 @@
-"""How many images of a category have bounding boxes, without reading a box.
+"""Counts the images with bounding boxes in each category's archive.
 
-This module alone knows the side file beside the archives that remembers it. An archive of another size or
-time is counted anew; a side file that is garbled, or cannot be written, costs time and nothing else.
+The counts are cached in a file beside the archives. An archive whose size or modification time has changed is
+counted again. The cache is optional: if it is damaged or cannot be written, all archives are counted again.
 """
 
 from __future__ import annotations
@@ -11,85 +11,89 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .. import files
+from ..files import write_atomic
 from ..tar_reader import READ_ERRORS
-from . import archives
+from .archives import find_archive, iter_xml_files
 
-SIDE_FILE = ".annotated_images.json"
+CACHE_NAME = ".annotated_images.json"
 VERSION = 1
-_ANY_WRITE = 0o222
-NOT_AT_ONCE = 100
-"""Archives to be read, from which on that takes long enough to be mentioned (some milliseconds each)."""
+SLOW_COUNT = 100
+"""Number of archives whose reading takes noticeably long (some milliseconds each)."""
+
+_ANY_WRITE_PERMISSION = 0o222
 
 
 def count(
-    folder: Path, codes: Iterable[str], tell: Callable[[int], None], *, keep: bool = True
+    folder: Path, codes: Iterable[str], *, on_slow: Callable[[int], None], save: bool = True
 ) -> dict[str, int]:
-    """Count the images that the archive (or folder) of each category holds annotations for.
+    """Count the annotated images in the archive or folder of each category.
 
     Parameters
     ----------
     folder
-        Of the archives.
+        Contains the archives.
     codes
         The wnids.
-    tell
-        Told once how many archives have to be read, if those are many.
-    keep
-        Whether the side file remembers what had to be counted.
+    on_slow
+        Called once with the number of archives to read, if these are at least `SLOW_COUNT`.
+    save
+        Whether to update the cache.
 
     Returns
     -------
     dict of str to int
-        Nothing of those that have no archive; of a damaged one, what can be read.
+        By wnid. Categories without archive are left out; of a damaged archive, readable files are counted.
     """
-    found = {code: path for code in codes if (path := archives.find(folder, code))}
-    known = _load(folder)
-    unread = [path for path in found.values() if known.get(path.name, [])[:2] != _stamp(path)]
-    if len(unread) >= NOT_AT_ONCE:
-        tell(len(unread))
+    paths = {code: path for code in codes if (path := find_archive(folder, code))}
+    cached = _load(folder)
+    unread = [path for path in paths.values() if cached.get(path.name, [])[:2] != _fingerprint(path)]
+    if len(unread) >= SLOW_COUNT:
+        on_slow(len(unread))
     try:
         for path in unread:
-            known[path.name] = [*_stamp(path), _counted(path)]
-    finally:  # interrupted, too: what is counted needs no counting any more
-        if unread and keep:
-            _save(folder, known)
-    return {code: known[path.name][2] for code, path in found.items()}
+            cached[path.name] = [*_fingerprint(path), _count_images(path)]
+    finally:  # also when interrupted
+        if unread and save:
+            _save(folder, cached)
+    return {code: cached[path.name][2] for code, path in paths.items()}
 
 
-def _stamp(path: Path) -> list[int]:
-    """Give an archive's size in bytes and its time in nanoseconds; a folder's would not tell of a change."""
+def _fingerprint(path: Path) -> list[int]:
+    """Return size in bytes and modification time in ns; negative for a folder, which is not cached."""
     status = path.stat()
     return [-1, -1] if path.is_dir() else [status.st_size, status.st_mtime_ns]
 
 
-def _counted(path: Path) -> int:
+def _count_images(path: Path) -> int:
     image_codes = set()
-    with contextlib.suppress(*READ_ERRORS):  # a run gets no further, either
-        for member in archives.members(path):
-            image_codes.add(member.image_code)
+    with contextlib.suppress(*READ_ERRORS):
+        for file in iter_xml_files(path):
+            image_codes.add(file.image_code)
     return len(image_codes)
 
 
 def _load(folder: Path) -> dict[str, list[int]]:
-    """Read the side file: size, time and images of each archive; what is no such file holds nothing."""
+    """Read the cache: size, time and number of images by the name of the archive."""
     try:
-        content = json.loads((folder / SIDE_FILE).read_bytes())
+        content = json.loads((folder / CACHE_NAME).read_bytes())
         counts = content["counts"] if content["format"] == VERSION else {}
-        return {name: entry for name, entry in counts.items() if _can_be_kept(entry)}
+        return {name: entry for name, entry in counts.items() if _is_valid(entry)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 
 def _save(folder: Path, counts: dict[str, list[int]]) -> None:
-    kept = {name: entry for name, entry in counts.items() if _can_be_kept(entry)}
-    if not folder.stat().st_mode & _ANY_WRITE:  # is not meant to be written to, not even by root
+    if not folder.stat().st_mode & _ANY_WRITE_PERMISSION:  # respected even if the user is root
         return
-    with contextlib.suppress(OSError):  # next time they are counted again
-        files.write_atomic(folder / SIDE_FILE, json.dumps({"format": VERSION, "counts": kept}).encode())
+    content = {
+        "format": VERSION,
+        "counts": {name: entry for name, entry in counts.items() if _is_valid(entry)},
+    }
+    with contextlib.suppress(OSError):
+        write_atomic(folder / CACHE_NAME, json.dumps(content).encode())
 
 
-def _can_be_kept(entry: object) -> bool:
+def _is_valid(entry: object) -> bool:
     return (
         isinstance(entry, list)
         and len(entry) == 3

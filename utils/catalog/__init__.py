@@ -1,1 +1,1 @@
-"""The categories: `ncodes.csv`, WordNet's hierarchy, search, selection, folder names."""
+"""Categories: `ncodes.csv`, the WordNet hierarchy, search, selection and folder names."""

@@ -1,8 +1,4 @@
-"""What the folders of categories are called: names that every file system and shell can bear.
-
-This module alone knows which names they cannot, and what is done where two categories share one.
-It works on text only.
-"""
+"""Folder names of categories, valid on all file systems and unique within a table."""
 
 from __future__ import annotations
 
@@ -11,31 +7,31 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 
-LONGEST = 100  # characters
-# File systems take 255 bytes a name, and the name of a report under way needs 26 more than its folder's.
-LONGEST_BYTES = 200
+MAX_CHARACTERS = 100
+# File systems allow 255 bytes a name, and the name of an unfinished report is 26 longer than its folder's.
+MAX_BYTES = 200
 
-_MINDED = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]')
-# Windows gives these names to devices, in any case and with any extension.
-_DEVICES = frozenset(
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]')
+# Windows reserves these names, in any case and with any extension.
+_RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
     + [f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"]
 )
 
 
 def folder_name(name: str, code: str) -> str:
-    r"""Spell a category's name so that it can be a folder.
+    r"""Turn the name of a category into a folder name.
 
-    Every run of blanks becomes one `_`; what file systems and shells mind is removed: the characters
-    ``/ \ : * ? " < > |``, control characters, dots and hyphens at the beginning, dots at the end. A name
-    that Windows keeps for a device gets a `_` in front. What is longer than `LONGEST` is cut.
+    Each run of whitespace becomes one `_`. Removed are the characters ``/ \ : * ? " < > |``, control
+    characters, leading dots and hyphens, and trailing dots. Names that Windows reserves get a leading `_`.
+    The result has at most `MAX_CHARACTERS` characters and `MAX_BYTES` bytes.
 
     Parameters
     ----------
     name
-        ImageNet's name.
+        The ImageNet name.
     code
-        The wnid; it takes the name's place if nothing is left of that.
+        The wnid, which is returned if nothing is left of the name.
 
     Examples
     --------
@@ -44,58 +40,55 @@ def folder_name(name: str, code: str) -> str:
     >>> folder_name("con", "n10000000")
     '_con'
     """
-    text = _MINDED.sub("", "_".join(name.split()))
+    text = _FORBIDDEN.sub("", "_".join(name.split()))
     text = text.lstrip(".-").rstrip(".")
-    if text.partition(".")[0].upper() in _DEVICES:
+    if text.partition(".")[0].upper() in _RESERVED:
         text = f"_{text}"
-    return _cut(text, LONGEST, LONGEST_BYTES) or code
+    return _truncate(text) or code
 
 
 def folder_names(names: Mapping[str, str]) -> dict[str, str]:
-    """Give every category of a table a folder of its own.
+    """Return a unique folder name for each category of a table.
 
-    Where two would share one (on a file system that minds neither case nor the way in which Unicode
-    composes letters), each of them gets `_<code>` appended.
+    Names that a file system could take for the same, because it ignores case or normalises Unicode, all get
+    the suffix `_<code>`.
 
     Parameters
     ----------
     names
-        ImageNet's name of every wnid.
+        The ImageNet names by wnid.
 
     Returns
     -------
     dict of str to str
-        The folder of every wnid, in the order of `names`.
+        The folder names by wnid, in the order of `names`.
     """
     folders = {code: folder_name(name, code) for code, name in names.items()}
-    marked: set[str] = set()
-    # Again until nothing changes: a name with its code may be what a third one is called by nature.
-    while newly := _sharing(folders) - marked:
-        folders.update({code: _with_code(folders[code], code) for code in newly})
-        marked |= newly
+    suffixed: set[str] = set()
+    # Repeated, because a name with its code appended can equal the name of a third category.
+    while new := _ambiguous(folders) - suffixed:
+        for code in new:
+            suffix = f"_{code}"
+            folders[code] = _truncate(folders[code], len(suffix)) + suffix
+        suffixed |= new
     return folders
 
 
-def _sharing(folders: Mapping[str, str]) -> set[str]:
-    keys = {code: _same(folder) for code, folder in folders.items()}
+def _ambiguous(folders: Mapping[str, str]) -> set[str]:
+    keys = {code: _normalized(folder) for code, folder in folders.items()}
     counts = Counter(keys.values())
     return {code for code, key in keys.items() if counts[key] > 1}
 
 
-def _same(folder: str) -> str:
-    """Spell alike what a forgiving file system takes for the same name."""
+def _normalized(folder: str) -> str:
     if folder.isascii():
         return folder.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", folder).casefold())
 
 
-def _with_code(folder: str, code: str) -> str:
-    suffix = f"_{code}"
-    return _cut(folder, LONGEST - len(suffix), LONGEST_BYTES - len(suffix)) + suffix
-
-
-def _cut(text: str, characters: int, size: int) -> str:
-    text = text[:characters]
-    while len(text.encode()) > size:
+def _truncate(text: str, reserved: int = 0) -> str:
+    """Cut a name, leaving room for `reserved` ASCII characters."""
+    text = text[: MAX_CHARACTERS - reserved]
+    while len(text.encode()) > MAX_BYTES - reserved:
         text = text[:-1]
     return text.rstrip(".")

@@ -1,8 +1,4 @@
-"""How names of categories are taken apart and compared: synonyms, words, close spellings.
-
-This module alone knows what a word of a name is (letters and digits, whatever their case and accents),
-when a plural stands for it, and when two spellings are close.
-"""
+"""Category names: synonyms, words, plurals, similar spellings."""
 
 from __future__ import annotations
 
@@ -11,13 +7,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-CLOSE = 0.75
-"""The share of letters in common, from which on one spelling is taken for a slip of another."""
+SIMILAR = 0.75
+"""The least similarity (`difflib` ratio, 0 to 1) of a word and a misspelling of it."""
 
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = str.maketrans("", "", "'\N{RIGHT SINGLE QUOTATION MARK}")
 _PLURALS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", ""))
-# Of whole words and at the end of longer ones: firemen, grandchildren, dormice.
+# Whole words and ends of longer words: firemen, grandchildren, dormice.
 _IRREGULAR_PLURALS = (
     ("children", "child"),
     ("men", "man"),
@@ -31,16 +27,16 @@ _IRREGULAR_PLURALS = (
     ("fungi", "fungus"),
     ("people", "person"),
 )
-_SHORTEST_PLURAL = 4  # letters: "bus" and "gas" are none; "men" is one, in the table of irregular ones
+_MIN_PLURAL = 4  # letters of a regular plural; "bus" and "gas" are singulars
 
 
 def synonyms(name: str) -> list[str]:
-    """Take a name apart at its commas; the first is what a category is called in short."""
+    """Split a name at its commas; the first synonym is the short name of the category."""
     return [part.strip() for part in name.split(",") if part.strip()] or [name]
 
 
 def words(text: str) -> list[str]:
-    """Take a text apart into its words, in small letters, without accents and apostrophes.
+    """Split a text into words, in lower case, without accents and apostrophes.
 
     Examples
     --------
@@ -54,19 +50,19 @@ def words(text: str) -> list[str]:
 
 
 def with_singulars(word: str) -> set[str]:
-    """Give a word, and the words that it may be the plural of."""
-    plurals = (*_IRREGULAR_PLURALS, *(_PLURALS if len(word) >= _SHORTEST_PLURAL else ()))
-    return {word, *(word.removesuffix(end) + instead for end, instead in plurals if word.endswith(end))}
+    """Return a word and the words that it can be the plural of."""
+    plurals = (*_IRREGULAR_PLURALS, *(_PLURALS if len(word) >= _MIN_PLURAL else ()))
+    return {word, *(word.removesuffix(end) + singular for end, singular in plurals if word.endswith(end))}
 
 
-def close_spellings(
-    text: str, known: Iterable[str], *, at_most: int = 5, cutoff: float = CLOSE
+def similar_spellings(
+    text: str, known: Iterable[str], *, limit: int = 5, cutoff: float = SIMILAR
 ) -> dict[str, float]:
-    """Give the spellings that come closest to a text, the closest first, each with its likeness up to 1."""
-    close = difflib.get_close_matches(text, list(known), n=at_most, cutoff=cutoff)
-    return {other: difflib.SequenceMatcher(None, other, text).ratio() for other in close}
+    """Return the known spellings most similar to a text with their similarity, the most similar first."""
+    matches = difflib.get_close_matches(text, list(known), n=limit, cutoff=cutoff)
+    return {match: difflib.SequenceMatcher(None, match, text).ratio() for match in matches}
 
 
-def shown(text: str) -> str:
-    """Spell a text so that it does no more to a terminal than stand there."""
+def printable(text: str) -> str:
+    """Replace characters that could control a terminal by question marks."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,34 +1,118 @@
-"""Categories found by words of their names: the answer to `--find`.
+"""Find categories by name: exactly, as `--categories` does, or by words, as `--find` does.
 
-This module alone knows what fits better than what. A category fits if its name has all words that are looked
-for. Best is what ends with them, for in English the last words say what a thing is: a sled dog is a dog, a
-dog sled is none. Then come names that have them elsewhere, then words that only begin so. Where nothing fits,
-close spellings are tried. Plurals count as the word, "gold fish" as "goldfish", and a code as a name.
+A category matches a search if its name has all the words. Names that end with the words come first, because
+the last words of an English name say what it is: a sled dog is a dog, a dog sled is not. Names with the words
+elsewhere follow, then names with words that begin so. Similar spellings are tried only if nothing matches.
+Plurals match their singular, "gold fish" matches "goldfish", and a code counts as a name.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cached_property
 
+from ..errors import InputError
 from ..models.rows import Category
 from . import names
+from .categories import CODE
 
-FARTHER = 0.6
-"""The likeness of spellings that are no match, but may still be what was meant."""
-SUGGESTIONS = 3
-WORTH_SAYING = 0.85
-"""Of what the best suggestion has in common with the words; what has less is none."""
+MAX_SUGGESTIONS = 3
+_LOOSELY_SIMILAR = 0.6  # least similarity of a spelling that is suggested, but does not match
+_SHARE_OF_BEST = 0.85  # of the score of the best suggestion, to be suggested as well
 
-_Spellings = Mapping[str, float]  # words of names that are taken for a word, with their likeness
+_MAX_SPELLINGS, _MAX_LISTED = 3, 5  # suggested spellings, and categories with such names
+_CODE_LIKE = re.compile(r"n?[0-9]{4,12}", re.IGNORECASE)
+_OBVIOUS = 0.85  # similarity of a spelling that leaves no need for other suggestions
+_SIMILAR_CODE = 0.88  # one wrong character of nine: 16 characters of 18 match
+
+_Spellings = Mapping[str, float]  # indexed words that match a searched word, with their similarity
+
+
+def find_named(categories: Sequence[Category], queries: Iterable[str]) -> list[Category]:
+    """Find categories by code, full name, folder name or synonym, ignoring case.
+
+    Returns
+    -------
+    list of Category
+        The categories, marked as selected, in the order of the queries, without duplicates.
+
+    Raises
+    ------
+    InputError
+        If a query matches no category or several; the message lists candidates.
+    """
+    index: dict[str, list[Category]] = {}
+    for category in categories:
+        synonyms = category.name.split(",")
+        keys = {_name_key(text) for text in (category.code, category.name, category.folder, *synonyms)}
+        for key in keys - {""}:
+            index.setdefault(key, []).append(category)
+    found: dict[str, Category] = {}
+    errors = []
+    for query in queries:
+        matches = index.get(_name_key(query), [])
+        if len(matches) == 1:
+            found[matches[0].code] = replace(matches[0], selected=True)
+        elif matches:
+            errors.append(
+                f"--categories {query!r} matches {len(matches)} categories; use the code of the one that you "
+                f"mean: {_with_codes(matches)}."
+            )
+        else:
+            errors.append(f"--categories {query!r} is not a code or name in the table{_hint(index, query)}")
+    if errors:
+        raise InputError("\n".join(errors))
+    return list(found.values())
+
+
+def _name_key(text: str) -> str:
+    """Normalise a name: case, spaces, and underscores for spaces make no difference."""
+    return ", ".join(" ".join(part.split()) for part in text.replace("_", " ").casefold().split(","))
+
+
+def _hint(index: dict[str, list[Category]], query: str) -> str:
+    if "," in query and any(_name_key(part) in index for part in query.split(",")):
+        return "; separate categories by spaces, not commas."
+    similar = _similar_codes(index, query) if _CODE_LIKE.fullmatch(query) else _similar_names(index, query)
+    candidates = list({category.code: category for category in similar}.values())[:_MAX_LISTED]
+    if candidates:
+        return f"; did you mean {_with_codes(candidates)}?"
+    return "; look for it with --find, or in ncodes.csv."
+
+
+def _similar_names(index: dict[str, list[Category]], query: str) -> list[Category]:
+    """Return the singulars of a plural, or else similar names, or else names with similar words."""
+    key = _name_key(query)
+    singulars = sorted(names.with_singulars(key) & index.keys())
+    if singulars:
+        return [category for singular in singulars for category in index[singular]]
+    spellings = names.similar_spellings(key, index, limit=_MAX_SPELLINGS)
+    similar = [category for spelling in spellings for category in index[spelling]]
+    if max(spellings.values(), default=0) >= _OBVIOUS:
+        return similar
+    categories = {category.code: category for matches in index.values() for category in matches}
+    return [*SearchIndex(categories.values()).suggest(names.words(query)), *similar][:_MAX_SPELLINGS]
+
+
+def _similar_codes(index: dict[str, list[Category]], query: str) -> list[Category]:
+    """Return codes with this beginning, and codes with one wrong character; most codes are similar."""
+    text = f"n{query.lower().removeprefix('n')}"
+    codes = [key for key in index if CODE.fullmatch(key)]
+    longer = [code for code in codes if code.startswith(text)]
+    similar = names.similar_spellings(text, codes, limit=_MAX_SPELLINGS, cutoff=_SIMILAR_CODE)
+    return [category for code in [*longer, *similar][:_MAX_SPELLINGS] for category in index[code]]
+
+
+def _with_codes(categories: Iterable[Category]) -> str:
+    return ", ".join(f"{category.code} ({names.printable(category.name)})" for category in categories)
 
 
 class Fit(str, Enum):
-    """How a category fits what was looked for, the best first; the value is the word for it."""
+    """How a category matches a search, best first; the value is the word shown to users."""
 
     KIND = "kind"
     SIDE_BY_SIDE = "side_by_side"
@@ -37,174 +121,155 @@ class Fit(str, Enum):
     SPELLING = "spelling"
 
     @property
-    def is_certain(self) -> bool:
-        """Whether the name has the very words."""
+    def has_all_words(self) -> bool:
+        """Whether the name has the words themselves, not only similar ones."""
         return self in (Fit.KIND, Fit.SIDE_BY_SIDE, Fit.ALL_WORDS)
-
-    @property
-    def place(self) -> int:
-        """Where it stands in the order."""
-        return list(Fit).index(self)
 
 
 @dataclass(frozen=True)
 class Match:
-    """A category that was found.
+    """A category found by a search.
 
     Attributes
     ----------
-    fit
-        How it fits.
-    further_words
-        How many other words there are in the synonym that fits best.
-    in_first_name
-        Whether that is the name by which it is called in short.
-    unlikeness
-        How far its words are from the spelling looked for; 0 if they are spelled so.
+    extra_words
+        The number of other words in the synonym that matches best.
+    in_short_name
+        Whether the first synonym matches.
+    distance
+        1 - similarity, summed over the words; 0 if all are spelled as in the name.
     """
 
     category: Category
     fit: Fit
-    further_words: int
-    in_first_name: bool
-    unlikeness: float = 0.0
+    extra_words: int
+    in_short_name: bool
+    distance: float = 0.0
 
 
-class Finder:
-    """Looks categories up by words of their names."""
+class SearchIndex:
+    """Index of categories by the words of their names."""
 
     def __init__(self, categories: Iterable[Category]) -> None:
         self._categories = list(categories)
+        self._positions: dict[str, list[int]] = {}
+        for position, category in enumerate(self._categories):
+            for word in {*names.words(category.name), category.code}:
+                self._positions.setdefault(word, []).append(position)
 
-    def find(self, words: Sequence[str], images: Callable[[str], int]) -> list[Match]:
-        """Find the categories whose names have all words.
+    def search(self, words: Sequence[str], image_count: Callable[[str], int]) -> list[Match]:
+        """Find the categories whose names have all the words.
 
         Parameters
         ----------
         words
-            As `name_words.words` gives them.
-        images
-            Says how many a category has: of those that fit alike, the one with the most comes first.
+            As returned by `names.words`.
+        image_count
+            Returns the number of images by code; of equal matches, those with more images come first.
 
         Returns
         -------
         list of Match
-            The best first.
+            The matches, best first.
         """
-        taken: list[_Spellings] = [{} for _ in words]
+        expansions = (
+            (Fit.ALL_WORDS, self._exact),
+            (Fit.BEGINNINGS, lambda word: {one: 1.0 for one in self._positions if one.startswith(word)}),
+            (Fit.SPELLING, self._similar),
+        )
+        searched: list[_Spellings] = [{} for _ in words]
         found: dict[int, Match] = {}
-        for fit, widen in self._ways():
+        for fit, expand in expansions:
             if fit is Fit.SPELLING and found:
                 break
-            taken = [{**widen(word), **have} for word, have in zip(words, taken, strict=True)]
-            self._add(found, taken, fit)
+            searched = [{**expand(word), **known} for word, known in zip(words, searched, strict=True)]
+            self._add_matches(found, searched, fit)
             if fit is Fit.ALL_WORDS:
-                self._add(found, [self._whole("".join(words))], fit)
-        return sorted(found.values(), key=lambda match: _order(match, images))
-
-    def nearest(self, words: Sequence[str]) -> list[Category]:
-        """Give a few categories that come close where none fits: most words in common, or spelled alike."""
-        votes: Counter[int] = Counter()
-        for word in words:
-            votes.update(self._votes(word))
-        most = max(votes.values(), default=0)
-        likely = [place for place, vote in votes.items() if vote >= WORTH_SAYING * most]
-        likely.sort(key=lambda place: (-votes[place], len(self._categories[place].name)))
-        return [self._categories[place] for place in likely[:SUGGESTIONS]]
-
-    def _votes(self, word: str) -> dict[int, float]:
-        """Say how well categories answer to a word, by their places; a rare word weighs more than others."""
-        cutoff = FARTHER if word.isalpha() else names.CLOSE  # codes are all somewhat alike
-        known = {**self._whole(word), **self._spelled_alike(word, cutoff)}
-        from_far = sorted(known, key=known.__getitem__)
-        rarity = 1 + math.log(len(self._categories) / len(self._holders[from_far[-1]])) if known else 0
-        votes: dict[int, float] = {}
-        for other in from_far:
-            votes.update(dict.fromkeys(self._holders[other], known[other] ** 2 * rarity))
-        return votes
-
-    @cached_property
-    def _holders(self) -> dict[str, list[int]]:
-        """The places of the categories that have a word, by word."""
-        holders: dict[str, list[int]] = {}
-        for place, category in enumerate(self._categories):
-            for word in {*names.words(category.name), category.code}:
-                holders.setdefault(word, []).append(place)
-        return holders
-
-    def _ways(self) -> tuple[tuple[Fit, Callable[[str], _Spellings]], ...]:
-        return (
-            (Fit.ALL_WORDS, self._whole),
-            (Fit.BEGINNINGS, self._begun),
-            (Fit.SPELLING, self._spelled_alike),
+                self._add_matches(found, [self._exact("".join(words))], fit)
+        order = list(Fit)
+        return sorted(
+            found.values(),
+            key=lambda match: (
+                order.index(match.fit),
+                match.distance,
+                match.extra_words,
+                not match.in_short_name,
+                -image_count(match.category.code),
+            ),
         )
 
-    def _whole(self, word: str) -> _Spellings:
-        return dict.fromkeys(names.with_singulars(word) & self._holders.keys(), 1.0)
+    def suggest(self, words: Sequence[str]) -> list[Category]:
+        """Return up to `MAX_SUGGESTIONS` categories with most of the words or similar ones."""
+        scores: Counter[int] = Counter()
+        for word in words:
+            scores.update(self._word_scores(word))
+        best = max(scores.values(), default=0)
+        likely = [position for position, score in scores.items() if score >= _SHARE_OF_BEST * best]
+        likely.sort(key=lambda position: (-scores[position], len(self._categories[position].name)))
+        return [self._categories[position] for position in likely[:MAX_SUGGESTIONS]]
 
-    def _begun(self, word: str) -> _Spellings:
-        return {other: 1.0 for other in self._holders if other.startswith(word)}
+    def _word_scores(self, word: str) -> dict[int, float]:
+        """Score the categories that have a word or a similar one; rare words score higher."""
+        cutoff = _LOOSELY_SIMILAR if word.isalpha() else names.SIMILAR  # all codes are loosely similar
+        spellings = {**self._exact(word), **self._similar(word, cutoff)}
+        least_similar_first = sorted(spellings, key=spellings.__getitem__)
+        scores: dict[int, float] = {}
+        if spellings:
+            rarity = 1 + math.log(len(self._categories) / len(self._positions[least_similar_first[-1]]))
+            for spelling in least_similar_first:
+                scores.update(dict.fromkeys(self._positions[spelling], spellings[spelling] ** 2 * rarity))
+        return scores
 
-    def _spelled_alike(self, word: str, cutoff: float = names.CLOSE) -> _Spellings:
-        return names.close_spellings(word, self._holders, cutoff=cutoff)
+    def _exact(self, word: str) -> _Spellings:
+        return dict.fromkeys(names.with_singulars(word) & self._positions.keys(), 1.0)
 
-    def _add(self, found: dict[int, Match], taken: Sequence[_Spellings], fit: Fit) -> None:
-        """Add the categories that have all words and are not found yet."""
-        for place in sorted(self._having_all(taken) - found.keys()):
-            found[place] = _judged(self._categories[place], taken, fit)
+    def _similar(self, word: str, cutoff: float = names.SIMILAR) -> _Spellings:
+        return names.similar_spellings(word, self._positions, cutoff=cutoff)
 
-    def _having_all(self, taken: Sequence[_Spellings]) -> set[int]:
-        having = [{place for word in spellings for place in self._holders[word]} for spellings in taken]
-        return set.intersection(*having)
+    def _add_matches(self, found: dict[int, Match], searched: Sequence[_Spellings], fit: Fit) -> None:
+        """Add the categories that have all the words and are not in `found` yet."""
+        having = [{position for word in one for position in self._positions[word]} for one in searched]
+        for position in sorted(set.intersection(*having) - found.keys()):
+            found[position] = _rate(self._categories[position], searched, fit)
 
 
-def _judged(category: Category, taken: Sequence[_Spellings], fit: Fit) -> Match:
-    """Say how well a category fits that has all words."""
-    spellings = [names.words(name) for name in (*names.synonyms(category.name), category.code)]
-    ways = _CLOSER_WAYS if fit is Fit.ALL_WORDS else {}
-    closer = (way for way, is_so in ways.items() if any(is_so(one, taken) for one in spellings))
-    fit = next(closer, fit)
-    is_so = ways.get(fit, _has_all)
-    lengths = {place: len(name) for place, name in enumerate(spellings) if is_so(name, taken)}
-    every = sum(map(len, spellings))  # the words are scattered over several synonyms
+def _rate(category: Category, searched: Sequence[_Spellings], fit: Fit) -> Match:
+    """Rate a category whose name has all the words."""
+    synonyms = [names.words(name) for name in (*names.synonyms(category.name), category.code)]
+    matches = _has_all
+    if fit is Fit.ALL_WORDS:
+        for closer, is_closer in ((Fit.KIND, _ends_with), (Fit.SIDE_BY_SIDE, _has_phrase)):
+            if any(is_closer(synonym, searched) for synonym in synonyms):
+                fit, matches = closer, is_closer
+                break
+    lengths = {index: len(synonym) for index, synonym in enumerate(synonyms) if matches(synonym, searched)}
+    total = sum(map(len, synonyms))  # if the words are spread over several synonyms
     return Match(
         category,
         fit,
-        further_words=min(lengths.values(), default=every) - len(taken),
-        in_first_name=0 in lengths,
-        unlikeness=sum(1 - _best(spellings, wanted) for wanted in taken),
+        extra_words=min(lengths.values(), default=total) - len(searched),
+        in_short_name=0 in lengths,
+        distance=sum(
+            1 - max(spellings.get(word, 0.0) for synonym in synonyms for word in synonym)
+            for spellings in searched
+        ),
     )
 
 
-def _ends_so(name: Sequence[str], taken: Sequence[_Spellings]) -> bool:
-    return _is_so_from(len(name) - len(taken), name, taken)
+def _has_all(name: Sequence[str], searched: Sequence[_Spellings]) -> bool:
+    return all(any(word in spellings for word in name) for spellings in searched)
 
 
-def _has_side_by_side(name: Sequence[str], taken: Sequence[_Spellings]) -> bool:
-    return any(_is_so_from(start, name, taken) for start in range(len(name)))
+def _ends_with(name: Sequence[str], searched: Sequence[_Spellings]) -> bool:
+    return _has_phrase_at(len(name) - len(searched), name, searched)
 
 
-def _is_so_from(start: int, name: Sequence[str], taken: Sequence[_Spellings]) -> bool:
-    there = name[start : start + len(taken)] if start >= 0 else []
-    return len(there) == len(taken) and all(word in one for word, one in zip(there, taken, strict=True))
+def _has_phrase(name: Sequence[str], searched: Sequence[_Spellings]) -> bool:
+    return any(_has_phrase_at(start, name, searched) for start in range(len(name)))
 
 
-def _has_all(name: Sequence[str], taken: Sequence[_Spellings]) -> bool:
-    return all(any(word in spellings for word in name) for spellings in taken)
-
-
-_CLOSER_WAYS = {Fit.KIND: _ends_so, Fit.SIDE_BY_SIDE: _has_side_by_side}
-
-
-def _best(names: Iterable[Sequence[str]], spellings: _Spellings) -> float:
-    return max(spellings.get(word, 0.0) for name in names for word in name)
-
-
-def _order(match: Match, images: Callable[[str], int]) -> tuple[float, ...]:
-    return (
-        match.fit.place,
-        match.unlikeness,
-        match.further_words,
-        not match.in_first_name,
-        -images(match.category.code),
+def _has_phrase_at(start: int, name: Sequence[str], searched: Sequence[_Spellings]) -> bool:
+    phrase = name[start : start + len(searched)] if start >= 0 else []
+    return len(phrase) == len(searched) and all(
+        word in spellings for word, spellings in zip(phrase, searched, strict=True)
     )

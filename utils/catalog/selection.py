@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
-from . import categories, hierarchy
+from . import hierarchy, search
 from .hierarchy import Hierarchy
 
 
@@ -37,7 +37,7 @@ def selected(everything: Sequence[Category], settings: Settings) -> Selection:
         If a name matches no category or several, or if nothing is marked.
     """
     named = settings.categories
-    chosen = categories.find(everything, named) if named else [one for one in everything if one.selected]
+    chosen = search.find_named(everything, named) if named else [one for one in everything if one.selected]
     if not chosen:
         raise InputError(
             f"No category is marked in {settings.ncode_data}. Set to_download to True for some and save it, "

@@ -1,6 +1,6 @@
-"""All categories of the user's table with what can be told of each: URLs, boxes, place in the hierarchy.
+"""The rows that `--find` lists: categories with their URLs, boxes and place in the hierarchy.
 
-What is not there to be counted (no URL table, no annotations) costs its column, and a sentence.
+Without a URL table or annotations, the column is empty and a message says so.
 """
 
 from __future__ import annotations
@@ -17,80 +17,79 @@ from .listing import Row
 from .messages import open_url_table
 
 
-class Catalogue:
-    """The user's categories.
+class CategoryOverview:
+    """All categories of the user's table.
 
     Parameters
     ----------
-    tell
-        Told in a sentence what is missing, and what takes long.
+    notify
+        Called with messages about missing files and slow operations.
     """
 
-    def __init__(self, settings: Settings, tell: Callable[[str], None]) -> None:
-        self.everything = categories.read(settings.ncode_data)
-        self.tree = hierarchy.load()
-        self._known = {category.code: category for category in self.everything}
-        self._annotations = settings.annotations_dir
-        self._tell = tell
-        self._keep = not settings.dry_run
-        self._table = self._opened(settings)
+    def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
+        self.categories = categories.read(settings.ncode_data)
+        self.hierarchy = hierarchy.load()
+        self._known = {category.code: category for category in self.categories}
+        self._annotations_dir = settings.annotations_dir
+        self._notify = notify
+        self._keep = not settings.dry_run  # whether the URL index and the box counts may be saved
+        self._table: UrlTable | None = None
+        try:
+            self._table = open_url_table(settings.url_data, notify, keep=self._keep)
+        except InputError as error:
+            notify(f"URLs are not counted. {error}")
 
-    def images(self, code: str) -> int:
-        """Say how many images of a category are listed, as far as that is known."""
+    def image_count(self, code: str) -> int:
+        """Return the number of URLs of a category, or 0 if there is no URL table."""
         return self._table.count(code) if self._table else 0
 
-    def rows(self, listed: Iterable[Category], why: Mapping[str, str]) -> list[Row]:
-        """Say what is known of categories; `why` says what made each be listed, by code."""
-        listed = list(listed)
-        annotated = self._annotated([category.code for category in listed])
+    def rows(self, listed: Collection[Category], reasons: Mapping[str, str]) -> list[Row]:
+        """Return the rows of some categories; `reasons` gives the column `match` by code."""
+        counts = self._known_box_counts([category.code for category in listed])
         return [
             Row(
                 code=category.code,
                 name=category.name,
                 urls=self._table.count(category.code) if self._table else None,
-                annotated=None if annotated is None else annotated.get(category.code, 0),
-                subcategories=sum(code in self._known for code in self.tree.descendants([category.code])),
-                path=tuple(self._short_name(code) for code in self.tree.path(category.code)),
-                match=why.get(category.code, ""),
+                annotated=None if counts is None else counts.get(category.code, 0),
+                subcategories=sum(
+                    code in self._known for code in self.hierarchy.descendants([category.code])
+                ),
+                path=tuple(self._short_name(code) for code in self.hierarchy.path(category.code)),
+                match=reasons.get(category.code, ""),
             )
             for category in listed
         ]
 
-    def any_below(self, listed: Iterable[Category]) -> bool:
-        """Say whether some of the table's categories lie below any of these."""
-        return any(code in self._known for one in listed for code in self.tree.descendants([one.code]))
+    def have_subcategories(self, listed: Iterable[Category]) -> bool:
+        """Whether any of some categories has subcategories in the table."""
+        return any(code in self._known for one in listed for code in self.hierarchy.descendants([one.code]))
 
-    def all_boxed(self, codes: Collection[str]) -> bool:
-        """Say whether each of some categories has images with bounding boxes, as far as that is known."""
-        if not self._annotations.is_dir():
+    def all_have_boxes(self, codes: Collection[str]) -> bool:
+        """Whether each of some categories is known to have images with bounding boxes."""
+        if not self._annotations_dir.is_dir():
             return False
-        counts = self._counted(codes)
+        counts = self._box_counts(codes)
         return all(counts.get(code, 0) for code in codes)
 
     def _short_name(self, code: str) -> str:
-        name = self._known[code].name if code in self._known else self.tree.name(code)
+        name = self._known[code].name if code in self._known else self.hierarchy.name(code)
         return names.synonyms(name)[0]
 
-    def _opened(self, settings: Settings) -> UrlTable | None:
-        try:
-            return open_url_table(settings.url_data, self._tell, keep=self._keep)
-        except InputError as error:
-            self._tell(f"URLs are not counted. {error}")
-            return None
-
-    def _annotated(self, codes: list[str]) -> dict[str, int] | None:
-        folder = self._annotations
+    def _known_box_counts(self, codes: Collection[str]) -> dict[str, int] | None:
+        """Return the number of images with boxes by code, or None without annotations."""
+        folder = self._annotations_dir
         if not folder.is_dir():
-            self._tell(f"Images with boxes are not counted: the folder {folder} is not there.")
+            self._notify(f"Images with boxes are not counted: the folder {folder} does not exist.")
             return None
-        counts = self._counted(codes)
-        if counts or archives.any_in(folder):
-            return counts
-        self._tell(f"Images with boxes are not counted: no archive of boxes lies in {folder}.")
-        return None
+        counts = self._box_counts(codes)
+        if not counts and not archives.has_archives(folder):
+            self._notify(f"Images with boxes are not counted: {folder} contains no archives of boxes.")
+            return None
+        return counts
 
-    def _counted(self, codes: Collection[str]) -> dict[str, int]:
-        return box_counts.count(self._annotations, codes, self._tell_of_counting, keep=self._keep)
+    def _box_counts(self, codes: Collection[str]) -> dict[str, int]:
+        def notify(number: int) -> None:
+            self._notify(f"Counting the images with boxes in {number:,} archives (only this once) ...")
 
-    def _tell_of_counting(self, archives: int) -> None:
-        self._tell(f"Counting the images with boxes in {archives:,} archives, only this once ...")
+        return box_counts.count(self._annotations_dir, codes, on_slow=notify, save=self._keep)

@@ -1,202 +1,255 @@
-"""`--find`, `--mark` and `--unmark` as the user sees them: what was found, and which of it may be marked.
+"""`--find`, `--mark` and `--unmark`: list categories, and mark them in `ncodes.csv`.
 
-This module alone knows what may be: what was named, or what fits the words best as long as it has them
-whole. Beginnings of words and close spellings are guesses; those are shown, and not marked.
+Only categories that were named, or that match best and have all the words, are marked. Names that only begin
+with the words or are spelled similarly are listed, but not marked.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .. import text
-from ..catalog import categories, names, selection
-from ..catalog.search import Finder, Fit, Match
+from ..catalog import marking, names, search, selection
+from ..catalog.marking import MarkResult
+from ..catalog.search import Fit, SearchIndex
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
-from . import listing, mark_command
-from .category_overview import Catalogue
+from ..text import listed, pluralize
+from . import extract_flags, listing
+from .category_overview import CategoryOverview
 from .console import Console
 from .messages import warn
 
-ROWS_SHOWN = 25
-NOTE_WIDTH = 100  # columns, where there is no terminal
-NAMED = 3
-"""Categories named in a sentence that is about more of them."""
-NAMED_TO_MARK = 5
-"""Categories, up to which the codes of all are given."""
+SCRIPT = "python extract_images_as_per_tags.py"
+MAX_ROWS = 25  # without --format
+NOTE_WIDTH = 100  # columns of a message on standard error, if it is not a terminal
+MAX_NAMED = 3  # categories named in a message
+MAX_CODES_TO_MARK = 5  # codes given in the suggestion of what to mark
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the user asked for.
+class SearchResult:
+    """The categories found.
 
     Attributes
     ----------
-    sure
-        What was named, or fits best and has all words: what may be marked.
+    certain
+        Categories that were named, or that match best and have all the words; these can be marked.
     others
-        What else was found.
-    why
-        How each fits, by code; empty for what was named.
+        All other matches.
+    reasons
+        How each category matches, by code; empty for named ones.
     """
 
-    sure: list[Category]
+    certain: list[Category]
     others: list[Category] = field(default_factory=list)
-    why: dict[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def find(settings: Settings, console: Console) -> int:
-    """Do what the flags of a search ask for; returns the exit code, which is 1 if nothing was found."""
-    catalogue = Catalogue(settings, tell=_note)
-    found = _named(catalogue, settings) if settings.categories else _searched(catalogue, settings)
-    sure = _with_subcategories(found.sure, catalogue, settings)
-    if (settings.mark or settings.unmark) and sure:
-        _show(sure, found, catalogue, settings, console)
-        marked = mark_command.mark(sure, catalogue.everything, settings, catalogue.all_boxed)
-        _say([*_left_out(found, sure, settings), *marked], settings, console)
+    """Run `--find`, `--mark` or `--unmark`; return the exit code, which is 1 if nothing was found."""
+    overview = CategoryOverview(settings, _print_note)
+    if settings.categories:
+        result = SearchResult(search.find_named(overview.categories, settings.categories))
+    else:
+        result = _search(overview, settings)
+    chosen = _with_subcategories(result.certain, overview, settings)
+    is_marking = settings.mark or settings.unmark
+    if is_marking and chosen:
+        _print_rows(chosen, result, overview, settings, console)
+        _print_lines(
+            [*_left_out(result, chosen, settings), *_mark(chosen, overview, settings)], settings, console
+        )
         return 0
-    listed = _with_subcategories(found.sure + found.others, catalogue, settings)
-    _show(listed, found, catalogue, settings, console)
-    if not listed:
+    found = _with_subcategories(result.certain + result.others, overview, settings)
+    _print_rows(found, result, overview, settings, console)
+    if not found:
         return 1
-    if settings.mark or settings.unmark:
-        raise InputError(_only_guesses(found, settings))
+    if is_marking:
+        raise InputError(
+            f"Nothing was changed: no name has the words {' '.join(settings.find)!r}, the matches are only "
+            f"similar. Use the codes of those that you mean: {_command_for(result.others[0], settings)}"
+        )
     if settings.format is None:
-        _say([*_what_lies_below(listed, catalogue, settings), _how_to_mark(sure, listed)], settings, console)
+        hints = [_how_to_mark(chosen, found)]
+        if not settings.with_subcategories and overview.have_subcategories(found[:MAX_ROWS]):
+            hints.insert(0, "Add --with_subcategories True to list their subcategories.")
+        _print_lines(hints, settings, console)
     return 0
 
 
-def _what_lies_below(listed: Sequence[Category], catalogue: Catalogue, settings: Settings) -> list[str]:
-    if settings.with_subcategories or not catalogue.any_below(listed[:ROWS_SHOWN]):
-        return []
-    return ["Add --with_subcategories True for what lies below them."]
-
-
-def _named(catalogue: Catalogue, settings: Settings) -> Found:
-    return Found(categories.find(catalogue.everything, settings.categories))
-
-
-def _searched(catalogue: Catalogue, settings: Settings) -> Found:
+def _search(overview: CategoryOverview, settings: Settings) -> SearchResult:
     text = " ".join(settings.find)
     words = names.words(text)
     if not words:
         raise InputError("--find needs words, made of letters or digits, e.g. --find sled dog")
-    finder = Finder(catalogue.everything)
-    matches = finder.find(words, catalogue.images)
+    index = SearchIndex(overview.categories)
+    matches = index.search(words, overview.image_count)
     if not matches:
-        codes = {category.code for category in catalogue.everything}
-        warn(_several_codes(words) if codes.issuperset(words) else _nothing(text, finder.nearest(words)))
+        warn(_not_found(text, words, overview, index))
     elif matches[0].fit is Fit.SPELLING:
-        warn(f"No category has {text!r} in its name; these are spelled alike.")
-    return _sorted_out(matches)
-
-
-def _sorted_out(matches: Sequence[Match]) -> Found:
-    sure = [match for match in matches if match.fit.is_certain and match.fit is matches[0].fit]
-    return Found(
-        sure=[match.category for match in sure],
-        others=[match.category for match in matches[len(sure) :]],
-        why={match.category.code: match.fit.value for match in matches},
+        warn(f"No category has {text!r} in its name; these are spelled similarly.")
+    certain = [match for match in matches if match.fit.has_all_words and match.fit is matches[0].fit]
+    return SearchResult(
+        certain=[match.category for match in certain],
+        others=[match.category for match in matches[len(certain) :]],
+        reasons={match.category.code: match.fit.value for match in matches},
     )
 
 
-def _several_codes(codes: Sequence[str]) -> str:
-    return (
-        "--find looks for words that stand in one name. Several codes are named so: "
-        f"--categories {' '.join(codes)} (with --mark to mark them)"
-    )
-
-
-def _nothing(text: str, nearest: Sequence[Category]) -> str:
-    meant = f"did you mean {_enumerated(nearest)}?" if nearest else "try other words, or fewer."
-    words = "all words of " if " " in text.strip() else ""
-    return f"No category has {words}{text!r} in its name; {meant}"
+def _not_found(text: str, words: Sequence[str], overview: CategoryOverview, index: SearchIndex) -> str:
+    if {category.code for category in overview.categories}.issuperset(words):
+        return (
+            "--find searches for names that have all the words. To name several codes: "
+            f"--categories {' '.join(words)} (with --mark to mark them)"
+        )
+    suggestions = index.suggest(words)
+    hint = f"did you mean {_enumerate(suggestions)}?" if suggestions else "try other or fewer words."
+    return f"No category has {'all words of ' if len(text.split()) > 1 else ''}{text!r} in its name; {hint}"
 
 
 def _with_subcategories(
-    chosen: Sequence[Category], catalogue: Catalogue, settings: Settings
+    chosen: Sequence[Category], overview: CategoryOverview, settings: Settings
 ) -> list[Category]:
     if not settings.with_subcategories:
         return list(chosen)
-    return selection.with_subcategories(chosen, catalogue.everything, catalogue.tree)
+    return selection.with_subcategories(chosen, overview.categories, overview.hierarchy)
 
 
-def _show(
-    listed: Sequence[Category], found: Found, catalogue: Catalogue, settings: Settings, console: Console
+def _mark(chosen: Sequence[Category], overview: CategoryOverview, settings: Settings) -> list[str]:
+    """Mark or unmark categories; return the lines to print.
+
+    Raises
+    ------
+    InputError, DiskError
+        If the table cannot be changed.
+    """
+    codes = [category.code for category in chosen]
+    marked = {category.code for category in overview.categories if category.selected}
+    path, dry_run = settings.ncode_data, settings.dry_run
+    if settings.mark:
+        result = marking.mark(path, codes, how_many=settings.how_many, dry_run=dry_run)
+        marked.update(codes)
+    else:
+        result = marking.unmark(path, codes, dry_run=dry_run)
+        marked.difference_update(codes)
+    if dry_run:
+        unchanged = f" ({result.unchanged:,} unchanged)" if result.unchanged else ""
+        verb = "marked" if settings.mark else "unmarked"
+        changed = pluralize(result.changed, "category")
+        return [f"{changed} would be {verb}{unchanged}. Nothing was changed: this was a dry run."]
+    return [_what_changed(result, settings), *_next_command(marked, overview, settings)]
+
+
+def _what_changed(result: MarkResult, settings: Settings) -> str:
+    if result.backup is None:
+        unchanged = pluralize(result.unchanged, "category")
+        return f"Nothing was changed: {settings.ncode_data} has these values already for {unchanged}."
+    verb = "Marked" if settings.mark else "Unmarked"
+    number = "" if settings.unmark or settings.how_many is None else f", how_many {settings.how_many}"
+    unchanged = f" ({result.unchanged:,} more unchanged)" if result.unchanged else ""
+    return (
+        f"{verb} {pluralize(result.changed, 'category')} in {settings.ncode_data}{number}{unchanged}. "
+        f"Backup of the previous file: {result.backup}"
+    )
+
+
+def _next_command(marked: set[str], overview: CategoryOverview, settings: Settings) -> list[str]:
+    """Return the command for the next step, with the flags for places that are not the defaults."""
+    command = SCRIPT.split()
+    for name, default in extract_flags.PLACES.items():
+        if (path := getattr(settings, name)) != default:
+            command += [f"--{name}", str(path)]
+    if not marked:
+        return [
+            f"No category is marked now. To find and mark some: {shlex.join(command)} --find WORD ... --mark"
+        ]
+    is_limited = bool(settings.mark and settings.how_many and settings.how_many > 0)
+    if settings.with_annotation:
+        command += ["--with_annotation", "True"]
+    elif is_limited:  # half of the URLs are dead: without --fill, there would be fewer images
+        command += ["--fill", "True"]
+    are = "is" if len(marked) == 1 else "are"
+    lines = [f"{pluralize(len(marked), 'category')} {are} marked now. To download: {shlex.join(command)}"]
+    if is_limited and not settings.with_annotation and overview.all_have_boxes(marked):
+        lines += ["For as many images with boxes: --with_annotation True instead of --fill True."]
+    return lines
+
+
+def _print_rows(
+    found: Sequence[Category],
+    result: SearchResult,
+    overview: CategoryOverview,
+    settings: Settings,
+    console: Console,
 ) -> None:
-    """List categories: all of them if a format was asked for, else as many as a screen takes."""
-    asked_for = {category.code for category in found.sure + found.others}
-    why = {one.code: listing.SUBCATEGORY for one in listed if one.code not in asked_for} | found.why
-    rows = catalogue.rows(listed if settings.format else listed[:ROWS_SHOWN], why)
+    """Print categories: all of them with --format, else the first `MAX_ROWS`."""
+    matches = {category.code for category in result.certain + result.others}
+    subcategories = {one.code: listing.SUBCATEGORY for one in found if one.code not in matches}
+    rows = overview.rows(found if settings.format else found[:MAX_ROWS], {**subcategories, **result.reasons})
     if settings.format == "csv":
-        if hasattr(sys.stdout, "reconfigure"):  # for who reads it the locale of this machine is nothing
+        if hasattr(sys.stdout, "reconfigure"):  # independent of the locale
             sys.stdout.reconfigure(encoding="utf-8")
         console.print(listing.as_csv(rows).rstrip("\n"))
     elif rows:
-        more = len(listed) - len(rows)
+        more = len(found) - len(rows)
         console.print(listing.as_table(rows, console.width))
         rest = [f"... and {more:,} more; --format table or --format csv lists all of them."] if more else []
-        _say([*rest, listing.legend(rows)], settings, console)
+        _print_lines([*rest, listing.legend(rows)], settings, console)
 
 
-def _note(sentence: str) -> None:
-    """Say beside the list what is missing, or takes long, no wider than the terminal."""
-    known = sys.stderr.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    warn(listing.wrapped(sentence, shutil.get_terminal_size().columns if known else NOTE_WIDTH))
+def _print_note(message: str) -> None:
+    """Print a message on standard error, wrapped to the terminal."""
+    is_width_known = sys.stderr.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    warn(listing.wrapped(message, shutil.get_terminal_size().columns if is_width_known else NOTE_WIDTH))
 
 
-def _say(lines: Sequence[str], settings: Settings, console: Console) -> None:
-    """Say what is not part of the list; standard output is that of a CSV alone."""
-    say, width = (warn, None) if settings.format == "csv" else (console.print, console.width)
-    say("\n".join(listing.wrapped(line, width) for line in lines))
+def _print_lines(lines: Sequence[str], settings: Settings, console: Console) -> None:
+    """Print lines that are not part of the list; on standard error if the list is a CSV."""
+    write, width = (warn, None) if settings.format == "csv" else (console.print, console.width)
+    write("\n".join(listing.wrapped(line, width) for line in lines))
 
 
-def _how_to_mark(sure: Sequence[Category], listed: Sequence[Category]) -> str:
-    which = "it" if len(listed) == 1 else "them"
-    shown = f", of which {ROWS_SHOWN} are shown" if len(sure) > ROWS_SHOWN else ""
-    if not sure:
-        codes = [category.code for category in listed]
-        if len(codes) > NAMED_TO_MARK:
-            return f"To mark one of them, say its code: --categories {codes[0]} --mark"
-        return f"To mark {which}, say the code{'s' * (len(codes) > 1)}: --categories {' '.join(codes)} --mark"
-    if len(sure) < len(listed):
-        which = "the first" if len(sure) == 1 else f"the first {len(sure):,}"
+def _how_to_mark(certain: Sequence[Category], found: Sequence[Category]) -> str:
+    if not certain:
+        codes = [category.code for category in found]
+        if len(codes) > MAX_CODES_TO_MARK:
+            return f"To mark one of them, use its code: --categories {codes[0]} --mark"
+        which, noun = ("it", "code") if len(codes) == 1 else ("them", "codes")
+        return f"To mark {which}, use the {noun}: --categories {' '.join(codes)} --mark"
+    shown = f" ({MAX_ROWS} are shown)" if len(certain) > MAX_ROWS else ""
+    if len(certain) < len(found):
+        which = "the first" if len(certain) == 1 else f"the first {len(certain):,}"
         how = "add --mark, or --mark 200 for 200 images of each. Others are marked by code."
         return f"To mark {which}{shown}: {how}"
+    which = "it" if len(found) == 1 else "them"
     if shown:
-        which = f"all {len(sure):,}{shown}"
-    return f"To mark {which}: add --mark, or --mark 200 for 200 images{' of each' * (len(sure) > 1)}."
+        which = f"all {len(certain):,}{shown}"
+    return f"To mark {which}: add --mark, or --mark 200 for 200 images{' of each' * (len(certain) > 1)}."
 
 
-def _left_out(found: Found, sure: Sequence[Category], settings: Settings) -> list[str]:
-    """Say what was found, but is left as it is: what could be marked, or unmarked, just as well."""
-    changed = {category.code for category in sure}
-    others = [category for category in found.others if category.code not in changed]
+def _left_out(result: SearchResult, chosen: Sequence[Category], settings: Settings) -> list[str]:
+    """Return a line about the matches that could have been marked (or unmarked) as well."""
+    changed = {category.code for category in chosen}
+    others = [category for category in result.others if category.code not in changed]
     if settings.unmark:
         others = [category for category in others if category.selected]
     if not others:
         return []
-    return [
-        f"Left out, as fitting less well: {_enumerated(others)}. To take one: {_by_code(others, settings)}"
-    ]
+    command = _command_for(others[0], settings)
+    return [f"Left out, because they match less well: {_enumerate(others)}. To include one: {command}"]
 
 
-def _only_guesses(found: Found, settings: Settings) -> str:
-    return (
-        f"Nothing was changed: no name has {' '.join(settings.find)!r} in full, and these are guesses. "
-        f"Say the codes of those that you mean: {_by_code(found.others, settings)}"
-    )
-
-
-def _by_code(several: Sequence[Category], settings: Settings) -> str:
+def _command_for(category: Category, settings: Settings) -> str:
     number = "" if settings.how_many is None else f" {settings.how_many}"
-    return f"--categories {several[0].code} {'--unmark' if settings.unmark else f'--mark{number}'}"
+    return f"--categories {category.code} {'--unmark' if settings.unmark else f'--mark{number}'}"
 
 
-def _enumerated(several: Sequence[Category]) -> str:
-    return text.listed([f"{category.code} ({names.shown(category.name)})" for category in several], NAMED)
+def _enumerate(categories: Sequence[Category]) -> str:
+    described = [f"{category.code} ({names.printable(category.name)})" for category in categories]
+    return listed(described, MAX_NAMED)

@@ -1,4 +1,4 @@
-"""The gallery and the dataset card at the end of a run, and what is said of them."""
+"""Page and dataset card at the end of a run, and the messages about them."""
 
 from __future__ import annotations
 
@@ -11,46 +11,39 @@ from .console import Console
 from .messages import warn
 
 
-def never() -> bool:
-    """Say that the run is not to end early."""
-    return False
-
-
-def _unforeseen(error: Exception) -> str:
-    words = " ".join(f"{type(error).__name__} {error}".split())[:200]
-    return f"Gallery and dataset card were not written ({words}). All else is there; --verify may mend them."
-
-
-def leave(
+def write(
     root: Path,
     everything: Sequence[Category],
     settings: Settings,
     console: Console,
     *,
-    stopped: Callable[[], bool] = never,
+    stopped: Callable[[], bool] = lambda: False,
     faulty: bool = False,
 ) -> Path | None:
-    """Leave both in a result folder; what cannot be written costs no more than a sentence.
+    """Write page and card into a result folder; an error costs no more than a warning.
 
     Parameters
     ----------
     faulty
-        Whether the user hears of a fault of the folder already, of which this would be but another face.
+        Whether a fault of the folder has been reported already; it would be the cause here, too.
 
     Returns
     -------
     Path or None
-        What is worth a look, if anything was written.
+        The page, or else the card; None if neither was written.
     """
-    from ..gallery.output_writer import OutputWriter  # only now: it shall not make the start later
+    from ..gallery.output_writer import OutputWriter  # imported late: it slows the start down
 
-    left = OutputWriter(root, everything, settings, stopped)
+    writer = OutputWriter(root, everything, settings, stopped)
     try:
-        left.write()
-    except Exception as error:  # whatever became of the files there: the images are saved, the run goes on
-        left.unwritten.append(_unforeseen(error))
-    for path in left.kept:
-        console.print(f"{path} is not as a run leaves it, and stays as it is.")
-    for sentence in [] if faulty else left.unwritten:
-        warn(sentence)
-    return left.written[0] if left.written else None
+        writer.write()
+    except Exception as error:  # the images are saved: whatever happens here, the run goes on
+        cause = " ".join(f"{type(error).__name__} {error}".split())[:200]
+        writer.unwritten.append(
+            f"Gallery and dataset card were not written ({cause}). Everything else was saved; try --verify."
+        )
+    for path in writer.kept:
+        console.print(f"{path} was changed by hand, and is kept as it is.")
+    for message in [] if faulty else writer.unwritten:
+        warn(message)
+    return writer.written[0] if writer.written else None

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..catalog.names import shown
+from ..catalog.names import printable
 from ..text import COLUMN_GAP, ELLIPSIS, display_width, format_table, truncate
 
 COLUMNS = ("code", "name", "urls", "annotated", "subcategories", "path", "match")
@@ -101,13 +101,13 @@ def wrapped(text: str, width: int | None) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     counts = ("" if count is None else str(count) for count in (row.urls, row.annotated))
-    name = ("+ " if row.match == SUBCATEGORY else "") + shown(row.name)
+    name = ("+ " if row.match == SUBCATEGORY else "") + printable(row.name)
     return (row.code, name, *counts, str(row.subcategories))
 
 
 def _short_path(path: Sequence[str], width: int | None = None) -> str:
     """Join a path; to fit `width`, leave out its middle, then its beginning, then cut the last name."""
-    names = [shown(name) for name in path]
+    names = [printable(name) for name in path]
     ways = [names]
     ways += [[names[0], ELLIPSIS, *names[start:]] for start in range(2, len(names) - 1)]
     ways += [[ELLIPSIS, *names[start:]] for start in range(max(1, len(names) - 2), len(names))]

@@ -71,7 +71,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
                 order.preview(saved)
             return 0
         manager = _work(selected.categories, context, console, signals)
-        left = gallery_command.leave(
+        left = gallery_command.write(
             path, everything, settings, console, stopped=signals.received, faulty=bool(manager.faults)
         )
         if left:

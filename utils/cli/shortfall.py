@@ -36,7 +36,7 @@ def without_images(manager: CategoryManager, context: RunContext) -> Iterator[st
 def _why(category: Category, summary: Summary, context: RunContext) -> str:
     settings = context.settings
     if settings.with_annotation and not summary.statuses:
-        boxes = voc_xml.read(settings.annotations_dir, category.code).annotations
+        boxes = voc_xml.read_archive(settings.annotations_dir, category.code).annotations
         if not boxes:
             return f"It has no boxes in {settings.annotations_dir}: try without --with_annotation."
     if summary.statuses:

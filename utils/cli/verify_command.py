@@ -36,7 +36,7 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
     with contextlib.nullcontext() if dry else FolderLock(root):
         verification.run(chosen)
         if not dry:
-            gallery_command.leave(root, everything, settings, console, faulty=bool(verification.faults))
+            gallery_command.write(root, everything, settings, console, faulty=bool(verification.faults))
     for sentence in _verified(verification, len(chosen) - len(verification.faults)):
         console.print(sentence)
     for fault in verification.faults.values():

@@ -1,1 +1,1 @@
-"""What a run leaves to look at: the gallery page and the dataset card."""
+"""The gallery page and the dataset card."""

@@ -1,7 +1,4 @@
-"""The numbers of a category, or of several in all: what became of URLs, how large images and boxes are.
-
-This module alone knows which sizes are told apart in charts.
-"""
+"""Statistics of a category's images, for the charts and tables of the page and the card."""
 
 from __future__ import annotations
 
@@ -11,72 +8,89 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
+from typing import NamedTuple
 
 from ..models.enums import Status
 from ..models.rows import Category
 from ..results.statistics import Summary
-from .page_schema import Shown
+
+
+class GalleryImage(NamedTuple):
+    """An image as the gallery keeps it.
+
+    Attributes
+    ----------
+    file
+        File name, percent-encoded for a URL.
+    width, height, bytes
+        Size in pixels and bytes.
+    url
+        Download URL.
+    boxes
+        Five numbers for each box: index of its label, xmin, ymin, xmax and ymax (0-based, inclusive).
+    checksum
+        Number that is equal for images with the same bytes.
+    """
+
+    file: str
+    width: int
+    height: int
+    bytes: int
+    url: str
+    boxes: list[int]
+    checksum: int
 
 
 @dataclass(frozen=True)
-class Scale:
-    """What a chart tells apart: `names` has one more than `edges`, which begin all bins but the first."""
+class Bins:
+    """The bins of a histogram; `edges` are the lower bounds of all bins but the first."""
 
     title: str
     edges: tuple[float, ...]
     names: tuple[str, ...]
 
     def histogram(self, values: Iterable[float]) -> list[int]:
-        """Count the values of each bin."""
+        """Count the values in each bin."""
         counts = [0] * len(self.names)
         for value in values:
             counts[bisect_right(self.edges, value)] += 1
         return counts
 
 
-def _ranges(edges: Sequence[int]) -> tuple[str, ...]:
-    between = (f"{low} to {high - 1}" for low, high in pairwise(edges))
-    return (f"under {edges[0]}", *between, f"{edges[-1]} and more")
-
-
 _SIDES = (64, 128, 256, 384, 512, 768, 1024, 2048)
-SIDES = Scale("Longest side in pixels", _SIDES, _ranges(_SIDES))
-COUNTS = Scale(
+LONGEST_SIDE = Bins(
+    "Longest side in pixels",
+    _SIDES,
+    ("under 64", *(f"{low} to {high - 1}" for low, high in pairwise(_SIDES)), "2048 and more"),
+)
+BOX_COUNT = Bins(
     "Boxes in an image", (1, 2, 3, 4, 5, 10), ("none", "1", "2", "3", "4", "5 to 9", "10 and more")
 )
-SHARES = Scale(
+BOX_SHARE = Bins(
     "A box's share of its image",
     (0.01, 0.05, 0.1, 0.25, 0.5, 0.75),
     ("under 1 %", "1 to 5 %", "5 to 10 %", "10 to 25 %", "25 to 50 %", "50 to 75 %", "over 75 %"),
 )
 
 
-@dataclass(frozen=True)
-class Distinct:
-    """How many images, and boxes on them, there are when those of the same bytes count once."""
-
-    images: int
-    boxes: int
-
-
 @dataclass
 class CategoryStats:
-    """What is known of a category's images in numbers; grows by `add` and `include`.
+    """Statistics of one category, or the sum of several (see `include`).
 
     Attributes
     ----------
     folder, code, name
-        The category's folder, wnid and ImageNet's name; an unknown folder has no wnid.
+        The category's folder, wnid and ImageNet name; the wnid is empty if `ncodes.csv` has no such folder.
     summary
-        What became of its URLs.
-    widths, heights, counts
-        Of each image in pixels, and how many boxes it has.
-    shares
-        Of each box: its area as a part of its image's.
-    checksums, drawn
-        Of each image, and of each box: by which those that are there twice are known.
+        Counts of statuses and reasons of its URLs.
+    widths, heights, box_counts
+        Size in pixels and number of boxes of each image.
+    box_shares
+        Area of each box as a fraction of the area of its image.
+    checksums, box_hashes
+        Of each image and each box, to count duplicates once.
     annotated
-        Images that have boxes.
+        Number of images with boxes.
     """
 
     folder: str
@@ -85,65 +99,67 @@ class CategoryStats:
     summary: Summary
     widths: array[int] = field(default_factory=lambda: array("I"))
     heights: array[int] = field(default_factory=lambda: array("I"))
-    counts: array[int] = field(default_factory=lambda: array("I"))
-    shares: array[float] = field(default_factory=lambda: array("f"))
+    box_counts: array[int] = field(default_factory=lambda: array("I"))
+    box_shares: array[float] = field(default_factory=lambda: array("f"))
     checksums: array[int] = field(default_factory=lambda: array("Q"))
-    drawn: array[int] = field(default_factory=lambda: array("q"))
+    box_hashes: array[int] = field(default_factory=lambda: array("q"))
     annotated: int = 0
 
     @classmethod
-    def of(cls, category: Category, summary: Summary, images: Iterable[Shown]) -> CategoryStats:
-        """Count a category's images."""
-        figures = cls(category.folder, category.code, category.name, summary)
+    def of(
+        cls, category: Category, summary: Summary, *, images: Iterable[GalleryImage], labels: Sequence[str]
+    ) -> CategoryStats:
+        """Compute the statistics of a category; `labels` are the names that boxes refer to by index."""
+        stats = cls(category.folder, category.code, category.name, summary)
         for image in images:
-            figures.add(image)
-        return figures
+            stats._add(image, labels)
+        return stats
 
-    def add(self, image: Shown) -> None:
-        """Count an image."""
+    def _add(self, image: GalleryImage, labels: Sequence[str]) -> None:
         self.widths.append(image.width)
         self.heights.append(image.height)
-        self.counts.append(len(image.boxes) // 5)
+        self.box_counts.append(len(image.boxes) // 5)
         self.checksums.append(image.checksum)
-        if image.boxes:
-            self.annotated += 1
-            self.shares.extend(_shares(image))
-            self.drawn.extend(map(hash, zip(*(image.boxes[part::5] for part in range(5)), strict=True)))
+        self.annotated += bool(image.boxes)
+        area = image.width * image.height
+        for label, xmin, ymin, xmax, ymax in zip(*(image.boxes[at::5] for at in range(5)), strict=True):
+            self.box_shares.append((xmax - xmin + 1) * (ymax - ymin + 1) / area)  # xmax, ymax are inclusive
+            self.box_hashes.append(hash((labels[label], xmin, ymin, xmax, ymax)))
 
     def include(self, other: CategoryStats) -> None:
-        """Count what another has counted."""
+        """Add the statistics of another category."""
         self.summary.include(other.summary)
         self.widths.extend(other.widths)
         self.heights.extend(other.heights)
-        self.counts.extend(other.counts)
-        self.shares.extend(other.shares)
+        self.box_counts.extend(other.box_counts)
+        self.box_shares.extend(other.box_shares)
         self.checksums.extend(other.checksums)
-        self.drawn.extend(other.drawn)
+        self.box_hashes.extend(other.box_hashes)
         self.annotated += other.annotated
 
     @property
     def urls(self) -> int:
-        """URLs considered."""
+        """Number of URLs considered."""
         return sum(self.summary.statuses.values())
 
     @property
     def saved(self) -> int:
-        """Images that are there."""
+        """Number of images in the folder."""
         return len(self.widths)
 
     @property
     def boxes(self) -> int:
-        """Boxes in all."""
-        return len(self.shares)
+        """Number of boxes."""
+        return len(self.box_shares)
 
     @property
     def failed(self) -> int:
-        """URLs that gave no image."""
+        """Number of URLs that failed."""
         return self.summary.statuses[Status.FAILED]
 
     @property
-    def size(self) -> str:
-        """The most frequent size, e.g. `500 × 375`, of several the largest; empty without images."""  # noqa: RUF002
+    def usual_size(self) -> str:
+        """The most frequent size, e.g. `500 × 375` (the largest of several); empty without images."""  # noqa: RUF002
         times = Counter(zip(self.widths, self.heights, strict=True))
         if not times:
             return ""
@@ -151,47 +167,37 @@ class CategoryStats:
         return f"{width} × {height}"  # noqa: RUF001
 
     @property
-    def share(self) -> str:
-        """The share in the middle of all, e.g. `31 %`; empty without boxes."""
-        return f"{_median(self.shares):.0%}".replace("%", " %") if self.boxes else ""
+    def median_share(self) -> str:
+        """The median of `box_shares`, e.g. `31 %`; empty without boxes."""
+        if not self.boxes:
+            return ""
+        return f"{sorted(self.box_shares)[self.boxes // 2]:.0%}".replace("%", " %")
 
-    def distinct(self) -> Distinct:
-        """Count images and boxes, those once that lie in several folders."""
-        times = Counter(self.checksums)
-        boxes = iter(self.drawn)
-        once, repeated = 0, set[tuple[int, int]]()
-        for checksum, count in zip(self.checksums, self.counts, strict=True):
-            here = list(islice(boxes, count))
-            if times[checksum] == 1:
-                once += count
+    def distinct(self) -> tuple[int, int]:
+        """Count images and boxes, with duplicate images, and equal boxes on them, counted once."""
+        copies = Counter(self.checksums)
+        hashes = iter(self.box_hashes)
+        unique, repeated = 0, set[tuple[int, int]]()
+        for checksum, count in zip(self.checksums, self.box_counts, strict=True):
+            boxes = list(islice(hashes, count))
+            if copies[checksum] == 1:
+                unique += count
             else:
-                repeated.update((checksum, box) for box in here)
-        return Distinct(len(times), once + len(repeated))
+                repeated.update((checksum, box) for box in boxes)
+        return len(copies), unique + len(repeated)
 
     def histograms(self) -> dict[str, list[int]]:
-        """Count sizes, boxes and their shares, for charts; by the scales' titles."""
-        sides = map(max, self.widths, self.heights)
+        """Count images and boxes in the bins of each chart, by the chart's title."""
         return {
-            SIDES.title: SIDES.histogram(sides),
-            COUNTS.title: COUNTS.histogram(self.counts),
-            SHARES.title: SHARES.histogram(self.shares),
+            LONGEST_SIDE.title: LONGEST_SIDE.histogram(map(max, self.widths, self.heights)),
+            BOX_COUNT.title: BOX_COUNT.histogram(self.box_counts),
+            BOX_SHARE.title: BOX_SHARE.histogram(self.box_shares),
         }
 
 
-def total(figures: Iterable[CategoryStats]) -> CategoryStats:
-    """Add up."""
+def total(stats: Iterable[CategoryStats]) -> CategoryStats:
+    """Add up the statistics of several categories."""
     result = CategoryStats("", "", "", Summary("all"))
-    for one in figures:
+    for one in stats:
         result.include(one)
     return result
-
-
-def _shares(image: Shown) -> list[float]:
-    whole, boxes = image.width * image.height, image.boxes
-    edges = zip(boxes[1::5], boxes[2::5], boxes[3::5], boxes[4::5], strict=True)
-    # xmax and ymax belong to the box
-    return [(xmax - xmin + 1) * (ymax - ymin + 1) / whole for xmin, ymin, xmax, ymax in edges]
-
-
-def _median(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]

@@ -4,17 +4,17 @@ const $ = id => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 $("data").remove();
 
-// Light enough for dark letters on them. Each differs as much as can be from all before it, also to those who
-// see two of the three primary colours; the first eight differ clearly.
+// Light enough for dark text. Each colour differs as much as possible from all before it, also for people with
+// a colour vision deficiency; the first eight differ clearly.
 const COLOURS = ["#ffaa22", "#5577dd", "#66ddff", "#dd4455", "#ffee99", "#44bbaa", "#aa99ff", "#aa6699",
   "#ee7755", "#99ffdd", "#99cc88", "#bbee44", "#8888cc", "#dd11ff", "#66aa77", "#cc7711"];
-const GAP = 8, NARROWEST = .5, WIDEST = 2.6;
-const HIGHEST = 12e6;  // pixels: browsers draw nothing beyond some 17 million
-const FILE = 0, WIDTH = 1, HEIGHT = 2, BYTES = 3, URL_OF = 4, BOXES = 5, CATEGORY = 7;
-const MOST_CHIPS = 24;
-const LONGEST = 200;  // letters of a name that are shown; labels may have any number
+const GAP = 8, MIN_RATIO = .5, MAX_RATIO = 2.6;
+const MAX_HEIGHT = 12e6;  // pixels: browsers draw nothing beyond about 17 million
+const FILE = 0, WIDTH = 1, HEIGHT = 2, BYTES = 3, URL_OF = 4, BOXES = 5, CATEGORY = 6;
+const MAX_CHIPS = 24;
+const MAX_NAME = 200;  // characters of a name that are shown; labels may have any length
 
-// --- what there is: one list of images, each with the category that it lies in
+// --- data: one list of images, each with its category
 
 const images = [];
 for (const category of data.categories) {
@@ -23,7 +23,7 @@ for (const category of data.categories) {
 const codeOf = image => image[FILE].replace(/\.\w+$/, "");
 const pathOf = image => `${image[CATEGORY].path}/Images/${image[FILE]}`;
 const idOf = image => `${image[CATEGORY].folder}/${codeOf(image)}`;
-const plain = name => (name.length > LONGEST ? `${name.slice(0, LONGEST)}…` : name).replaceAll("_", " ");
+const plain = name => (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name).replaceAll("_", " ");
 const nameOf = label => plain(data.labels[label]);
 const colourOf = label => COLOURS[data.colours[label]];
 const many = (count, one, more) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
@@ -40,16 +40,16 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// --- what the user wants to see; it is kept in the address, so that a reload shows the same
+// --- state: filters and switches, kept in the URL's fragment so that a reload shows the same
 
 const state = {category: "", label: "", boxes: "", q: "", size: 0, draw: true, names: true, hide: new Set(), image: ""};
-const usualSize = innerWidth < 640 ? 120 : 180;
+const defaultSize = innerWidth < 640 ? 120 : 180;
 let written = null;
 
 function readState() {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const key of ["category", "label", "boxes", "q", "image"]) state[key] = given.get(key) ?? "";
-  state.size = Math.min(360, Math.max(90, Number(given.get("size")) || usualSize));
+  state.size = Math.min(360, Math.max(90, Number(given.get("size")) || defaultSize));
   state.draw = given.get("draw") !== "0";
   state.names = given.get("names") !== "0";
   state.hide = new Set(given.getAll("hide"));
@@ -58,7 +58,7 @@ function readState() {
 function writeState() {
   const given = new URLSearchParams();
   for (const key of ["category", "label", "boxes", "q", "image"]) if (state[key]) given.set(key, state[key]);
-  if (state.size !== usualSize) given.set("size", state.size);
+  if (state.size !== defaultSize) given.set("size", state.size);
   if (!state.draw) given.set("draw", "0");
   if (!state.names) given.set("names", "0");
   for (const name of state.hide) given.append("hide", name);
@@ -66,7 +66,7 @@ function writeState() {
   history.replaceState(null, "", `#${written}`);
 }
 
-// --- which images are shown
+// --- filters
 
 let shown = [];
 
@@ -80,33 +80,33 @@ function filter() {
     (!words || codeOf(image).toLowerCase().includes(words)));
 }
 
-function tellCount() {
+function showCount() {
   const boxes = shown.reduce((sum, image) => sum + image[BOXES].length / 5, 0);
-  const kept = data.left_out && !state.q ? ` ${data.left_out.toLocaleString("en")} more are in the folders only: the page would be too large.` : "";
-  const cut = rows.cut ? ` Only the first ${rows.cut.toLocaleString("en")} have room here: filter to see others.` : "";
+  const leftOut = data.left_out && !state.q ? ` ${data.left_out.toLocaleString("en")} more are only in the folders, as the page would be too large.` : "";
+  const cut = rows.cut ? ` Only the first ${rows.cut.toLocaleString("en")} fit on the page: filter to see others.` : "";
   $("count").textContent = shown.length
-    ? `${many(shown.length, "image", "images")} with ${many(boxes, "box", "boxes")}.${cut}${kept}`
-    : `No image${images.length ? " like that" : "s yet"}.${kept}`;
+    ? `${many(shown.length, "image", "images")} with ${many(boxes, "box", "boxes")}.${cut}${leftOut}`
+    : `${images.length ? "No matching image" : "No images yet"}.${leftOut}`;
 }
 
-// --- rows that fill the width, with every image in its own shape
+// --- layout: rows that fill the width; every image keeps its shape
 
 const rows = {first: [], top: [], height: [], cut: 0};
 const grid = $("grid");
-const shapeOf = image => Math.min(WIDEST, Math.max(NARROWEST, image[WIDTH] / image[HEIGHT]));
+const ratioOf = image => Math.min(MAX_RATIO, Math.max(MIN_RATIO, image[WIDTH] / image[HEIGHT]));
 
 function layOut() {
   const room = grid.clientWidth;
   Object.assign(rows, {first: [], top: [], height: [], cut: 0});
-  let top = 0, begin = 0, shapes = 0;
+  let top = 0, begin = 0, ratios = 0;
   for (let at = 0; at < shown.length; at++) {
-    shapes += shapeOf(shown[at]);
+    ratios += ratioOf(shown[at]);
     const gaps = GAP * (at - begin), isLast = at === shown.length - 1;
-    if (shapes * state.size + gaps < room && !isLast) continue;
-    const height = Math.min((room - gaps) / shapes, isLast ? state.size : Infinity);
+    if (ratios * state.size + gaps < room && !isLast) continue;
+    const height = Math.min((room - gaps) / ratios, isLast ? state.size : Infinity);
     rows.first.push(begin); rows.top.push(top); rows.height.push(height);
-    top += height + GAP; begin = at + 1; shapes = 0;
-    if (top > HIGHEST && !isLast) { rows.cut = begin; break; }
+    top += height + GAP; begin = at + 1; ratios = 0;
+    if (top > MAX_HEIGHT && !isLast) { rows.cut = begin; break; }
   }
   rows.first.push(begin);
   grid.style.height = `${Math.max(0, top - GAP)}px`;
@@ -115,25 +115,20 @@ function layOut() {
   drawRows();
 }
 
-function rowAt(y) {
+// The index of the last of some ascending numbers that is at most a value; rows.first has one number too many.
+function lastAtMost(numbers, value) {
   let low = 0, high = rows.top.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (rows.top[middle] <= y) low = middle; else high = middle - 1;
+    if (numbers[middle] <= value) low = middle; else high = middle - 1;
   }
   return low;
 }
 
-function rowOf(index) {
-  let low = 0, high = rows.top.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (rows.first[middle] <= index) low = middle; else high = middle - 1;
-  }
-  return low;
-}
+const rowAt = y => lastAtMost(rows.top, y);
+const rowOf = index => lastAtMost(rows.first, index);
 
-// --- only the rows near the window are there: the page is as quick with 50,000 images as with 50
+// --- only the rows near the window are in the document: the page is as quick with 50,000 images as with 50
 
 const drawn = new Map();
 let current = 0;
@@ -153,7 +148,7 @@ function drawRow(row) {
   element.setAttribute("role", "presentation");
   let left = 0;
   for (let index = rows.first[row]; index < rows.first[row + 1]; index++) {
-    const width = shapeOf(shown[index]) * rows.height[row];
+    const width = ratioOf(shown[index]) * rows.height[row];
     const item = tile(index, width, rows.height[row]);
     Object.assign(item.style, {left: `${left}px`, top: `${rows.top[row]}px`, width: `${width}px`, height: `${rows.height[row]}px`});
     element.append(item);
@@ -187,10 +182,10 @@ function describe(image) {
   return `${plain(image[CATEGORY].folder)}, ${codeOf(image)}, ${objects.length ? `boxes: ${objects.join("; ")}` : "no boxes"}`;
 }
 
-// --- boxes and their labels, drawn over an image in pixels of the screen
+// --- overlay: boxes and label names over an image, in screen pixels
 
 const SVG = "http://www.w3.org/2000/svg";
-const pen = document.createElement("canvas").getContext("2d");
+const context = document.createElement("canvas").getContext("2d");
 
 function shape(parent, tag, attributes) {
   const element = document.createElementNS(SVG, tag);
@@ -199,31 +194,31 @@ function shape(parent, tag, attributes) {
   return element;
 }
 
-function lengthOf(text, size) {
-  pen.font = `${size}px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif`;
-  return pen.measureText(text).width;
+function textWidth(text, size) {
+  context.font = `${size}px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif`;
+  return context.measureText(text).width;
 }
 
-function fitted(text, size, room) {
-  if (lengthOf(text, size) <= room) return text;
-  let fits = 0, beyond = text.length;  // letters
+function truncated(text, size, room) {
+  if (textWidth(text, size) <= room) return text;
+  let fits = 0, beyond = text.length;
   while (beyond - fits > 1) {
     const middle = (fits + beyond) >> 1;
-    if (lengthOf(`${text.slice(0, middle)}…`, size) <= room) fits = middle; else beyond = middle;
+    if (textWidth(`${text.slice(0, middle)}…`, size) <= room) fits = middle; else beyond = middle;
   }
   return fits ? `${text.slice(0, fits)}…` : "";
 }
 
-// Boxes belong to the pixels as they are stored. A browser that turns a picture as its EXIF asks shows it in
-// another shape; then the boxes would lie, and are left out.
-function isTurned(picture, image) {
+// Boxes refer to the stored pixels. If the browser rotates an image by its EXIF orientation, width and height are
+// swapped, and no boxes are drawn.
+function isRotated(picture, image) {
   return picture.naturalWidth > 0 && image[WIDTH] !== image[HEIGHT] &&
     picture.naturalWidth === image[HEIGHT] && picture.naturalHeight === image[WIDTH];
 }
 
 function overlay(holder, image, width, height, letters) {
   holder.querySelector("svg")?.remove();
-  if (!state.draw || !image[BOXES].length || isTurned(holder.querySelector("img"), image)) return;
+  if (!state.draw || !image[BOXES].length || isRotated(holder.querySelector("img"), image)) return;
   const scale = Math.min(width / image[WIDTH], height / image[HEIGHT]);
   const left = (width - image[WIDTH] * scale) / 2, top = (height - image[HEIGHT] * scale) / 2;
   const svg = document.createElementNS(SVG, "svg");
@@ -233,7 +228,7 @@ function overlay(holder, image, width, height, letters) {
   for (let at = 0; at < image[BOXES].length; at += 5) {
     const [label, xmin, ymin, xmax, ymax] = image[BOXES].slice(at, at + 5);
     if (state.hide.has(data.labels[label])) continue;
-    const place = {  // xmax and ymax belong to the box
+    const place = {  // xmax and ymax are inclusive
       x: left + xmin * scale, y: top + ymin * scale,
       width: (xmax - xmin + 1) * scale, height: (ymax - ymin + 1) * scale,
     };
@@ -245,8 +240,8 @@ function overlay(holder, image, width, height, letters) {
   holder.querySelector("img").after(svg);
 }
 
-// Where a box's name may stand, the best place first: above, inside, below, from its left edge or to its right one.
-function spots(place, wide, high) {
+// Positions for the name of a box, the best first: above, inside or below it, at its left or right edge.
+function tagPositions(place, wide, high) {
   const left = place.x - 1, right = place.x + place.width + 1 - wide;
   const above = place.y - high, below = place.y + place.height;
   const hasRoom = place.height > 1.5 * high && place.width >= wide;
@@ -254,25 +249,25 @@ function spots(place, wide, high) {
     {x: left, y: below}, {x: right, y: below}];
 }
 
-// The largest boxes have their names first; one that has no room beside those is known by its colour.
+// Names of the largest boxes are placed first; a name for which no room is left is omitted.
 function drawTags(svg, places, {width, height, letters}) {
   const high = letters + 5, taken = [];
   places.sort(([, a], [, b]) => b.width * b.height - a.width * a.height);
   for (const [label, place] of places) {
-    const text = fitted(nameOf(label), letters, Math.min(width - 8, Math.max(place.width, letters * 11) - 8));
-    const wide = lengthOf(text, letters) + 8;
-    const spot = spots(place, wide, high).map(({x, y}) => ({x: Math.max(0, Math.min(x, width - wide)), y})).find(({x, y}) =>
+    const text = truncated(nameOf(label), letters, Math.min(width - 8, Math.max(place.width, letters * 11) - 8));
+    const wide = textWidth(text, letters) + 8;
+    const position = tagPositions(place, wide, high).map(({x, y}) => ({x: Math.max(0, Math.min(x, width - wide)), y})).find(({x, y}) =>
       y >= 0 && y + high <= height && !taken.some(other =>
         x < other.right && other.x < x + wide && y < other.y + high && other.y < y + high));
-    if (!text || !spot) continue;
-    const {x, y} = spot;
+    if (!text || !position) continue;
+    const {x, y} = position;
     taken.push({x, y, right: x + wide});
     shape(svg, "rect", {x, y, width: wide, height: high, rx: 2, fill: colourOf(label), class: "tag"});
     shape(svg, "text", {x: x + 4, y: y + high / 2, "font-size": letters}).textContent = text;
   }
 }
 
-// --- one image, as large as the window lets it be
+// --- viewer: one image, as large as the window allows
 
 const viewer = $("viewer"), stage = $("stage");
 
@@ -314,12 +309,12 @@ function object(image, label) {
 function fit() {
   const figure = stage.firstElementChild, image = shown[current];
   if (!figure || !image) return;
-  const turned = isTurned(figure.firstElementChild, image);
-  const [width, height] = turned ? [image[HEIGHT], image[WIDTH]] : [image[WIDTH], image[HEIGHT]];
+  const rotated = isRotated(figure.firstElementChild, image);
+  const [width, height] = rotated ? [image[HEIGHT], image[WIDTH]] : [image[WIDTH], image[HEIGHT]];
   const scale = Math.min(stage.clientWidth / width, stage.clientHeight / height, 4);
   Object.assign(figure.style, {width: `${width * scale}px`, height: `${height * scale}px`});
   overlay(figure, image, width * scale, height * scale, 14);
-  if (turned) $("facts").append(" · turned by the browser as its EXIF asks: boxes are left out");
+  if (rotated) $("facts").append(" · rotated by the browser (EXIF orientation), so boxes are not drawn");
 }
 
 function step(by) {
@@ -344,7 +339,7 @@ $("next").addEventListener("click", () => step(1));
 $("close").addEventListener("click", () => viewer.close());
 stage.addEventListener("click", event => { if (event.target === stage) viewer.close(); });
 
-// --- keys in the grid: one image can be reached by Tab, the others from it by arrows
+// --- keyboard: Tab reaches one image of the grid, arrow keys the others
 
 function focusTile(index) {
   if (index < 0 || index >= shown.length || !rows.top.length) return;
@@ -366,8 +361,8 @@ function neighbour(index, by) {
   const middleOf = at => {
     const own = rowOf(at);
     let left = 0;
-    for (let other = rows.first[own]; other < at; other++) left += shapeOf(shown[other]) * rows.height[own] + GAP;
-    return left + shapeOf(shown[at]) * rows.height[own] / 2;
+    for (let other = rows.first[own]; other < at; other++) left += ratioOf(shown[other]) * rows.height[own] + GAP;
+    return left + ratioOf(shown[at]) * rows.height[own] / 2;
   };
   let best = rows.first[row];
   for (let at = best; at < rows.first[row + 1]; at++) {
@@ -407,7 +402,7 @@ function chart(title, note, bars) {
   return make("section", {className: "chart"}, make("h2", {textContent: title}), make("p", {textContent: note}), table);
 }
 
-function fates(numbers) {
+function statusBars(numbers) {
   const failed = numbers.reasons.map(([word, count]) => ({name: plain(word), count, kind: "bad", hint: data.meanings[word]}));
   const others = failed.slice(5).reduce((sum, bar) => sum + bar.count, 0);
   const {skipped = 0, not_attempted = 0} = numbers.statuses;
@@ -416,22 +411,22 @@ function fates(numbers) {
     {name: "saved without", count: numbers.saved - numbers.annotated, kind: "good"},
     ...failed.slice(0, 5),
     ...(others ? [{name: many(failed.length - 5, "other reason", "other reasons"), count: others, kind: "bad"}] : []),
-    ...(skipped ? [{name: "not needed", count: skipped, hint: "As many images as were wanted were there before."}] : []),
-    ...(not_attempted ? [{name: "not attempted", count: not_attempted, hint: "The run ended before it came to these."}] : []),
+    ...(skipped ? [{name: "not needed", count: skipped, hint: "Enough images were saved before."}] : []),
+    ...(not_attempted ? [{name: "not attempted", count: not_attempted, hint: "The run ended before these URLs were tried."}] : []),
   ];
 }
 
 function drawCharts() {
   const category = data.categories.find(category => category.folder === state.category);
   const numbers = category ?? data.total;
-  $("whose").textContent = `Numbers of ${category ? plain(category.folder) : "the whole folder"}`;
+  $("whose").textContent = `Statistics of ${category ? plain(category.folder) : "the whole folder"}`;
   const notes = [
     numbers.size && `most frequent size ${numbers.size}`,
     numbers.saved ? `${(numbers.boxes / numbers.saved).toFixed(1)} on average` : "",
     numbers.share && `median ${numbers.share}`,
   ];
   $("charts").replaceChildren(
-    chart("What became of the URLs", `${many(numbers.urls, "URL", "URLs")} considered`, fates(numbers)),
+    chart("Status of the URLs", `${many(numbers.urls, "URL", "URLs")} considered`, statusBars(numbers)),
     ...Object.entries(data.scales).map(([title, names], at) => chart(title, notes[at],
       names.map((name, bin) => ({name, count: numbers.histograms[title][bin]})))));
   for (const row of document.querySelectorAll(".scroll tbody tr")) {
@@ -439,7 +434,7 @@ function drawCharts() {
   }
 }
 
-// --- labels: each can be drawn or not
+// --- legend: shows and hides the boxes of each label
 
 function drawLegend() {
   const counts = new Map();
@@ -447,7 +442,7 @@ function drawLegend() {
   const chips = [...counts].sort((a, b) => b[1] - a[1]).map(([label, count]) => {
     const swatch = make("i");
     swatch.style.background = colourOf(label);
-    const chip = make("button", {type: "button", title: "Draw these boxes, or not"}, swatch, nameOf(label),
+    const chip = make("button", {type: "button", title: "Show or hide these boxes"}, swatch, nameOf(label),
       make("b", {textContent: count.toLocaleString("en")}));
     chip.setAttribute("aria-pressed", !state.hide.has(data.labels[label]));
     chip.addEventListener("click", () => {
@@ -459,12 +454,12 @@ function drawLegend() {
     });
     return chip;
   });
-  const more = chips.splice(MOST_CHIPS);
+  const more = chips.splice(MAX_CHIPS);
   $("legend").replaceChildren(...chips,
     ...(more.length ? [make("details", {}, make("summary", {textContent: `${more.length} more`}), ...more)] : []));
 }
 
-// --- the bar
+// --- filter bar
 
 function fillSelect(select, everything, names) {
   select.replaceChildren(make("option", {value: "", textContent: everything}),
@@ -484,7 +479,7 @@ function update() {
   drawCharts();
   drawLegend();
   layOut();
-  tellCount();
+  showCount();
 }
 
 function changed(event) {
@@ -524,7 +519,7 @@ addEventListener("scroll", () => {
 addEventListener("hashchange", follow);
 let width = 0;
 new ResizeObserver(() => {
-  if (grid.clientWidth !== width) { width = grid.clientWidth; layOut(); tellCount(); }
+  if (grid.clientWidth !== width) { width = grid.clientWidth; layOut(); showCount(); }
 }).observe(grid);
 addEventListener("resize", () => { drawRows(); if (viewer.open) fit(); });
 

@@ -1,4 +1,4 @@
-"""Text of anybody's in Markdown: names that break no table, lines that break no code."""
+"""Escaping of any text for Markdown, tables and code blocks."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Iterable, Sequence
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$&<>-])")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 CODE_INDENT = "    "
-"""No text can end a block that is made by indenting, as long as it has no line breaks."""
+"""A line without line breaks cannot end an indented code block."""
 
 
 def literal(text: str) -> str:
-    """Spell a text that shall be read as it is."""
+    """Escape a text, so that it is shown as it is."""
     return _MARKUP.sub(r"\\\1", one_line(text))
 
 
 def one_line(text: str) -> str:
-    """Put a blank in place of what is no letter, sign or blank."""
+    """Replace control characters, line breaks and lone surrogates by blanks."""
     return _UNPRINTABLE.sub(" ", text)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Set a table; columns after the first are numbers if all that is in them is."""
+    """Format a table; columns of numbers, except the first, are aligned to the right."""
     cells = [[one if isinstance(one, int) else literal(str(one)) for one in row] for row in rows]
     rules = [
         "---:" if column and all(isinstance(row[column], int) for row in cells) else "---"
@@ -33,5 +33,5 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def code(lines: Iterable[str]) -> str:
-    """Set lines as code."""
+    """Format lines as an indented code block."""
     return "\n".join(CODE_INDENT + one_line(line) for line in lines)

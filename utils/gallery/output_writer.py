@@ -1,60 +1,61 @@
-"""What a run leaves for people to look at, written at its end: the gallery, and the dataset card.
+"""Writes the gallery page, the dataset card and their state file at the end of a run.
 
-Nothing of it is worth a run: what cannot be written is told in a sentence. And nothing of it keeps a user
-waiting who wants to go: an interrupted run writes it only where that is a matter of an instant.
+A file that cannot be written costs a message, not the run. An interrupted run writes them only if that takes
+no noticeable time.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import DatasetError, wrap_os_errors
+from ..fetch.credentials import Credentials
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
 from ..models.enums import Status
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..results import reader
-from ..results.paths import CategoryFolder
-from . import card, page, page_data, run_history
+from ..results.paths import GALLERY_STATE_NAME, CategoryFolder
+from . import card, page, run_history
+from .category_page import CategoryPage
 from .category_stats import CategoryStats
-from .ownership import is_ours
-from .page_cache import Earlier, last_run_of, stamp_of
-from .page_data import CategoryPage, Labels
+from .run_history import CommandRuns, RunHistory
+from .state import GalleryState, stamp_of
 
 INDEX, CARD = "index.html", "dataset_card.md"
-AN_INSTANT = 500_000
-"""Bytes of journals; what they tell of is read in about a tenth of a second."""
+MARK = "Written anew by part-of-imagenet after every run; remove this line, and the file stays as it is."
+"""Stands in the templates of page and card."""
+MARK_WITHIN = 2_000
+"""Bytes from the beginning of a file in which the mark is looked for."""
+QUICK = 500_000
+"""Bytes of journals that are read in about a tenth of a second."""
 
 
-class _LeftUndoneError(Exception):
-    """The user wants to go, and there is more to do than an instant's work."""
-
-
-def _never() -> bool:
-    """Say that there is time."""
-    return False
+class _InterruptedError(Exception):
+    """The run was interrupted, and the files would take noticeable time."""
 
 
 class OutputWriter:
-    """What is left in a result folder.
+    """Writes page, card and state file into a result folder.
 
     Parameters
     ----------
     everything
         The rows of `ncodes.csv`.
     stopped
-        Asked before each category whether the user wants to go.
+        Whether the run was interrupted; called before each category.
 
     Attributes
     ----------
     written
-        The files that were written.
+        Files that were written.
     kept
-        Those that somebody made or changed, and that were left as they are.
+        Files without our mark, which were left as they are.
     unwritten
-        Why others were not written, in sentences.
+        Messages about files that could not be written.
     """
 
     def __init__(
@@ -62,87 +63,109 @@ class OutputWriter:
         root: Path,
         everything: Sequence[Category],
         settings: Settings,
-        stopped: Callable[[], bool] = _never,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.written: list[Path] = []
         self.kept: list[Path] = []
         self.unwritten: list[str] = []
         self._root, self._everything, self._settings = root, everything, settings
         self._stopped = stopped
-        self._figures: list[CategoryStats] = []
+        self._stats: list[CategoryStats] = []
         self._saved = 0
 
     def write(self) -> None:
-        """Write what there is time for; what was there before is replaced whole, or stays."""
+        """Write the files; each is replaced as a whole, or stays as it was."""
         at = run_history.now()
-        self._remove_leftovers()
-        earlier = Earlier(self._root / INDEX)
-        labels = Labels(earlier.labels)
-        albums = self._albums(earlier, labels)
-        with suppress(_LeftUndoneError):
+        for name in (INDEX, CARD, GALLERY_STATE_NAME):  # left by a killed run
+            with suppress(OSError):  # reported when the file itself is written
+                (self._root / f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}").unlink(missing_ok=True)
+        state = GalleryState(self._root / GALLERY_STATE_NAME)
+        pages = self._pages(state)
+        with suppress(_InterruptedError):
             try:
                 if self._settings.gallery:
-                    self._write(INDEX, lambda path: page.write(path, albums, labels, at))
-                for _ in albums:  # what the page did not want to know
+                    self._write(INDEX, lambda path: page.write(path, pages, at))
+                for _ in pages:  # if the page was not written, or only in part
                     pass
-                self._write(CARD, lambda path: self._write_card(path, at))
+                history = self._history(state, at)
+                self._write(
+                    CARD,
+                    lambda path: card.write(
+                        path, self._stats, settings=self._settings, history=history, at=at
+                    ),
+                )
+                with self._report_os_errors(self._root / GALLERY_STATE_NAME):
+                    state.write(history)
             except DatasetError as error:
                 self.unwritten.append(f"{INDEX} and {CARD} were not written. {error}")
 
-    def _remove_leftovers(self) -> None:
-        """Remove what a killed run left half written."""
-        for name in (INDEX, CARD):
-            with suppress(OSError):  # what is in the way of the next file is told when that is written
-                (self._root / f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}").unlink(missing_ok=True)
-
-    def _write_card(self, path: Path, at: str) -> None:
-        card.write(path, self._figures, self._settings, at, saved=self._saved)
-
     def _write(self, name: str, write: Callable[[Path], None]) -> None:
         path = self._root / name
-        try:
-            if is_ours(path):
+        with self._report_os_errors(path):
+            if _is_ours(path):
                 write(path)
                 self.written.append(path)
             else:
                 self.kept.append(path)
+
+    @contextmanager
+    def _report_os_errors(self, path: Path) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             self.unwritten.append(
-                f"{path} could not be written: {error.strerror}. All else is there; the next run tries again."
+                f"{path} could not be written: {error.strerror}. Everything else was saved; the next run "
+                "tries again."
             )
 
-    def _albums(self, earlier: Earlier, labels: Labels) -> Iterator[CategoryPage]:
-        """Read the categories that have changed since the earlier page, and take the others from there."""
-        self._see_whether_there_is_time()
-        last_card = _time_of(self._root / CARD)
+    def _pages(self, state: GalleryState) -> Iterator[CategoryPage]:
+        """Read the categories that have changed since the last run, and take the others from its state."""
+        self._check_interrupted()
+        last_run = _mtime_ns(self._root / GALLERY_STATE_NAME) or _mtime_ns(self._root / CARD)
         for category, folder in reader.places(self._root, self._everything):
-            album = _album(category, folder, earlier, labels)
-            self._figures.append(album.figures)
-            if last_run_of(album.stamp) > last_card:  # this run was about it: what it has downloaded is new
-                self._saved += album.figures.summary.statuses[Status.DOWNLOADED]
-            yield album
-            self._see_whether_there_is_time()
+            with wrap_os_errors(folder.path):
+                stamp = stamp_of(folder)
+                category_page = state.unchanged(category, stamp)
+                if category_page is None:
+                    category_page = CategoryPage.from_folder(reader.read(category, folder))
+                    state.keep(category_page, stamp)
+                if folder.journal.stat().st_mtime_ns > last_run:  # so this run downloaded the category
+                    self._saved += category_page.stats.summary.statuses[Status.DOWNLOADED]
+            self._stats.append(category_page.stats)
+            yield category_page
+            self._check_interrupted()
 
-    def _see_whether_there_is_time(self) -> None:
-        if self._stopped() and _bytes_of_journals(self._root) > AN_INSTANT:
-            raise _LeftUndoneError
+    def _check_interrupted(self) -> None:
+        if self._stopped():
+            journals = (CategoryFolder(path).journal for path in self._root.iterdir())
+            if sum(journal.stat().st_size for journal in journals if journal.is_file()) > QUICK:
+                raise _InterruptedError
+
+    def _history(self, state: GalleryState, at: str) -> RunHistory:
+        earlier = state.history or RunHistory.from_card(self._root / CARD)
+        credentials = Credentials.from_environment(os.environ)
+        command = run_history.command_line(self._settings.command, credentials)
+        return earlier.add(CommandRuns(at, command, self._saved))
 
 
-def _album(category: Category, folder: CategoryFolder, earlier: Earlier, labels: Labels) -> CategoryPage:
-    with wrap_os_errors(folder.path):
-        stamp = stamp_of(folder)
-        known = earlier.album(category, stamp)
-        return known or page_data.album(reader.read(category, folder), labels, stamp)
+def _is_ours(path: Path) -> bool:
+    """Whether a file may be replaced: it does not exist, or has our mark.
+
+    Raises
+    ------
+    OSError
+        If it exists and cannot be read, e.g. because it is a folder.
+    """
+    try:
+        with path.open("rb") as file:
+            return MARK.encode() in file.read(MARK_WITHIN)
+    except FileNotFoundError:
+        return True
 
 
-def _time_of(path: Path) -> int:
-    """Say when a file was written, in nanoseconds; 0 if it is not there."""
+def _mtime_ns(path: Path) -> int:
+    """Give the modification time of a file in nanoseconds; 0 if it does not exist."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _bytes_of_journals(root: Path) -> int:
-    journals = (CategoryFolder(path).journal for path in root.iterdir())
-    return sum(journal.stat().st_size for journal in journals if journal.is_file())

@@ -1,46 +1,43 @@
-"""What was asked of the runs into a folder: their command lines with their dates, without any secret.
-
-The card itself is where they are kept, so that a folder which several runs have filled names them all.
-Behind each command stands, as a shell's comment, how often it was run and how many images that saved.
-"""
+"""The history of runs into a result folder: command lines without secrets, dates, numbers of images saved."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from ..fetch.credentials import Credentials
 from ..fetch.locations import shown
 
 SCRIPT = "extract_images_as_per_tags.py"
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
-MOST = 40
-"""Commands that a card names; those that saved nothing go first, of both kinds the oldest."""
+MAX_COMMANDS = 40
+"""Commands that are kept; of more, the oldest that saved nothing are dropped first, then the oldest."""
 _RUN = re.compile(
     r"^    (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d) UTC  (?P<command>python .*?)"
     r"(?P<note>  # (?:(?P<times>\d{1,9}) times, )?saved (?:(?P<saved>\d{1,9}) images?|nothing))?$",
     re.MULTILINE,
 )
 _OTHERS = re.compile(r"^    # and (\d{1,9}) other runs?$", re.MULTILINE)
-_ADDRESS = re.compile(r"https?://.*", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(r"https?://.*", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
-class RunHistory:
-    """A command, and the runs that had it.
+class CommandRuns:
+    """A command and its runs.
 
     Attributes
     ----------
     at
-        The date and time of the latest.
+        Date and time of the last run.
     saved
-        Images that they saved in all; None if cards did not say that yet.
+        Images saved by all of them; None if unknown (early cards did not say it).
     times
-        How many they were.
+        Number of runs.
     """
 
     at: str
@@ -48,13 +45,13 @@ class RunHistory:
     saved: int | None
     times: int = 1
 
-    def after(self, earlier: RunHistory) -> RunHistory:
+    def after(self, earlier: CommandRuns) -> CommandRuns:
         """Add the earlier runs of the same command."""
-        saved = None if None in (self.saved, earlier.saved) else (self.saved or 0) + (earlier.saved or 0)
-        return RunHistory(self.at, self.command, saved, self.times + earlier.times)
+        saved = None if self.saved is None or earlier.saved is None else self.saved + earlier.saved
+        return CommandRuns(self.at, self.command, saved, self.times + earlier.times)
 
     def line(self) -> str:
-        """Spell it for the card."""
+        """Format the command as a shell command with a comment."""
         if self.saved is None:
             return f"{self.at} UTC  {self.command}"
         times = f"{self.times} times, " if self.times > 1 else ""
@@ -62,13 +59,61 @@ class RunHistory:
         return f"{self.at} UTC  {self.command}  # {times}saved {images}"
 
 
+@dataclass(frozen=True)
+class RunHistory:
+    """All runs into a folder, oldest first: each command once, and the number of runs no longer listed."""
+
+    commands: tuple[CommandRuns, ...] = ()
+    others: int = 0
+
+    @classmethod
+    def from_card(cls, path: Path) -> RunHistory:
+        """Read the history from the card, where the first version kept it; empty if there is none."""
+        try:
+            card = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return cls()
+        commands = []
+        for found in _RUN.finditer(card):
+            saved = int(found["saved"] or 0) if found["note"] else None
+            commands.append(CommandRuns(found["at"], found["command"], saved, int(found["times"] or 1)))
+        others = _OTHERS.search(card)
+        return cls(tuple(commands), int(others[1]) if others else 0)
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> RunHistory:
+        """Restore a history from `record`."""
+        return cls(tuple(CommandRuns(**one) for one in record["commands"]), record["others"])
+
+    def record(self) -> dict[str, Any]:
+        """Give everything that `from_record` needs, as JSON takes it."""
+        return asdict(self)
+
+    def add(self, latest: CommandRuns) -> RunHistory:
+        """Add a run as the latest one."""
+        commands = {one.command: one for one in self.commands}
+        earlier = commands.pop(latest.command, None)
+        kept = [*commands.values(), latest.after(earlier) if earlier else latest]
+        others = self.others
+        while len(kept) > MAX_COMMANDS:
+            dropped = next((one for one in kept if one.saved == 0), kept[0])
+            kept.remove(dropped)
+            others += dropped.times
+        return RunHistory(tuple(kept), others)
+
+    def lines(self) -> list[str]:
+        """Format the history, a line for each command."""
+        others = [f"# and {self.others} other run{'' if self.others == 1 else 's'}"] if self.others else []
+        return [*(one.line() for one in self.commands), *others]
+
+
 def now() -> str:
-    """Give the date and time, in UTC."""
+    """Give date and time in UTC."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
 def version() -> str:
-    """Give the version of the tool, as `pyproject.toml` states it; empty where that is not kept."""
+    """Read the version from `pyproject.toml`; empty if there is no such file."""
     try:
         found = re.search(r'^version = "(.+)"$', PYPROJECT.read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
@@ -77,48 +122,18 @@ def version() -> str:
 
 
 def command_line(arguments: Sequence[str], credentials: Credentials | None = None) -> str:
-    """Spell a command as a shell would take it, in one line, and without any secret."""
-    return " ".join(["python", SCRIPT, *(_quoted(_without_secrets(one, credentials)) for one in arguments)])
+    """Format a command as one line for a shell, without passwords, query strings and `credentials`."""
+    secrets = [one for one in (credentials.token, credentials.cookie) if one] if credentials else []
+    words = []
+    for argument in arguments:
+        word = _URL.sub(lambda found: shown(found[0]), argument)
+        for secret in secrets:
+            word = word.replace(secret, "...")
+        words.append(_shell_quoted(word))
+    return " ".join(["python", SCRIPT, *words])
 
 
-def runs(card: Path, this: RunHistory) -> list[str]:
-    """Give the lines for the runs that an earlier card names, and for this one; each command once.
-
-    Raises
-    ------
-    OSError
-        If the card is there and cannot be read.
-    """
-    earlier = card.read_text(encoding="utf-8", errors="replace") if card.exists() else ""
-    named: dict[str, RunHistory] = {}
-    for one in [*_named(earlier), this]:
-        before = named.pop(one.command, None)  # so that the latest come last
-        named[one.command] = one.after(before) if before else one
-    lines = list(named.values())
-    others = sum(int(count) for count in _OTHERS.findall(earlier)[:1])
-    while len(lines) > MOST:
-        dropped = next((one for one in lines if one.saved == 0), lines[0])
-        lines.remove(dropped)
-        others += dropped.times
-    more = [f"# and {others} other run{'' if others == 1 else 's'}"] if others else []
-    return [one.line() for one in lines] + more
-
-
-def _named(card: str) -> Iterator[RunHistory]:
-    """Read the commands that a card names."""
-    for found in _RUN.finditer(card):
-        saved = int(found["saved"] or 0) if found["note"] else None
-        yield RunHistory(found["at"], found["command"], saved, int(found["times"] or 1))
-
-
-def _without_secrets(argument: str, credentials: Credentials | None) -> str:
-    text = _ADDRESS.sub(lambda found: shown(found[0]), argument)
-    for secret in filter(None, (credentials.token, credentials.cookie) if credentials else ()):
-        text = text.replace(secret, "...")
-    return text
-
-
-def _quoted(argument: str) -> str:
+def _shell_quoted(argument: str) -> str:
     if argument.isprintable():
         return shlex.quote(argument)
     escaped = argument.encode(errors="surrogateescape").decode("latin-1").encode("unicode_escape").decode()

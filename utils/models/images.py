@@ -1,4 +1,4 @@
-"""What is known of a picture: its format and size, its boxes and what became of them."""
+"""Images and their bounding boxes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .fast_pickle import FastPickle
 
 @dataclass(frozen=True, slots=True)
 class Box(FastPickle):
-    """A bounding box, 0-based, in pixels of the image it belongs to; xmax and ymax belong to the box.
+    """A bounding box in pixels of its image, counted from 0; xmax and ymax are inclusive.
 
-    `label` is the wnid in an archive, and the folder name of that wnid in a result folder.
+    `label` is a wnid in an archive, and the folder name of that wnid in a result folder.
     """
 
     label: str
@@ -32,9 +32,9 @@ class Box(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class Annotation(FastPickle):
-    """The boxes of one image, and the size in pixels of the picture on which they were drawn.
+    """The boxes of one image, and the size in pixels of the image for which they were drawn.
 
-    A width or height of 0 means that none (or none that can be) was stated.
+    Width and height are 0 if the size is unknown.
     """
 
     image_code: str
@@ -45,16 +45,16 @@ class Annotation(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class BoxCounts(FastPickle):
-    """What became of the boxes of an annotation when it was fitted to a picture.
+    """What happened to the boxes of an annotation when it was fitted to an image.
 
     Attributes
     ----------
     kept, scaled
-        Boxes taken as they were, and scaled.
+        Unchanged boxes, and scaled boxes.
     mended
-        Boxes that reached outside and were clipped, or were reversed and swapped.
+        Boxes that were clipped to the image, or whose corners were swapped.
     dropped
-        Boxes without area in the picture, or on a picture of another shape.
+        Boxes without area inside the image, or for an image of another shape.
     """
 
     kept: int = 0
@@ -73,7 +73,7 @@ class BoxCounts(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class Picture(FastPickle):
-    """What is known of an image that was judged good: sizes in pixels and bytes."""
+    """A valid image: its format, its size in pixels and bytes, and its hash."""
 
     format: ImageFormat
     width: int

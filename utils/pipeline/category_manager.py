@@ -229,7 +229,7 @@ class CategoryManager:
 
     def _read_annotations(self, category: Category) -> Mapping[str, Annotation]:
         folder = self._context.settings.annotations_dir
-        content = voc_xml.read(folder, category.code)
+        content = voc_xml.read_archive(folder, category.code)
         if content.problem and folder.is_dir():
             self._screen.print(f"{category.folder}: {content.problem}")
         return content.annotations

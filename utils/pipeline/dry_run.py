@@ -76,7 +76,7 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
         If its folder cannot be read.
     """
     settings = context.settings
-    content = voc_xml.read(settings.annotations_dir, category.code)
+    content = voc_xml.read_archive(settings.annotations_dir, category.code)
     job = CategoryJob(category, context, lambda *_: None, annotations=content.annotations, read_only=True)
     candidates, decisions, elsewhere = job.survey()
     origin = " and ".join(source.describe(category) for source in context.sources)

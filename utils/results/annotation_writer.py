@@ -70,7 +70,7 @@ def boxes_of(folder: CategoryFolder, image: Path, picture: Picture) -> int | Non
     path = folder.annotation(image.stem)
     if not path.is_file() or path.stat().st_size > MAX_XML_BYTES:
         return None
-    stated = voc_xml.read_back(path.read_bytes(), image.stem)
+    stated = voc_xml.parse(path.read_bytes(), image.stem)
     if stated is None or (stated.width, stated.height) != (picture.width, picture.height):
         return None
     fits = geometry.fit(stated, picture).annotation == stated

@@ -27,6 +27,7 @@ except ImportError:  # Windows has no flock; its own lock serves there
 RESULT_FOLDER = "partial_imagenet"
 LOCK_NAME = ".lock"
 FINGERPRINTS_NAME = ".fingerprints.csv"
+GALLERY_STATE_NAME = ".gallery.jsonl"
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """How images are named, in any case; ours are named by `ImageFormat`."""
 _IN_USE = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})

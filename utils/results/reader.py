@@ -142,4 +142,4 @@ def _annotation(folder: CategoryFolder, image_code: str) -> Annotation | None:
         data = path.read_bytes()
     except OSError:
         return None  # the next run sees it, and makes it anew
-    return voc_xml.read_back(data, image_code) if len(data) <= MAX_XML_BYTES else None
+    return voc_xml.parse(data, image_code) if len(data) <= MAX_XML_BYTES else None

@@ -41,7 +41,7 @@ class UrlSource(Source):
     @classmethod
     def origin(cls, settings: Settings) -> str:  # noqa: ARG003
         """Say where images come from."""
-        return "where their URLs lead"
+        return "their URLs"
 
     @classmethod
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The tables that ship are made from WordNet, and from nothing else."""
+"""Tests of `tools/make_categories.py`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.project import ROOT
 from utils.catalog import categories
 
-PROJECT = Path(__file__).resolve().parents[1]
 WORDNET = Path("/usr/share/wordnet/data.noun")
 
 NOUNS = """\
@@ -25,39 +25,41 @@ NOUNS = """\
 00000030 05 n 01 fox 0 003 @ 00000020 n 0000 + 01460029 v 0102 ~ 00000040 n 0000 | alert mammal
 00000040 05 n 02 kit_fox 0 Vulpes_macrotis 0 002 @ 00000030 n 0000 @ 00000020 n 0000 | small
 00000050 05 n 0a a 0 b 0 c 0 d 0 e 0 f 0 g 0 h 0 i 0 j 0 001 @i 00000040 n 0000 | ten words
-00000060 05 n 01 "fox" 0 001 ~ 00000030 n 0000 | quoted, without anything above it
+00000060 05 n 01 "fox" 0 001 ~ 00000030 n 0000 | quoted, without a hypernym
 """
 
 
-def make(folder: Path, wnids: list[str], wordnet: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def run_script(
+    folder: Path, wnids: list[str], wordnet: Path, *options: str
+) -> subprocess.CompletedProcess[str]:
     """Run the script in a folder on a list of wnids."""
     (folder / "wnids.txt").write_text("\n".join(wnids) + "\n")
-    script = [sys.executable, str(PROJECT / "tools" / "make_categories.py"), "--wordnet", str(wordnet)]
+    script = [sys.executable, str(ROOT / "tools" / "make_categories.py"), "--wordnet", str(wordnet)]
     places = ["--categories_out", "categories.csv.gz", "--ncodes_out", "ncodes.csv", "--wnids", "wnids.txt"]
     return subprocess.run(
         [*script, *places, *options], cwd=folder, capture_output=True, text=True, check=False
     )
 
 
-def made(folder: Path, wnids: list[str]) -> Path:
-    """Make both tables from the small WordNet; the first wnid comes from the list of annotated ones."""
+def make_tables(folder: Path, wnids: list[str]) -> Path:
+    """Create both tables from the small WordNet; the first wnid is given by --annotated."""
     (folder / "data.noun").write_text(NOUNS)
     (folder / "annotated.txt").write_text(f"{wnids[0]}\n")
-    run = make(folder, wnids[1:], Path("data.noun"), "--annotated", "annotated.txt")
+    run = run_script(folder, wnids[1:], Path("data.noun"), "--annotated", "annotated.txt")
     assert run.returncode == 0, run.stderr
     return folder
 
 
-def shipped_table(folder: Path) -> list[list[str]]:
-    """Unpack the table that was made."""
+def read_shipped_table(folder: Path) -> list[list[str]]:
+    """Read the compressed table."""
     text = gzip.decompress((folder / "categories.csv.gz").read_bytes()).decode()
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_names_are_the_words_and_parents_the_nearest_categories(tmp_path: Path) -> None:
-    """Words are joined by ", "; where a hypernym is no category, its nearest ancestors that are stand in."""
-    made(tmp_path, ["n00000050", "n00000020", "n00000040", "n00000060"])
-    assert shipped_table(tmp_path) == [
+def test_names_and_parents(tmp_path: Path) -> None:
+    """Words are joined by ", "; hypernyms that are not categories are replaced by their ancestors."""
+    make_tables(tmp_path, ["n00000050", "n00000020", "n00000040", "n00000060"])
+    assert read_shipped_table(tmp_path) == [
         ["code", "name", "parents"],
         ["n00000020", "living thing, animate thing", ""],
         ["n00000040", "kit fox, Vulpes macrotis", "n00000020"],
@@ -66,15 +68,15 @@ def test_names_are_the_words_and_parents_the_nearest_categories(tmp_path: Path) 
     ]
 
 
-def test_a_category_keeps_all_its_parents(tmp_path: Path) -> None:
-    """A synset with two hypernyms has two parents, in WordNet's order."""
-    made(tmp_path, ["n00000020", "n00000030", "n00000040"])
-    assert shipped_table(tmp_path)[3] == ["n00000040", "kit fox, Vulpes macrotis", "n00000030 n00000020"]
+def test_several_parents(tmp_path: Path) -> None:
+    """A synset with two hypernyms has two parents, in the order of WordNet."""
+    make_tables(tmp_path, ["n00000020", "n00000030", "n00000040"])
+    assert read_shipped_table(tmp_path)[3] == ["n00000040", "kit fox, Vulpes macrotis", "n00000030 n00000020"]
 
 
-def test_the_users_table_has_nothing_marked(tmp_path: Path) -> None:
-    """`ncodes.csv` has exactly its four columns, sorted by code, quoted where needed, with LF."""
-    made(tmp_path, ["n00000060", "n00000040"])
+def test_ncodes(tmp_path: Path) -> None:
+    """`ncodes.csv` has four columns, is sorted by code and marks nothing."""
+    make_tables(tmp_path, ["n00000060", "n00000040"])
     assert (tmp_path / "ncodes.csv").read_bytes() == (
         b"code,name,to_download,how_many\n"
         b'n00000040,"kit fox, Vulpes macrotis",False,-1\n'
@@ -82,49 +84,47 @@ def test_the_users_table_has_nothing_marked(tmp_path: Path) -> None:
     )
 
 
-def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
-    """Neither the time nor the order of the codes shows in what is made."""
+def test_output_is_reproducible(tmp_path: Path) -> None:
+    """The output depends neither on the time nor on the order of the codes."""
     codes = ["n00000020", "n00000030", "n00000040"]
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    one, two = made(tmp_path / "one", codes), made(tmp_path / "two", codes[::-1])
+    one, two = make_tables(tmp_path / "one", codes), make_tables(tmp_path / "two", codes[::-1])
     assert (one / "categories.csv.gz").read_bytes() == (two / "categories.csv.gz").read_bytes()
-    assert (one / "categories.csv.gz").read_bytes()[4:8] == bytes(4), "the time of making is in it"
+    assert (one / "categories.csv.gz").read_bytes()[4:8] == bytes(4)  # the time stamp of gzip
 
 
 @pytest.mark.parametrize(
     ("wnids", "wordnet", "words"),
     [(["n99999999"], "data.noun", "n99999999"), (["n00000020"], "elsewhere", "elsewhere")],
 )
-def test_wrong_sources_end_it_with_a_sentence(
-    tmp_path: Path, wnids: list[str], wordnet: str, words: str
-) -> None:
-    """A synset that WordNet does not have, or a file that is not there, is said; nothing is written."""
+def test_invalid_sources(tmp_path: Path, wnids: list[str], wordnet: str, words: str) -> None:
+    """A synset missing from WordNet or a missing file is reported; nothing is written."""
     (tmp_path / "data.noun").write_text(NOUNS)
-    run = make(tmp_path, wnids, Path(wordnet), "--annotated", "wnids.txt")
+    run = run_script(tmp_path, wnids, Path(wordnet), "--annotated", "wnids.txt")
     assert run.returncode == 2
     assert words in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "ncodes.csv").exists()
 
 
-def test_what_ships_is_what_wordnet_says(tmp_path: Path) -> None:
-    """The shipped tables are made by the script from WordNet 3.0, to the byte."""
+def test_shipped_tables_are_made_from_wordnet(tmp_path: Path) -> None:
+    """The shipped tables equal the output of the script for WordNet 3.0."""
     if not WORDNET.exists():
         pytest.skip(f"{WORDNET} is not installed (Debian: wordnet-base)")
-    run = make(tmp_path, [category.code for category in categories.load_synsets()], WORDNET)
+    run = run_script(tmp_path, [category.code for category in categories.load_synsets()], WORDNET)
     assert run.returncode == 0, run.stderr
-    # Unpacked, as another zlib may pack the same text differently.
-    packed = (PROJECT / "utils" / "data" / "categories.csv.gz").read_bytes()
+    # Decompressed, because another zlib may compress the same data differently.
+    packed = (ROOT / "utils" / "data" / "categories.csv.gz").read_bytes()
     assert gzip.decompress((tmp_path / "categories.csv.gz").read_bytes()) == gzip.decompress(packed)
-    assert (tmp_path / "ncodes.csv").read_bytes() == (PROJECT / "ncodes.csv").read_bytes()
+    assert (tmp_path / "ncodes.csv").read_bytes() == (ROOT / "ncodes.csv").read_bytes()
 
 
-def test_the_codes_are_those_of_fall_2011(tmp_path: Path) -> None:
-    """Without a list, the script takes the 21,841 synsets that timm knows, and the four with boxes only."""
+def test_default_codes(tmp_path: Path) -> None:
+    """Without --wnids, the script uses the 21,841 synsets of timm and the four that only have boxes."""
     if not WORDNET.exists() or importlib.util.find_spec("timm") is None:
         pytest.skip("needs Debian's wordnet-base and the package timm")
-    script = [sys.executable, str(PROJECT / "tools" / "make_categories.py")]
+    script = [sys.executable, str(ROOT / "tools" / "make_categories.py")]
     places = ["--categories_out", "categories.csv.gz", "--ncodes_out", "ncodes.csv"]
     subprocess.run([*script, *places], cwd=tmp_path, check=True, capture_output=True)
-    assert (tmp_path / "ncodes.csv").read_bytes() == (PROJECT / "ncodes.csv").read_bytes()
+    assert (tmp_path / "ncodes.csv").read_bytes() == (ROOT / "ncodes.csv").read_bytes()

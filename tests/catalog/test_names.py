@@ -1,10 +1,10 @@
-"""Names are taken apart and compared as people mean them."""
+"""Tests of `utils.catalog.names`."""
 
 from __future__ import annotations
 
 import pytest
 
-from utils.catalog.names import close_spellings, shown, synonyms, with_singulars, words
+from utils.catalog.names import printable, similar_spellings, synonyms, with_singulars, words
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,12 @@ from utils.catalog.names import close_spellings, shown, synonyms, with_singulars
     ],
 )
 def test_words(text: str, expected: list[str]) -> None:
-    """Letters and digits make a word; case, accents, apostrophes and what stands between make none."""
+    """Words are letters and digits; case, accents, apostrophes and punctuation are ignored."""
     assert words(text) == expected
 
 
-def test_synonyms_are_between_commas() -> None:
-    """The first is the short name; a name of commas only is itself."""
+def test_synonyms() -> None:
+    """The first is the short name; a name of only commas is its own synonym."""
     assert synonyms("kit fox,  Vulpes macrotis,") == ["kit fox", "Vulpes macrotis"]
     assert synonyms(" , ") == [" , "]
 
@@ -49,24 +49,24 @@ def test_synonyms_are_between_commas() -> None:
         ("feet", "foot"),
     ],
 )
-def test_a_plural_may_stand_for_its_word(plural: str, singular: str) -> None:
-    """The word itself stays, too, for it may be a singular."""
+def test_plurals(plural: str, singular: str) -> None:
+    """The word itself is included, because it may be a singular."""
     assert {plural, singular} <= with_singulars(plural)
 
 
 @pytest.mark.parametrize("word", ["bus", "gas", "dog", "s", ""])
-def test_short_words_and_singulars_are_only_themselves(word: str) -> None:
-    """Nobody means "bu" with "bus"."""
+def test_short_words_and_singulars(word: str) -> None:
+    """Short words that end with "s" are not plurals."""
     assert with_singulars(word) == {word}
 
 
-def test_close_spellings_come_with_their_likeness() -> None:
-    """The closest first, none that is too far, and no more than asked for."""
-    close = close_spellings("huskey", ["dog", "whiskey", "husky", "husk"], at_most=2)
-    assert list(close) == ["husky", "husk"]
-    assert close["husky"] > close["husk"] >= 0.75
+def test_similar_spellings() -> None:
+    """The most similar spellings come first, up to the limit."""
+    similar = similar_spellings("huskey", ["dog", "whiskey", "husky", "husk"], limit=2)
+    assert list(similar) == ["husky", "husk"]
+    assert similar["husky"] > similar["husk"] >= 0.75
 
 
-def test_nothing_happens_to_a_terminal() -> None:
-    """Letters of any language stay; what would act becomes a question mark."""
-    assert shown("Möwe 狼\x1b[2J\x07") == "Möwe 狼?[2J?"
+def test_printable() -> None:
+    """Letters of all languages are kept; control characters become question marks."""
+    assert printable("Möwe 狼\x1b[2J\x07") == "Möwe 狼?[2J?"

@@ -1,4 +1,4 @@
-"""The dataset card: what it says, whom it keeps secrets from, and that nothing breaks its Markdown."""
+"""The dataset card: numbers, history, secrets, and Markdown that no name breaks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RED = "n00000001"
 
 @pytest.fixture
 def made(tmp_path: Path) -> ResultFolder:
-    """Give a result folder with one category."""
+    """Make a result folder with one category."""
     made = ResultFolder(tmp_path / "partial_imagenet")
     red = made.category(RED, "red")
     made.image(red, f"{RED}_1", Box("red", 0, 0, 31, 47), Box("blue", 10, 10, 10, 10))
@@ -37,7 +37,7 @@ def made(tmp_path: Path) -> ResultFolder:
 
 
 def front_matter(text: str) -> dict[str, str | list[str]]:
-    """Read the YAML at the beginning: plain keys with plain values or lists of them, as it must be."""
+    """Parse the YAML at the beginning: plain keys with plain values or lists of them."""
     _, block, _ = text.split("---\n", 2)
     assert text.startswith("---\n")
     found: dict[str, str | list[str]] = {}
@@ -57,8 +57,8 @@ def front_matter(text: str) -> dict[str, str | list[str]]:
 
 
 def test_front_matter(made: ResultFolder) -> None:
-    """A reader of dataset cards finds licence, tasks, tags and size."""
-    made.leave()
+    """The front matter holds licence, tasks, tags and size category."""
+    made.write()
     found = front_matter(made.card)
     assert found["license"] == "other"
     assert found["license_link"] == "https://image-net.org/download.php"
@@ -67,9 +67,9 @@ def test_front_matter(made: ResultFolder) -> None:
     assert found["size_categories"] == ["n<1K"]
 
 
-def test_what_is_there_and_what_failed(made: ResultFolder) -> None:
-    """Counts by category, and every reason with what it means."""
-    made.leave()
+def test_counts_and_failures(made: ResultFolder) -> None:
+    """The card counts images by category, and explains each reason of failure."""
+    made.write()
     assert f"| red | {RED} | 6 | 2 | 1 | 2 | 4 |" in made.card
     assert "| http\\_404 | 3 | The server said no: 404 Not Found. |" in made.card
     assert "| placeholder | 1 | A picture that says" in made.card
@@ -77,105 +77,127 @@ def test_what_is_there_and_what_failed(made: ResultFolder) -> None:
         "2 images of 6 URLs tried or considered, 1 of them with bounding boxes (2 boxes), in 1 category."
         in made.card
     )
+    text = " ".join(made.card.split())
     for needed in (
         "non-commercial research and education",
         "@inproceedings{deng2009imagenet",
-        "from 0, and `xmax`",
+        "`xmax - xmin + 1`",
     ):
-        assert needed in " ".join(made.card.split())
+        assert needed in text
 
 
-def test_every_reason_has_its_words() -> None:
-    """No reason is without a meaning, whatever status a server makes up."""
+def test_every_reason_has_a_meaning() -> None:
+    """Every reason has a meaning, and so has any HTTP status."""
     assert set(MEANINGS) == set(Reason)
     assert all(meaning(reason.word) == MEANINGS[reason] for reason in Reason)
     assert meaning("http_410") == "The server said no: 410 Gone."
     assert meaning("http_999") == "The server said no."
 
 
-def asked_for(made: ResultFolder) -> list[str]:
-    """Give what the card names of the runs, without dates."""
-    block = made.card.split("it saved:\n\n")[1].split("\n\n")[0]
-    return [re.sub(r"^ {4}(\d{4}-\d\d-\d\d \d\d:\d\d UTC  )?", "", line) for line in block.splitlines()]
+def history(made: ResultFolder) -> list[str]:
+    """Return the commands in the card, without dates."""
+    block = made.card.split("## How it was made\n")[1].split("\n* Images come from")[0]
+    lines = [line for line in block.splitlines() if line.startswith("    ")]
+    return [re.sub(r"^ {4}(\d{4}-\d\d-\d\d \d\d:\d\d UTC  )?", "", line) for line in lines]
 
 
-def test_what_was_asked(made: ResultFolder) -> None:
-    """The command stands there as a shell takes it, with version, date and images saved; each one once."""
+def test_history_lists_each_command_once(made: ResultFolder) -> None:
+    """A command is quoted for a shell, with its number of runs and saved images; the latest comes last."""
     command = ("--categories", "Siberian husky", "it's|`a`  # saved nothing", "--how_many", "5")
-    made.leave(command=command)
-    made.leave(command=("--verify",))
-    made.leave(command=command)
-    first, second = asked_for(made)
+    made.write(command=command)
+    made.write(command=("--verify",))
+    made.write(command=command)
+    first, second = history(made)
     assert shlex.split(first, comments=True)[2:] == ["--verify"]
     assert shlex.split(second, comments=True)[2:] == list(command)
     assert first.endswith("  # saved nothing")
     assert second.endswith("  # 2 times, saved 2 images")
-    assert re.search(r"By part-of-imagenet \d+\.\d+\.\d+, last on \d{4}-", made.card)
-    assert run_history.version() in (run_history.PYPROJECT).read_text(encoding="utf-8")
-    assert f"/{run_history.version().rpartition('.')[0]} " in USER_AGENT, "servers are told another version"
 
 
-def test_what_saved_images_is_named_longest(made: ResultFolder) -> None:
-    """Commands that saved nothing make room for those that made the folder; what is left out is counted."""
-    made.leave(command=("--how_many", "1"))
-    for number in range(run_history.MOST + 2):
-        made.leave(command=("--seed", str(number)))
-    lines = asked_for(made)
-    assert len(lines) == run_history.MOST + 1
+def test_version(made: ResultFolder) -> None:
+    """The card, `pyproject.toml` and the User-Agent have the same version."""
+    made.write()
+    version = run_history.version()
+    assert f"part-of-imagenet {version}, last on 2" in " ".join(made.card.split())
+    assert f'version = "{version}"' in run_history.PYPROJECT.read_text(encoding="utf-8")
+    assert f"/{version.rpartition('.')[0]} " in USER_AGENT
+
+
+def test_history_drops_commands_that_saved_nothing_first(made: ResultFolder) -> None:
+    """Of more than `MAX_COMMANDS` commands those that saved nothing are dropped first, and counted."""
+    made.write(command=("--how_many", "1"))
+    for number in range(run_history.MAX_COMMANDS + 2):
+        made.write(command=("--seed", str(number)))
+    lines = history(made)
+    assert len(lines) == run_history.MAX_COMMANDS + 1
     assert lines[0].endswith("--how_many 1  # saved 2 images")
     assert lines[1].endswith("--seed 3  # saved nothing")
     assert lines[-1] == "# and 3 other runs"
 
 
-def test_what_an_older_card_does_not_say_is_not_made_up(made: ResultFolder) -> None:
-    """A command without a number of images stays without, and is not dropped before those that saved none."""
-    made.leave(command=("old",))
-    text = made.card.replace("  # saved 2 images", "")
+def test_history_of_the_first_version_is_read_from_its_card(made: ResultFolder) -> None:
+    """Without a state file the card's commands, counts and further runs are taken over, and kept."""
+    made.write(command=("x",))
+    lines = (
+        "    2024-01-02 03:04 UTC  python extract_images_as_per_tags.py old",
+        "    2024-01-02 03:05 UTC  python extract_images_as_per_tags.py 'a  b'  # 3 times, saved 1 image",
+        "    # and 7 other runs",
+    )
+    text = re.sub(r"^    2.* x  # saved 2 images$", "\n".join(lines), made.card, flags=re.MULTILINE)
     (made.root / "dataset_card.md").write_text(text, encoding="utf-8")
-    made.leave(command=("new",))
-    assert [line.split()[-1] for line in asked_for(made)] == ["old", "nothing"]
-    for number in range(run_history.MOST):
-        made.leave(command=(str(number),))
-    assert asked_for(made)[0].endswith(" old")
+    (made.root / ".gallery.jsonl").unlink()
+    for _ in range(2):
+        made.write(command=("new",))
+    script = "python extract_images_as_per_tags.py"
+    assert history(made) == [
+        f"{script} old",
+        f"{script} 'a  b'  # 3 times, saved 1 image",
+        f"{script} new  # 2 times, saved nothing",
+        "# and 7 other runs",
+    ]
+    for number in range(run_history.MAX_COMMANDS):
+        made.write(command=(str(number),))
+    assert history(made)[0] == f"{script} old", "an unknown number of images counts as none"
 
 
-def test_a_run_has_saved_what_it_has_downloaded(made: ResultFolder) -> None:
-    """What lies in folders that it did not come to, or was there before, is no run's second success."""
-    made.leave(command=("first",))
+def test_saved_counts_only_images_of_this_run(made: ResultFolder) -> None:
+    """Images of other runs, and of categories that the run did not download, do not count."""
+    made.write(command=("first",))
     blue = made.category("n00000002", "blue")
     made.image(blue, "n00000002_1")
     Journal(made.root / "red" / ".journal.jsonl").begin_run()
-    made.leave(command=("second",), gallery=False)
-    assert asked_for(made)[-1].endswith("second  # saved 1 image")
+    made.write(command=("second",), gallery=False)
+    assert history(made)[-1].endswith("second  # saved 1 image")
 
 
-def test_what_is_there_twice_is_said(made: ResultFolder) -> None:
-    """Images of the same bytes, and the boxes on them, are counted once, too; others with all they have."""
-    made.leave()
+def test_duplicates_are_counted(made: ResultFolder) -> None:
+    """If images occur twice, the card gives the numbers without duplicates; equal boxes count once."""
+    made.write()
     assert "more than once" not in made.card
     blue = made.category("n00000002", "blue")
     data = (made.root / "red" / "Images" / f"{RED}_1.jpg").read_bytes()
     made.image(blue, "n00000002_1", Box("red", 0, 0, 31, 47), Box("green", 1, 1, 9, 9), data=data)
-    made.leave()  # one category is read, the other is taken from the page
+    made.write()  # one category is read from its folder, the other from the state file
     assert "3 images of 7 URLs tried or considered, 2 of them with bounding boxes (4 boxes)" in made.card
     assert "by their bytes they are 2 images with 3 boxes." in made.card
 
 
-def test_what_was_not_needed_is_no_failure(made: ResultFolder) -> None:
-    """URLs that are neither saved nor failed are named as the screen names them."""
-    row = UrlRow(9_000, f"{RED}_9", "http://a.example/9.jpg")
+def test_undecided_urls_are_counted(made: ResultFolder) -> None:
+    """URLs that were neither saved nor failed are counted by status."""
+    skipped = UrlRow(9_000, f"{RED}_9", "http://a.example/9.jpg")
     later = UrlRow(9_001, f"{RED}_10", "http://a.example/10.jpg")
     journal = Journal(made.root / "red" / ".journal.jsonl")
-    assert "Neither saved" not in (made.leave() and made.card)
-    journal.append(Outcome(row, Status.SKIPPED, Reason.FILLED, "Enough."))
+    made.write()
+    assert "Neither saved" not in made.card
+    journal.append(Outcome(skipped, Status.SKIPPED, Reason.FILLED, "Enough."))
     journal.append(Outcome(later, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, "Stopped."))
-    made.leave()
-    assert "Neither saved nor failed: 1 not needed (as many" in made.card
+    made.write()
+    assert "Neither saved nor failed: 1 not needed (enough" in made.card
     assert "; 1 not attempted (the run ended before)." in made.card
 
 
-def test_a_line_break_makes_no_second_line() -> None:
-    """Whatever is in an argument, the command stays one line that a shell reads back."""
+def test_command_line_is_one_line() -> None:
+    """Line breaks and bytes that are no UTF-8 are escaped so that a shell reads them back."""
     line = run_history.command_line(["--save_dir", "a\nb'c\\é", "\udce9"])
     assert "\n" not in line
     assert line.endswith(r"--save_dir $'a\nb\'c\\\xc3\xa9' $'\xe9'")
@@ -192,26 +214,25 @@ SECRET = "hunter2"
         ("--categories", f"cup {SECRET}"),
     ],
 )
-def test_secrets_stay_out(
-    made: ResultFolder, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither credentials in an address nor those of the environment stand in the card or the page."""
+def test_no_secrets(made: ResultFolder, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials in URLs and in the environment appear in none of the files."""
     monkeypatch.setenv("PART_OF_IMAGENET_TOKEN", SECRET)
     monkeypatch.setenv("PART_OF_IMAGENET_COOKIE", f"a={SECRET}")
     address = f"https://me:{SECRET}@host.example/{{code}}.tar?token={SECRET}"
-    made.leave(command=arguments, source=ImageSource.BOTH, archive_url=address)
-    assert SECRET not in made.card + made.page
+    made.write(command=arguments, source=ImageSource.BOTH, archive_url=address)
+    state = (made.root / ".gallery.jsonl").read_text(encoding="utf-8")
+    assert SECRET not in made.card + made.page + state
     assert "--archive_url" in made.card or "--categories" in made.card
     assert "host.example/\\{code\\}.tar" in made.card
 
 
 def cells(line: str) -> list[str]:
-    """Split a row of a Markdown table as its readers do."""
+    """Split a row of a Markdown table."""
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
-def test_no_name_breaks_the_card(made: ResultFolder) -> None:
-    """A name with all that Markdown minds is one cell, read as it is."""
+def test_names_are_escaped(made: ResultFolder) -> None:
+    """A name with Markdown markup is shown as it is, in one cell."""
     name = "a|b`c`*d*_e_<b>[x](y)\\~~&amp;\nf#"
     text = markdown.table(("name", "n"), [(name, 1)])
     header, rule, row = text.splitlines()
@@ -220,20 +241,20 @@ def test_no_name_breaks_the_card(made: ResultFolder) -> None:
     assert rule == "| --- | ---: |"
     category = made.category("n00000002", name.replace("\n", " ").replace("/", ""))
     made.image(category, "n00000002_1")
-    made.leave()
+    made.write()
     rows = [line for line in made.card.splitlines() if line.startswith("| a")]
     assert [len(cells(row)) for row in rows] == [7, 7]
     assert not re.search(r"(?<!\\)<b>", made.card)
 
 
-def test_the_raw_folder_is_loaded_as_said(made: ResultFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lines for the folder as it is run, and give images, labels and boxes."""
-    made.leave()
-    lines = made.card.split("```python\n")[1].split("\n```")[0]
-    assert lines == snippets.RAW
+def test_code_for_the_raw_folder_works(made: ResultFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card's code for the result folder yields images, labels and boxes."""
+    made.write()
+    code = made.card.split("```python\n")[1].split("\n```")[0]
+    assert code == snippets.RAW
     monkeypatch.chdir(made.root.parent)
     seen: list[object] = []
-    exec(f"{lines}\n    seen.append((image.size, label, boxes))", {"seen": seen})  # in the loop's body
+    exec(f"{code}\n    seen.append((image.size, label, boxes))", {"seen": seen})  # in the body of the loop
     assert seen == [
         ((64, 48), "red", [("red", [0, 0, 31, 47]), ("blue", [10, 10, 10, 10])]),
         ((64, 48), "red", []),
@@ -241,8 +262,8 @@ def test_the_raw_folder_is_loaded_as_said(made: ResultFolder, monkeypatch: pytes
 
 
 def test_nothing_saved_yet(made: ResultFolder) -> None:
-    """Without any category the card is a card."""
+    """A result folder without categories has a card, too."""
     shutil.rmtree(made.root / "red")
-    assert made.leave().unwritten == []
+    assert made.write().unwritten == []
     assert "Nothing failed." in made.card
     assert "# A part of ImageNet: nothing yet" in made.card

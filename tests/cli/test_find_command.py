@@ -1,4 +1,4 @@
-"""`--find`, `--mark`, `--unmark` and `--with_subcategories`, as users meet them."""
+"""Tests of `--find`, `--mark`, `--unmark` and `--with_subcategories` on the command line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MARK = ("--find", "sled", "dog", "--with_subcategories", "True", "--mark")
 
 @pytest.fixture
 def dogs(project: Project) -> Project:
-    """Offer some real categories with URLs and boxes, and one of the user's own; nothing is marked."""
+    """Create a project with some real categories and one added by the user; none is marked."""
     for code, name in NAMES.items():
         project.category(code, name, marked=False)
     for number in range(3):
@@ -46,33 +46,34 @@ def dogs(project: Project) -> Project:
     return project
 
 
-def listed(finished: Finished) -> list[dict[str, str]]:
-    """Read a CSV off the screen."""
+def parse_csv(finished: Finished) -> list[dict[str, str]]:
+    """Parse a CSV on standard output."""
     return list(csv.DictReader(io.StringIO(finished.out, newline="")))
 
 
 def marks(project: Project) -> dict[str, int]:
-    """Read which categories are marked now, and with which number."""
+    """Return the `how_many` of the marked categories."""
     table = categories.read(project.path / "ncodes.csv")
     return {category.code: category.how_many for category in table if category.selected}
 
 
 def keep_marks(project: Project) -> None:
-    """Let the next run find the table as this one left it."""
+    """Let the next run use the table as this one left it."""
     table = categories.read(project.path / "ncodes.csv")
     project.categories = [[one.code, one.name, str(one.selected), str(one.how_many)] for one in table]
 
 
 def error(finished: Finished) -> str:
-    """Give the one sentence by which a run with wrong input ends."""
+    """Check that a run was refused, and return its error message."""
     assert finished.code == 2
     assert "Traceback" not in finished.err
     return finished.err.splitlines()[-1]
 
 
-def test_a_table_shows_what_is_known(dogs: Project) -> None:
-    """Code, name, URLs, images with boxes, subcategories, path; the best fit first; nothing is changed."""
-    before = (dogs.write(), (dogs.path / "ncodes.csv").read_bytes())[1]
+def test_table(dogs: Project) -> None:
+    """Columns are code, name, URLs, images with boxes, subcategories and path; nothing is written."""
+    dogs.write()
+    before = (dogs.path / "ncodes.csv").read_bytes()
     finished = dogs.run("--find", "sled", "dog")
     assert (finished.code, finished.err) == (0, "")
     lines = finished.out.splitlines()
@@ -84,8 +85,8 @@ def test_a_table_shows_what_is_known(dogs: Project) -> None:
     assert not dogs.result.exists()
 
 
-def test_subcategories_are_listed_and_indicated(dogs: Project) -> None:
-    """Behind what they lie below, with a sign."""
+def test_subcategories(dogs: Project) -> None:
+    """They follow their parent and are marked by a plus sign."""
     out = dogs.run("--find", "sled dog", "--with_subcategories").out
     assert re.findall(r"^(n\d+)  (\+ )?", out, flags=re.MULTILINE) == [
         (SLED_DOG, ""),
@@ -95,12 +96,12 @@ def test_subcategories_are_listed_and_indicated(dogs: Project) -> None:
     ]
 
 
-def test_csv_is_for_programs(dogs: Project) -> None:
-    """Everything that was found, whole, in UTF-8 whatever the locale, and nothing else."""
+def test_csv(dogs: Project) -> None:
+    """A CSV has all matches in full, is UTF-8 in any locale, and is all of standard output."""
     flags = ("--find", "sled", "dog", "--with_subcategories", "yes", "--format", "csv")
     finished = dogs.run(*flags)
     assert finished.err == ""
-    rows = listed(finished)
+    rows = parse_csv(finished)
     assert [row["code"] for row in rows] == [SLED_DOG, MALAMUTE, HUSKY, DOGSLED]
     assert [row["match"] for row in rows] == ["kind", "subcategory", "subcategory", "all_words"]
     assert rows[2] == {
@@ -112,12 +113,14 @@ def test_csv_is_for_programs(dogs: Project) -> None:
         "path": f"{PATH} > Siberian husky",
         "match": "subcategory",
     }
-    poor = dogs.run("--find", "mowe", "--format", "csv", prefix=("env", "PYTHONIOENCODING=ascii", "LC_ALL=C"))
-    assert [row["name"] for row in listed(poor)] == ["Möwe, my own"]
+    ascii_locale = dogs.run(
+        "--find", "mowe", "--format", "csv", prefix=("env", "PYTHONIOENCODING=ascii", "LC_ALL=C")
+    )
+    assert [row["name"] for row in parse_csv(ascii_locale)] == ["Möwe, my own"]
 
 
-def test_long_lists_are_cut_and_say_so(project: Project) -> None:
-    """A screen takes 25 rows; both formats give all."""
+def test_long_list(project: Project) -> None:
+    """25 rows are shown without --format, all of them with it."""
     for number in range(40):
         project.category(f"n{number:08d}", f"cup {number}", marked=False)
     short = project.run("--find", "cup").out
@@ -126,15 +129,15 @@ def test_long_lists_are_cut_and_say_so(project: Project) -> None:
     whole = project.run("--find", "cup", "--format", "table").out
     assert len(re.findall(r"^n0", whole, flags=re.MULTILINE)) == 40
     assert "more" not in whole
-    assert "To mark all 40, of which 25 are shown: add --mark" in short
-    assert len(listed(project.run("--find", "cup", "--format", "csv"))) == 40
+    assert "To mark all 40 (25 are shown): add --mark" in short
+    assert len(parse_csv(project.run("--find", "cup", "--format", "csv"))) == 40
     project.category("n00000040", "cupboard", marked=False)
-    assert "To mark the first 40, of which 25 are shown: add --mark" in project.run("--find", "cup").out
+    assert "To mark the first 40 (25 are shown): add --mark" in project.run("--find", "cup").out
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
-def test_lists_fit_the_terminal(dogs: Project, width: int) -> None:
-    """No line of whatever is said is wider than it."""
+def test_list_fits_the_terminal(dogs: Project, width: int) -> None:
+    """No line is wider than the terminal."""
     dogs.environment["COLUMNS"] = str(width)
     finished = dogs.run("--find", "dog", "--with_subcategories")
     assert max(map(len, finished.out.splitlines())) < width
@@ -142,53 +145,53 @@ def test_lists_fit_the_terminal(dogs: Project, width: int) -> None:
 
 
 def test_nothing_found(dogs: Project) -> None:
-    """One sentence with what may have been meant, and exit code 1, like grep; a CSV has its header."""
+    """The exit code is 1, as for grep; a message suggests categories, and a CSV has only its header."""
     finished = dogs.run("--find", "siberian", "puppy")
     assert (finished.code, finished.out) == (1, "")
     assert "'siberian puppy'" in finished.err
     assert f"did you mean {HUSKY} (Siberian husky)?" in finished.err
     finished = dogs.run("--find", "xyzzyqq", "--format", "csv")
-    assert (finished.code, finished.out.count("\n"), listed(finished)) == (1, 1, [])
+    assert (finished.code, finished.out.count("\n"), parse_csv(finished)) == (1, 1, [])
     assert finished.err.count("\n") == 1
 
 
-def test_close_spellings_are_said_to_be_such(dogs: Project) -> None:
-    """They are listed, with exit code 0."""
+def test_similar_spellings(dogs: Project) -> None:
+    """They are listed with a message; the exit code is 0."""
     finished = dogs.run("--find", "huskey")
     assert finished.code == 0
     assert HUSKY in finished.out
     assert "'huskey'" in finished.err
-    assert "spelled alike" in finished.err
+    assert "spelled similarly" in finished.err
 
 
-def test_without_the_lists_columns_are_empty(dogs: Project) -> None:
-    """Who has not fetched the lists yet can look for categories all the same, and is told."""
+def test_without_url_table_and_annotations(dogs: Project) -> None:
+    """The search works, the columns are empty, and messages say why."""
     dogs.write()
     places = ("--url_data", str(dogs.path / "no.csv"), "--annotations_dir", str(dogs.path / "no"))
     finished = dogs.run("--find", "husky", "--format", "csv", *places)
     assert finished.code == 0
-    (row,) = listed(finished)
+    (row,) = parse_csv(finished)
     assert (row["code"], row["urls"], row["annotated"]) == (HUSKY, "", "")
     assert "There is no URL table" in finished.err
     assert "boxes are not counted" in finished.err
 
 
-def test_a_folder_without_archives_of_boxes_is_said_to_be_none(dogs: Project) -> None:
-    """Nothing is counted there; where archives lie, a category without one has no boxes, and that is all."""
+def test_folder_without_archives_of_boxes(dogs: Project) -> None:
+    """The column is empty; where other archives exist, a category without one has 0 boxes."""
     elsewhere = dogs.path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / f"{HUSKY}_1.xml").write_text("no archive")
     finished = dogs.run("--find", "husky", "--format", "csv", "--annotations_dir", str(elsewhere))
-    assert [row["annotated"] for row in listed(finished)] == [""]
+    assert [row["annotated"] for row in parse_csv(finished)] == [""]
     assert " ".join(finished.err.split()) == (
-        f"Images with boxes are not counted: no archive of boxes lies in {elsewhere}."
+        f"Images with boxes are not counted: {elsewhere} contains no archives of boxes."
     )
     finished = dogs.run("--find", "carton", "--format", "csv")
-    assert ([row["annotated"] for row in listed(finished)], finished.err) == (["0"], "")
+    assert ([row["annotated"] for row in parse_csv(finished)], finished.err) == (["0"], "")
 
 
 def test_mark_and_run(dogs: Project, web: Web) -> None:
-    """Found, marked with all subcategories and a number, and downloaded: no editor is opened."""
+    """Find, mark with subcategories and a number, and download."""
     dogs.rows = []
     for code in (SLED_DOG, MALAMUTE, HUSKY, DOGSLED):
         for number in range(3):
@@ -198,7 +201,7 @@ def test_mark_and_run(dogs: Project, web: Web) -> None:
     assert (finished.code, finished.err) == (0, "")
     assert marks(dogs) == {SLED_DOG: 2, MALAMUTE: 2, HUSKY: 2}
     assert re.search(r"Marked 3 categories in \S+ncodes.csv, how_many 2\. .*ncodes.csv.bak", finished.out)
-    assert f"Left out, as fitting less well: {DOGSLED}" in finished.out
+    assert f"Left out, because they match less well: {DOGSLED}" in finished.out
     last = finished.out.splitlines()[-1]
     assert "python extract_images_as_per_tags.py" in last
     assert last.endswith("--fill True")
@@ -212,15 +215,15 @@ def test_mark_and_run(dogs: Project, web: Web) -> None:
     assert len(dogs.images("Siberian_husky")) == 2
 
 
-def test_what_is_shown_is_what_is_marked(dogs: Project) -> None:
-    """With --mark the list has what is marked, and nothing that is left out."""
+def test_rows_shown_are_those_marked(dogs: Project) -> None:
+    """With --mark, only marked categories are listed."""
     finished = dogs.run(*MARK, "--format", "csv")
-    assert {row["code"] for row in listed(finished)} == set(marks(dogs)) == {SLED_DOG, MALAMUTE, HUSKY}
+    assert {row["code"] for row in parse_csv(finished)} == set(marks(dogs)) == {SLED_DOG, MALAMUTE, HUSKY}
     assert "Marked 3 categories" in finished.err
 
 
-def test_a_bare_mark_leaves_the_number(dogs: Project) -> None:
-    """`--mark` alone says nothing about how many; `--how_many` beside it does."""
+def test_mark_without_a_number(dogs: Project) -> None:
+    """`--mark` alone keeps `how_many`; `--mark N` and `--how_many N` set it."""
     dogs.categories[2][3] = "7"
     dogs.run("--find", "husky", "--mark")
     assert marks(dogs) == {HUSKY: 7}
@@ -232,8 +235,8 @@ def test_a_bare_mark_leaves_the_number(dogs: Project) -> None:
     assert marks(dogs) == {HUSKY: 9, CARTON: -1}
 
 
-def test_marks_are_taken_back(dogs: Project) -> None:
-    """With their numbers; the file is what it was before."""
+def test_unmark(dogs: Project) -> None:
+    """It resets the number, too; the file is as before marking."""
     dogs.write()
     before = (dogs.path / "ncodes.csv").read_bytes()
     dogs.run(*MARK, "200")
@@ -241,13 +244,13 @@ def test_marks_are_taken_back(dogs: Project) -> None:
     finished = dogs.run("--find", "sled", "dog", "--with_subcategories", "True", "--unmark")
     assert (finished.code, finished.err) == (0, "")
     assert "Unmarked 3 categories" in finished.out
-    assert "Nothing is marked now." in finished.out
+    assert "No category is marked now." in finished.out
     assert "Left out" not in finished.out
     assert (dogs.path / "ncodes.csv").read_bytes() == before
 
 
-def test_marking_again_changes_nothing(dogs: Project) -> None:
-    """And says so, without another backup."""
+def test_marking_twice(dogs: Project) -> None:
+    """The second time nothing is written, not even a backup."""
     dogs.run(*MARK, "200")
     keep_marks(dogs)
     (dogs.path / "ncodes.csv.bak").unlink()
@@ -257,8 +260,8 @@ def test_marking_again_changes_nothing(dogs: Project) -> None:
     assert not (dogs.path / "ncodes.csv.bak").exists()
 
 
-def test_a_dry_run_marks_nothing(dogs: Project) -> None:
-    """It says what would be, and leaves nothing behind."""
+def test_dry_run_marks_nothing(dogs: Project) -> None:
+    """It prints what would be done, and writes nothing."""
     dogs.write()
     before = set(dogs.path.rglob("*"))
     finished = dogs.run(*MARK, "200", "--dry_run")
@@ -267,40 +270,40 @@ def test_a_dry_run_marks_nothing(dogs: Project) -> None:
     assert marks(dogs) == {}
 
 
-def test_a_dry_run_counts_as_the_real_one(dogs: Project) -> None:
-    """What says so already is told apart from what would be changed."""
+def test_dry_run_counts_like_a_real_run(dogs: Project) -> None:
+    """Rows that would be changed and unchanged rows are counted separately."""
     dogs.run("--categories", HUSKY, "--mark", "200")
     keep_marks(dogs)
-    assert "2 categories would be marked (1 says so already)." in dogs.run(*MARK, "200", "--dry_run").out
+    assert "2 categories would be marked (1 unchanged)." in dogs.run(*MARK, "200", "--dry_run").out
     assert "Marked 2 categories" in dogs.run(*MARK, "200").out
     keep_marks(dogs)
-    assert "0 categories would be marked (3 say so already)." in dogs.run(*MARK, "200", "--dry_run").out
+    assert "0 categories would be marked (3 unchanged)." in dogs.run(*MARK, "200", "--dry_run").out
 
 
-def test_the_next_command_is_true_to_what_was_marked(dogs: Project) -> None:
-    """A number means so many images; with boxes only where each marked category has boxes."""
+def test_next_command(dogs: Project) -> None:
+    """A number implies --fill; --with_annotation is suggested if all marked categories have boxes."""
     boxed = dogs.run("--categories", HUSKY, "--mark", "200").out
-    assert re.search(r"--fill True\nFor so many images with boxes: --with_annotation True", boxed)
+    assert re.search(r"--fill True\nFor as many images with boxes: --with_annotation True", boxed)
     assert "with_annotation" not in dogs.run("--categories", HUSKY, CARTON, "--mark", "200").out
     assert "--fill" not in dogs.run("--categories", HUSKY, "--mark").out
     assert "--fill" not in dogs.run("--categories", HUSKY, "--mark", "-1").out
 
 
-def test_hints_say_what_can_be_done(dogs: Project) -> None:
-    """Subcategories that are not listed, several codes, a plural as a name, and guesses to be marked."""
+def test_hints(dogs: Project) -> None:
+    """Hints for unlisted subcategories, several codes, plurals, and matches that are not marked."""
     assert "Add --with_subcategories True" in dogs.run("--find", "sled", "dog").out
     assert "Add --with" not in dogs.run("--find", "sled", "dog", "--with_subcategories").out
     assert "Add --with" not in dogs.run("--find", "husky").out
     assert f"--categories {CARTON} {HUSKY}" in " ".join(dogs.run("--find", CARTON, HUSKY).err.split())
     assert error(dogs.run("--categories", "cartons")).endswith(f"did you mean {CARTON} (carton)?")
     few = dogs.run("--find", "sle").out
-    assert f"To mark them, say the codes: --categories {SLED_DOG} {DOGSLED} --mark" in few
+    assert f"To mark them, use the codes: --categories {SLED_DOG} {DOGSLED} --mark" in few
 
 
 @pytest.mark.parametrize("word", ["huskey", "husk", "n0211018"])
 @pytest.mark.parametrize("flag", ["--mark", "--unmark"])
-def test_guesses_are_not_marked(dogs: Project, word: str, flag: str) -> None:
-    """Beginnings and close spellings are shown; to be marked they must be named."""
+def test_similar_names_are_not_marked(dogs: Project, word: str, flag: str) -> None:
+    """Beginnings and similar spellings are listed, but marked only by code."""
     finished = dogs.run("--find", word, flag)
     assert HUSKY in finished.out
     assert f"--categories {HUSKY} {flag}" in error(finished)
@@ -308,7 +311,7 @@ def test_guesses_are_not_marked(dogs: Project, word: str, flag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (("--mark",), "add --find WORD ... or --categories X ..."),
         (("--unmark",), "add --find WORD ... or --categories X ..."),
@@ -329,14 +332,14 @@ def test_guesses_are_not_marked(dogs: Project, word: str, flag: str) -> None:
         (("--categories", "huskey", "--mark"), "did you mean"),
     ],
 )
-def test_wrong_flags_are_one_sentence(dogs: Project, flags: tuple[str, ...], said: str) -> None:
-    """With what to do, and exit code 2; nothing is marked."""
-    assert said in error(dogs.run(*flags))
+def test_invalid_flags(dogs: Project, flags: tuple[str, ...], message: str) -> None:
+    """The exit code is 2, the message says what to do, and nothing is marked."""
+    assert message in error(dogs.run(*flags))
     assert marks(dogs) == {}
 
 
-def test_a_dry_run_counts_subcategories(dogs: Project) -> None:
-    """Each as a category of its own, with its own URLs; one that is marked keeps its number."""
+def test_dry_run_of_a_download_counts_subcategories(dogs: Project) -> None:
+    """Each counts its own URLs; a marked subcategory keeps its number."""
     dogs.categories[2][2:] = ["True", "1"]
     finished = dogs.run("--categories", "sled dog", "--with_subcategories", "--dry_run")
     assert "3 categories, 2 of them as subcategories:" in finished.out
@@ -346,8 +349,8 @@ def test_a_dry_run_counts_subcategories(dogs: Project) -> None:
 
 
 @pytest.mark.alone
-def test_verify_takes_named_categories_and_their_subcategories(dogs: Project, web: Web) -> None:
-    """Also those that are not marked."""
+def test_verify_named_categories(dogs: Project, web: Web) -> None:
+    """Subcategories are included, and so are categories that are not marked."""
     dogs.rows = []
     for code in (HUSKY, CARTON):
         web.answer(f"/{code}", Answer(body=pictures.jpeg(seed=int(code[1:]))))
@@ -364,8 +367,8 @@ def test_verify_takes_named_categories_and_their_subcategories(dogs: Project, we
         (("--find", "husky"), "utils.pipeline.run"),
     ],
 )
-def test_nothing_is_loaded_that_is_not_used(dogs: Project, flags: tuple[str, ...], unused: str) -> None:
-    """An ordinary run does without the hierarchy's table, and a search without what a run needs."""
+def test_lazy_loading(dogs: Project, flags: tuple[str, ...], unused: str) -> None:
+    """A download does not read the hierarchy, and a search does not import the pipeline."""
     dogs.write()
     arguments = dogs.arguments(*flags)
     code = f"""
@@ -382,25 +385,25 @@ sys.exit(code or (3 if {unused!r} == "utils.pipeline.run" and {unused!r} in sys.
     )
 
 
-def real(folder: Path) -> Project:
-    """Give a project with the real table of categories; whatever else lies in the folder."""
+def real_project(folder: Path) -> Project:
+    """Return a project with the table of all categories."""
     shutil.copy(ROOT / "ncodes.csv", folder)
     project = Project(folder)
-    project.write = lambda: None  # type: ignore[method-assign]  # all is there
+    project.write = lambda: None  # type: ignore[method-assign]  # the files exist already
     return project
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the real data is not beside the project")
-def test_real_lists_are_counted(tmp_path: Path) -> None:
-    """URLs and images with boxes are as many as the table has rows, and the archives XML files."""
+def test_real_counts(tmp_path: Path) -> None:
+    """Counts equal the rows of the URL table and the XML files in the archives."""
     shutil.copy(DATA / "imageNetURLs.csv", tmp_path)
     shutil.copytree(DATA / "annotation", tmp_path / "annotation", copy_function=shutil.copyfile)
     (tmp_path / "annotation").chmod(0o755)
-    project = real(tmp_path)
+    project = real_project(tmp_path)
     with (DATA / "imageNetURLs.csv").open(encoding="utf-8", newline="") as file:
         urls = Counter(row["code"] for row in csv.DictReader(file))
-    for word in ("bird", "bird", "fish", "zebra"):  # the second time from what was remembered
-        rows = listed(project.run("--find", word, "--with_subcategories", "True", "--format", "csv"))
+    for word in ("bird", "bird", "fish", "zebra"):  # the second time from the saved counts
+        rows = parse_csv(project.run("--find", word, "--with_subcategories", "True", "--format", "csv"))
         assert {row["code"]: int(row["urls"]) for row in rows} == {
             row["code"]: urls[row["code"]] for row in rows
         }
@@ -411,7 +414,7 @@ def test_real_lists_are_counted(tmp_path: Path) -> None:
 
 
 def xml_files(archive: Path) -> int:
-    """Count the XML files of an archive; there are none where it is not there."""
+    """Count the XML files of an archive; 0 if it does not exist."""
     if not archive.exists():
         return 0
     with tarfile.open(archive) as tar:
@@ -420,7 +423,7 @@ def xml_files(archive: Path) -> int:
 
 def test_documented_table(tmp_path: Path) -> None:
     """The table in docs/flags.md is what --find prints before the lists are downloaded."""
-    project = real(tmp_path)
+    project = real_project(tmp_path)
     project.environment["COLUMNS"] = "110"
     finished = project.run("--find", "sled", "dog", "--with_subcategories", "True")
     assert finished.out.count("\n") > 5

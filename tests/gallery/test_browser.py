@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from demo.pictures import jpeg
-from tests import chromium, pictures
-from tests.chromium import Page
+from tests import pictures
+from tests.gallery import chromium
+from tests.gallery.chromium import Page
+from tests.gallery.test_colours import linear
 from tests.result_folder import ResultFolder
-from tests.test_gallery_colours import linear
 from utils.models.enums import Status
 from utils.models.images import Box
 from utils.models.rows import UrlRow
@@ -62,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> ResultFolder:
     made.image(
         odd, f"{ODD}_2", Box(HOSTILE, 5, 5, 20, 20), url=f'https://a.example/"onclick="hit()"{HOSTILE}'
     )
-    made.leave()
+    made.write()
     return made
 
 
@@ -267,13 +268,13 @@ def test_charts_follow_the_category(page: Page) -> None:
     note = "document.querySelector('.chart p').textContent"
     whose = "document.getElementById('whose').textContent"
     choose(page, "label", "red")
-    assert page.evaluate(whose) == "Numbers of the whole folder"
+    assert page.evaluate(whose) == "Statistics of the whole folder"
     assert page.evaluate(note) == "20 URLs considered"
     page.evaluate(
         "[...document.querySelectorAll('.scroll a')].find(one => one.textContent === 'red').click()"
     )
     page.wait(f"{note} === '6 URLs considered'")
-    assert page.evaluate(whose) == "Numbers of red"
+    assert page.evaluate(whose) == "Statistics of red"
     assert "http 4043" in page.evaluate("document.querySelector('.chart').textContent")
     assert page.evaluate("document.getElementById('category').value") == "red"
 
@@ -295,7 +296,7 @@ def test_fates_add_up(browser: Page, tmp_path: Path) -> None:
     ):
         row = UrlRow(9_000 + number, f"{RED}_9{number}", "http://a.example/")
         Journal(red.journal).append(Outcome(row, status, why, "No."))
-    made.leave()
+    made.write()
     page = show(browser, made)
     bars = page.evaluate(
         "[...document.querySelector('.chart').querySelectorAll('tr')]"
@@ -318,7 +319,7 @@ def test_a_long_label_is_cut(browser: Page, tmp_path: Path) -> None:
     label = "y" * 100_000
     made.image(red, f"{RED}_1", Box(label, 0, 0, 63, 47), Box("red", 5, 5, 20, 20))
     made.image(red, f"{RED}_2", Box("red", 5, 5, 20, 20))
-    made.leave()
+    made.write()
     page = show(browser, made)
     assert page.evaluate("document.body.textContent.length") < 50_000
     names = page.evaluate("[...document.querySelectorAll('.tile text')].map(one => one.textContent)")
@@ -335,7 +336,7 @@ def test_every_box_with_room_has_its_name(browser: Page, tmp_path: Path) -> None
     red = made.category(RED, "red")
     low = [Box("Siberian_husky", left, 260, left + 80, 330) for left in (150, 290, 410)]
     made.image(red, f"{RED}_1", Box("sky", 0, 0, 499, 140), *low, size=(500, 375))
-    made.leave()
+    made.write()
     page = show(browser, made)
     page.window(390, 844, phone=True)
     page.evaluate("document.querySelector('.tile').click()")
@@ -397,7 +398,7 @@ def test_a_picture_that_is_to_be_turned(browser: Page, tmp_path: Path) -> None:
     made = ResultFolder(tmp_path / "partial_imagenet")
     red = made.category(RED, "red")
     made.image(red, f"{RED}_1", Box("red", 0, 0, 10, 10), size=pictures.SIZE, data=pictures.rotated_by_exif())
-    made.leave()
+    made.write()
     page = show(browser, made)
     natural = page.evaluate(
         "(one => [one.naturalWidth, one.naturalHeight])(document.querySelector('.tile img'))"
@@ -437,7 +438,7 @@ def test_many_images(browser: Page, tmp_path: Path) -> None:
     made = ResultFolder(tmp_path / "partial_imagenet")
     red = made.category(RED, "red")
     made.image(red, f"{RED}_1", Box("red", 1, 2, 30, 40), data=jpeg())
-    made.leave()
+    made.write()
     (image,) = made.images()
     one = json.dumps(image, separators=(",", ":"))
     page_of_many = made.page.replace(one, ",".join([one] * MANY))

@@ -1,7 +1,7 @@
-"""However a table was saved, and whatever is marked: every other byte stays, and the marks read back.
+"""Property tests of `utils.catalog.marking`: marks read back, and all other bytes are kept.
 
-Tables are drawn as cells between the bytes around them, so that what must come out can be put together
-without knowing how `utils` finds a cell.
+Tables are drawn as values with the text around them, so that the expected bytes can be composed independently
+of the code that locates cells.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.test_fuzz import ENCODINGS, FUZZ, NCODES_HEADER, NCODES_PIECES, value_or_sentence
 from utils.catalog import categories
 from utils.catalog.categories import Mark
-from utils.catalog.marking import Marked, mark, unmark
+from utils.catalog.marking import MarkResult, mark, unmark
 
 CODES = [f"n0000000{number}" for number in range(6)]
 MARKS = {
@@ -36,7 +36,7 @@ AROUND = [
     "\u00a0{}\u00a0",
     " \x0b{}\x0c",
 ]
-# An empty cell gets its value behind its blanks: there are none behind it in these.
+# Empty cells: the new value is placed after the blanks, so none of these has blanks at its end.
 AROUND_NOTHING = ["{}", "{}", "  {}", '"{}"', '" {}"', '"\n{}" ', "\u00a0{}"]
 HEADERS = {
     "code": ["code", "CODE", ' "Code" '],
@@ -51,7 +51,7 @@ PLAIN_NAMES = ["crane", 'a "crane" 5"', "", " ", "Kranich f\u00fcr \u72ac", "-1"
 
 @dataclass(frozen=True)
 class Cell:
-    """A value, and what stands around it."""
+    """A value and the text around it."""
 
     around: str
     value: str
@@ -62,7 +62,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """The cells by column in the table's order, not all of which need be there; and what follows them."""
+    """The cells by column in the order of the table, perhaps too few; then surplus cells and the line end."""
 
     cells: dict[str, Cell]
     surplus: list[str]
@@ -70,12 +70,12 @@ class Row:
 
     @property
     def mark(self) -> Mark:
-        """What it asks for."""
+        """The mark that the row expresses."""
         word, number = (self.cells.get(name, Cell("{}", "")) for name in ("to_download", "how_many"))
         return Mark(MARKS[word.value], NUMBERS[number.value])
 
     def marked(self, wanted: Mark, order: list[str]) -> Row:
-        """Put other values into the cells that say something else."""
+        """Return the row with another mark; cells that express it already are kept."""
         cells = dict(self.cells)
         for column, is_so, value in (
             ("to_download", self.mark.selected == wanted.selected, str(wanted.selected)),
@@ -90,7 +90,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A file: `above` stands before the header, then between header or row and the next one."""
+    """A file; `above` is the text before the header and before each row."""
 
     order: list[str]
     header: list[str]
@@ -100,12 +100,12 @@ class Table:
     encoding: str
 
     def marked(self, wanted: Mapping[str, Mark]) -> Table:
-        """Let every row say what is wanted."""
+        """Return the table with other marks."""
         rows = {code: row.marked(wanted[code], self.order) for code, row in self.rows.items()}
         return replace(self, rows=rows)
 
     def data(self) -> bytes:
-        """Spell it."""
+        """Return the bytes of the file."""
         text = self.above[0] + self.separator.join(self.header)
         for row, above in zip(self.rows.values(), self.above[1:], strict=True):
             text += above + self.separator.join([*map(str, row.cells.values()), *row.surplus]) + row.end
@@ -114,7 +114,7 @@ class Table:
 
 
 def cells(values: Mapping[str, object]) -> st.SearchStrategy[Cell]:
-    """Draw a value and what stands around it."""
+    """Draw a value and the text around it."""
     return st.sampled_from(list(values)).flatmap(
         lambda value: st.builds(Cell, st.sampled_from(AROUND if value else AROUND_NOTHING), st.just(value))
     )
@@ -127,7 +127,7 @@ LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 @st.composite
 def rows(draw: st.DrawFn, code: str, order: list[str], end: str, canonical: bool) -> Row:
-    """Draw a row, perhaps one that ends before its last column, or goes on behind it."""
+    """Draw a row, perhaps a short one or one with surplus empty cells."""
     drawn = {
         "code": Cell(draw(st.sampled_from(AROUND)), code),
         "to_download": draw(cells({"False": 0} if canonical else MARKS)),
@@ -142,7 +142,7 @@ def rows(draw: st.DrawFn, code: str, order: list[str], end: str, canonical: bool
 
 @st.composite
 def tables(draw: st.DrawFn, canonical: bool = False) -> Table:
-    """Draw a table in some program's manner, or in that of several."""
+    """Draw a table in the format of one or several programs."""
     order = draw(st.permutations(list(HEADERS)))
     separator, encoding = draw(st.sampled_from(",;\t")), draw(ENCODINGS.filter(lambda name: name != "utf-32"))
     end = draw(LINE_ENDS)
@@ -159,13 +159,13 @@ def tables(draw: st.DrawFn, canonical: bool = False) -> Table:
     return Table(order, header, drawn, [draw(blank), end + above[0], *above[1:]], separator, encoding)
 
 
-def state(path: Path) -> dict[str, Mark]:
-    """Read what a table asks for."""
+def read_marks(path: Path) -> dict[str, Mark]:
+    """Read the marks of a table."""
     return {one.code: Mark(one.selected, one.how_many) for one in categories.read(path)}
 
 
 def fresh(folder: Path, data: bytes) -> Path:
-    """Put a table into a folder where there is nothing else."""
+    """Write a table to an empty folder."""
     for path in folder.iterdir():
         path.unlink()
     (folder / "ncodes.csv").write_bytes(data)
@@ -174,14 +174,14 @@ def fresh(folder: Path, data: bytes) -> Path:
 
 @FUZZ
 @given(tables(), st.sets(st.sampled_from(CODES)), st.sampled_from([None, -1, 0, 200]), st.booleans())
-def test_only_what_must_change_changes(
+def test_only_marks_change(
     tmp_path: Path, table: Table, asked: set[str], how_many: int | None, is_mark: bool
 ) -> None:
-    """Every byte but the values that say something else stays; the rest is read as before."""
+    """All bytes but the values that differ are kept, and all rows read back."""
     asked &= set(table.rows)
     path = fresh(tmp_path, table.data())
     before = {code: row.mark for code, row in table.rows.items()}
-    assert state(path) == before
+    assert read_marks(path) == before
     number = how_many if is_mark else -1
     after = before | {
         code: Mark(is_mark, before[code].how_many if number is None else number) for code in asked
@@ -189,16 +189,16 @@ def test_only_what_must_change_changes(
     marked = mark(path, asked, how_many=how_many) if is_mark else unmark(path, asked)
     changed = [code for code in asked if after[code] != before[code]]
     backup = tmp_path / "ncodes.csv.bak"
-    assert marked == Marked(len(changed), len(asked) - len(changed), backup if changed else None)
+    assert marked == MarkResult(len(changed), len(asked) - len(changed), backup if changed else None)
     assert path.read_bytes() == table.marked(after).data()
-    assert state(path) == after
+    assert read_marks(path) == after
     assert [path.read_bytes() for path in tmp_path.glob("*.bak")] == ([table.data()] if changed else [])
 
 
 @FUZZ
 @given(tables(canonical=True), st.sampled_from([None, -1, 0, 200]))
-def test_unmarked_again_is_as_before(tmp_path: Path, table: Table, how_many: int | None) -> None:
-    """Rows that say False and -1 come back to the very bytes."""
+def test_unmark_reverts_mark(tmp_path: Path, table: Table, how_many: int | None) -> None:
+    """Rows with the values False and -1 get back their bytes."""
     path = fresh(tmp_path, table.data())
     assert mark(path, list(table.rows), how_many=how_many).changed == len(table.rows)
     assert path.read_bytes() != table.data()
@@ -209,8 +209,8 @@ def test_unmarked_again_is_as_before(tmp_path: Path, table: Table, how_many: int
 @FUZZ
 @given(NCODES_PIECES)
 @example(b'n00000001,"a" "b,"Tr"ue,"-"1\rn00000002\n')
-def test_whatever_can_be_read_can_be_marked(tmp_path: Path, data: bytes) -> None:
-    """Any bytes that are a table take marks, and keep their codes, names and lines."""
+def test_any_valid_table_can_be_marked(tmp_path: Path, data: bytes) -> None:
+    """Any bytes that are a valid table can be marked; codes, names and lines are kept."""
     path = fresh(tmp_path, NCODES_HEADER + data)
     found = value_or_sentence(path, categories.read)
     if found:

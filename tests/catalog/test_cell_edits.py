@@ -1,4 +1,4 @@
-"""A cell is changed where it stands, in every spelling of a table, and no byte beside it."""
+"""Tests of `utils.catalog.cell_edits`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from utils.catalog import cell_edits
-from utils.catalog.cell_edits import edited
-from utils.catalog.user_table import table_of
+from utils.catalog.cell_edits import edit_cells
+from utils.catalog.user_table import parse_table
 from utils.errors import InputError
 
-WANTED = ("code", "mark", "number")
+COLUMNS = ("code", "mark", "number")
 PATH = Path("table.csv")
 HEADER = b"code,name,mark,number\n"
 
 
 def changed(data: bytes, line: int = 2, **values: str) -> bytes:
-    """Change cells of the row in a line."""
-    return edited(table_of(PATH, data, WANTED), {line: values}).data
+    """Edit the row that begins in `line`."""
+    return edit_cells(parse_table(PATH, data, COLUMNS), {line: values}).data
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,10 @@ def changed(data: bytes, line: int = 2, **values: str) -> bytes:
         pytest.param(b"n1,fox,no,-1", b"n1,fox,yes,20", id="plain"),
         pytest.param(b"n1,fox,,", b"n1,fox,yes,20", id="empty"),
         pytest.param(b"n1,fox", b"n1,fox,yes,20", id="both are missing"),
-        pytest.param(b"n1", b"n1,,yes,20", id="so is what stands before"),
+        pytest.param(b"n1", b"n1,,yes,20", id="all cells but the first are missing"),
         pytest.param(b"n1,fox, no ", b"n1,fox, yes ,20", id="one is missing"),
-        pytest.param(b" n1 , fox , no ,\t-1  ", b" n1 , fox , yes ,\t20  ", id="blanks around"),
-        pytest.param(b"n1,fox,  ,\t", b"n1,fox,  yes,\t20", id="nothing but blanks"),
+        pytest.param(b" n1 , fox , no ,\t-1  ", b" n1 , fox , yes ,\t20  ", id="blanks around values"),
+        pytest.param(b"n1,fox,  ,\t", b"n1,fox,  yes,\t20", id="blank cells"),
         pytest.param(b'"n1","fox","no","-1"', b'"n1","fox","yes","20"', id="quoted"),
         pytest.param(b'n1,fox, " no " ,"-1" ', b'n1,fox, " yes " ,"20" ', id="blanks and quotes"),
         pytest.param(b'n1,fox,""," "', b'n1,fox,"yes"," 20"', id="quoted and empty"),
@@ -39,22 +39,22 @@ def changed(data: bytes, line: int = 2, **values: str) -> bytes:
         pytest.param(b'n1,"a, b ""c""\n, d",no,-1', b'n1,"a, b ""c""\n, d",yes,20', id="a name in quotes"),
         pytest.param(b'n1,5" disk,no,-1', b'n1,5" disk,yes,20', id="a quotation mark within a name"),
         pytest.param(b'n1,"a" "b, no,-1', b'n1,"a" "b, yes,20', id="a quotation mark behind a quoted name"),
-        pytest.param(b'n1,"",no,-1', b'n1,"",yes,20', id="a quoted name of nothing"),
+        pytest.param(b'n1,"",no,-1', b'n1,"",yes,20', id="an empty quoted name"),
         pytest.param(b"n1,fox,no,-1,,", b"n1,fox,yes,20,,", id="empty cells beyond the header"),
         pytest.param(
             b"n1,\xc2\xa0f\xc3\xb6x,\xc2\xa0no,", b"n1,\xc2\xa0f\xc3\xb6x,\xc2\xa0yes,20", id="nbsp"
         ),
-        pytest.param(b"n1,f\xf6x,\xa0no,", b"n1,f\xf6x,\xa0yes,20", id="the same in cp1252"),
+        pytest.param(b"n1,f\xf6x,\xa0no,", b"n1,f\xf6x,\xa0yes,20", id="nbsp in cp1252"),
     ],
 )
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b""])
-def test_a_row_keeps_all_but_its_values(row: bytes, expected: bytes, end: bytes) -> None:
-    """Blanks, quotation marks and the line's end stay; what is missing is appended."""
+def test_only_values_change(row: bytes, expected: bytes, end: bytes) -> None:
+    """Blanks, quotation marks and line ends are kept; missing cells are appended."""
     assert changed(HEADER + row + end, mark="yes", number="20") == HEADER + expected + end
 
 
-def test_other_rows_stay_as_they_are() -> None:
-    """Blank lines, ragged rows and mixed line ends around it, too; rows are found by their editor's lines."""
+def test_other_rows_are_kept() -> None:
+    """Blank lines, short rows and mixed line ends are kept; rows are counted by lines of the file."""
     above = b' \r\n\r"CODE", Name ,mark,Number\r\n;,\nn0,"a\nb\r\nc",no\r\n,,\r'
     below = b"\nn3\r\n\r\n n4,x\r,,,"
     data = above + b'n1,"fo\nx",no,7\r' + below
@@ -72,31 +72,31 @@ def test_other_rows_stay_as_they_are() -> None:
         ("mark;x;number;code\n;a,b;;n1\n", "mark;x;number;code\nyes;a,b;20;n1\n", "utf-8"),
     ],
 )
-def test_every_way_of_saving_is_kept(before: str, after: str, encoding: str) -> None:
-    """Encoding, mark, separator and the columns' order stay."""
+def test_format_is_kept(before: str, after: str, encoding: str) -> None:
+    """Encoding, byte order mark, separator and order of columns are kept."""
     bom = "\ufeff".encode(encoding) if encoding.startswith("utf-16") else b""
     assert changed(bom + before.encode(encoding), mark="yes", number="20") == bom + after.encode(encoding)
 
 
-def test_what_could_not_be_read_any_more_is_refused() -> None:
-    """A cell that is as long as a reader takes is not made longer."""
+def test_unreadable_result_is_refused() -> None:
+    """A cell of the maximal length of the csv module cannot grow."""
     data = HEADER + b'n1,fox,"' + b" " * 131_072 + b'",\n'
     with pytest.raises(
-        InputError, match=r"table.csv is left as it was, .* could not be read any more .*line 2"
+        InputError, match=r"table.csv was not changed, .* could not be read any more .*line 2"
     ):
         changed(data, mark="yes")
     assert changed(data, number="20") == data[:-1] + b"20\n"
 
 
-def test_a_value_that_would_be_two_is_refused() -> None:
-    """What reads back must be what was asked for, and nothing beside it."""
-    with pytest.raises(InputError, match=r"table.csv is left as it was, .* would say something else"):
+def test_value_with_a_separator_is_refused() -> None:
+    """The edited table must read back with the new values and no other change."""
+    with pytest.raises(InputError, match=r"table.csv was not changed, .* other cells would change"):
         changed(HEADER + b"n1,fox,no\n", mark="yes,20")
 
 
-def test_cells_told_apart_wrongly_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Were the places of cells ever misjudged, reading back would find it."""
+def test_wrong_cell_positions_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If cells were located wrongly, reading back would detect it."""
     monkeypatch.setattr(cell_edits, "_CELL", "(?P<quoted>(?P<rest>$^))?(?P<plain>[^{0}\r\n]*)")
     assert changed(HEADER + b"n1,fox,no,1\n", mark="yes") == HEADER + b"n1,fox,yes,1\n"
-    with pytest.raises(InputError, match="is left as it was"):
+    with pytest.raises(InputError, match="was not changed"):
         changed(HEADER + b'n1,"fox, red",no,1\n', mark="yes")

@@ -1,4 +1,4 @@
-"""Folder names can be borne by every file system, and no two categories share one."""
+"""Tests of `utils.catalog.folder_names`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.catalog.folder_names import LONGEST, LONGEST_BYTES, folder_name, folder_names
+from utils.catalog.folder_names import MAX_BYTES, MAX_CHARACTERS, folder_name, folder_names
 
 CODE = "n02119789"
-# Pieces of which hostile names are made; hypothesis glues them together in all ways.
+# Parts of hostile names, which hypothesis combines.
 PIECES = [
     *'/\\:*?"<>|\0\x1f\x7f\x85\t\n .-_,=~$%',
     "CON",
@@ -30,12 +30,12 @@ PIECES += ["犬" * 90, "x" * 90, f"_{CODE}", "n00000000"]
 HOSTILE = st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(max_size=150)
 
 
-def safe(folder: str) -> bool:
-    """Tell by other means than the module whether every system takes a name."""
+def is_safe(folder: str) -> bool:
+    """Check independently of the module that all file systems accept a name."""
     stem = folder.split(".")[0].upper()
     return (
-        0 < len(folder) <= LONGEST
-        and len(folder.encode()) <= LONGEST_BYTES
+        0 < len(folder) <= MAX_CHARACTERS
+        and len(folder.encode()) <= MAX_BYTES
         and not re.search(r'[/\\:*?"<>|\s]', folder)
         and not any(unicodedata.category(character) == "Cc" for character in folder)
         and folder[0] not in ".-"
@@ -44,8 +44,8 @@ def safe(folder: str) -> bool:
     )
 
 
-def same(folder: str) -> str:
-    """Spell alike what a file system may take for the same name."""
+def normalized(folder: str) -> str:
+    """Return a key that is equal for names that a file system may consider the same."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", folder).casefold())
 
 
@@ -75,25 +75,25 @@ def same(folder: str) -> str:
         ("犬" * 100, "犬" * 66),
     ],
 )
-def test_a_name_becomes_a_folder(name: str, folder: str) -> None:
-    """Blanks become one `_`; what systems mind goes; 100 characters stay; nothing left gives the code."""
+def test_folder_name(name: str, folder: str) -> None:
+    """Spaces become `_`, forbidden characters go, long names are cut; an empty result becomes the code."""
     assert folder_name(name, CODE) == folder
 
 
 @settings(max_examples=300, deadline=None)
 @given(HOSTILE)
-def test_no_name_makes_an_unsafe_folder(name: str) -> None:
-    """Whatever the name, its folder is one that every system takes."""
-    assert safe(folder_name(name, CODE))
+def test_any_name_gives_a_safe_folder(name: str) -> None:
+    """All file systems accept the folder name, whatever the category is called."""
+    assert is_safe(folder_name(name, CODE))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(HOSTILE, max_size=8))
-def test_no_two_categories_share_a_folder(names: list[str]) -> None:
-    """Whatever the names, folders differ even where neither case nor composition counts, and are safe."""
+def test_folders_are_unique(names: list[str]) -> None:
+    """Folder names differ even where case and Unicode composition are ignored, and are safe."""
     folders = folder_names({f"n{number:08}": name for number, name in enumerate(names)})
-    assert len({same(folder) for folder in folders.values()}) == len(names)
-    assert all(safe(folder) for folder in folders.values())
+    assert len({normalized(folder) for folder in folders.values()}) == len(names)
+    assert all(is_safe(folder) for folder in folders.values())
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_no_two_categories_share_a_folder(names: list[str]) -> None:
         (["?", "n00000000"], ["n00000000_n00000000", "n00000000_n00000001"]),
     ],
 )
-def test_categories_of_one_name_get_their_codes(names: list[str], folders: list[str]) -> None:
-    """Each of those that would share a folder gets `_<code>`, a third that is called so by nature too."""
+def test_ambiguous_names_get_a_suffix(names: list[str], folders: list[str]) -> None:
+    """Each ambiguous name gets `_<code>`, and so does a third name that equals one with its suffix."""
     table = {f"n{number:08}": name for number, name in enumerate(names)}
     assert list(folder_names(table).values()) == folders
 
 
-def test_a_folder_can_really_be_made(tmp_path: Path) -> None:
-    """The longest folder name leaves room for the files that are named after it."""
+def test_longest_folder_can_be_created(tmp_path: Path) -> None:
+    """The folder and the longest file in it can be created."""
     folder = tmp_path / folder_name("犬é" * 100, CODE)
     folder.mkdir()
     partial = folder / f".{folder.name}_download_report.csv.part"

@@ -7,8 +7,7 @@ import re
 from collections.abc import Sequence
 from itertools import combinations
 
-from utils.gallery.page import ASSETS
-from utils.gallery.page_data import COLOURS
+from utils.gallery.page import ASSETS, COLOURS
 
 SIGHTS = (
     ((1, 0, 0), (0, 1, 0), (0, 0, 1)),

@@ -1,4 +1,4 @@
-"""Tables are read as Excel, LibreOffice, vim and pandas save them; what is wrong is said with its place."""
+"""Tests of `utils.catalog.user_table`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas
 import pytest
 
-from utils.catalog.user_table import read_rows
+from utils.catalog.user_table import read_table
 from utils.errors import InputError
 
-WANTED = ("code", "name", "how_many")
+COLUMNS = ("code", "name", "how_many")
 TABLE = 'code,name,how_many\nn1,"kit fox, Vulpes macrotis",5\nn2,café,\n'
 ROWS = [["n1", "kit fox, Vulpes macrotis", "5"], ["n2", "café", ""]]
 
@@ -21,16 +21,16 @@ def rows(folder: Path, data: bytes) -> list[list[str]]:
     """Read a file with these bytes."""
     path = folder / "table.csv"
     path.write_bytes(data)
-    return [[row[column] for column in WANTED] for row in read_rows(path, WANTED)]
+    return [[row[column] for column in COLUMNS] for row in read_table(path, COLUMNS).rows]
 
 
-def refused(folder: Path, data: bytes, *words: str) -> None:
-    """Check that a file with these bytes is refused in one line with these words."""
+def check_refused(folder: Path, data: bytes, *words: str) -> None:
+    """Check that reading these bytes raises an InputError of one line with these words."""
     with pytest.raises(InputError) as caught:
         rows(folder, data)
     for word in ("table.csv", *words):
         assert word in str(caught.value)
-    assert "\n" not in str(caught.value), "one sentence is one line"
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def refused(folder: Path, data: bytes, *words: str) -> None:
         pytest.param(TABLE.replace("\n", "\r\n").encode(), id="CRLF"),
         pytest.param(TABLE.replace("\n", "\r").encode(), id="CR"),
         pytest.param(TABLE.encode("cp1252"), id="Excel: CSV"),
-        pytest.param(TABLE.removesuffix("\n").encode(), id="last line without its end"),
+        pytest.param(TABLE.removesuffix("\n").encode(), id="no final line end"),
         pytest.param(
             "code;name;how_many\r\nn1;kit fox, Vulpes macrotis;5\r\nn2;café;".encode("cp1252"), id=";"
         ),
@@ -64,24 +64,24 @@ def refused(folder: Path, data: bytes, *words: str) -> None:
         ),
     ],
 )
-def test_every_way_of_saving_gives_the_same_rows(tmp_path: Path, data: bytes) -> None:
-    """Encodings, separators, line ends, quotes, blanks, order and further columns make no difference."""
+def test_formats(tmp_path: Path, data: bytes) -> None:
+    """Encoding, separator, line ends, quotation marks, blanks and order make no difference."""
     assert rows(tmp_path, data) == ROWS
 
 
 @pytest.mark.parametrize("index", [True, False])
-def test_pandas_may_have_saved_it(tmp_path: Path, index: bool) -> None:
-    """What pandas reads and writes, with its index as a further column or without, is read."""
+def test_saved_by_pandas(tmp_path: Path, index: bool) -> None:
+    """Tables written by pandas are read, with and without an index column."""
     saved = pandas.read_csv(io.StringIO(TABLE)).to_csv(index=index)
     assert rows(tmp_path, saved.encode()) == [["n1", ROWS[0][1], "5.0"], ROWS[1]]
 
 
-def test_line_numbers_are_the_editors(tmp_path: Path) -> None:
-    """A row's line is where it begins in the file, after blank lines and names with line breaks."""
+def test_line_numbers(tmp_path: Path) -> None:
+    """A row is numbered by the line in which it begins; blank lines and line breaks in cells count."""
     (tmp_path / "table.csv").write_bytes(b'\r\ncode,name,how_many\r\nn1,"a\r\nb",1\r\n\r\n;,\r\nn2,c,2\r\n')
     with pytest.raises(InputError, match="line 6"):
-        raise read_rows(tmp_path / "table.csv", WANTED)[1].wrong("code", "say another")
-    assert [row.line for row in read_rows(tmp_path / "table.csv", WANTED)] == [3, 6, 7]
+        raise read_table(tmp_path / "table.csv", COLUMNS).rows[1].error("code", "use another")
+    assert [row.line for row in read_table(tmp_path / "table.csv", COLUMNS).rows] == [3, 6, 7]
 
 
 @pytest.mark.parametrize(
@@ -93,48 +93,48 @@ def test_line_numbers_are_the_editors(tmp_path: Path) -> None:
             b"code,name\nn1,a\n", ["line 1", "how_many is missing", "code,name,how_many"], id="column"
         ),
         pytest.param(b"n1,a,1\n", ["code is missing"], id="no header"),
-        pytest.param(b"code,name,how_many,Code\n", ["code stands there twice"], id="column twice"),
+        pytest.param(b"code,name,how_many,Code\n", ["code occurs twice"], id="column twice"),
         pytest.param(b"code,name,how_many\nn1,\0,1\n", ["line 2", "NUL"], id="NUL"),
-        pytest.param(TABLE.encode("utf-16-le"), ["NUL", "Save it as CSV"], id="UTF-16 without its mark"),
-        pytest.param(b"code\x81\xff", ["no text", "Save it as CSV"], id="undecodable"),
-        pytest.param(b"\xff\xfea", ["no text"], id="half a UTF-16 character"),
+        pytest.param(TABLE.encode("utf-16-le"), ["NUL", "Save it as CSV"], id="UTF-16 without BOM"),
+        pytest.param(b"code\x81\xff", ["not a text file", "Save it as CSV"], id="undecodable"),
+        pytest.param(b"\xff\xfea", ["not a text file"], id="truncated UTF-16"),
         pytest.param(b"PK\x03\x04...", ["workbook", "Save it as CSV"], id="xlsx"),
         pytest.param(b'code,name,how_many\nn1,"a,1\nn2,b,2\n', ["line 2", "quotation mark"], id="open quote"),
         pytest.param(
-            b'code,name,how_many\nn1,"' + b"a\n" * 99_999, ["line 2", "quotation"], id="a big open quote"
+            b'code,name,how_many\nn1,"' + b"a\n" * 99_999, ["line 2", "quotation"], id="a long open quote"
         ),
-        pytest.param(b"x" * 200_000, ["line 1", "quotation"], id="a line without end"),
+        pytest.param(b"x" * 200_000, ["line 1", "quotation"], id="a very long line"),
         pytest.param(
             b"code,name,how_many\nn1,kit fox, Vulpes,1\n", ["line 2", "4 values", "quotation"], id="surplus"
         ),
     ],
 )
-def test_what_is_no_table_is_refused_with_a_sentence(tmp_path: Path, data: bytes, words: list[str]) -> None:
-    """The sentence names the file and, where there is one, the line, and says what to do."""
-    refused(tmp_path, data, *words)
+def test_malformed_table(tmp_path: Path, data: bytes, words: list[str]) -> None:
+    """The error names the file and the line, and says what to do."""
+    check_refused(tmp_path, data, *words)
 
 
-def test_a_missing_file_says_where_it_comes_from(tmp_path: Path) -> None:
-    """The sentence names the script that makes the file, and the flag that names another."""
+def test_missing_file(tmp_path: Path) -> None:
+    """The error names the script that creates the file, and the flag for another one."""
     with pytest.raises(InputError, match=r"download_imagenet_prerequisites.py.*--ncode_data"):
-        read_rows(tmp_path / "table.csv", WANTED)
+        read_table(tmp_path / "table.csv", COLUMNS)
 
 
-def test_a_folder_is_no_table(tmp_path: Path) -> None:
-    """A folder in the file's place is called one."""
+def test_folder_instead_of_a_file(tmp_path: Path) -> None:
+    """The error says that the path is a folder."""
     with pytest.raises(InputError, match=re.escape(f"{tmp_path} cannot be read (it is a folder)")):
-        read_rows(tmp_path, WANTED)
+        read_table(tmp_path, COLUMNS)
 
 
-def test_an_impossible_path_is_no_traceback() -> None:
-    """A path that no system takes is an input error like any other."""
+def test_invalid_path() -> None:
+    """A path with a NUL is an InputError."""
     with pytest.raises(InputError, match="cannot be read"):
-        read_rows(Path("a\0b"), WANTED)
+        read_table(Path("a\0b"), COLUMNS)
 
 
-def test_a_long_wrong_value_is_cut(tmp_path: Path) -> None:
-    """An error stays readable, whatever stands in the file; control characters are spelled out."""
+def test_long_invalid_value_is_cut(tmp_path: Path) -> None:
+    """Error messages stay short; control characters are escaped."""
     (tmp_path / "table.csv").write_bytes(b"code,name,how_many\n\x1b[2J" + b"x" * 1000 + b",a,1\n")
-    error = read_rows(tmp_path / "table.csv", WANTED)[0].wrong("code", "say another")
+    error = read_table(tmp_path / "table.csv", COLUMNS).rows[0].error("code", "use another")
     assert len(str(error)) < 200 + len(str(tmp_path))
     assert "\x1b" not in str(error)

@@ -1,0 +1,143 @@
+"""Tests of `utils.catalog.categories`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT
+from utils.catalog import categories
+from utils.errors import DiskError, InputError
+from utils.models.rows import Category
+
+ANNOTATED = ROOT.parent / "shared" / "data" / "annotated_wnids.txt"
+HEADER = "code,name,to_download,how_many\n"
+FOX, HUSKY, CRANE, LIFTING_DEVICE = "n02119789", "n02110185", "n02012849", "n03126707"
+
+
+def read(folder: Path, text: str) -> list[Category]:
+    """Write an `ncodes.csv` with these rows and read it."""
+    path = folder / "ncodes.csv"
+    path.write_text(HEADER + text, encoding="utf-8")
+    return categories.read(path)
+
+
+def test_rows_become_categories(tmp_path: Path) -> None:
+    """Rows keep their order; a name may contain line breaks, a number may be a float."""
+    fox = Category(
+        FOX, "kit fox, Vulpes macrotis", "kit_fox,_Vulpes_macrotis", selected=True, how_many=10, line=2
+    )
+    hinny = Category("n02390258", "hinny", "hinny", selected=False, how_many=-1, line=4)
+    assert read(tmp_path, f'{FOX},"kit fox,\n Vulpes macrotis",True,10.0\nn02390258,hinny,,\n') == [
+        fox,
+        hinny,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "selected"),
+    [
+        (["True", "true", "TRUE", "1", "yes", "Yes", "y", "Y", "x", "X", " True "], True),
+        (["False", "false", "FALSE", "0", "no", "No", "n", "N", "", "  "], False),
+    ],
+)
+def test_to_download(tmp_path: Path, words: list[str], selected: bool) -> None:
+    """The column takes True/False, 1/0, yes/no, y/n, x and nothing, in any case."""
+    for word in words:
+        assert read(tmp_path, f"{FOX},fox,{word},\n")[0].selected is selected, word
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [
+        ("-1", -1),
+        ("-1.0", -1),
+        ("", -1),
+        (" ", -1),
+        ("0", 0),
+        ("0.0", 0),
+        ("10", 10),
+        ("10.0", 10),
+        ("10.", 10),
+    ],
+)
+def test_how_many(tmp_path: Path, word: str, number: int) -> None:
+    """The column takes whole numbers, also as floats with `.0`; an empty cell means all."""
+    assert read(tmp_path, f"{FOX},fox,True,{word}\n")[0].how_many == number
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value"),
+    [
+        *[(f"{FOX},fox,{word},-1", "to_download", word) for word in ("maybe", "2", "Truee", "-1", "1.0")],
+        *[
+            (f"{FOX},fox,False,{word}", "how_many", word)
+            for word in ("-2", "1.5", "abc", "nan", "inf", "1e3", "--1", "0x10", "1_000", "٣", "9" * 50)
+        ],
+        *[
+            (f"{code},fox,False,-1", "code", code)
+            for code in ("", "n0211978", "n021197890", "02119789", "N02119789", "../../etc", "n0211978٣")
+        ],
+    ],
+)
+def test_invalid_value(tmp_path: Path, row: str, column: str, value: str) -> None:
+    """The error names file, line, column, value and what is allowed; unmarked rows are checked, too."""
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, f'n00000001,"a\nb",,\n\n{row}\n')
+    message = str(caught.value)
+    assert f"{tmp_path / 'ncodes.csv'}, line 5, column {column}: {value!r}" in message
+    assert "; use " in message
+
+
+def test_duplicate_code(tmp_path: Path) -> None:
+    """The error names both lines."""
+    with pytest.raises(InputError, match=f"line 4, column code: '{FOX}'.*line 2 already"):
+        read(tmp_path, f"{FOX},fox,,\n{HUSKY},husky,,\n{FOX},fox,True,\n")
+
+
+def test_folder_does_not_depend_on_the_selection(tmp_path: Path) -> None:
+    """Categories with equal names all have their code in the folder name, whichever is marked."""
+    rows = read(tmp_path, f"{CRANE},crane,True,\n{LIFTING_DEVICE},Crane,False,\n")
+    assert [row.folder for row in rows] == [f"crane_{CRANE}", f"Crane_{LIFTING_DEVICE}"]
+
+
+def test_shipped_table() -> None:
+    """It has the 21,841 synsets of Fall 2011 and four that only have boxes; all parents are in it."""
+    shipped = {category.code: category for category in categories.load_synsets()}
+    assert len(shipped) == 21_845
+    assert shipped[FOX].name == "kit fox, Vulpes macrotis"
+    assert shipped[FOX].parents == ("n02118333",)
+    assert all(parent in shipped for category in shipped.values() for parent in category.parents)
+
+
+def test_shipped_table_has_all_annotated_categories() -> None:
+    """No synset with bounding boxes is missing from the table."""
+    if not ANNOTATED.exists():
+        pytest.skip("the list of annotated synsets is not beside the project")
+    annotated = set(ANNOTATED.read_text().split())
+    assert annotated <= {category.code for category in categories.load_synsets()}
+
+
+def test_shipped_ncodes_is_fresh(tmp_path: Path) -> None:
+    """`ncodes.csv` of the repository equals the output of `write_fresh`."""
+    categories.write_fresh(tmp_path / "ncodes.csv")
+    assert (tmp_path / "ncodes.csv").read_bytes() == (ROOT / "ncodes.csv").read_bytes()
+
+
+def test_write_fresh_keeps_marks(tmp_path: Path) -> None:
+    """Marks, numbers and rows added by the user are kept; names are replaced by the shipped ones."""
+    old = read(tmp_path, f"{FOX},my fox,True,5\nn99999999,my own,True,\n{HUSKY},husky,False,3\n")
+    categories.write_fresh(tmp_path / "ncodes.csv", old)
+    fresh = {category.code: category for category in categories.read(tmp_path / "ncodes.csv")}
+    assert len(fresh) == 21_846
+    assert (fresh[FOX].name, fresh[FOX].how_many) == ("kit fox, Vulpes macrotis", 5)
+    assert (fresh["n99999999"].name, fresh[HUSKY].how_many) == ("my own", 3)
+    assert {code for code, category in fresh.items() if category.selected} == {FOX, "n99999999"}
+    assert list(fresh) == sorted(fresh)
+
+
+def test_write_fresh_into_a_missing_folder(tmp_path: Path) -> None:
+    """The error names the file."""
+    with pytest.raises(DiskError, match="cannot be written"):
+        categories.write_fresh(tmp_path / "nowhere" / "ncodes.csv")

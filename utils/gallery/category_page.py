@@ -1,0 +1,90 @@
+"""A category as page and card show it: its images, their labels and statistics."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ..models.enums import Status
+from ..models.images import Picture
+from ..models.rows import Category
+from ..results.reader import Collected, ImageRecord
+from ..results.statistics import Summary
+from .category_stats import CategoryStats, GalleryImage
+
+MAX_NUMBER = 2**31 - 1
+"""Largest width, height or size in bytes that the statistics hold."""
+CHECKSUM_BYTES = 6
+"""Enough to tell some million images apart, with few bytes in the state file."""
+
+
+@dataclass(frozen=True)
+class CategoryPage:
+    """A category with its images; boxes refer to `labels` by index."""
+
+    stats: CategoryStats
+    images: list[GalleryImage]
+    labels: list[str]
+
+    @classmethod
+    def from_folder(cls, collected: Collected) -> CategoryPage:
+        """Make the page of a category that was read from its folder."""
+        indices: dict[str, int] = {}
+        images = [_image(record, indices) for record in collected.samples if _is_possible(record.picture)]
+        return cls._of(collected.category, collected.summary, images, list(indices))
+
+    @classmethod
+    def from_record(cls, category: Category, record: dict[str, Any]) -> CategoryPage:
+        """Restore the page of a category from `record`."""
+        summary = Summary(category.folder, category.code)
+        summary.statuses = Counter({Status(word): count for word, count in record["statuses"].items()})
+        summary.reasons = Counter(record["reasons"])
+        images = [GalleryImage(*image) for image in record["images"]]
+        return cls._of(category, summary, images, record["labels"])
+
+    @classmethod
+    def _of(
+        cls, category: Category, summary: Summary, images: list[GalleryImage], labels: list[str]
+    ) -> CategoryPage:
+        return cls(CategoryStats.of(category, summary, images=images, labels=labels), images, labels)
+
+    def record(self) -> dict[str, Any]:
+        """Give everything that `from_record` needs, as JSON takes it."""
+        summary = self.stats.summary
+        return {
+            "statuses": summary.statuses,
+            "reasons": summary.reasons,
+            "labels": self.labels,
+            "images": self.images,
+        }
+
+
+def url_quoted(name: str) -> str:
+    """Percent-encode the name of a file or folder, which need not be valid UTF-8."""
+    return quote(name, safe="", errors="surrogateescape")
+
+
+def _is_possible(picture: Picture) -> bool:
+    """Whether a picture can have this size; a damaged journal may hold any number."""
+    return all(0 < number <= MAX_NUMBER for number in (picture.width, picture.height, picture.bytes))
+
+
+def _image(record: ImageRecord, indices: dict[str, int]) -> GalleryImage:
+    boxes: list[int] = []
+    for box in record.annotation.boxes if record.annotation else ():
+        label = indices.setdefault(box.label, len(indices))
+        boxes += (label, box.xmin, box.ymin, box.xmax, box.ymax)
+    picture = record.picture
+    digest = hashlib.blake2b(picture.sha256.encode(errors="replace"), digest_size=CHECKSUM_BYTES).digest()
+    return GalleryImage(
+        file=url_quoted(record.path.name),
+        width=picture.width,
+        height=picture.height,
+        bytes=picture.bytes,
+        url=record.url,
+        boxes=boxes,
+        checksum=int.from_bytes(digest, "big"),
+    )
