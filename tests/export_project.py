@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image
 
+from utils.annotations import voc_xml
 from utils.catalog.folder_names import folder_names
 from utils.export import build_dataset, exporter
 from utils.export.dataset import Dataset
@@ -21,7 +22,6 @@ from utils.models.images import Annotation, Box, Picture
 from utils.models.rows import Category, UrlRow
 from utils.models.settings import Settings
 from utils.models.tasks import Outcome
-from utils.results import annotation_writer
 from utils.results.journal import Journal
 from utils.results.paths import FINGERPRINTS_NAME, RESULT_FOLDER, CategoryFolder
 from utils.results.reader import collect
@@ -79,7 +79,13 @@ class ExportProject:
         path.write_bytes(data)
         if corners:
             boxes = tuple(Box(label or category.folder, *corner) for corner in corners)
-            annotation_writer.pair(folder, path, picture, Annotation(image_code, *size, boxes))
+            xml = voc_xml.to_xml(
+                Annotation(image_code, *size, boxes),
+                folder=category.folder,
+                filename=path.name,
+                picture=picture,
+            )
+            folder.annotation(image_code).write_bytes(xml)
         self._positions += 1
         row = UrlRow(self._positions, image_code, f"http://images.test/{image_code}?of={code}")
         outcome = Outcome(row, Status.DOWNLOADED, file=folder.relative(path), picture=picture)

@@ -141,6 +141,10 @@ class FetchError:
     seconds: float = 0.0
 
 
+TRANSIENT = frozenset({"retry_after", "proxy_at_fault", "unreached", "dripped", "disk_full", "staged"})
+"""Fields of an `Outcome` that matter only within a run, and are not written to the journal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome(FastPickle):
     """What became of one row of the URL table: a line of the journal, a row of the report.

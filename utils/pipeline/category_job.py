@@ -302,6 +302,8 @@ class CategoryJob:
         for key, outcome in self._known.items():
             self._store.checkpoint()
             annotation = self._annotations.get(outcome.row.image_code)
-            paired = annotation_writer.paired(self._store.folder, outcome, annotation, self._context.labels)
+            paired = annotation_writer.write_if_missing(
+                self._store.folder, outcome, annotation, self._context.labels
+            )
             if paired is not outcome:
                 self._known[key] = self._store.write(paired)

@@ -1,4 +1,4 @@
-"""An image and its annotation, side by side on disk: no XML without its image."""
+"""The XML of a saved image: written where it is missing, checked, removed with its image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..annotations import geometry, voc_xml
-from ..errors import disk_error
+from ..errors import wrap_os_errors
 from ..files import write_atomic
 from ..models.images import Annotation, Picture
 from ..models.tasks import Outcome
@@ -16,28 +16,10 @@ from .paths import CategoryFolder
 MAX_XML_BYTES = 1_000_000
 
 
-def pair(folder: CategoryFolder, image: Path, picture: Picture, annotation: Annotation) -> int:
-    """Write the XML of an image that lies in its folder, and say how many boxes it has.
-
-    Parameters
-    ----------
-    annotation
-        Fitted to the picture, and labelled with folder names.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    xml = voc_xml.to_xml(annotation, folder=folder.path.name, filename=image.name, picture=picture)
-    write_atomic(folder.annotation(image.stem), xml)
-    return len(annotation.boxes)
-
-
-def paired(
+def write_if_missing(
     folder: CategoryFolder, outcome: Outcome, annotation: Annotation | None, labels: Mapping[str, str]
 ) -> Outcome:
-    """Write the XML of an image that stands without, if it has an annotation that fits.
+    """Write the XML of a saved image that has none, if its annotation fits.
 
     Parameters
     ----------
@@ -46,6 +28,11 @@ def paired(
     labels
         The folder name of every wnid.
 
+    Returns
+    -------
+    Outcome
+        With the new boxes; the same object if nothing was written.
+
     Raises
     ------
     DiskError, FolderError
@@ -53,20 +40,21 @@ def paired(
     """
     if not outcome.status.is_saved or annotation is None or outcome.picture is None:
         return outcome
-    if outcome.boxes is not None and folder.annotation(outcome.row.image_code).exists():
+    path = folder.annotation(outcome.row.image_code)
+    if outcome.boxes is not None and path.exists():
         return outcome
     fitted = geometry.fit(geometry.relabel(annotation, labels), outcome.picture)
     if fitted.annotation is None:
         return outcome
-    try:
-        count = pair(folder, folder.path / outcome.file, outcome.picture, fitted.annotation)
-    except OSError as error:
-        raise disk_error(folder.annotations, error) from error
-    return replace(outcome, boxes=count, fitted=fitted.counts)
+    name = Path(outcome.file).name
+    xml = voc_xml.to_xml(fitted.annotation, folder=folder.path.name, filename=name, picture=outcome.picture)
+    with wrap_os_errors(folder.annotations):
+        write_atomic(path, xml)
+    return replace(outcome, boxes=len(fitted.annotation.boxes), fitted=fitted.counts)
 
 
-def boxes_of(folder: CategoryFolder, image: Path, picture: Picture) -> int | None:
-    """Say how many boxes the XML of an image has; None if it has none that fits it."""
+def count_boxes(folder: CategoryFolder, image: Path, picture: Picture) -> int | None:
+    """Count the boxes in the XML of an image; None if there is no XML that fits it."""
     path = folder.annotation(image.stem)
     if not path.is_file() or path.stat().st_size > MAX_XML_BYTES:
         return None
@@ -78,6 +66,6 @@ def boxes_of(folder: CategoryFolder, image: Path, picture: Picture) -> int | Non
 
 
 def remove(folder: CategoryFolder, image: Path) -> None:
-    """Take an image and its XML away; the XML first, for it may not be there alone."""
+    """Remove an image and its XML; the XML first, which may not exist alone."""
     folder.annotation(image.stem).unlink(missing_ok=True)
     image.unlink(missing_ok=True)

@@ -1,47 +1,34 @@
-"""What became of every URL of a category, a line at once: the truth from which all numbers derive.
+"""The journal of a category: what became of every URL. All reports and numbers derive from it.
 
-The journal is a file of JSON lines, appended and flushed as the outcomes come. The last line of an URL
-counts, so an image is taken back by one more line. Each run that looks at the category begins with a line
-of its own, by which images of earlier runs are told from those of this one. A torn last line, as a killed
-run may leave it, is dropped.
+It is a file of JSON lines, appended to as outcomes come. The last line of a URL counts, so an image is
+retracted by one more line. Each run begins with a line of its own, which separates its outcomes from those
+of earlier runs. An incomplete last line, as a killed run may leave it, is cut off.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from ..errors import disk_error
+from ..errors import wrap_os_errors
 from ..models.tasks import Outcome
 from . import journal_codec
 
 TAIL = 65_536
-"""Bytes looked at from the end for the last whole line; a line has a few hundred."""
+"""Bytes read at once from the end to find the last complete line."""
 SMALL = 2_000_000
 """Bytes of a journal up to which its lines are kept in memory while it is read."""
 
 
 def pass_by() -> None:
-    """Do nothing at a checkpoint."""
+    """Do nothing: the default checkpoint."""
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Where the lines that count lie; those before `last_run` were written by earlier runs.
-
-    `by_url` is by the hash of each URL's key.
-    """
-
-    by_url: dict[int, _Place]
-    last_run: int
-
-
-class _Place(NamedTuple):
-    """Where a line lies, and what it says where there are few; sorted by the URL table's order."""
+class _Line(NamedTuple):
+    """Where a line is, and its record if the journal is small; sorted by the URL table's order."""
 
     position: int
     offset: int
@@ -49,16 +36,16 @@ class _Place(NamedTuple):
 
 
 class Journal:
-    """The journal of one category, open for appending; it reads its file once, and remembers.
+    """The journal of one category, open for appending; the file is read once.
 
     Parameters
     ----------
     read_only
-        Whether what is noted is remembered by this object alone; the file stays as it is.
+        Whether the file stays as it is; appended outcomes are kept in memory only.
 
     Raises
     ------
-    DiskError
+    DiskError, FolderError
         By every method, if the file cannot be read or written.
     """
 
@@ -69,123 +56,106 @@ class Journal:
         if read_only:
             self._outcomes = _by_url(read_outcomes(path)) if path.exists() else {}
             return
-        try:
+        with wrap_os_errors(path):
             path.touch()
-            self._mend()
-        except OSError as error:
-            raise disk_error(path, error) from error
+            self._cut_incomplete_line()
 
     def begin_run(self) -> None:
-        """Mark that what follows is of this run."""
-        if self._read_only:
-            return
-        self._outcomes = None
-        self._write([{"run": datetime.now(timezone.utc).isoformat(timespec="seconds")}])
+        """Mark that all further lines are of this run."""
+        if not self._read_only:
+            self._outcomes = None
+            self._write([{"run": datetime.now(timezone.utc).isoformat(timespec="seconds")}])
 
     def append(self, outcome: Outcome) -> None:
-        """Note what became of an URL; it counts from now on."""
+        """Record an outcome."""
         self.append_all([outcome])
 
     def append_all(self, outcomes: Sequence[Outcome]) -> None:
-        """Note what became of several URLs, in one go."""
+        """Record several outcomes with one write."""
         if not self._read_only:
             self._write(map(journal_codec.encode, outcomes))
         if self._outcomes is not None:
             self._outcomes.update(_by_url(outcomes))
 
     def outcomes(self, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
-        """Yield the outcome that counts for every URL, in the table's order.
-
-        `checkpoint` is called before every line that is read from the file; what it raises ends the reading.
-        """
+        """Yield the last outcome of every URL, in the table's order; see `read_outcomes`."""
         if self._outcomes is None:
             self._outcomes = _by_url(read_outcomes(self._path, checkpoint))
         yield from sorted(self._outcomes.values(), key=lambda outcome: outcome.row.position)
 
-    def _mend(self) -> None:
-        """Cut a torn last line off, so that the next line begins on its own."""
+    def _cut_incomplete_line(self) -> None:
         with self._path.open("rb") as file:
-            end = whole = file.seek(0, os.SEEK_END)
-            while whole:
-                begin = max(0, whole - TAIL)
+            end = complete = file.seek(0, os.SEEK_END)
+            while complete:
+                begin = max(0, complete - TAIL)
                 file.seek(begin)
-                newline = file.read(whole - begin).rfind(b"\n")
+                newline = file.read(complete - begin).rfind(b"\n")
                 if newline >= 0:
-                    whole = begin + newline + 1
+                    complete = begin + newline + 1
                     break
-                whole = begin
-        if whole < end:
-            os.truncate(self._path, whole)
+                complete = begin
+        if complete < end:
+            os.truncate(self._path, complete)
 
     def _write(self, records: Iterable[dict[str, Any]]) -> None:
-        text = "".join(journal_codec.spell(record) + "\n" for record in records)
-        try:
-            # Opened each time: a run may have a thousand journals, and descriptors are few.
+        data = "".join(journal_codec.dumps(record) + "\n" for record in records).encode()
+        with wrap_os_errors(self._path):
+            # Opened each time: a run may have a thousand journals, and file descriptors are few.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
-                _write_all(descriptor, text.encode())
+                while data:  # a nearly full disk takes only a part; the next call raises
+                    data = data[os.write(descriptor, data) :]
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            raise disk_error(self._path, error) from error
 
 
 def read_outcomes(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
-    """Yield the outcome that counts for every URL in a journal, in the table's order.
+    """Yield the last outcome of every URL in a journal, in the table's order.
 
-    Only places are kept in memory, and what the lines of a small journal say. Images of earlier runs are
+    Of large journals only the offsets of lines are kept in memory. Images of earlier runs are
     `already_present`.
 
     Parameters
     ----------
     checkpoint
-        Called before every line that is read; what it raises ends the reading.
+        Called before every line is read; what it raises ends the reading.
 
     Raises
     ------
-    DiskError
+    DiskError, FolderError
         If the journal cannot be read.
     """
-    try:
-        places = _places(path, checkpoint)
+    with wrap_os_errors(path):
+        lines, last_run = _index(path, checkpoint)
         with path.open("rb") as file:
-            for place in sorted(places.by_url.values()):
+            for line in sorted(lines.values()):
                 checkpoint()
-                record = place.record or _record_at(file, place.offset)
-                outcome = journal_codec.outcome(record, earlier=place.offset < places.last_run)
+                record = line.record
+                if record is None:
+                    file.seek(line.offset)
+                    record = journal_codec.parse(file.readline())
+                outcome = journal_codec.decode(record, of_earlier_run=line.offset < last_run)
                 if outcome:
                     yield outcome
-    except OSError as error:
-        raise disk_error(path, error) from error
 
 
 def _by_url(outcomes: Iterable[Outcome]) -> dict[int, Outcome]:
     return {hash(outcome.row.key): outcome for outcome in outcomes}
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    if written < len(data):  # nearly full: the rest says so itself, by an error
-        _write_all(descriptor, data[written:])
-
-
-def _record_at(file: BinaryIO, offset: int) -> dict[str, Any]:
-    file.seek(offset)
-    return journal_codec.record(file.readline())
-
-
-def _places(path: Path, checkpoint: Callable[[], None]) -> _Places:
-    by_url: dict[int, _Place] = {}
+def _index(path: Path, checkpoint: Callable[[], None]) -> tuple[dict[int, _Line], int]:
+    """Find the last line of every URL, by the hash of its key, and where the last run begins."""
+    lines: dict[int, _Line] = {}
     last_run = offset = 0
     is_small = path.stat().st_size <= SMALL
     with path.open("rb") as file:
         for line in file:
             checkpoint()
-            record = journal_codec.record(line)
+            record = journal_codec.parse(line)
             if "run" in record:
                 last_run = offset
             elif record:
                 key = f"{record['image_code']} {record['url']} {record.get('repeat', 0)}"
-                by_url[hash(key)] = _Place(record["position"], offset, record if is_small else None)
+                lines[hash(key)] = _Line(record["position"], offset, record if is_small else None)
             offset += len(line)
-    return _Places(by_url, last_run)
+    return lines, last_run

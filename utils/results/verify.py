@@ -103,7 +103,7 @@ class Verification:
         for path in reconcile.image_files(shelf.folder):
             if shelf.folder.relative(path) in claimed or path in shelf.removed:
                 continue
-            picture = reconcile.judge_file(path)
+            picture = reconcile.validate_file(path)
             if isinstance(picture, Rejection):
                 shelf.remove_image(path, picture.sentence)
             else:
