@@ -17,7 +17,7 @@ from tests.prerequisites import TGZ, TXT, tarred, zipped
 from utils import tar_reader
 from utils.errors import OneSourceError
 from utils.fetch import archive_stream
-from utils.fetch.archive_stream import open_text, opened
+from utils.fetch.archive_stream import open_regular_file, open_text
 from utils.tar_reader import iter_files
 
 BLOCK = 512
@@ -87,7 +87,7 @@ def test_headers_beyond_all_measure_are_refused(tmp_path: Path) -> None:
 
 def test_a_tar_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither bytes nor members are read without end."""
-    monkeypatch.setattr(archive_stream, "MOST_UNPACKED", 10**6)
+    monkeypatch.setattr(archive_stream, "MAX_UNPACKED", 10**6)
     with pytest.raises(OneSourceError, match="unpacks to more than"):
         text_of(tmp_path, gzip.compress(header("x.txt", 10**7) + bytes(10**7)))
     monkeypatch.setattr(tar_reader, "MAX_MEMBERS", 100)
@@ -136,5 +136,5 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.M
             "folder\0": "it cannot be opened .embedded null byte",
             "/dev/null/x": "it cannot be opened .Not a directory",
         }.items():
-            with pytest.raises(OneSourceError, match=words), opened(Path(name)):
+            with pytest.raises(OneSourceError, match=words), open_regular_file(Path(name)):
                 pytest.fail("it was opened")
