@@ -42,7 +42,7 @@ def test_size_beyond_the_end(tmp_path: Path) -> None:
 def test_size_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tar that unpacks to more than the limit is rejected."""
     monkeypatch.setattr(archive_stream, "MAX_UNPACKED", 10**6)
-    with pytest.raises(OneSourceError, match="^it unpacks to more than"):
+    with pytest.raises(OneSourceError, match=r"^it unpacks to more than"):
         text_of(tmp_path, gzip.compress(claim(10**7, "x.txt") + bytes(10**7)))
 
 
