@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from utils.fetch.file_download import Terms
+from utils.fetch.file_download import DownloadOptions
 from utils.models.rows import TarMember
 from utils.sources.tar_download import TarDownload
 from utils.sources.tar_members import read
 
 WNID = "n00000001"
-QUICK = Terms(waits=(0.01,) * 4, connect_timeout=2.0, read_timeout=2.0)
+QUICK = DownloadOptions(retry_delays=(0.01,) * 4, connect_timeout=2.0, read_timeout=2.0)
 
 
 def tar(*entries: tuple[str, bytes], tar_format: int = tarfile.GNU_FORMAT) -> bytes:

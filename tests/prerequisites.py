@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.web import Web, resumable
-from utils.fetch.file_download import Terms
+from utils.fetch.file_download import DownloadOptions
 from utils.prerequisites.first_available import Advance
 from utils.prerequisites.prepare import prepare
 from utils.prerequisites.prerequisite import Order, PrerequisiteName
@@ -38,7 +38,7 @@ AS_CSV = b"img_code,img_url,code\n" + b"".join(
 """The table that comes of it."""
 ROWS = [(f"{FIRST}_{number}", f"http://a.example/{number}.jpg") for number in range(500)]
 """What that table says of its first category."""
-QUICK = Terms(waits=(0.01, 0.01))
+QUICK = DownloadOptions(retry_delays=(0.01, 0.01))
 
 
 class Lines:

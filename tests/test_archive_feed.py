@@ -33,7 +33,7 @@ from tests.archives import (
 from tests.fetching import vanishing
 from tests.project import ROOT
 from utils.errors import DiskError
-from utils.fetch.file_download import Terms
+from utils.fetch.file_download import DownloadOptions
 from utils.models.rows import TarMember
 from utils.sources import tar_download as feed_module
 from utils.sources.tar_download import TarDownload
@@ -59,7 +59,7 @@ def make_feed(web: Web, tmp_path: Path) -> Iterator[Callable[..., TarDownload]]:
     """Give a maker of started feeds of one tar; they are closed with the test."""
     made: list[TarDownload] = []
 
-    def make(*replies: Reply, terms: Terms = QUICK, address: str = "") -> TarDownload:
+    def make(*replies: Reply, terms: DownloadOptions = QUICK, address: str = "") -> TarDownload:
         if replies:
             web.answer(NAME, *replies)
         made.append(TarDownload(address or web.url(NAME), tmp_path / f"{WNID}.tar", terms=terms))
@@ -157,7 +157,7 @@ def test_a_later_run_goes_on(make_feed: Callable[..., TarDownload], web: Web, tm
     assert files(tmp_path) == [f"{WNID}.tar.part", f"{WNID}.tar.part.json"]
     size = first.path.stat().st_size
     web.requests.clear()
-    second = make_feed(Answer(hang=True), terms=Terms())
+    second = make_feed(Answer(hang=True), terms=DownloadOptions())
     assert len(until(second, lambda members: len(members) >= len(begun))) >= len(begun)
     close_timed(second, keep=True)
     third = make_feed(resumable(BODY))
@@ -294,7 +294,7 @@ def test_nothing_behind_the_end_is_fetched(make_feed: Callable[..., TarDownload]
         (Answer(body=b"\x1f\x8bnonsense" * 200), "it is no tar archive"),
         (Answer(body=b"short nonsense"), "cut off after 14 bytes"),
         (Answer(), "it is empty"),
-        (Answer(hang=True), "it fell silent"),
+        (Answer(hang=True), "it stopped sending"),
         (Answer(raw=b"garbage\r\n\r\n"), "broke|HTTP"),
         (Answer.redirect("ftp://127.0.0.1/x"), "neither http nor https"),
         (Answer.redirect(NAME), "redirects too many times"),
@@ -425,7 +425,7 @@ def test_closing_early(
     make_feed: Callable[..., TarDownload], answer: Answer, keep: bool, tmp_path: Path
 ) -> None:
     """Whatever the server does, it ends at once, leaves no thread, and just what it is told to leave."""
-    feed = make_feed(answer, terms=Terms())
+    feed = make_feed(answer, terms=DownloadOptions())
     time.sleep(0.3)
     close_timed(feed, keep=keep)
     assert keep or files(tmp_path) == []
@@ -435,7 +435,7 @@ def test_closing_early(
 def test_closing_while_it_connects(make_feed: Callable[..., TarDownload]) -> None:
     """A connection that never comes about does not hold it either."""
     with vanishing() as port:
-        feed = make_feed(address=f"http://127.0.0.1:{port}{NAME}", terms=Terms())
+        feed = make_feed(address=f"http://127.0.0.1:{port}{NAME}", terms=DownloadOptions())
         time.sleep(0.2)
         close_timed(feed, keep=False)
 
@@ -459,7 +459,7 @@ def test_a_server_that_only_drips_headers(make_feed: Callable[..., TarDownload])
 
 def test_a_bug_does_not_vanish(make_feed: Callable[..., TarDownload]) -> None:
     """What nobody has thought of ends the feed with a sentence, too."""
-    feed = make_feed(resumable(BODY), terms=Terms(credentials=object()))  # type: ignore[arg-type]
+    feed = make_feed(resumable(BODY), terms=DownloadOptions(credentials=object()))  # type: ignore[arg-type]
     assert to_end(feed) == []
     assert "it cannot be read (AttributeError)" in feed.problem
 

@@ -313,7 +313,7 @@ def test_without_consent_nothing_is_asked(archive: Archive, monkeypatch: pytest.
     monkeypatch.setenv("PART_OF_IMAGENET_TOKEN", "SECRET\nX: y")
     finished = archive.run()
     assert finished.code == 2
-    assert finished.err.startswith("PART_OF_IMAGENET_TOKEN holds something that no header may")
+    assert finished.err.startswith("PART_OF_IMAGENET_TOKEN contains a character that no header may have")
     assert "SECRET" not in finished.err
     assert not list(archive.project.result.iterdir())
     assert archive.asked() == []

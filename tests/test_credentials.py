@@ -18,7 +18,8 @@ from demo.web import Answer, Reply, Request, Web, resumable
 from tests.archives import QUICK, WNID, bodies, packed, to_end
 from tests.fetching import serving
 from utils.errors import InputError
-from utils.fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE, Credentials, without_secrets
+from utils.fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE, Credentials
+from utils.fetch.locations import redacted
 from utils.sources.tar_download import TarDownload
 
 TOKEN, COOKIE, PASSWORD = "s3cret-token", "session=s3cret-cookie", "s3cret-password"
@@ -190,7 +191,7 @@ def test_advice_when_they_are_not_accepted(web: Web, tmp_path: Path) -> None:
 )
 def test_addresses_as_they_are_shown(url: str, spelled: str) -> None:
     """Of an address only what is no secret is shown."""
-    assert without_secrets(url) == spelled
+    assert redacted(url) == spelled
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_exit_codes_and_last_words(home: Path, tmp_path: Path) -> None:
     failing = run(home, "--only", "urls", *(word for path in bad for word in ("--urls_source", path)))
     assert failing.code == 1
     first, *tried, _network, _by_hand, _more, _still, last = failing.err.splitlines()
-    assert first == "imageNetURLs.csv could not be had. Tried:"
+    assert first == "imageNetURLs.csv could not be downloaded. Tried:"
     assert [line.split(": it ")[0] for line in tried] == [f"  {path}" for path in bad]
     assert last == "Then run again with --urls_source and its path."
     (tmp_path / "file").touch()

@@ -103,7 +103,7 @@ def test_trouble_under_a_bar_is_a_line_of_its_own(home: Path, web: Web) -> None:
     assert code == 0
     left = left_on_screen(written)
     assert re.fullmatch(r"the connection broke after [\d,]+ bytes; trying again in 1 s", left[1])
-    assert re.fullmatch(r"going on after 0\.\d MB", left[2])
+    assert re.fullmatch(r"resuming at 0\.\d MB", left[2])
 
 
 def test_a_locale_that_lacks_letters(tmp_path: Path) -> None:

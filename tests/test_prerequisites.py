@@ -126,7 +126,7 @@ def test_a_table_of_categories_with_a_fault_stays(home: Path) -> None:
 def test_one_failure_does_not_keep_the_others_back(home: Path) -> None:
     """Without any list of URLs, categories and annotations are put into place all the same."""
     order = Order(home, urls_source=("/no/such/file",), annotations_source=source(home, collection(HUSKY)))
-    with pytest.raises(SourceError, match=r"imageNetURLs\.csv could not be had"):
+    with pytest.raises(SourceError, match=r"imageNetURLs\.csv could not be downloaded"):
         prepare(order, Lines(), QUICK)
     assert names(home) == ["annotation", "ncodes.csv"]
 

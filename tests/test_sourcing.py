@@ -57,7 +57,7 @@ def test_the_next_source_is_tried(home: Path, web: Web) -> None:
     assert rows_in(home) == ROWS
     for words in ("No such file", "neither http nor https", "403 Forbidden", "a web page", "damaged"):
         assert len([line for line in said if words in line]) == 1
-    assert "  going on after 0.0 MB" in said
+    assert "  resuming at 0.0 MB" in said
     assert names(home) == WHOLE
     assert web.requests[-1].headers["range"] == "bytes=2000-"
 
@@ -70,7 +70,7 @@ def test_when_all_sources_fail_every_one_is_named(home: Path, web: Web) -> None:
         get_urls(home, web.url("/x"), web.url("/y"))
     assert caught.value.exit_code == 1
     first, *tried, network, by_hand = str(caught.value).split("\n", 4)
-    assert first == "imageNetURLs.csv could not be had. Tried:"
+    assert first == "imageNetURLs.csv could not be downloaded. Tried:"
     assert tried == [
         f"  {web.url('/x')}: it answers 404 Not Found",
         f"  {web.url('/y')}: it answers 500 Internal Server Error",
@@ -97,13 +97,13 @@ def test_what_to_do_by_hand_names_the_file() -> None:
     [
         ("", "it is a folder"),
         (".", "it is a folder"),
-        ("~nobody-of-this-name/x", "no path that can be opened"),
-        ("file://[x/y", "no path that can be opened"),
+        ("~nobody-of-this-name/x", "not a valid path"),
+        ("file://[x/y", "not a valid path"),
         ("file:///no/such/file", "No such file"),
         ("gopher://127.0.0.1/x", "neither http nor https"),
-        ("http://", "no URL that can be asked for"),
-        ("http://a b/", "no URL that can be asked for"),
-        ("http://\udcff/", "no URL that can be asked for"),
+        ("http://", "not a valid URL"),
+        ("http://a b/", "not a valid URL"),
+        ("http://\udcff/", "not a valid URL"),
         ("/dev/null", "a pipe or a device"),
         ("\udcff", "No such file"),
     ],
@@ -181,7 +181,7 @@ def test_what_an_earlier_run_spoilt_is_fetched_once_more(home: Path, web: Web) -
     web.answer("/list", resumable(TGZ))
     said = get_urls(home, web.url("/list"))
     assert rows_in(home) == ROWS
-    assert any("once more from the beginning" in line for line in said)
+    assert any("starting again" in line for line in said)
     assert names(home) == WHOLE
 
 
@@ -196,12 +196,12 @@ def test_what_is_bad_at_its_source_is_fetched_once(home: Path, web: Web) -> None
 
 def test_what_never_ends_is_given_up(home: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is larger than any file of ours is told as soon as that is clear, and goes."""
-    monkeypatch.setattr(first_available, "LARGEST_DOWNLOAD", 10**6)
+    monkeypatch.setattr(first_available, "MAX_DOWNLOAD", 10**6)
     web.answer("/endless", Answer(body=TXT, endless=True))
     web.answer("/lies", Answer(body=TXT, length=2 * 10**6))
     with pytest.raises(SourceError) as caught:
         get_urls(home, web.url("/endless"), web.url("/lies"))
-    assert str(caught.value).count("so not what it should be") == 2
+    assert str(caught.value).count("so it is not the expected file") == 2
     assert names(home) == []
 
 

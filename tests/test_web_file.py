@@ -12,7 +12,7 @@ import pytest
 
 from demo.web import Answer, Length, Reply, Request, Web, resumable
 from utils.errors import DiskError, OneSourceError
-from utils.fetch.file_download import Terms, download
+from utils.fetch.file_download import DownloadOptions, download
 from utils.models.http_defaults import USER_AGENT
 
 BODY = random.Random(1).randbytes(400_000)
@@ -27,10 +27,10 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "file.tgz"
 
 
-def fetch(web: Web, target: Path, *replies: Reply, **terms: object) -> list[Request]:
+def fetch(web: Web, target: Path, *replies: Reply, **options: object) -> list[Request]:
     """Download from a server that answers so; give what it was asked."""
     web.answer("/file.tgz", *replies)
-    download(web.url("/file.tgz"), target, terms=Terms(waits=QUICK, **terms))  # type: ignore[arg-type]
+    download(web.url("/file.tgz"), target, options=DownloadOptions(retry_delays=QUICK, **options))  # type: ignore[arg-type]
     return web.requests
 
 
@@ -195,7 +195,9 @@ def test_what_is_refused_by_its_beginning_does_not_harm_the_part(web: Web, targe
     """A log-in page in place of the file is told, and the part stays for better days."""
     leave_half(web, target, TAG)
     with pytest.raises(OneSourceError, match="a page"):
-        fetch(web, target, Answer.page("<html>"), fault=lambda data: "a page" if data[:1] == b"<" else "")
+        fetch(
+            web, target, Answer.page("<html>"), check_start=lambda data: "a page" if data[:1] == b"<" else ""
+        )
     assert target.with_name("file.tgz.part").read_bytes() == BODY[:HALF]
     fetch(web, target, resumable(BODY))
     assert target.read_bytes() == BODY
@@ -223,7 +225,7 @@ def test_disk_space_is_checked_before(web: Web, target: Path) -> None:
     """A file for which there is no room is not begun."""
     free = shutil.disk_usage(target.parent).free
     with pytest.raises(OneSourceError, match="MB of disk"):
-        fetch(web, target, Answer(body=BODY), room=2 * free / len(BODY))
+        fetch(web, target, Answer(body=BODY), disk_factor=2 * free / len(BODY))
     assert leftovers(target) == []
 
 
@@ -251,7 +253,7 @@ def test_a_folder_that_cannot_be_written(web: Web, tmp_path: Path) -> None:
     target.with_name("x.tgz.part").mkdir()
     web.answer("/x.tgz", Answer(body=BODY))
     with pytest.raises(DiskError, match="cannot be written"):
-        download(web.url("/x.tgz"), target, terms=Terms(waits=QUICK))
+        download(web.url("/x.tgz"), target, options=DownloadOptions(retry_delays=QUICK))
 
 
 def test_an_interruption_leaves_a_part_to_go_on_with(web: Web, target: Path) -> None:

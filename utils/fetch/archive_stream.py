@@ -1,7 +1,7 @@
-"""What the web sends packed: one big text in a zip, tgz, tar or gz, or as it is; the files in a tar.
+"""Reads a large text from a zip, tgz, tar, gz or plain file, as a stream.
 
-Keeper of those containers, which it tells by their first bytes. Nothing is ever extracted under a name
-from an archive: members are read as streams, and checksums with them. Every read is bounded.
+The format is recognised by the first bytes. Nothing is extracted under a name from the archive, and every
+read is bounded.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ import itertools
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from ..errors import OneSourceError
-from ..tar_reader import BLOCK, READ_ERRORS, TarLimitError, is_header, iter_files
+from ..tar_reader import BLOCK, READ_ERRORS, Readable, TarLimitError, is_header, iter_files
 
-MOST_UNPACKED = 20 * 1024**3  # bytes of one tar; the largest of ours has 1.1 GB
+MAX_UNPACKED = 20 * 1024**3
+"""Bytes of one tar; the largest expected one has 1.1 GB."""
 _BUFFER = 1 << 20
 _ZIP_MAGIC, _GZIP_MAGIC = b"PK\x03\x04", b"\x1f\x8b"
 _WEB_PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv"})
-_DAMAGE = (*READ_ERRORS, zipfile.BadZipFile)
-_RARE = NotImplementedError, RuntimeError  # ways to pack a zip that Python does not know
-_ENCRYPTED = 1  # a zip member's flag
+_UNSUPPORTED = NotImplementedError, RuntimeError  # compression methods of zip that Python lacks
+_ENCRYPTED = 1  # a flag of zip members
 
 
 @dataclass(frozen=True)
 class TextStream:
-    """The text, to be read once from its beginning.
+    """A text that can be read once.
 
     Attributes
     ----------
     stream
         Its bytes.
     size
-        How many there are, in bytes, as far as the container says; an estimate.
+        In bytes, as the container states it; an estimate.
     position
-        Tells how much of the file on disk has been read, in bytes.
+        Returns how many bytes of the file on disk have been read.
     """
 
     stream: io.BufferedReader
@@ -53,110 +53,104 @@ class TextStream:
     position: Callable[[], int]
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    place: int
-    name: str
-    size: int
-
-
-def fault_of(beginning: bytes) -> str:
-    """Say what is wrong with a file that begins so; nothing if it may be one of ours."""
-    return "it is a web page, not the file" if _WEB_PAGE.match(beginning) else ""
+def check_start(start: bytes) -> str:
+    """Return what is wrong with a file that starts with these bytes; empty if nothing is."""
+    return "it is a web page, not the file" if _WEB_PAGE.match(start) else ""
 
 
 @contextlib.contextmanager
 def open_text(path: Path) -> Iterator[TextStream]:
     """Open the text in a file.
 
-    When the text has been read to its end and this context is left, all checksums have been compared.
+    All checksums have been compared when the text was read to its end and the context is left.
 
     Raises
     ------
     OneSourceError
-        If there is none, or the container turns out to be damaged, now or while the text is read.
+        If there is no text, or the container is damaged; also while the text is read.
     """
-    with opened(path) as file:
+    with open_regular_file(path) as file:
         opener = _opener(file)
         with opener(file) as text:
             yield text
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that somebody named, and nothing else of that name; what is wrong with it is told.
+def open_regular_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to read an archive from it.
 
     Raises
     ------
     OneSourceError
-        If it is no file, cannot be opened, or turns out to be damaged while it is read.
+        If it is no regular file, cannot be opened, or is damaged; also while it is read.
     """
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
             raise OneSourceError("it is a folder, not a file")
-        if not stat.S_ISREG(kind):  # it may never end, and can be read but once
-            raise OneSourceError("it is a pipe or a device: save what comes out of it as a file")
+        if not stat.S_ISREG(kind):  # it may be endless, and cannot be read twice
+            raise OneSourceError("it is a pipe or a device: save its output as a file")
         file = path.open("rb")
-    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+    except (OSError, ValueError) as error:  # ValueError for a NUL in the path
         raise OneSourceError(f"it cannot be opened ({getattr(error, 'strerror', error)})") from error
-    with damage_told(), file:
+    with wrap_archive_errors(), file:
         yield file
 
 
 @contextlib.contextmanager
-def damage_told() -> Iterator[None]:
-    """Turn what the containers' readers raise into a sentence about the source."""
+def wrap_archive_errors() -> Iterator[None]:
+    """Raise OneSourceError instead of the errors of a damaged archive."""
     try:
         yield
     except TarLimitError as error:
         raise OneSourceError(str(error)) from error
-    except _DAMAGE as error:
+    except (*READ_ERRORS, zipfile.BadZipFile) as error:
         raise OneSourceError(f"it is damaged or cut ({error})") from error
-    except _RARE as error:
+    except _UNSUPPORTED as error:
         raise OneSourceError(f"it cannot be unpacked ({error})") from error
 
 
 def _opener(file: BinaryIO) -> Callable[[BinaryIO], AbstractContextManager[TextStream]]:
-    beginning = file.read(4096)
+    start = file.read(4096)
     file.seek(0)
-    if fault_of(beginning):
-        raise OneSourceError(fault_of(beginning))
-    if beginning.startswith(_ZIP_MAGIC):
+    if fault := check_start(start):
+        raise OneSourceError(fault)
+    if start.startswith(_ZIP_MAGIC):
         return _zip_text
-    if beginning.startswith(_GZIP_MAGIC):
+    opener = _plain_text
+    if start.startswith(_GZIP_MAGIC):
+        opener = _gzip_text
         with gzip.GzipFile(fileobj=file) as unpacked:
-            beginning, opener = unpacked.read(4096), _gzip_text
+            start = unpacked.read(4096)
         file.seek(0)
-    else:
-        opener = _plain_text
-    return _tar_text if is_header(beginning[:BLOCK]) else opener
+    return _tar_text if is_header(start[:BLOCK]) else opener
 
 
 @contextlib.contextmanager
 def _zip_text(file: BinaryIO) -> Iterator[TextStream]:
     with zipfile.ZipFile(file) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
-        chosen = _biggest_text(_Candidate(place, m.filename, m.file_size) for place, m in enumerate(members))
-        if members[chosen.place].flag_bits & _ENCRYPTED:
+        member = members[_largest_text([(one.filename, one.file_size) for one in members])]
+        if member.flag_bits & _ENCRYPTED:
             raise OneSourceError("it is locked with a password")
-        # A symbolic link in a zip is a short text; it is read as one, never followed.
-        with archive.open(members[chosen.place]) as stream:
-            yield TextStream(_buffered(stream), chosen.size, file.tell)
+        # A symbolic link in a zip is stored as a short text; it is read as such and never followed.
+        with archive.open(member) as stream:
+            yield TextStream(_buffered(stream), member.file_size, file.tell)
 
 
 @contextlib.contextmanager
 def _tar_text(file: BinaryIO) -> Iterator[TextStream]:
-    members = enumerate(iter_files(file, max_bytes=MOST_UNPACKED))  # to the end, which has the checksum
-    chosen = _biggest_text(_Candidate(place, member.name, member.size) for place, member in members)
-    with contextlib.closing(iter_files(file, max_bytes=MOST_UNPACKED)) as again:
-        stream = next(itertools.islice(again, chosen.place, None))
-        yield TextStream(_buffered(stream), chosen.size, file.tell)
+    # Read to the end, where the checksum is.
+    members = [(member.name, member.size) for member in iter_files(file, max_bytes=MAX_UNPACKED)]
+    index = _largest_text(members)
+    with contextlib.closing(iter_files(file, max_bytes=MAX_UNPACKED)) as files:
+        stream = next(itertools.islice(files, index, None))
+        yield TextStream(_buffered(stream), members[index][1], file.tell)
 
 
 @contextlib.contextmanager
 def _gzip_text(file: BinaryIO) -> Iterator[TextStream]:
-    file.seek(-4, io.SEEK_END)  # gzip ends with the size of what it holds, modulo 4 GB
+    file.seek(-4, io.SEEK_END)  # the size of the content, modulo 4 GB
     size = int.from_bytes(file.read(4), "little")
     file.seek(0)
     with gzip.GzipFile(fileobj=file) as stream:
@@ -172,34 +166,33 @@ def _plain_text(file: BinaryIO) -> Iterator[TextStream]:
     yield TextStream(_buffered(file), size, file.tell)
 
 
-def _buffered(stream: _Readable) -> io.BufferedReader:
-    return io.BufferedReader(_Told(stream), _BUFFER)
+def _buffered(stream: Readable) -> io.BufferedReader:
+    return io.BufferedReader(_CheckedStream(stream), _BUFFER)
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+class _CheckedStream(io.RawIOBase):
+    """Wraps read errors where they occur, so that they are not mistaken for write errors."""
 
-
-class _Told(io.RawIOBase):
-    """A stream whose damage is told where it is read, so that it is not taken for a failure to write."""
-
-    def __init__(self, stream: _Readable) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader gives no other
-        with damage_told():
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes no other
+        with wrap_archive_errors():
             data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
 
-def _biggest_text(candidates: Iterable[_Candidate]) -> _Candidate:
-    """Choose the biggest text; where none is called one, the biggest file."""
-    everything = list(candidates)
-    texts = [one for one in everything if PurePosixPath(one.name).suffix.lower() in _TEXT_SUFFIXES]
-    if not everything:
+def _largest_text(members: Sequence[tuple[str, int]]) -> int:
+    """Return the index of the largest text among names and sizes; without a text, of the largest file."""
+    if not members:
         raise OneSourceError("it holds no file")
-    return max(texts or everything, key=lambda one: one.size)
+    texts = [
+        index
+        for index, (name, _size) in enumerate(members)
+        if PurePosixPath(name).suffix.lower() in _TEXT_SUFFIXES
+    ]
+    return max(texts or range(len(members)), key=lambda index: members[index][1])

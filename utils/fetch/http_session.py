@@ -1,16 +1,15 @@
-"""One conversation with a web server: who is shown what lets us in, and how it is cut short.
+"""A requests session for one download: cancellable connections, credentials, and error messages.
 
-Credentials go to the scheme, host and port that the user named, and to no other to which that one
-redirects.
+Credentials are sent to the scheme, host and port of the given URL, and to no other to which it redirects.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -21,195 +20,210 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from .credentials import Credentials
 
-MOST_REDIRECTS = 10
+MAX_REDIRECTS = 10
+_DESCRIPTIONS = {  # by what an error's text contains, in this order
+    "TooManyRedirects": "it redirects too many times",
+    "ProxyError": "the proxy from the environment does not let it through",
+    "SSLError": "its certificate is not accepted, or it does not support TLS",
+    "NameResolutionError": "its host name does not resolve",
+    "gaierror": "its host name does not resolve",
+    "Connection refused": "the connection is refused",
+    "ConnectTimeout": "it does not respond",
+    "Read timed out": "it stopped sending",
+    "InvalidURL": "this is not a valid URL",
+    "InvalidSchema": "it redirects to neither http nor https",
+    "LocationParseError": "this is not a valid URL",
+    "Unicode": "this is not a valid URL",
+    "RemoteDisconnected": "the connection closed before a response arrived",
+    "BadStatusLine": "it does not speak HTTP",
+    "InvalidHeader": "its headers contradict each other",
+    "got more than": "its headers are too long",
+}
 
 
-class StoppedError(Exception):
-    """The conversation was stopped by who had begun it."""
+class CancelledError(Exception):
+    """The download was cancelled."""
 
 
-class Line:
-    """The connections of one download, which another thread may cut.
+class Connections:
+    """The connections of one download, which another thread can close.
 
-    A name look-up under way cannot be cut; what asked for it ends with it.
+    A name resolution that is running cannot be interrupted; the download ends after it.
+
+    Attributes
+    ----------
+    aborted
+        Whether the current connection was closed on this side.
     """
 
     def __init__(self) -> None:
+        self.aborted = False
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._copies: list[socket.socket] = []
-        self._heard = 0.0
-        self._is_cut = False
+        self._cancelled = threading.Event()
+        self._duplicates: list[socket.socket] = []
+        self._active_at = 0.0
 
-    def stop(self) -> None:
-        """Cut it for good: whoever uses it gets a `StoppedError`."""
-        self._stopping.set()
-        self._cut()
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled.is_set()
 
-    def is_stopped(self) -> bool:
-        """Whether it was cut for good."""
-        return self._stopping.is_set()
+    def cancel(self) -> None:
+        """Close the connections for good; the download gets a `CancelledError`."""
+        self._cancelled.set()
+        self._abort()
 
-    def cut_if_silent(self, seconds: float) -> None:
-        """Cut the connection if nothing has come over it for so long; the next try makes another."""
-        if self._copies and time.monotonic() - self._heard > seconds:
-            self._cut()
+    def abort_if_idle(self, seconds: float) -> None:
+        """Close the connection if no data has arrived for so long; the download retries."""
+        if self._duplicates and time.monotonic() - self._active_at > seconds:
+            self._abort()
 
-    def heard(self) -> None:
-        """Take note that something has come.
+    def mark_active(self) -> None:
+        """Note that data has arrived.
 
         Raises
         ------
-        StoppedError
-            If nobody wants it any more.
+        CancelledError
+            If the download was cancelled.
         """
-        self._heard = time.monotonic()
+        self._active_at = time.monotonic()
         self.wait(0)
 
     def wait(self, seconds: float) -> None:
-        """Wait, as long as nobody stops it.
+        """Sleep, until the download is cancelled at the longest.
 
         Raises
         ------
-        StoppedError
-            If somebody does.
+        CancelledError
+            If it is cancelled.
         """
-        if self._stopping.is_set() or (seconds and self._stopping.wait(seconds)):
-            raise StoppedError
-
-    def is_cut(self) -> bool:
-        """Whether the end of what came is our own doing."""
-        return self._is_cut
+        if self._cancelled.is_set() or (seconds and self._cancelled.wait(seconds)):
+            raise CancelledError
 
     def connect(self, host: str, port: int, timeout: float | None) -> socket.socket:
-        """Connect to the first address of a host that answers.
+        """Connect to the first address of a host that accepts.
 
         Raises
         ------
         OSError
             If none does.
         """
-        fault = OSError(f"{host} has no address")
-        places = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        for family, kind, protocol, _name, address in places:
-            made = self._try_to_connect((family, kind, protocol), address, timeout)
-            if isinstance(made, socket.socket):
-                return made
-            fault = made
-        raise fault
+        error = OSError(f"{host} has no address")
+        addresses = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _name, address in addresses:
+            try:
+                return self._connect(socket.socket(family, kind, protocol), address, timeout)
+            except OSError as failure:  # noqa: PERF203 - few addresses
+                error = failure
+        raise error
 
     def release(self) -> None:
-        """Let go of the connections: they have been closed."""
+        """Forget the connections, which have been closed."""
         with self._lock:
-            copies, self._copies, self._is_cut = self._copies, [], False
-        for copy in copies:
-            copy.close()
+            duplicates, self._duplicates, self.aborted = self._duplicates, [], False
+        for duplicate in duplicates:
+            duplicate.close()
 
-    def _try_to_connect(
-        self, kind: tuple[int, int, int], address: Any, timeout: float | None
-    ) -> socket.socket | OSError:
-        try:
-            return self._connected(socket.socket(*kind), address, timeout)
-        except OSError as error:
-            return error
-
-    def _connected(self, made: socket.socket, address: Any, timeout: float | None) -> socket.socket:
+    def _connect(self, made: socket.socket, address: Any, timeout: float | None) -> socket.socket:
         try:
             made.settimeout(timeout)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
-                # TLS takes the socket itself away, but a copy leads to the same connection.
-                self._copies.append(made.dup())
-            self.heard()
+                # TLS detaches the socket itself; a duplicate still reaches the connection.
+                self._duplicates.append(made.dup())
+            self.mark_active()
             made.connect(address)
         except BaseException:
             made.close()
             raise
         return made
 
-    def _cut(self) -> None:
+    def _abort(self) -> None:
         with self._lock:
-            self._is_cut = True
-            for copy in self._copies:
-                _shut(copy)
+            self.aborted = True
+            for duplicate in self._duplicates:
+                with contextlib.suppress(OSError):  # not connected
+                    duplicate.shutdown(socket.SHUT_RDWR)
 
 
-@contextmanager
-def talking(url: str, line: Line, credentials: Credentials | None) -> Iterator[requests.Session]:
-    """Open a session that asks for one URL, and for what that redirects to."""
+@contextlib.contextmanager
+def open_session(
+    url: str, connections: Connections, credentials: Credentials | None
+) -> Iterator[requests.Session]:
+    """Open a session for one URL and the redirects from it."""
     try:
-        with _Session(url, line, credentials) as session:
+        with _Session(url, connections, credentials) as session:
             yield session
     finally:
-        line.release()
+        connections.release()
+
+
+def describe_error(error: Exception) -> str:
+    """Return a short description of an error of requests, urllib3 or the system, whose texts are nested."""
+    text = f"{type(error).__name__} {error!r} {error}"
+    found = (description for sign, description in _DESCRIPTIONS.items() if sign in text)
+    return next(found, f"it cannot be reached ({type(error).__name__})")
 
 
 class _Session(requests.Session):
-    """A session over one line, which tells nobody else what was meant for the URL's own host."""
+    """A session that sends the credentials to the URL's own host only."""
 
-    def __init__(self, url: str, line: Line, credentials: Credentials | None) -> None:
+    def __init__(self, url: str, connections: Connections, credentials: Credentials | None) -> None:
         super().__init__()
-        self._url, self._credentials = url, credentials
-        self.max_redirects = MOST_REDIRECTS
-        self.hooks["response"] = [_drop_body_of_redirect]
-        if credentials:  # in place of what .netrc or the URL may hold
-            self.auth = _signer(credentials)
+        self._url = url
+        self._credential_headers = credentials.headers() if credentials else {}
+        self.max_redirects = MAX_REDIRECTS
+        self.hooks["response"] = [_skip_body_of_redirect]
+        if credentials:  # instead of those in .netrc or the URL
+            self.auth = self._add_credentials
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(line))
+            self.mount(scheme, _Adapter(connections))
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
-        if not self._credentials:
+        if not self.should_strip_auth(self._url, prepared_request.url or ""):  # type: ignore[no-untyped-call]
+            self._add_credentials(prepared_request)
             return
-        own = self._credentials.headers()
-        url = prepared_request.url or ""
-        if not self.should_strip_auth(self._url, url):  # type: ignore[no-untyped-call]
-            prepared_request.headers.update(own)
-            return
-        for name, value in own.items():
+        for name, value in self._credential_headers.items():
             if prepared_request.headers.get(name) == value:
                 del prepared_request.headers[name]
 
-
-def _signer(credentials: Credentials) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers.update(credentials.headers())
+    def _add_credentials(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(self._credential_headers)
         return request
 
-    return sign
 
-
-def _drop_body_of_redirect(response: requests.Response, **_settings: object) -> None:
-    """Keep requests from reading the whole page of a redirect, however long it is."""
+def _skip_body_of_redirect(response: requests.Response, **_settings: object) -> None:
+    """Stop requests from reading the body of a redirect, which may be endless."""
     if response.is_redirect:
         response.raw.close()
         response._content = b""
 
 
 class _Adapter(HTTPAdapter):
-    """Makes its connections by the line; those to a SOCKS proxy know their own way."""
+    """Opens its connections through `Connections`, except those to a SOCKS proxy."""
 
-    def __init__(self, line: Line) -> None:
-        self._pools = _pools(line)
+    def __init__(self, connections: Connections) -> None:
+        self._pool_classes = _pool_classes(connections)
         super().__init__()
 
-    def init_poolmanager(self, *places: Any, **settings: Any) -> None:
-        super().init_poolmanager(*places, **settings)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+    def init_poolmanager(self, *sizes: Any, **settings: Any) -> None:
+        super().init_poolmanager(*sizes, **settings)
+        self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
     def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **settings)
         if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = self._pools
+            manager.pool_classes_by_scheme = self._pool_classes
         return manager
 
 
-def _pools(line: Line) -> dict[str, type[HTTPConnectionPool]]:
-    class Connection(_OverLine, HTTPConnection):
-        _line = line
+def _pool_classes(owner: Connections) -> dict[str, type[HTTPConnectionPool]]:
+    class Connection(_CancellableConnection, HTTPConnection):
+        connections = owner
 
-    class SecureConnection(_OverLine, HTTPSConnection):
-        _line = line
+    class SecureConnection(_CancellableConnection, HTTPSConnection):
+        connections = owner
 
     class Pool(HTTPConnectionPool):
         ConnectionCls = Connection
@@ -220,23 +234,16 @@ def _pools(line: Line) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": Pool, "https": SecurePool}
 
 
-class _OverLine:
-    """A connection of urllib3's, but for how its socket is made."""
+class _CancellableConnection:
+    """Mixin for urllib3's connections that opens their sockets through `Connections`."""
 
-    _line: Line
+    connections: Connections
 
     def _new_conn(self) -> socket.socket:
         connection: Any = self
         try:
-            return self._line.connect(connection._dns_host, connection.port, connection.timeout)
+            return self.connections.connect(connection._dns_host, connection.port, connection.timeout)
         except TimeoutError as error:
-            raise ConnectTimeoutError(connection, "it does not answer") from error
+            raise ConnectTimeoutError(connection, "it does not respond") from error
         except OSError as error:
             raise NewConnectionError(connection, f"{type(error).__name__}: {error}") from error
-
-
-def _shut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it is not connected, so nobody waits for it

@@ -1,44 +1,48 @@
-"""What an address of a big file may be, a URL or a path, and how it may be shown."""
+"""Locations of big files: a URL or a path."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import OneSourceError
-from .credentials import without_secrets
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
-_WEB = ("http://", "https://")
 
 
-def is_in_web(address: str) -> bool:
-    """Whether an address is to be downloaded; if not, it is a path."""
-    return address.lower().startswith(_WEB)
+def is_url(location: str) -> bool:
+    """Whether a location is an http or https URL; otherwise it is a path."""
+    return location.lower().startswith(("http://", "https://"))
 
 
-def shown(address: str) -> str:
-    """Spell an address as it may be shown, logged and kept."""
-    return without_secrets(address) if is_in_web(address) else address
+def redacted(location: str) -> str:
+    """Return a location that can be shown and logged: a URL without user, password, query and fragment."""
+    if not is_url(location):
+        return location
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "the address"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def local_path(address: str) -> Path:
-    """Say which path an address means that is none in the web.
+def local_path(location: str) -> Path:
+    """Return the path of a location that is no http or https URL.
 
     Raises
     ------
     OneSourceError
-        If it means none.
+        If it is no path.
     """
-    scheme = _SCHEME.match(address)
+    scheme = _SCHEME.match(location)
     try:
         if scheme is None:
-            return Path(address).expanduser()
+            return Path(location).expanduser()
         if scheme[1].lower() == "file":
-            from urllib.request import url2pathname  # loads much, and is hardly ever needed
+            from urllib.request import url2pathname  # here, because it loads many modules
 
-            return Path(url2pathname(urlsplit(address).path))
-    except (ValueError, RuntimeError) as error:  # brackets that are none; a user without a home
-        raise OneSourceError(f"this is no path that can be opened ({error})") from error
+            return Path(url2pathname(urlsplit(location).path))
+    except (ValueError, RuntimeError) as error:  # unbalanced brackets; a user without a home
+        raise OneSourceError(f"this is not a valid path ({error})") from error
     raise OneSourceError(f"{scheme[1]}: is neither http nor https, nor is this a path")

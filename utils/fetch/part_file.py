@@ -1,7 +1,4 @@
-"""The part of a file that has arrived, and the note beside it that says what it is a part of.
-
-This module alone knows `<target>.part` and `<target>.part.json`.
-"""
+"""An incomplete download on disk: `<target>.part`, and its metadata in `<target>.part.json`."""
 
 from __future__ import annotations
 
@@ -14,21 +11,21 @@ from typing import BinaryIO
 from ..errors import OneSourceError
 from ..files import write_atomic
 
-PART_SUFFIX, NOTE_SUFFIX = ".part", ".part.json"
+PART_SUFFIX, INFO_SUFFIX = ".part", ".part.json"
 
 
 @dataclass(frozen=True)
-class Note:
-    """What a part is a part of.
+class FileInfo:
+    """Metadata of a file on a server.
 
     Attributes
     ----------
     url
-        Where the whole file is.
+        Without credentials.
     etag, modified
-        The headers `ETag` and `Last-Modified` with which it came; empty without.
+        The headers `ETag` and `Last-Modified`; empty if missing.
     size
-        Of the whole file in bytes, 0 if the server did not say.
+        In bytes, 0 if unknown.
     """
 
     url: str
@@ -38,26 +35,28 @@ class Note:
 
     @property
     def validator(self) -> str:
-        """By which the server tells whether its file is still the same; a weak ETag cannot serve."""
+        """The value for If-Range; a weak ETag cannot be used."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
-    def may_be(self, other: Note) -> bool:
-        """Whether nothing shows that the other is of another version."""
+    def may_be(self, other: FileInfo) -> bool:
+        """Whether the other may be the same version of the file."""
         if self.etag and other.etag:
             return self.etag == other.etag
         return not (self.modified and other.modified) or self.modified == other.modified
 
 
 class PartFile:
-    """A download on disk that is not whole yet.
+    """An incomplete download.
 
     Attributes
     ----------
     path
-        Where it grows.
+        The part file.
+    info
+        The metadata of the complete file.
     generation
-        How often it has been begun anew: what lay in it before lies there no longer. Who has it open reads
-        on in the old file, for the new one is another of the same name.
+        How often the part was started again. Each time it is a new file of the same name; a reader that has
+        the old one open goes on reading that.
     """
 
     def __init__(self, target: Path, url: str) -> None:
@@ -65,70 +64,71 @@ class PartFile:
         self._url = url
         self.path = target.with_name(target.name + PART_SUFFIX)
         self.generation = 0
-        self._note_path = target.with_name(target.name + NOTE_SUFFIX)
-        self.note = self._read_note()
+        self._info_path = target.with_name(target.name + INFO_SUFFIX)
+        self.info = self._read_info()
 
     def size(self) -> int:
-        """Say how many bytes have arrived."""
+        """Return the number of bytes on disk."""
         try:
             return self.path.stat().st_size
         except FileNotFoundError:
             return 0
 
-    def is_whole(self) -> bool:
-        """Whether as many bytes are there as the server named."""
-        return 0 < self.note.size == self.size()
+    def is_complete(self) -> bool:
+        """Whether all bytes are on disk; False if the server did not send a size."""
+        return 0 < self.info.size == self.size()
 
-    def can_grow(self) -> bool:
-        """Whether the rest can be asked for; without a validator the size must do, and the checksums."""
-        return self.size() > 0 and bool(self.note.validator or self.note.size)
+    def is_resumable(self) -> bool:
+        """Whether the rest can be requested; without a validator, size and checksums must do."""
+        return self.size() > 0 and bool(self.info.validator or self.info.size)
 
-    def open(self, note: Note, begin: int) -> BinaryIO:
-        """Open it for what arrives from byte `begin` on: its end, or 0, where all starts anew."""
-        if not begin:  # before the new note is there: it must never stand beside bytes of the old file
+    def open(self, info: FileInfo, offset: int) -> BinaryIO:
+        """Open the part to append from `offset`: its end, or 0 to start again."""
+        if not offset:  # first: the new metadata must never lie beside bytes of the old file
             self.discard()
-        write_atomic(self._note_path, json.dumps(asdict(note)).encode())
-        self.note = note
+        write_atomic(self._info_path, json.dumps(asdict(info)).encode())
+        self.info = info
         return self.path.open("ab")
 
     def discard(self) -> None:
-        """Remove what has arrived."""
-        self.note = Note(self._url)
+        """Delete the part and its metadata."""
+        self.info = FileInfo(self._url)
         self.generation += 1
         self.path.unlink(missing_ok=True)
-        self._note_path.unlink(missing_ok=True)
+        self._info_path.unlink(missing_ok=True)
 
-    def require_sha1(self, expected: str) -> None:
-        """Drop what has arrived if it has another checksum than expected, in hex; none is, if that is empty.
+    def check_sha1(self, expected: str) -> None:
+        """Delete the part if it does not have this SHA-1 (hex; empty: not checked).
 
         Raises
         ------
         OneSourceError
-            If it has.
+            If it does not.
         """
-        if expected and (found := self._sha1()) != expected.lower():
-            self.discard()
-            raise OneSourceError(f"its SHA-1 is {found}, not {expected}")
-
-    def finish(self) -> None:
-        """Give the file its final name: it is whole."""
-        self.path.replace(self._target)
-        self._note_path.unlink(missing_ok=True)
-
-    def _sha1(self) -> str:
+        if not expected:
+            return
         digest = hashlib.sha1(usedforsecurity=False)
         with self.path.open("rb") as part:
             while chunk := part.read(1 << 20):
                 digest.update(chunk)
-        return digest.hexdigest()
+        if digest.hexdigest() != expected.lower():
+            self.discard()
+            raise OneSourceError(f"its SHA-1 is {digest.hexdigest()}, not {expected}")
 
-    def _read_note(self) -> Note:
-        """Read the note; if none fits, the part is a part of nothing."""
+    def finish(self) -> None:
+        """Give the complete file its final name."""
+        self.path.replace(self._target)
+        self._info_path.unlink(missing_ok=True)
+
+    def _read_info(self) -> FileInfo:
         try:
-            note = Note(**json.loads(self._note_path.read_bytes()))
+            info = FileInfo(**json.loads(self._info_path.read_bytes()))
         except (OSError, ValueError, TypeError):
-            return Note(self._url)
-        sound = isinstance(note.size, int) and all(
-            isinstance(text, str) for text in (note.etag, note.modified)
+            return FileInfo(self._url)
+        is_valid = (
+            info.url == self._url
+            and isinstance(info.size, int)
+            and isinstance(info.etag, str)
+            and isinstance(info.modified, str)
         )
-        return note if sound and note.url == self._url else Note(self._url)
+        return info if is_valid else FileInfo(self._url)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..fetch.credentials import Credentials
-from ..fetch.locations import shown
+from ..fetch.locations import redacted
 
 SCRIPT = "extract_images_as_per_tags.py"
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -126,7 +126,7 @@ def command_line(arguments: Sequence[str], credentials: Credentials | None = Non
     secrets = [one for one in (credentials.token, credentials.cookie) if one] if credentials else []
     words = []
     for argument in arguments:
-        word = _URL.sub(lambda found: shown(found[0]), argument)
+        word = _URL.sub(lambda found: redacted(found[0]), argument)
         for secret in secrets:
             word = word.replace(secret, "...")
         words.append(_shell_quoted(word))

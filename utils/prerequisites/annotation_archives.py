@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DiskError, OneSourceError
-from ..fetch.archive_stream import MOST_UNPACKED, damage_told, fault_of, opened
+from ..fetch.archive_stream import MAX_UNPACKED, check_start, open_regular_file, wrap_archive_errors
 from ..fetch.file_download import Advance
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
 from ..tar_reader import BLOCK, is_header, iter_files
@@ -108,7 +108,7 @@ def survey(source: Path, known: Collection[str], say: Advance) -> ArchiveCheck:
         If the collection itself is damaged.
     """
     found = ArchiveCheck()
-    with damage_told():
+    with wrap_archive_errors():
         for archive in _archives(source, say):
             if archive.name[_CODE] not in known:
                 found.unknown.append(archive.name)
@@ -146,7 +146,7 @@ def write(source: Path, folder: Path, good: Collection[str], *, replace: bool, s
         If the folder cannot be written.
     """
     written: set[str] = set()
-    with damage_told(), _being_filled(folder):
+    with wrap_archive_errors(), _being_filled(folder):
         there = set() if replace else _codes_in(folder)
         for archive in _archives(source, say):
             if archive.name in good and archive.name[_CODE] not in there:
@@ -170,11 +170,11 @@ def _archives(source: Path, say: Advance) -> Iterator[_Archive]:
 
 
 def _in_tar(path: Path, say: Advance) -> Iterator[_Archive]:
-    with opened(path) as file:
-        if fault := fault_of(file.read(_BEGINNING)):
+    with open_regular_file(path) as file:
+        if fault := check_start(file.read(_BEGINNING)):
             raise OneSourceError(fault)
         size = os.fstat(file.fileno()).st_size
-        for member in iter_files(file, max_bytes=MOST_UNPACKED):
+        for member in iter_files(file, max_bytes=MAX_UNPACKED):
             if _NAME.fullmatch(member.name):
                 yield _Archive(member.name, member.size, member.read)
                 say(file.tell(), size)

@@ -1,165 +1,149 @@
-"""One source after the other, until one of them gives a file that can be used.
-
-This module alone knows what a source's address may be, and when a downloaded file has had its day.
-"""
+"""Tries one source of a prerequisite after the other, until one gives a usable file."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import OneSourceError, SourceError
-from ..fetch.archive_stream import fault_of
-from ..fetch.file_download import Advance, Terms, download
-from ..fetch.locations import is_in_web, local_path, shown
+from ..fetch.archive_stream import check_start
+from ..fetch.file_download import Advance, DownloadOptions, download
+from ..fetch.locations import is_url, local_path, redacted
 from .known_sources import KnownSource
 
 DOWNLOAD_SUFFIX = ".download"
-LARGEST_DOWNLOAD = 5_000_000_000  # bytes; the largest of ours, unpacked, has 1.1 GB
+MAX_DOWNLOAD = 5_000_000_000
+"""In bytes; the largest file, unpacked, has 1.1 GB."""
 
 
 class Screen(Protocol):
-    """Where the user sees what goes on."""
+    """Shows messages and progress to the user."""
 
     def print(self, text: str) -> None:
-        """Show a line."""
+        """Print a line."""
 
     def bar(self, title: str) -> AbstractContextManager[Advance]:
-        """Show how far something is."""
+        """Show a progress bar."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One prerequisite that comes from a source.
+    """A prerequisite that is made from a file.
 
     Attributes
     ----------
     name, flag
-        What it is called, and the flag that names a source of it.
+        Its name, and the flag for another source.
     sources
-        Where it may be had, in the order in which to try.
+        In the order to try them.
     use
-        What is done with the file, once it is on disk.
-    room
-        Bytes of disk that are needed per byte to be downloaded.
+        Processes the file when it is on disk.
+    disk_factor
+        Bytes of free disk space that are needed per byte of the download.
     by_hand
-        What a user can do when all sources fail.
+        What the user can do if all sources fail.
     """
 
     name: str
     flag: str
     sources: Sequence[KnownSource]
     use: Callable[[Path, KnownSource], None]
-    room: float
+    disk_factor: float
     by_hand: str
 
 
-def from_sources(job: Job, folder: Path, *, screen: Screen, terms: Terms) -> None:
-    """Try one source after the other, until one of them has given the file.
+def use_first_available(job: Job, folder: Path, *, screen: Screen, options: DownloadOptions) -> None:
+    """Use the first source that works.
 
     Raises
     ------
     SourceError
-        If none has; the text has a line for each, and says what to do by hand.
+        If none does; the message has a line for each source, and says what to do by hand.
     """
     faults: list[str] = []
     for source in job.sources:
+        address = redacted(source.address)
         about = f" ({source.described})" if source.described else ""
-        screen.print(f"{job.name}: from {shown(source.address)}{about}")
-        fault = _fault_of_trying(job, source, folder, screen=screen, terms=terms)
-        if not fault:
+        screen.print(f"{job.name}: from {address}{about}")
+        try:
+            if is_url(source.address):
+                _use_download(job, source, folder, screen=screen, options=options)
+            else:
+                job.use(local_path(source.address), source)
+        except OneSourceError as error:
+            screen.print(f"  {error}")
+            faults.append(f"  {address}: {error}")
+        else:
             remove_downloads(job.name, folder)
             return
-        screen.print(f"  {fault}")
-        faults.append(f"  {shown(source.address)}: {fault}")
     raise SourceError(
-        f"{job.name} could not be had. Tried:\n"
+        f"{job.name} could not be downloaded. Tried:\n"
         + "\n".join(faults)
-        + "\nIf the network was down, or wants a proxy (http_proxy, https_proxy), mend that and run again.\n"
+        + "\nIf the network was down, or needs a proxy (http_proxy, https_proxy), fix that and run again.\n"
         + f"{job.by_hand}\nThen run again with {job.flag} and its path."
     )
 
 
 def remove_downloads(name: str, folder: Path) -> None:
-    """Remove what was downloaded for a prerequisite, whole or in part: it is no longer needed."""
+    """Delete the complete and partial downloads of a prerequisite."""
     for path in folder.glob(f"{name}.*{DOWNLOAD_SUFFIX}*"):
         path.unlink(missing_ok=True)
 
 
-def _fault_of_trying(job: Job, source: KnownSource, folder: Path, *, screen: Screen, terms: Terms) -> str:
-    """Try one source; say what is wrong with it, or nothing.
+def _use_download(
+    job: Job, source: KnownSource, folder: Path, *, screen: Screen, options: DownloadOptions
+) -> None:
+    """Download a source and use it.
 
-    What an earlier run has left may be what is wrong (power that failed spoils the end of a file), so if
-    that was dropped the source is tried once more, from the beginning.
+    The part that an earlier run left may be damaged (a power failure corrupts the end of a file). If it was
+    deleted for that reason, the source is tried again from the beginning.
     """
-    for is_last in (False, True):
-        left = _downloads(job, source, folder)
-        try:
-            with _on_disk(job, source, folder, screen=screen, terms=terms) as path:
-                job.use(path, source)
-        except OneSourceError as error:
-            if is_last or not left or _downloads(job, source, folder):
-                return str(error)
-            screen.print(f"  {error}; an earlier run had fetched some of it: once more from the beginning")
-        else:
-            break
-    return ""
-
-
-@contextlib.contextmanager
-def _on_disk(job: Job, source: KnownSource, folder: Path, *, screen: Screen, terms: Terms) -> Iterator[Path]:
-    """Give the path of a source; what is in the web is fetched first, and removed if it is of no use."""
-    if not _is_web(source):
-        yield local_path(source.address)
-        return
-    path = _download_path(job, source, folder)
-    if not path.exists():  # there if a run was stopped after the download: not fetched twice
-        own_terms = dataclasses.replace(terms, sha1=source.sha1, fault=fault_of, room=job.room)
-        with screen.bar("downloading") as advance:
-            progress = _bounded(advance, lambda: _discard(job, source, folder))
-            download(source.address, path, terms=own_terms, progress=progress, say=screen.print)
+    checksum = zlib.crc32(source.address.encode(errors="surrogateescape"))
+    path = folder / f"{job.name}.{checksum:08x}{DOWNLOAD_SUFFIX}"
+    options = dataclasses.replace(
+        options, sha1=source.sha1, check_start=check_start, disk_factor=job.disk_factor
+    )
+    had_part = bool(_parts(path))
     try:
-        yield path
+        _download_and_use(job, source, path, screen=screen, options=options)
+    except OneSourceError as error:
+        if not had_part or _parts(path):
+            raise
+        screen.print(f"  {error}; the download of an earlier run may be damaged: starting again")
+        _download_and_use(job, source, path, screen=screen, options=options)
+
+
+def _download_and_use(
+    job: Job, source: KnownSource, path: Path, *, screen: Screen, options: DownloadOptions
+) -> None:
+    if not path.exists():  # it exists if an earlier run was interrupted after the download
+        with screen.bar("downloading") as advance:
+
+            def progress(done: int, total: int) -> None:
+                if max(done, total) > MAX_DOWNLOAD:
+                    _discard(path)
+                    limit = f"{MAX_DOWNLOAD / 1e9:.0f} GB"
+                    raise OneSourceError(f"it is larger than {limit}, so it is not the expected file")
+                advance(done, total)
+
+            download(source.address, path, options=options, progress=progress, say=screen.print)
+    try:
+        job.use(path, source)
     except OneSourceError:
-        _discard(job, source, folder)
+        _discard(path)
         raise
 
 
-def _bounded(advance: Advance, discard: Callable[[], None]) -> Advance:
-    """Give up a download that is, or says it will be, larger than any file of ours."""
-
-    def progress(done: int, total: int) -> None:
-        if max(done, total) > LARGEST_DOWNLOAD:
-            discard()
-            raise OneSourceError(
-                f"it is larger than {LARGEST_DOWNLOAD / 1e9:.0f} GB, so not what it should be"
-            )
-        advance(done, total)
-
-    return progress
+def _parts(path: Path) -> list[Path]:
+    """Return what exists of a download: the complete file, or a part and its metadata."""
+    return list(path.parent.glob(f"{path.name}*"))
 
 
-def _is_web(source: KnownSource) -> bool:
-    return is_in_web(source.address)
-
-
-def _download_path(job: Job, source: KnownSource, folder: Path) -> Path:
-    which = zlib.crc32(source.address.encode(errors="surrogateescape"))
-    return folder / f"{job.name}.{which:08x}{DOWNLOAD_SUFFIX}"
-
-
-def _downloads(job: Job, source: KnownSource, folder: Path) -> list[Path]:
-    """List what lies there of one source in the web, whole or in part."""
-    path = _download_path(job, source, folder)
-    return list(folder.glob(f"{path.name}*")) if _is_web(source) else []
-
-
-def _discard(job: Job, source: KnownSource, folder: Path) -> None:
-    for path in _downloads(job, source, folder):
-        path.unlink()
+def _discard(path: Path) -> None:
+    for part in _parts(path):
+        part.unlink()

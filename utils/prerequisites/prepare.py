@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import DatasetError, DiskError, FolderInUseError, InputError
-from ..fetch.file_download import Terms
+from ..fetch.file_download import DownloadOptions
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
 from ..results.paths import FolderLock
 from .first_available import Screen
@@ -22,7 +22,7 @@ from .prerequisite import MAKERS, Order, Prerequisite, PrerequisiteName
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
-def prepare(order: Order, screen: Screen, terms: Terms | None = None) -> None:
+def prepare(order: Order, screen: Screen, terms: DownloadOptions | None = None) -> None:
     """Put all that was asked for into its place; what is there and whole is left alone.
 
     One prerequisite that fails does not keep the others back.
@@ -42,7 +42,7 @@ def prepare(order: Order, screen: Screen, terms: Terms | None = None) -> None:
     for piece in PrerequisiteName:
         if piece in order.only:
             try:
-                _provide(MAKERS[piece], order, screen, terms or Terms())
+                _provide(MAKERS[piece], order, screen, terms or DownloadOptions())
             except DatasetError as error:
                 failures.append(error)
     if failures:
@@ -55,7 +55,7 @@ def _together(failures: Sequence[DatasetError]) -> DatasetError:
     return type(first)("\n\n".join(dict.fromkeys(map(str, failures))))  # the same is said once
 
 
-def _provide(maker: Prerequisite, order: Order, screen: Screen, terms: Terms) -> None:
+def _provide(maker: Prerequisite, order: Order, screen: Screen, terms: DownloadOptions) -> None:
     path = order.ncodes_dir / maker.name
     try:
         if os.path.lexists(path) and not (path.is_dir() if maker.is_folder else path.is_file()):

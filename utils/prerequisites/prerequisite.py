@@ -16,12 +16,12 @@ from pathlib import Path
 from ..catalog import categories
 from ..errors import DiskError, InputError, OneSourceError
 from ..fetch.archive_stream import open_text
-from ..fetch.file_download import Terms
+from ..fetch.file_download import DownloadOptions
 from ..files import write_atomic
 from ..sources.url_table import NAME, OTHER_NAME, open_table
 from ..text import pluralize
 from . import annotation_archives
-from .first_available import Job, Screen, from_sources
+from .first_available import Job, Screen, use_first_available
 from .known_sources import (
     ANNOTATION_SOURCES,
     ANNOTATIONS_BY_HAND,
@@ -75,7 +75,7 @@ class Prerequisite:
     name: str
     is_folder: bool
     is_there: Callable[[Order, Screen], bool]
-    make: Callable[[Order, Screen, Terms], None]
+    make: Callable[[Order, Screen, DownloadOptions], None]
 
 
 def _is_ncodes_there(order: Order, screen: Screen) -> bool:
@@ -94,7 +94,7 @@ def _fault_of(path: Path) -> str:
     return ""
 
 
-def _make_ncodes(order: Order, screen: Screen, _terms: Terms) -> None:
+def _make_ncodes(order: Order, screen: Screen, _terms: DownloadOptions) -> None:
     path = order.ncodes_dir / NCODES_NAME
     if not path.exists():
         categories.write_fresh(path)
@@ -132,7 +132,7 @@ def _is_table_there(order: Order, screen: Screen) -> bool:
     return rows > 0
 
 
-def _make_urls(order: Order, screen: Screen, terms: Terms) -> None:
+def _make_urls(order: Order, screen: Screen, terms: DownloadOptions) -> None:
     table = order.ncodes_dir / NAME
 
     def use(path: Path, source: KnownSource) -> None:
@@ -143,8 +143,8 @@ def _make_urls(order: Order, screen: Screen, terms: Terms) -> None:
             screen.print(f"  left out of it: {bad} of the list; see {BAD_LINES_NAME}")
 
     sources = [KnownSource(address) for address in order.urls_source] or URL_SOURCES
-    job = Job(NAME, "--urls_source", sources, use, room=_URL_ROOM, by_hand=URLS_BY_HAND)
-    from_sources(job, order.ncodes_dir, screen=screen, terms=terms)
+    job = Job(NAME, "--urls_source", sources, use, disk_factor=_URL_ROOM, by_hand=URLS_BY_HAND)
+    use_first_available(job, order.ncodes_dir, screen=screen, options=terms)
 
 
 def _converted(path: Path, table: Path, *, least: int, screen: Screen) -> ListCounts:
@@ -175,7 +175,7 @@ def _is_annotation_there(order: Order, screen: Screen) -> bool:
     return there > 0
 
 
-def _make_annotations(order: Order, screen: Screen, terms: Terms) -> None:
+def _make_annotations(order: Order, screen: Screen, terms: DownloadOptions) -> None:
     folder = order.ncodes_dir / annotation_archives.FOLDER_NAME
     known = _known_codes(order)
 
@@ -196,10 +196,10 @@ def _make_annotations(order: Order, screen: Screen, terms: Terms) -> None:
         "--annotations_source",
         sources,
         use,
-        room=_ANNOTATION_ROOM,
+        disk_factor=_ANNOTATION_ROOM,
         by_hand=ANNOTATIONS_BY_HAND,
     )
-    from_sources(job, order.ncodes_dir, screen=screen, terms=terms)
+    use_first_available(job, order.ncodes_dir, screen=screen, options=terms)
 
 
 def _known_codes(order: Order) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import InputError, OneSourceError
-from ..fetch.locations import is_in_web, local_path, shown
+from ..fetch.locations import is_url, local_path, redacted
 
 CODE = "{code}"
 """Stands in an address for the category's code."""
@@ -25,10 +25,10 @@ def template(source: str) -> str:
     """
     if not source.strip():
         raise InputError(f"--archive_url is empty. Give a folder, or an address with {CODE} in it.")
-    if is_in_web(source):
+    if is_url(source):
         if CODE not in source and _NO_FOLDER.search(source):
             raise InputError(
-                f"--archive_url {shown(source)} names one file, and each category has its own. "
+                f"--archive_url {redacted(source)} names one file, and each category has its own. "
                 f"Put {CODE} where the category's code belongs."
             )
     else:

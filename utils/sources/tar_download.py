@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DatasetError, DiskError, disk_error
-from ..fetch.file_download import Download, Terms
-from ..fetch.http_session import Line
-from ..fetch.locations import is_in_web, local_path, shown
+from ..fetch.file_download import Download, DownloadOptions
+from ..fetch.http_session import Connections
+from ..fetch.locations import is_url, local_path, redacted
 from ..fetch.part_file import PartFile
 from ..models.rows import TarMember
 from .tar_errors import DamageError, Teller, cut_off
@@ -27,7 +27,7 @@ from .tar_members import TarScanner
 
 MAX_ARCHIVE_BYTES = 16 * 10**9
 """Of one category; ImageNet's largest has 3,047 images."""
-TERMS = Terms(waits=(1, 2, 4, 8), read_timeout=20.0)
+TERMS = DownloadOptions(retry_delays=(1, 2, 4, 8), read_timeout=20.0)
 """Shorter than for files that a run cannot do without."""
 
 _SECONDS_TO_STOP = 0.5
@@ -60,7 +60,7 @@ class TarDownload:
         address: str,
         target: Path,
         *,
-        terms: Terms = TERMS,
+        terms: DownloadOptions = TERMS,
         at_end: Callable[[TarDownload], None] | None = None,
     ) -> None:
         """Prepare it; nothing is opened yet.
@@ -83,13 +83,13 @@ class TarDownload:
             If the address is neither a URL nor a path.
         """
         self._address, self._terms, self._at_end = address, terms, at_end or (lambda _feed: None)
-        self._teller = Teller(shown(address), has_credentials=terms.credentials is not None)
-        self._part = PartFile(target, shown(address)) if is_in_web(address) else None
+        self._teller = Teller(redacted(address), has_credentials=terms.credentials is not None)
+        self._part = PartFile(target, redacted(address)) if is_url(address) else None
         self.path = self._part.path if self._part else local_path(address)
         self.problem = ""
         self.error: DatasetError | None = None
         self._lock = threading.Lock()
-        self._line = Line()
+        self._connections = Connections()
         self._thread: threading.Thread | None = None
         self._found: list[TarMember] = []
         self._is_over = False
@@ -113,7 +113,7 @@ class TarDownload:
 
     def poll(self) -> list[TarMember]:
         """Give the members that have become whole since the last call; never blocks."""
-        self._line.cut_if_silent(2 * self._terms.read_timeout)  # its own time-out knows better why
+        self._connections.abort_if_idle(2 * self._terms.read_timeout)  # its own timeout says better why
         with self._lock:
             found, self._found = self._found, []
         return found
@@ -127,7 +127,7 @@ class TarDownload:
     @property
     def closed(self) -> bool:
         """Whether it was told to end."""
-        return self._line.is_stopped()
+        return self._connections.cancelled
 
     def close(self, *, keep: bool) -> None:
         """End it, within half a second whatever the server does; a name look-up ends later, and does nothing.
@@ -138,7 +138,7 @@ class TarDownload:
             True: what has arrived stays for a later run to go on with, unless it proved worthless. False:
             nothing stays. The user's own tar always does.
         """
-        self._line.stop()
+        self._connections.cancel()
         with self._lock:
             thread = self._thread
         if thread:
@@ -179,10 +179,8 @@ class TarDownload:
         """Read what an earlier run left, and then what comes."""
         with contextlib.suppress(_EndError):
             self._take_up(part)
-            terms = replace(self._terms, fault=self._teller.of_beginning, room=1.0)
-            download = Download(self._address, part, terms)
-            download.progress, download.line = self._advance, self._line
-            download.run()
+            terms = replace(self._terms, check_start=self._teller.of_beginning, disk_factor=1.0)
+            Download(self._address, part, terms, progress=self._advance, connections=self._connections).run()
             raise cut_off(part.size())
 
     def _take_up(self, part: PartFile) -> None:
@@ -190,13 +188,13 @@ class TarDownload:
 
         Where the power failed a part may hold zeros, and those look like the archive's end.
         """
-        if not part.can_grow():
+        if not part.is_resumable():
             return
         try:
             self._read_to(part.size())
-            is_sound = not part.is_whole()
+            is_sound = not part.is_complete()
         except _EndError as end:
-            if part.note.size <= end.place + _MOST_PADDING:
+            if part.info.size <= end.place + _MOST_PADDING:
                 raise
             is_sound = False
         except DamageError:
@@ -215,7 +213,7 @@ class TarDownload:
         scan = self._scan_of_now()
         try:
             for member in scan.scan_to(size):
-                self._line.heard()
+                self._connections.mark_active()
                 with self._lock:
                     self._found.append(member)
         except ValueError as error:
@@ -240,7 +238,7 @@ class TarDownload:
 
     def _take_note(self, error: Exception) -> None:
         """Make a sentence of what ended it."""
-        if self._line.is_stopped():
+        if self._connections.cancelled:
             return
         self._is_worthless = isinstance(error, DamageError)
         if isinstance(error, OSError) and self._part:

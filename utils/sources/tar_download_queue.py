@@ -10,8 +10,8 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from ..fetch.file_download import Terms
-from ..fetch.locations import is_in_web, local_path, shown
+from ..fetch.file_download import DownloadOptions
+from ..fetch.locations import is_url, local_path, redacted
 from ..fetch.part_file import PartFile
 from .tar_address import CODE, template
 from .tar_download import TERMS, TarDownload
@@ -20,7 +20,9 @@ from .tar_download import TERMS, TarDownload
 class TarDownloadQueue:
     """The feeds of a run: so many at work at once, in the order in which they were opened."""
 
-    def __init__(self, source: str, folder: Path, *, terms: Terms = TERMS, at_once: int = 1) -> None:
+    def __init__(
+        self, source: str, folder: Path, *, terms: DownloadOptions = TERMS, at_once: int = 1
+    ) -> None:
         """Prepare them.
 
         Parameters
@@ -46,12 +48,12 @@ class TarDownloadQueue:
 
     def address(self, code: str) -> str:
         """Say where a category's tar is, as it may be shown."""
-        return shown(self._template.replace(CODE, code))
+        return redacted(self._template.replace(CODE, code))
 
     def at_hand(self, code: str) -> Path:
         """Say where on disk a category's tar lies, or what has arrived of it."""
         address = self._template.replace(CODE, code)
-        return self._part(code).path if is_in_web(address) else local_path(address)
+        return self._part(code).path if is_url(address) else local_path(address)
 
     def open(self, code: str) -> TarDownload:
         """Open the feed of a category; it starts when its turn has come, unless it is closed before."""

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from ..errors import OneSourceError
-from ..fetch.archive_stream import fault_of
+from ..fetch.archive_stream import check_start
 from ..fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE
 from ..tar_reader import BLOCK, is_header
 
@@ -40,7 +40,7 @@ class Teller:
 
     def of_beginning(self, beginning: bytes) -> str:
         """Say what is wrong with what begins so; nothing if it may be a tar."""
-        if fault_of(beginning):
+        if check_start(beginning):
             return f"it sends a web page in place of the archive: {self._advice()}"
         block = beginning[:BLOCK]  # all zeros: a tar with nothing in it
         return "it is no tar archive" if len(block) == BLOCK and any(block) and not is_header(block) else ""

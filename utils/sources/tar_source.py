@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import InputError, wrap_os_errors
 from ..fetch.credentials import Credentials
-from ..fetch.locations import is_in_web, local_path, shown
+from ..fetch.locations import is_url, local_path, redacted
 from ..files import write_atomic
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import Candidate, Category, TarMember, TarMemberRef, UrlRow
@@ -164,7 +164,7 @@ class TarSource(Source):
         before_code = tar_address.template(settings.archive_url).partition(tar_address.CODE)[0]
         if not settings.accept_imagenet_terms:
             raise InputError(f"{TERMS}\nIf you accept that, add --accept_imagenet_terms True.")
-        if not is_in_web(before_code) and not (folder := local_path(f"{before_code}_").parent).is_dir():
+        if not is_url(before_code) and not (folder := local_path(f"{before_code}_").parent).is_dir():
             raise InputError(
                 f"--archive_url {settings.archive_url}: there is no folder {folder}. "
                 "Give the folder that holds the tars."
@@ -178,7 +178,7 @@ class TarSource(Source):
     @classmethod
     def origin(cls, settings: Settings) -> str:
         """Name the tars by their address, without secrets."""
-        return f"tars of whole categories ({shown(settings.archive_url)})"
+        return f"tars of whole categories ({redacted(settings.archive_url)})"
 
     @classmethod
     @contextlib.contextmanager
