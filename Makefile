@@ -30,10 +30,10 @@ test-readers: .venv/installed-readers  ## read exports back with pycocotools, su
 	$(BIN)/python -m pytest -n 0 -W ignore -o python_files='reads_*.py' tests/readers
 
 bench: .venv/installed           ## compare with other downloaders on a local web server, about 20 minutes (Linux)
-	$(BIN)/python -m benchmarks race
+	$(BIN)/python -m benchmarks compare
 
 bench-short: .venv/installed     ## the same with fewer URLs and programs, about two minutes
-	$(BIN)/python -m benchmarks race --short
+	$(BIN)/python -m benchmarks compare --short
 
 lint: .venv/installed-extras     ## check style and types
 	$(BIN)/ruff check .

@@ -1,58 +1,38 @@
-"""`python -m benchmarks COMMAND`: what can be measured, and how it is asked for."""
+"""`python -m benchmarks COMMAND`: measurements on a local web server."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from . import batch_sizes, cluster, equipment, first_image, memory, networks, race, scaling
-from .contestants import CONTESTANTS
-from .equipment import Equipment
+from . import batch_sizes, cluster, compare, first_image, memory, networks, scaling, tools
+from .downloaders import DOWNLOADERS
 from .errors import BenchmarkError
 
-
-@dataclass(frozen=True)
-class Command:
-    """Something that can be measured."""
-
-    name: str
-    help: str
-    do: Callable[[Equipment, argparse.Namespace], int]
-
-
-COMMANDS = (
-    Command(
-        "race", "ours and others, side by side on three kinds of web", lambda all_, given: _race(all_, given)
-    ),
-    Command(
-        "first-image", first_image.__doc__ or "", lambda all_, given: first_image.run(all_, given.folder)
-    ),
-    Command("memory", memory.__doc__ or "", lambda all_, given: memory.run(all_, given.folder)),
-    Command(
-        "batch-sizes", batch_sizes.__doc__ or "", lambda all_, given: batch_sizes.run(all_, given.folder)
-    ),
-    Command("networks", networks.__doc__ or "", lambda all_, given: networks.run(all_, given.folder)),
-    Command("scaling", scaling.__doc__ or "", lambda all_, given: scaling.run(all_, given.folder)),
-    Command("cluster", cluster.__doc__ or "", lambda all_, given: cluster.run(all_, given.folder)),
-)
+MEASUREMENTS = {
+    "first-image": first_image,
+    "memory": memory,
+    "batch-sizes": batch_sizes,
+    "networks": networks,
+    "scaling": scaling,
+    "cluster": cluster,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure what is asked for; 0 means that it was measured, not that goals were met."""
-    signal.signal(signal.SIGTERM, _leave)
-    given = parser().parse_args(argv)
+    """Run a command; 0 means that it measured, not that targets were met."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = parser().parse_args(argv)
     if not sys.platform.startswith("linux"):
-        print("The benchmarks need Linux: its loopback addresses, and its /proc.", file=sys.stderr)
+        print("The benchmarks require Linux, for its loopback addresses and /proc.", file=sys.stderr)
         return 2
     try:
-        return _measure(given)
+        return _run(options)
     except BenchmarkError as error:
-        print(f"The benchmark stops: {error}", file=sys.stderr)
+        print(f"The benchmark failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("The benchmark was interrupted.", file=sys.stderr)
@@ -62,55 +42,53 @@ def main(argv: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
     result = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    adder = result.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        words = command.help.rstrip(".")
-        one = adder.add_parser(command.name, help=words[:1].lower() + words[1:], description=command.help)
-        one.add_argument("--folder", type=Path, help="where everything is written; in memory if not given")
-        one.add_argument("--no-install", action="store_true", help="do with what is there")
-        one.set_defaults(do=command.do)
-    _add_plan(adder.choices["race"])
+    commands = result.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+    for name, module in {"compare": compare, **MEASUREMENTS}.items():
+        description = module.__doc__ or ""
+        text = description.rstrip(".")
+        command = commands.add_parser(name, help=text[:1].lower() + text[1:], description=description)
+        command.add_argument("--folder", type=Path, help="folder for all files (default: in memory)")
+        command.add_argument("--no-install", action="store_true", help="install no missing programs")
+    _add_plan(commands.choices["compare"])
     return result
 
 
 def _add_plan(command: argparse.ArgumentParser) -> None:
-    names = [one.name for one in CONTESTANTS]
-    command.add_argument("--short", action="store_true", help="a quarter of the URLs, and few others")
-    command.add_argument("--rounds", type=int, help="how often everyone runs")
+    names = [one.name for one in DOWNLOADERS]
+    command.add_argument("--short", action="store_true", help="a quarter of the URLs, fewer downloaders")
+    command.add_argument("--rounds", type=int, help="number of runs of each downloader")
     command.add_argument(
-        "--scenarios", nargs="+", default=(), choices=race.SCENARIOS, metavar="S", help="only these"
+        "--scenarios", nargs="+", default=(), choices=compare.SCENARIOS, metavar="S", help="only these"
     )
     command.add_argument(
-        "--contestants",
+        "--downloaders",
         nargs="+",
         default=(),
         choices=names,
         metavar="NAME",
-        help=f"only these, of {', '.join(names)}",
+        help=f"only these of {', '.join(names)}",
     )
 
 
-def _measure(given: argparse.Namespace) -> int:
-    if given.folder and not given.folder.is_dir():
-        raise BenchmarkError(f"{given.folder} is no folder: make it, or name another with --folder.")
-    equipped = equipment.get(install=not given.no_install)
-    for sentence in equipped.missing:
+def _run(options: argparse.Namespace) -> int:
+    if options.folder and not options.folder.is_dir():
+        raise BenchmarkError(f"{options.folder} is not a folder.")
+    found = tools.find(install=not options.no_install)
+    for sentence in found.missing:
         print(sentence)
-    return int(given.do(equipped, given))
-
-
-def _race(equipped: Equipment, given: argparse.Namespace) -> int:
-    plan = race.Plan(
-        short=given.short,
-        rounds=given.rounds,
-        scenarios=given.scenarios,
-        contestants=given.contestants,
-        folder=given.folder,
+    if options.command in MEASUREMENTS:
+        return int(MEASUREMENTS[options.command].run(found, options.folder))
+    plan = compare.Plan(
+        short=options.short,
+        rounds=options.rounds,
+        scenarios=options.scenarios,
+        downloaders=options.downloaders,
+        folder=options.folder,
     )
-    return race.run(equipped, plan)
+    return compare.run(found, plan)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 

@@ -1,47 +1,38 @@
-"""The half-dead web with the number in flight that the script chooses, and with others set by hand."""
+"""Compare the default number of concurrent downloads with fixed numbers, on half-dead URLs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from . import tables
-from .contestants import Contestant, Order, our_images, ours, ours_unbounded
-from .equipment import Equipment
-from .goals import Reached
+from .bench import opened
+from .downloaders import part_of_imagenet
 from .scenarios import half_dead
-from .workshop import Workshop, opened
+from .targets import Target
+from .tools import Tools
 
 URLS = 3_000
-BY_HAND = (64, 128, 256, 512)
-GOAL = "S3: wall time with the default, in that of the best set by hand"
-MOST = 1.5
+FIXED = (64, 128, 256, 512)
+DEFAULT = "default"
 
 
-def run(equipment: Equipment, folder: Path | None) -> int:
-    """Measure, and show it."""
-    with opened(equipment, URLS, folder) as workshop:
-        print(workshop.machine(), flush=True)
-        walls = dict(_walls(workshop))
-    default = walls.pop(None)
-    shown = [["the script's choice", f"{default:.1f}"], *([f"{n}", f"{s:.1f}"] for n, s in walls.items())]
-    print(f"\n{tables.aligned([['images in flight', 'wall s'], *shown])}\n")
-    print(Reached(GOAL, MOST, default / min(walls.values())).line())
+def run(tools: Tools, folder: Path | None) -> int:
+    """Measure, and print a table."""
+    flags = {DEFAULT: (), **{f"{number}": ("--batch_size", f"{number}") for number in FIXED}}
+    walls = {}
+    with opened(tools, URLS, folder) as bench:
+        print(bench.machine(), flush=True)
+        for name, given in flags.items():
+            downloader = part_of_imagenet(*given, set_batch_size=False)
+            cost, evaluation = bench.measure(downloader, half_dead(URLS))
+            print(f"  {name}: {cost.wall:.1f} s, {evaluation}", flush=True)
+            walls[name] = cost.wall
+    rows = [[name, f"{wall:.1f}"] for name, wall in walls.items()]
+    print(f"\n{tables.aligned([['concurrent downloads', 'wall s'], *rows])}\n")
+    best = min(wall for name, wall in walls.items() if name != DEFAULT)
+    print(
+        Target(
+            "S3: wall time with the default / with the best fixed number", 1.5, walls[DEFAULT] / best
+        ).line()
+    )
     return 0
-
-
-def _walls(workshop: Workshop) -> Iterator[tuple[int | None, float]]:
-    """Give the wall seconds for each number in flight; None is the script's choice."""
-    scenario = half_dead(URLS)
-    for number in (None, *BY_HAND):
-        cost, verdict = workshop.race(_with(number), scenario)
-        print(f"  {number or 'default'}: {cost.wall:.1f} s, {verdict}", flush=True)
-        yield number, cost.wall
-
-
-def _with(number: int | None) -> Contestant:
-    def command(order: Order, _: Equipment) -> list[str | Path]:
-        return ours_unbounded(order) if number is None else ours(replace(order, in_flight=number))
-
-    return Contestant("ours", "", command, our_images)

@@ -1,44 +1,34 @@
-"""What Dask costs: living URLs fetched by the worker processes of one run, and by two Dask workers."""
+"""Compare a run with two Dask workers with an ordinary run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from . import tables
-from .contestants import Contestant, Order, our_images, ours_unbounded
-from .equipment import Equipment
+from .bench import opened
+from .downloaders import part_of_imagenet
 from .scenarios import half_dead, immediate, slow
-from .workshop import opened
+from .tools import Tools
 
 URLS = 8_000
 ROUNDS = 2
 
 
-def run(equipment: Equipment, folder: Path | None) -> int:
-    """Measure, and show it."""
-    contestants = {"ours": _told(), "ours, --scheduler local": _told("--scheduler", "local")}
+def run(tools: Tools, folder: Path | None) -> int:
+    """Measure, and print a table."""
+    flags: dict[str, tuple[str, ...]] = {"ordinary run": (), "--scheduler local": ("--scheduler", "local")}
     rows = []
-    with opened(equipment, URLS, folder) as workshop:
+    with opened(tools, URLS, folder) as bench:
         for scenario in (immediate(URLS), slow(URLS), half_dead(URLS)):
-            best = {
-                name: min(
-                    (workshop.race(one, scenario) for _ in range(ROUNDS)), key=lambda raced: raced[0].wall
-                )
-                for name, one in contestants.items()
-            }
-            alone = best["ours"][0].wall
-            rows += [
-                [scenario.name, name, f"{cost.wall:.2f}", f"{cost.wall / alone:.2f}", f"{verdict.images:,}"]
-                for name, (cost, verdict) in best.items()
-            ]
-        print(f"{workshop.machine()}\n")
-    print(tables.aligned([["scenario", "who", "wall s (best)", "ratio", "images"], *rows]))
-    print("\nStarting a scheduler with two workers is in it; on a cluster they are there.")
+            ordinary = None
+            for name, given in flags.items():
+                downloader = part_of_imagenet(*given, set_batch_size=False)
+                runs = [bench.measure(downloader, scenario) for _ in range(ROUNDS)]
+                cost, evaluation = min(runs, key=lambda measured: measured[0].wall)
+                ordinary = ordinary or cost.wall
+                ratio = f"{cost.wall / ordinary:.2f}"
+                rows.append([scenario.name, name, f"{cost.wall:.2f}", ratio, f"{evaluation.images:,}"])
+        print(f"{bench.machine()}\n")
+    print(tables.aligned([["scenario", "", "wall s (best)", "ratio", "images"], *rows]))
+    print("\nThe start of a scheduler with two workers is included.")
     return 0
-
-
-def _told(*flags: str) -> Contestant:
-    def command(order: Order, _: Equipment) -> list[str | Path]:
-        return [*ours_unbounded(order), *flags]
-
-    return Contestant("ours", "", command, our_images)

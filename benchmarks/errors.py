@@ -1,7 +1,7 @@
-"""What stops a benchmark; one sentence that says why."""
+"""The error that stops a benchmark."""
 
 from __future__ import annotations
 
 
 class BenchmarkError(Exception):
-    """Something without which there is nothing to measure is missing or broken."""
+    """A program or resource that the benchmark needs is missing or fails."""

@@ -1,4 +1,4 @@
-"""What the measurements were made on."""
+"""The machine of a measurement, and other load on it."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import platform
 import time
 from pathlib import Path
 
-LOOK = 1.0  # seconds
-NOTEWORTHY = 0.15  # of the processors
+INTERVAL = 1.0  # seconds of observation
+MIN_SHARE = 0.15  # of the processors, to be reported
 IDLE = slice(3, 5)  # of the numbers in /proc/stat: idle, and waiting for disks
 
 
-def described(folder: Path, web: str) -> str:
-    """Describe the machine, where images were written, and what served them."""
+def description(folder: Path, server: str) -> str:
+    """Describe the machine, the file system of the images and the web server."""
     cores = len(os.sched_getaffinity(0))
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     return (
         f"{cores} core{'s' if cores > 1 else ''} of {_processor()}, {system}; "
-        f"images on {file_system(folder)}, served by {web}"
+        f"images on {file_system(folder)}, served by {server}"
     )
 
 
-def disturbance() -> list[str]:
-    """Say so if others are at work here; nothing if it is quiet."""
+def warnings() -> list[str]:
+    """Return a warning if other processes use the processors."""
     before = _ticks()
-    time.sleep(LOOK)
+    time.sleep(INTERVAL)
     passed = [now - then for now, then in zip(_ticks(), before, strict=True)]
     share = 1 - sum(passed[IDLE]) / max(1, sum(passed))
-    if share < NOTEWORTHY:
+    if share < MIN_SHARE:
         return []
-    return [f"Others take {share:.0%} of the processors: seconds will be too many, and ratios uncertain."]
+    return [f"Other processes use {share:.0%} of the processors: times are too long, and ratios uncertain."]
 
 
 def _ticks() -> list[int]:
@@ -39,15 +39,11 @@ def _ticks() -> list[int]:
 
 
 def file_system(folder: Path) -> str:
-    """Name the kind of file system that a folder is on."""
-    path = str(folder.resolve())
+    """Return the type of the file system of a folder."""
+    path = folder.resolve()
     mounts = [line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
-    above = [mount for mount in mounts if _is_below(path, mount[1])]
+    above = [mount for mount in mounts if path.is_relative_to(mount[1])]
     return max(above, key=lambda mount: len(mount[1]))[2] if above else "an unknown file system"
-
-
-def _is_below(path: str, mount_point: str) -> bool:
-    return mount_point == "/" or path == mount_point or path.startswith(f"{mount_point}/")
 
 
 def _processor() -> str:

@@ -1,4 +1,4 @@
-"""How long three categories take over slow and fast networks: 2,250 URLs, half of them dead, with boxes."""
+"""Measure 2,250 URLs of three categories, half of them dead, on slow and fast networks (root only)."""
 
 from __future__ import annotations
 
@@ -7,101 +7,91 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from . import tables
-from .contestants import CURL, Contestant, Order, available, our_images, ours_unbounded
-from .equipment import Equipment
+from .bench import Bench, opened
+from .downloaders import CURL, Command, Downloader, Job, available, our_command, our_images, part_of_imagenet
 from .errors import BenchmarkError
 from .scenarios import half_dead
-from .workshop import Workshop, opened
+from .tools import HERE, Tools
 
 URLS = 2_250
 MEGABITS = (15, 75, 400)
-NEW_NETWORK = 0x40000000  # CLONE_NEWNET of <sched.h>
-QUEUE_MS = 100  # how long a packet may wait, as in common routers
-LEAST_BURST = 65_536  # bytes: one of the kernel's largest packets
-TICKS = 250  # of the kernel's clock, a second: so often a bucket of bytes is filled up
-CACHE = "cache"
+CLONE_NEWNET = 0x40000000  # <sched.h>
+QUEUE_MS = 100  # maximum delay of a packet, as in common routers
+MIN_BURST = 65_536  # bytes: the largest packet of the kernel
+TICKS = 250  # of the kernel's clock per second, at which the token bucket is filled
 
 
-@dataclass(frozen=True)
-class Line:
-    """A network's speed, in Mbit/s."""
-
-    megabits: int
-
-    def lay(self) -> None:
-        """Let loopback be as slow as that; only in a network of our own."""
-        burst = max(LEAST_BURST, self.megabits * 1_000_000 // 8 // TICKS * 2)
-        shape = f"tbf rate {self.megabits}mbit burst {burst} latency {QUEUE_MS}ms"
-        _call("tc", "qdisc", "replace", "dev", "lo", "root", *shape.split())
-
-
-def run(equipment: Equipment, folder: Path | None) -> int:
-    """Measure, and show it."""
-    _enter_network_of_our_own()
+def run(tools: Tools, folder: Path | None) -> int:
+    """Measure, and print a table."""
+    _enter_network_namespace()
     rows = [["Mbit/s", "", "wall s", "images", "lost", "Mbit/s used"]]
-    with opened(equipment, URLS, folder) as workshop:
-        print(workshop.machine(), flush=True)
+    with opened(tools, URLS, folder) as bench:
+        print(bench.machine(), flush=True)
         for megabits in MEGABITS:
-            Line(megabits).lay()
-            for row in _rows(workshop, megabits):
+            _limit_loopback(megabits)
+            for row in _rows(bench, megabits):
                 print(f"  {megabits} Mbit/s, {row[0]}: {row[1]} s", flush=True)
                 rows.append([f"{megabits}", *row])
     print(f"\n{tables.aligned(rows)}")
-    print(f"{URLS:,} URLs, {half_dead(URLS).living:,} alive; a loopback of its own, shaped by tc (tbf).")
+    print(f"{URLS:,} URLs, {half_dead(URLS).alive:,} alive; loopback limited by tc (tbf).")
     return 0
 
 
-def _rows(workshop: Workshop, megabits: int) -> Iterator[list[str]]:
+def _rows(bench: Bench, megabits: int) -> Iterator[list[str]]:
     scenario = half_dead(URLS)
-    for contestant in _contestants(workshop.equipment, megabits):
-        with workshop.order(scenario) as order:
-            cost = workshop.run(contestant.command(order, workshop.equipment), order)
-            verdict = workshop.judged(contestant, scenario, order)
-            sent = sum(file.stat().st_size for file in order.output.rglob("*.jpg"))
-        used = sent * 8 / 1e6 / cost.wall
-        counts = [f"{verdict.images:,}", f"{verdict.lost}", f"{used:.0f}"]
-        yield [contestant.name, f"{cost.wall:.0f}", *counts]
+    for downloader in _downloaders(bench.tools, megabits):
+        with bench.job(scenario) as job:
+            cost = bench.run(downloader.command(job, bench.tools), job)
+            evaluation = bench.evaluate(downloader, scenario, job)
+            received = sum(file.stat().st_size for file in job.output.rglob("*.jpg"))
+        used = received * 8 / 1e6 / cost.wall
+        counts = [f"{evaluation.images:,}", f"{evaluation.lost}", f"{used:.0f}"]
+        yield [downloader.name, f"{cost.wall:.0f}", *counts]
 
 
-def _contestants(equipment: Equipment, megabits: int) -> list[Contestant]:
-    def told(order: Order, _: Equipment) -> list[str | Path]:
-        return _told_the_speed(order, megabits * 1e6)
+def _downloaders(tools: Tools, megabits: int) -> list[Downloader]:
+    def after_speed_test(job: Job, _: Tools) -> Command:
+        return _with_known_speed(job, megabits * 1e6)
 
-    def untold(order: Order, _: Equipment) -> list[str | Path]:
-        return [*ours_unbounded(order)]
+    ours = [
+        Downloader("part-of-imagenet, after a speed test", "", after_speed_test, our_images),
+        replace(part_of_imagenet(set_batch_size=False), name="part-of-imagenet, no speed test"),
+    ]
+    return [*ours, *(one for one in available(tools) if one.name == CURL)]
 
-    ours = [Contestant("ours, after its speed test", "", told, our_images)]
-    ours += [Contestant("ours, speed unknown", "", untold, our_images)]
-    return [*ours, *(one for one in available(equipment) if one.name == CURL)]
 
-
-def _told_the_speed(order: Order, bits_per_second: float) -> list[str | Path]:
-    """Let the script find a speed test's result of today; a real one would leave the machine."""
-    command = ours_unbounded(order)
+def _with_known_speed(job: Job, bits_per_second: float) -> Command:
+    """Store a result in the cache of the speed test; a real test would use the internet."""
+    command = our_command(job, set_batch_size=False)
     command[command.index("--speed_test") + 1] = "True"
-    keep = "import sys; from utils.fetch.speed_cache import remember; remember(float(sys.argv[1]))"
-    places = {"XDG_CACHE_HOME": str(order.folder / CACHE)}
-    here = Path(__file__).resolve().parents[1]
+    store = "import sys; from utils.fetch.speed_cache import remember; remember(float(sys.argv[1]))"
+    cache = {"XDG_CACHE_HOME": str(job.folder / "cache")}
     subprocess.run(  # noqa: S603
-        [command[0], "-c", keep, f"{bits_per_second}"], check=True, cwd=here, env=os.environ | places
+        [command[0], "-c", store, f"{bits_per_second}"], check=True, cwd=HERE.parent, env=os.environ | cache
     )
-    return ["env", *(f"{name}={value}" for name, value in places.items()), *command]
+    return ["env", *(f"{name}={value}" for name, value in cache.items()), *command]
 
 
-def _enter_network_of_our_own() -> None:
-    """Leave the machine's network for an empty one, in which nothing but us is made slow."""
+def _enter_network_namespace() -> None:
+    """Move this process into a network namespace of its own, so that only its loopback is limited."""
     missing = [name for name in ("tc", "ip", "env") if not shutil.which(name)]
     if missing or os.geteuid() != 0:
-        lacking = f"the command {missing[0]}" if missing else "root"
-        raise BenchmarkError(f"A slow network is made of loopback, and that needs {lacking}.")
+        requirement = f"the command {missing[0]}" if missing else "root"
+        raise BenchmarkError(f"Limiting the network requires {requirement}.")
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(NEW_NETWORK):
-        raise BenchmarkError(f"No network of our own: {os.strerror(ctypes.get_errno())}.")
+    if libc.unshare(CLONE_NEWNET):
+        raise BenchmarkError(f"No network namespace: {os.strerror(ctypes.get_errno())}.")
     _call("ip", "link", "set", "lo", "mtu", "1500", "up")
+
+
+def _limit_loopback(megabits: int) -> None:
+    burst = max(MIN_BURST, megabits * 1_000_000 // 8 // TICKS * 2)
+    limit = f"tbf rate {megabits}mbit burst {burst} latency {QUEUE_MS}ms"
+    _call("tc", "qdisc", "replace", "dev", "lo", "root", *limit.split())
 
 
 def _call(*command: str) -> None:

@@ -1,7 +1,7 @@
-"""The numbers of a race, and their arithmetic.
+"""The results of a comparison.
 
-Whatever else a machine does makes a run slower, and never faster: so of seconds everyone's best round counts.
-Of what must not happen, such as junk, it is the worst.
+Other load on the machine only makes a run slower, so the best round counts for seconds; for memory, junk and
+losses the worst round counts.
 """
 
 from __future__ import annotations
@@ -9,64 +9,57 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .judging import Verdict
-from .measuring import Cost
+from .evaluation import Evaluation
+from .process_cost import Cost
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one contestant did in one round of a scenario."""
+    """One run of a downloader on a scenario."""
 
     scenario: str
-    contestant: str
+    downloader: str
     cost: Cost
-    verdict: Verdict
-
-
-Pick = Callable[[Iterable[float]], float]
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A number of a result, and which of several rounds counts: the least, or the most."""
+class Metric:
+    """A number of a result, and how it is chosen from several rounds: min or max."""
 
     of: Callable[[Result], float]
-    pick: Pick
+    best: Callable[[Iterable[float]], float]
 
 
-def _milliseconds_per_image(result: Result) -> float:
-    return result.cost.processor / max(1, result.verdict.images) * 1000
-
-
-WALL = Figure(lambda result: result.cost.wall, min)
-PROCESSOR = Figure(lambda result: result.cost.processor, min)
-PER_IMAGE = Figure(_milliseconds_per_image, min)
-MEMORY = Figure(lambda result: result.cost.memory, max)
-IMAGES = Figure(lambda result: result.verdict.images, min)
-JUNK = Figure(lambda result: result.verdict.junk, max)
-LOST = Figure(lambda result: result.verdict.lost, max)
+WALL = Metric(lambda result: result.cost.wall, min)
+PROCESSOR = Metric(lambda result: result.cost.processor, min)
+PER_IMAGE = Metric(lambda result: result.cost.processor / max(1, result.evaluation.images) * 1000, min)
+MEMORY = Metric(lambda result: result.cost.memory, max)
+IMAGES = Metric(lambda result: result.evaluation.images, min)
+JUNK = Metric(lambda result: result.evaluation.junk, max)
+LOST = Metric(lambda result: result.evaluation.lost, max)
 
 
 @dataclass(frozen=True)
 class Results:
-    """All results of a race."""
+    """All results of a comparison."""
 
     all: tuple[Result, ...]
 
     def scenarios(self) -> list[str]:
-        """Name the scenarios, in the order in which they were run."""
+        """Return the names of the scenarios, in order."""
         return list(dict.fromkeys(result.scenario for result in self.all))
 
-    def contestants(self, scenario: str) -> list[str]:
-        """Name who ran in a scenario, in order."""
-        return list(dict.fromkeys(one.contestant for one in self.all if one.scenario == scenario))
+    def downloaders(self, scenario: str) -> list[str]:
+        """Return the names of the downloaders of a scenario, in order."""
+        return list(dict.fromkeys(one.downloader for one in self.all if one.scenario == scenario))
 
-    def get(self, scenario: str, contestant: str, figure: Figure) -> float | None:
-        """Give the number that counts of all rounds; None if there was no round."""
-        rounds = [one for one in self.all if (one.scenario, one.contestant) == (scenario, contestant)]
-        return figure.pick(figure.of(one) for one in rounds) if rounds else None
+    def get(self, scenario: str, downloader: str, metric: Metric) -> float | None:
+        """Return a metric over all rounds; None without results."""
+        rounds = [one for one in self.all if (one.scenario, one.downloader) == (scenario, downloader)]
+        return metric.best(metric.of(one) for one in rounds) if rounds else None
 
-    def ratio(self, scenario: str, one: str, other: str, figure: Figure = WALL) -> float | None:
-        """Give one contestant's seconds divided by another's; None if one of them did not run."""
-        mine, theirs = (self.get(scenario, name, figure) for name in (one, other))
-        return mine / theirs if mine and theirs else None
+    def ratio(self, scenario: str, one: str, other: str, metric: Metric = WALL) -> float | None:
+        """Return a downloader's metric divided by another's; None if one of them has no results."""
+        first, second = (self.get(scenario, name, metric) for name in (one, other))
+        return first / second if first and second else None

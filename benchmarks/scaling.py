@@ -1,45 +1,46 @@
-"""What a second core brings: the web that answers at once, fetched with one worker and with two."""
+"""Compare one worker with two, on URLs without latency."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from . import tables
-from .contestants import Contestant, Order, our_images, ours
-from .equipment import Equipment
+from .bench import opened
+from .downloaders import Command, Downloader, Job, part_of_imagenet
 from .errors import BenchmarkError
 from .scenarios import immediate
-from .workshop import opened
+from .tools import Tools
 
 URLS = 4_000
 ROUNDS = 3
 
 
-def run(equipment: Equipment, folder: Path | None) -> int:
-    """Measure, and show it; the web takes its share of the cores, too."""
+def run(tools: Tools, folder: Path | None) -> int:
+    """Measure, and print a table; the web server uses the same cores."""
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2 or not shutil.which("taskset"):
-        raise BenchmarkError("Scaling needs two cores, and the command taskset.")
+        raise BenchmarkError("This measurement requires two cores and the command taskset.")
     walls: dict[int, list[float]] = {1: [], 2: []}
-    with opened(equipment, URLS, folder) as workshop:
+    with opened(tools, URLS, folder) as bench:
         for _ in range(ROUNDS):
             for workers, seconds in walls.items():
-                cost, _verdict = workshop.race(_on(cores[:workers]), immediate(URLS))
+                cost, _evaluation = bench.measure(_on_cores(cores[:workers]), immediate(URLS))
                 seconds.append(cost.wall)
-        print(f"{workshop.machine()}\n")
-    rows = [[f"{n}", f"{min(s):.2f}", f"{URLS / min(s):.0f}"] for n, s in walls.items()]
+        print(f"{bench.machine()}\n")
+    rows = [[f"{workers}", f"{min(s):.2f}", f"{URLS / min(s):.0f}"] for workers, s in walls.items()]
     print(tables.aligned([["workers", "wall s (best)", "images/s"], *rows]))
-    print(f"\nTwo take {min(walls[2]) / min(walls[1]):.2f} of the time that one takes.")
+    print(f"\nTwo workers take {min(walls[2]) / min(walls[1]):.2f} of the time of one.")
     return 0
 
 
-def _on(cores: list[int]) -> Contestant:
-    """Run ours on some cores only; it has a worker for each."""
-    prefix = ["taskset", "--cpu-list", ",".join(map(str, cores))]
+def _on_cores(cores: list[int]) -> Downloader:
+    """Return our downloader on some cores; it starts one worker for each."""
+    ours = part_of_imagenet()
 
-    def command(order: Order, _: Equipment) -> list[str | Path]:
-        return [*prefix, *ours(order)]
+    def command(job: Job, tools: Tools) -> Command:
+        return ["taskset", "--cpu-list", ",".join(map(str, cores)), *ours.command(job, tools)]
 
-    return Contestant("ours", "", command, our_images)
+    return replace(ours, command=command)

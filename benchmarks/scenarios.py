@@ -1,64 +1,114 @@
-"""What is raced on: S1 lives and answers at once, S2 takes its time, S3 is half dead like the real web."""
+"""The URLs of the benchmarks: S1 without latency, S2 with latency, S3 half of them dead."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
-from .links import Fate, Link
 
-SLOW = (50, 300)  # milliseconds
-MIX = {  # of 3,000 URLs; half live
-    Fate.ALIVE: 1380,
-    Fate.BUSY: 60,
-    Fate.RECOVERING: 60,
-    Fate.MISSING: 352,
-    Fate.GONE: 148,
-    Fate.PAGE: 252,
-    Fate.PLACEHOLDER: 140,
-    Fate.PARKED: 60,
-    Fate.CUT: 108,
-    Fate.DRIP: 60,
-    Fate.UNNAMED: 152,
-    Fate.BLACKHOLE: 148,
-    Fate.REFUSED: 80,
-}
-LIVING_HOSTS = 50
-"""At 8 requests at once from each, and more while it answers well, they let 256 be in flight."""
+class Behaviour(Enum):
+    """The response to a URL; the values are part of the URLs, and both servers interpret them."""
+
+    ALIVE = "alive"
+    BUSY = "busy"  # 429 with Retry-After: 1, then the picture
+    RECOVERING = "recovering"  # 503 during the first second of the host, then the picture
+    DRIP = "drip"  # the picture within 40 s
+    CUT = "cut"  # half of the picture, with the Content-Length of the whole
+    MISSING = "missing"  # 404
+    GONE = "gone"  # 410
+    PAGE = "page"  # a web page with status 200
+    PLACEHOLDER = "placeholder"  # a redirect to a placeholder picture
+    PARKED = "parked"  # the same picture for all URLs of the host
+    UNNAMED = "unnamed"  # a host name that does not resolve
+    BLACKHOLE = "blackhole"  # a host that does not complete the TCP handshake
+    REFUSED = "refused"  # a refused connection
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the URL delivers its picture within the timeout."""
+        return self in (Behaviour.ALIVE, Behaviour.BUSY, Behaviour.RECOVERING)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the URL delivers its picture at all; a drip takes longer than the timeout."""
+        return self.is_alive or self is Behaviour.DRIP
 
 
 @dataclass(frozen=True)
-class Hosts:
-    """A few hosts that share a kind of URLs: how they are called, and how many there are."""
+class Link:
+    """One URL.
 
-    name: str
-    how_many: int
+    Attributes
+    ----------
+    number
+        Position in the scenario; the name of the saved image contains it.
+    host
+        An address of 127.0.0.0/8, or a name that does not resolve.
+    latency
+        Milliseconds before the response.
+    picture
+        Number of its picture.
+    """
 
-    def pick(self, dice: random.Random) -> str:
-        """Give one of them."""
-        return self.name.format(dice.randint(1, self.how_many))
+    number: int
+    behaviour: Behaviour
+    host: str
+    latency: int
+    picture: int
+
+    def path(self, run: str) -> str:
+        """Return the path; each run has URLs of its own, so that the server knows a run's first request."""
+        return f"/{run}/{self.behaviour.value}/{self.latency}/{self.picture}/{self.number}.jpg"
 
 
-ON_LIVING = Hosts("127.1.0.{}", LIVING_HOSTS)
-ON_THEIR_OWN = {
-    Fate.RECOVERING: Hosts("127.2.0.{}", 4),
-    Fate.PARKED: Hosts("127.3.0.{}", 3),
-    Fate.BLACKHOLE: Hosts("127.4.0.{}", 10),
-    Fate.REFUSED: Hosts("127.5.0.{}", 8),
-    Fate.UNNAMED: Hosts("photos-{}.long-gone.invalid", 76),
+@dataclass(frozen=True)
+class HostGroup:
+    """Hosts that share a behaviour: a template of their names, and their number."""
+
+    template: str
+    count: int
+
+    def names(self) -> list[str]:
+        """Return the names of all hosts."""
+        return [self.template.format(number) for number in range(1, self.count + 1)]
+
+
+LATENCY = (50, 300)  # milliseconds
+MIX = {  # of 3,000 URLs; half of them are alive
+    Behaviour.ALIVE: 1380,
+    Behaviour.BUSY: 60,
+    Behaviour.RECOVERING: 60,
+    Behaviour.MISSING: 352,
+    Behaviour.GONE: 148,
+    Behaviour.PAGE: 252,
+    Behaviour.PLACEHOLDER: 140,
+    Behaviour.PARKED: 60,
+    Behaviour.CUT: 108,
+    Behaviour.DRIP: 60,
+    Behaviour.UNNAMED: 152,
+    Behaviour.BLACKHOLE: 148,
+    Behaviour.REFUSED: 80,
 }
-SERVED = (ON_LIVING, ON_THEIR_OWN[Fate.RECOVERING], ON_THEIR_OWN[Fate.PARKED])
+DEFAULT_HOSTS = HostGroup("127.1.0.{}", 50)  # at 8 requests each enough for 256 concurrent downloads
+HOSTS = {
+    Behaviour.RECOVERING: HostGroup("127.2.0.{}", 4),
+    Behaviour.PARKED: HostGroup("127.3.0.{}", 3),
+    Behaviour.BLACKHOLE: HostGroup("127.4.0.{}", 10),
+    Behaviour.REFUSED: HostGroup("127.5.0.{}", 8),
+    Behaviour.UNNAMED: HostGroup("photos-{}.long-gone.invalid", 76),
+}
+SERVED = (DEFAULT_HOSTS, HOSTS[Behaviour.RECOVERING], HOSTS[Behaviour.PARKED])
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """URLs to be fetched.
+    """The URLs of a measurement.
 
     Attributes
     ----------
     rounds
-        How often everybody fetches them unless said otherwise: the short ones more often.
+        Default number of runs of each downloader.
     """
 
     name: str
@@ -67,45 +117,47 @@ class Scenario:
     rounds: int
 
     @property
-    def living(self) -> int:
-        """How many images can be had."""
-        return sum(link.fate.lives for link in self.links)
+    def alive(self) -> int:
+        """Number of images that can be downloaded."""
+        return sum(link.behaviour.is_alive for link in self.links)
 
 
-def immediate(how_many: int) -> Scenario:
-    """S1: everything lives and answers at once, so that the processor is the limit."""
-    title = f"S1: {how_many:,} living URLs, no latency"
-    return Scenario("S1", title, _links([Fate.ALIVE] * how_many, (0, 0)), rounds=3)
+def immediate(count: int) -> Scenario:
+    """Return S1: all URLs alive, no latency; the processor is the limit."""
+    title = f"S1: {count:,} living URLs, no latency"
+    return Scenario("S1", title, _links([Behaviour.ALIVE] * count, (0, 0)), rounds=3)
 
 
-def slow(how_many: int) -> Scenario:
-    """S2: everything lives and takes its time, so that the number in flight is the limit."""
-    title = f"S2: {how_many:,} living URLs, {SLOW[0]} to {SLOW[1]} ms, {LIVING_HOSTS} hosts"
-    return Scenario("S2", title, _links([Fate.ALIVE] * how_many, SLOW), rounds=3)
+def slow(count: int) -> Scenario:
+    """Return S2: all URLs alive, with latency; the number of concurrent downloads is the limit."""
+    title = f"S2: {count:,} living URLs, {LATENCY[0]} to {LATENCY[1]} ms, {DEFAULT_HOSTS.count} hosts"
+    return Scenario("S2", title, _links([Behaviour.ALIVE] * count, LATENCY), rounds=3)
 
 
-def half_dead(how_many: int) -> Scenario:
-    """S3: half of it has died, in all ways; `how_many` is a multiple of 750."""
-    share = how_many / sum(MIX.values())
-    fates = [fate for fate, number in MIX.items() for _ in range(round(number * share))]
-    random.Random(3).shuffle(fates)
-    title = f"S3: {how_many:,} URLs, half of them dead, {SLOW[0]} to {SLOW[1]} ms"
-    return Scenario("S3", title, _links(fates, SLOW), rounds=2)
+def half_dead(count: int) -> Scenario:
+    """Return S3: half of the URLs dead, with all behaviours; `count` is a multiple of 750."""
+    share = count / sum(MIX.values())
+    behaviours = [behaviour for behaviour, number in MIX.items() for _ in range(round(number * share))]
+    random.Random(3).shuffle(behaviours)
+    title = f"S3: {count:,} URLs, half of them dead, {LATENCY[0]} to {LATENCY[1]} ms"
+    return Scenario("S3", title, _links(behaviours, LATENCY), rounds=2)
 
 
-def mostly_missing(how_many: int, pictures: int) -> Scenario:
-    """One URL in twenty lives, the rest is 404: what a long list of dead links costs."""
-    fates = [Fate.MISSING if number % 20 else Fate.ALIVE for number in range(how_many)]
-    title = f"{how_many:,} URLs, one in twenty alive"
-    return Scenario("missing", title, _links(fates, (0, 0), pictures), rounds=1)
+def mostly_missing(count: int, pictures: int) -> Scenario:
+    """Return a long list with one URL in twenty alive, the others 404."""
+    behaviours = [Behaviour.MISSING if number % 20 else Behaviour.ALIVE for number in range(count)]
+    title = f"{count:,} URLs, one in twenty alive"
+    return Scenario("missing", title, _links(behaviours, (0, 0), pictures), rounds=1)
 
 
-def _links(fates: list[Fate], latency: tuple[int, int], pictures: int | None = None) -> tuple[Link, ...]:
-    return tuple(_each(fates, latency, pictures or len(fates)))
-
-
-def _each(fates: list[Fate], latency: tuple[int, int], pictures: int) -> Iterator[Link]:
-    dice = random.Random(len(fates))
-    for number, fate in enumerate(fates):
-        host = ON_THEIR_OWN.get(fate, ON_LIVING).pick(dice)
-        yield Link(number, fate, host, dice.randint(*latency), number % pictures)
+def _links(
+    behaviours: list[Behaviour], latency: tuple[int, int], pictures: int | None = None
+) -> tuple[Link, ...]:
+    rng = random.Random(len(behaviours))
+    links = []
+    for number, behaviour in enumerate(behaviours):
+        hosts = HOSTS.get(behaviour, DEFAULT_HOSTS)
+        host = hosts.template.format(rng.randint(1, hosts.count))
+        picture = number % (pictures or len(behaviours))
+        links.append(Link(number, behaviour, host, rng.randint(*latency), picture))
+    return tuple(links)

@@ -1,24 +1,24 @@
-"""Results as tables, for the screen and as Markdown."""
+"""Tables of results, for the screen and as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .contestants import OURS
-from .goals import Reached
-from .results import IMAGES, JUNK, LOST, MEMORY, PER_IMAGE, PROCESSOR, WALL, Figure, Results
+from .downloaders import PART_OF_IMAGENET
+from .results import IMAGES, JUNK, LOST, MEMORY, PER_IMAGE, PROCESSOR, WALL, Metric, Results
+from .targets import Target
 
 MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, what stands in it, in which unit and with how many digits."""
+    """Title, metric, decimals and unit of a column."""
 
     title: str
-    figure: Figure
-    digits: int = 0
+    metric: Metric
+    decimals: int = 0
     unit: float = 1
 
 
@@ -32,49 +32,52 @@ COLUMNS = (
     Column("lost", LOST),
 )
 LEGEND = (
-    "Everyone's best round; of memory, junk and losses the worst. wall, CPU ratio: ours / this. "
-    "images: whole, and what is behind their URLs; junk: other files saved as images; "
-    "lost: images that could be had, and were not saved."
+    "Best round of each program; worst round for memory, junk and lost. wall ratio, CPU ratio: "
+    "part-of-imagenet / this program. images: complete pictures of their URLs; junk: other files saved as "
+    "images; lost: images of living URLs that were not saved."
 )
 Rows = list[list[str]]
 
 
 def rows(results: Results, scenario: str) -> Rows:
-    """Make a scenario's table, with its header."""
+    """Return the table of a scenario, with its header."""
     header = ["", *(column.title for column in COLUMNS), "wall ratio", "CPU ratio"]
-    return [header, *(_row(results, scenario, name) for name in results.contestants(scenario))]
+    return [header, *(_row(results, scenario, name) for name in results.downloaders(scenario))]
 
 
 def aligned(table: Rows) -> str:
-    """Lay a table out for the screen: names to the left, numbers to the right."""
+    """Format a table for the screen: first column left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join("  ".join(_cells(row, widths)).rstrip() for row in table)
 
 
 def markdown(table: Rows) -> str:
-    """Lay a table out as Markdown."""
+    """Format a table as Markdown."""
     rule = ["---", *["---:"] * (len(table[0]) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [table[0], rule, *table[1:]])
 
 
-def goal_rows(reached: Sequence[Reached]) -> Rows:
-    """Make the table of goals."""
-    lines = [[one.name, f"{one.most:g}", _shown(one.measured, 2), one.word] for one in reached]
-    return [["goal", "at most", "measured", ""], *lines]
+def target_rows(targets: Sequence[Target]) -> Rows:
+    """Return the table of targets, with its header."""
+    lines = [[one.name, f"{one.maximum:g}", _number(one.measured, 2), one.result] for one in targets]
+    return [["target", "at most", "measured", ""], *lines]
 
 
 def _row(results: Results, scenario: str, name: str) -> list[str]:
-    figures = [_cell(results.get(scenario, name, one.figure), one) for one in COLUMNS]
-    ratios = [None if name == OURS else results.ratio(scenario, OURS, name, one) for one in (WALL, PROCESSOR)]
-    return [name, *figures, *(_shown(ratio, 2) for ratio in ratios)]
+    cells = [
+        _number(results.get(scenario, name, column.metric), column.decimals, column.unit)
+        for column in COLUMNS
+    ]
+    is_ours = name == PART_OF_IMAGENET
+    ratios = [
+        None if is_ours else results.ratio(scenario, PART_OF_IMAGENET, name, metric)
+        for metric in (WALL, PROCESSOR)
+    ]
+    return [name, *cells, *(_number(ratio, 2) for ratio in ratios)]
 
 
-def _cell(number: float | None, column: Column) -> str:
-    return _shown(None if number is None else number / column.unit, column.digits)
-
-
-def _shown(number: float | None, digits: int) -> str:
-    return "" if number is None else f"{number:,.{digits}f}"
+def _number(number: float | None, decimals: int, unit: float = 1) -> str:
+    return "" if number is None else f"{number / unit:,.{decimals}f}"
 
 
 def _cells(row: list[str], widths: list[int]) -> list[str]:

@@ -1,8 +1,8 @@
--- What the web answers: the fate is in the URL, /run/fate/milliseconds/picture/number.jpg. `plain_web.py` says the same
--- in Python, for machines without Lua; a test holds them together. Pictures lie in the folder that $pictures names.
+-- Responds to /run/behaviour/milliseconds/picture/number.jpg with the pictures in the folder $pictures. The same in Python,
+-- for machines without Lua: python_server.py; tests/benchmarks runs the same tests on both.
 
 local LONGEST_DRIP = 40 -- seconds
-local RECOVERY = 1.0 -- seconds that a recovering host needs, from its first request on
+local RECOVERY = 1.0 -- seconds of 503 from the first request to a recovering host
 
 local function content(name)
     local file = assert(io.open(ngx.var.pictures .. name, "rb"))
@@ -27,48 +27,48 @@ local function is_first(key)
     return (ngx.shared.seen:add(key, ngx.now()))
 end
 
-local answers = {
+local behaviours = {
     missing = status(404),
     gone = status(410),
     page = status(200),
     parked = send("parked.jpg"),
 }
 
-function answers.alive(asked)
-    return send(asked.picture .. ".jpg")()
+function behaviours.alive(request)
+    return send(request.picture .. ".jpg")()
 end
 
-function answers.busy(asked)
-    if is_first(asked.run .. "/" .. asked.number) then
+function behaviours.busy(request)
+    if is_first(request.run .. "/" .. request.number) then
         ngx.header["Retry-After"] = "1"
         return status(429)()
     end
-    return answers.alive(asked)
+    return behaviours.alive(request)
 end
 
-function answers.recovering(asked)
-    local key = asked.run .. "@" .. ngx.var.host
+function behaviours.recovering(request)
+    local key = request.run .. "@" .. ngx.var.host
     is_first(key)
     if ngx.now() - ngx.shared.seen:get(key) < RECOVERY then
         return status(503)()
     end
-    return answers.alive(asked)
+    return behaviours.alive(request)
 end
 
-function answers.placeholder()
+function behaviours.placeholder()
     return ngx.redirect("/images/photo_unavailable.png", 302)
 end
 
-function answers.cut(asked)
-    local body = content(asked.picture .. ".jpg")
+function behaviours.cut(request)
+    local body = content(request.picture .. ".jpg")
     ngx.header["Content-Length"] = #body
     ngx.print(body:sub(1, math.floor(#body / 2)))
     ngx.flush(true)
     return ngx.exit(444) -- closes the connection
 end
 
-function answers.drip(asked)
-    local body = content(asked.picture .. ".jpg")
+function behaviours.drip(request)
+    local body = content(request.picture .. ".jpg")
     ngx.header["Content-Length"] = #body
     local step = math.ceil(#body / LONGEST_DRIP)
     for start = 1, #body, step do
@@ -78,13 +78,13 @@ function answers.drip(asked)
     end
 end
 
-local run, fate, latency, picture, number = ngx.var.uri:match("^/(%w+)/(%l+)/(%d+)/(%d+)/(%d+)%.jpg$")
-local answer = answers[fate]
-if not answer then
+local run, behaviour, latency, picture, number = ngx.var.uri:match("^/(%w+)/(%l+)/(%d+)/(%d+)/(%d+)%.jpg$")
+local respond = behaviours[behaviour]
+if not respond then
     return status(404)()
 end
 if tonumber(latency) > 0 then
     ngx.sleep(tonumber(latency) / 1000)
 end
 ngx.header["Content-Type"] = "image/jpeg"
-return answer({run = run, picture = picture, number = number})
+return respond({run = run, picture = picture, number = number})

@@ -1,4 +1,4 @@
-"""The files that our script is run on: categories, URL table, and boxes for a third of the images."""
+"""The input files of our script: categories, URL table, and boxes for a third of the images."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from .pictures import size_of
 
-IMAGES_EACH = 1000  # of a category, as many as ImageNet's common ones have
-WITH_BOXES = 3  # one of so many images
+IMAGES_EACH = 1000  # per category, as in common categories of ImageNet
+BOXES_EVERY = 3  # one image in three has boxes
 XML = """<annotation>
 	<folder>{wnid}</folder>
 	<filename>{code}</filename>
@@ -41,7 +41,7 @@ XML = """<annotation>
 
 
 def write(folder: Path, urls: Sequence[str]) -> None:
-    """Write all files for a list of URLs; an image's name ends with its number in the list."""
+    """Write all files for a list of URLs; image codes end with the number in the list."""
     codes = [f"{wnid(number // IMAGES_EACH)}_{number}" for number in range(len(urls))]
     categories = {code[:9]: f"thing {code[1:9]}" for code in codes}
     write_categories(folder / "ncodes.csv", categories, categories)
@@ -51,12 +51,12 @@ def write(folder: Path, urls: Sequence[str]) -> None:
 
 
 def wnid(number: int) -> str:
-    """Name a made-up category."""
+    """Return the code of a category."""
     return f"n{number:08}"
 
 
 def number_of(image: Path) -> int:
-    """Say which number an image has, by its name."""
+    """Return the number in the name of an image."""
     return _number(image.stem)
 
 
@@ -65,7 +65,7 @@ def _number(code: str) -> int:
 
 
 def write_categories(file: Path, categories: Mapping[str, str], marked: Collection[str]) -> None:
-    """Write `ncodes.csv`; `marked` are the wnids to download."""
+    """Write `ncodes.csv`; `marked` are the codes to download."""
     rows = [[code, name, str(code in marked), "-1"] for code, name in categories.items()]
     _write_csv(file, ["code", "name", "to_download", "how_many"], rows)
 
@@ -79,7 +79,7 @@ def _write_boxes(folder: Path, codes: Sequence[str]) -> None:
     folder.mkdir()
     for name, images in itertools.groupby(codes, lambda code: code[:9]):
         with tarfile.open(folder / f"{name}.tar.gz", "w:gz", compresslevel=1) as archive:
-            for code in itertools.islice(images, 0, None, WITH_BOXES):
+            for code in itertools.islice(images, 0, None, BOXES_EVERY):
                 _add(archive, name, code)
 
 
