@@ -39,6 +39,7 @@ lint: .venv/installed-extras     ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 clean:           ## remove the virtual environment and the files of demo, tests and benchmarks
 	rm -rf demo/result benchmarks/result benchmarks/.venv .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

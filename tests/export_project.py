@@ -17,11 +17,11 @@ from utils.annotations import voc_xml
 from utils.catalog.folder_names import folder_names
 from utils.export import build_dataset, exporter
 from utils.export.dataset import Dataset
-from utils.models.enums import ImageFormat, Status
-from utils.models.images import Annotation, Box, Picture
+from utils.models.images import Annotation, Box, ImageFormat, Picture
 from utils.models.rows import Category, UrlRow
 from utils.models.settings import Settings
 from utils.models.tasks import Outcome
+from utils.reasons import Status
 from utils.results.journal import Journal
 from utils.results.paths import FINGERPRINTS_NAME, RESULT_FOLDER, CategoryFolder
 from utils.results.reader import collect

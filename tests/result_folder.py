@@ -12,12 +12,11 @@ from typing import Any
 from demo.pictures import jpeg
 from utils.annotations import voc_xml
 from utils.gallery.output_writer import OutputWriter
-from utils.models.enums import ImageFormat, Status
-from utils.models.images import Annotation, Box, Picture
+from utils.models.images import Annotation, Box, ImageFormat, Picture
 from utils.models.rows import Category, UrlRow
 from utils.models.settings import Settings
 from utils.models.tasks import Outcome
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.journal import Journal
 from utils.results.paths import CategoryFolder
 

@@ -8,10 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from utils.models.enums import Status
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome, Redirect, RedirectHistory, RequestTarget
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.scheduler.schedule import Schedule
 from utils.scheduler.scheduled_task import TaskResult
 

@@ -6,10 +6,9 @@ import pytest
 
 from tests.simulation import make_task
 from utils.fetch import url_rewrites
-from utils.models.enums import Status
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome, RequestTarget
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.scheduler.schedule import Schedule
 
 ROW = UrlRow(0, "n00000001_1", "http://farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg")

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.cluster.shard_planner import LARGEST, MOST_LOSSES, PARTS, SMALLEST, Deal, ShardPlanner
-from utils.models.enums import Status
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.scheduler.host_state import HIGHEST_LIMIT
 from utils.scheduler.scheduled_task import TaskResult
 

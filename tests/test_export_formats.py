@@ -16,7 +16,7 @@ from tests.export_project import ExportProject, draw, files, lines, read_json, s
 from utils.annotations import voc_xml
 from utils.export import link_image, webdataset
 from utils.export.formats import FORMATS
-from utils.models.enums import ImageFormat
+from utils.models.images import ImageFormat
 
 CUP, CARTON = "n03147509", "n02971356"
 DETECTION = ["yolo", "coco", "voc"]

@@ -13,7 +13,7 @@ from tests.export_project import ExportProject, draw, sides, stored
 from utils.export import hash_cache, near_duplicates, pixels
 from utils.export.dataset import Split
 from utils.export.split import side
-from utils.models.enums import ImageFormat
+from utils.models.images import ImageFormat
 
 RED, BLUE = "n00000001", "n00000002"
 

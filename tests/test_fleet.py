@@ -12,20 +12,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from utils.cluster.mail import Mailbox
+from utils.results.shards import ShardFolder
 
 from utils.cluster import dask_executor, shard
 from utils.cluster.dask_executor import DaskExecutor
-from utils.cluster.mail import Mailbox
 from utils.cluster.shard import Lease, Shard
 from utils.errors import DatasetError
-from utils.models.enums import Status
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
 from utils.pipeline.executor import TaskEvents
 from utils.pipeline.messages import CancelTasks, Save, StartTasks, WorkerConfig
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results import segments
-from utils.results.shards import ShardFolder
 from utils.scheduler.scheduled_task import TaskResult
 
 RED = "red"

@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 from utils.annotations import geometry, voc_xml
 from utils.catalog import categories
 from utils.errors import DiskError, FolderError, InputError
-from utils.models.enums import ImageFormat
-from utils.models.images import Annotation, Picture
+from utils.models.images import Annotation, ImageFormat, Picture
 from utils.results import journal, report
 from utils.sources import url_format
 from utils.sources.url_table import UrlTable, open_table

@@ -14,13 +14,12 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.machine import wait_until
 from tests.project import Project
-from utils.models.enums import Status
 from utils.models.rows import Category
 from utils.models.settings import Settings
 from utils.models.tasks import Outcome
 from utils.pipeline.category_manager import CategoryManager, Screen
 from utils.pipeline.context import RunContext
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.journal import Journal
 from utils.results.paths import CategoryFolder
 from utils.results.progress import Progress

@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from utils.errors import DiskError, FolderError
-from utils.models.enums import ImageFormat, Status
-from utils.models.images import Picture
+from utils.models.images import ImageFormat, Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.journal import Journal, read_outcomes
 
 PICTURE = Picture(ImageFormat.JPEG, 500, 375, 123_456, "ab" * 32)

@@ -9,11 +9,10 @@ from importlib import import_module
 import pytest
 
 from utils import models
-from utils.models.enums import Status
 from utils.models.rows import Category, UrlRow
 from utils.models.settings import Settings
 from utils.models.tasks import Outcome
-from utils.reasons import Reason, RetryPolicy, is_passing_http
+from utils.reasons import Reason, RetryPolicy, Status, is_passing_http
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
 PERMANENT = """invalid_url invalid_image_code duplicate_image_code forbidden_redirect not_an_image corrupt

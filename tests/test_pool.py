@@ -16,14 +16,13 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from utils.errors import WorkersLostError
-from utils.models.enums import Status
 from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask
 from utils.pipeline import worker_pool
 from utils.pipeline.messages import CancelTasks, Ready, TaskFinished, WorkerConfig, WorkerDied
 from utils.pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.paths import CategoryFolder
 
 RED = "n00000001"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from utils.models.enums import ImageFormat, Status
-from utils.models.images import Picture
+from utils.models.images import ImageFormat, Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.progress import Progress, Share
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")

@@ -11,11 +11,10 @@ from pathlib import Path
 import pandas
 import pytest
 
-from utils.models.enums import ImageFormat, Status
-from utils.models.images import Picture
+from utils.models.images import ImageFormat, Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.report import COLUMNS, write
 
 PICTURE = Picture(ImageFormat.PNG, 500, 375, 123_456, "ab" * 32)

@@ -35,8 +35,7 @@ from tests.simulation import (
     simulate,
 )
 from utils.fetch.redirects import MAX_REDIRECTS
-from utils.models.enums import Status
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.scheduler.host_queues import HANGS_AFTER
 from utils.scheduler.schedule import Schedule
 

@@ -19,8 +19,7 @@ from tests.simulation import (
     make_outcome,
     make_task,
 )
-from utils.models.enums import Status
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.scheduler.crash_isolation import GROUP_SIZE
 from utils.scheduler.host_queues import HANGS_AFTER
 from utils.scheduler.schedule import Schedule

@@ -22,9 +22,8 @@ from tests.simulation import (
     make_task,
     simulate,
 )
-from utils.models.enums import Status
 from utils.models.tasks import Redirect, RedirectHistory, RequestTarget
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.scheduler.host_state import FIRST_LIMIT, HIGHEST_LIMIT
 from utils.scheduler.schedule import Schedule
 

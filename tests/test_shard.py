@@ -22,13 +22,12 @@ from tests.machine import wait_until
 from utils.cluster import code_bundle, mail, remote_task, shard_work
 from utils.cluster.shard import Lease, Shard, give, listen
 from utils.errors import InputError
-from utils.models.enums import Status
 from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
 from utils.pipeline.messages import CancelTasks, Save, StartTasks, TaskFinished, WorkerConfig
 from utils.pipeline.worker_pool import InProcessBackend
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results import segments
 from utils.results.journal import Journal
 from utils.results.paths import CategoryFolder

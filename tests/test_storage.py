@@ -17,7 +17,7 @@ import pytest
 
 from utils.errors import FolderError, FolderInUseError, InputError
 from utils.files import atomic_file, write_atomic
-from utils.models.enums import ImageFormat
+from utils.models.images import ImageFormat
 from utils.results.paths import LOCK_NAME, CategoryFolder, FolderLock, result_folder
 
 PROJECT = Path(__file__).resolve().parents[1]

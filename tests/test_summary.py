@@ -6,11 +6,10 @@ import dataclasses
 
 import pytest
 
-from utils.models.enums import ImageFormat, Status
-from utils.models.images import BoxCounts, Picture
+from utils.models.images import BoxCounts, ImageFormat, Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.statistics import WIDEST_NAME, Summary, table
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")

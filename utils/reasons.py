@@ -1,11 +1,24 @@
-"""Why an image is not there: the reasons of the report, and how long each failure is believed."""
+"""The statuses and reasons of the report: for each reason its word, when it is retried, and what it means."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
-from .models.enums import Status
+
+class Status(str, Enum):
+    """What became of one URL: the `status` column of the report."""
+
+    DOWNLOADED = "downloaded"
+    ALREADY_PRESENT = "already_present"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_ATTEMPTED = "not_attempted"
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the image lies in `Images/`."""
+        return self in (Status.DOWNLOADED, Status.ALREADY_PRESENT)
 
 
 class RetryPolicy(Enum):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from utils.annotations.geometry import fit, relabel
-from utils.models.enums import ImageFormat
-from utils.models.images import Annotation, Box, BoxCounts, Picture
+from utils.models.images import Annotation, Box, BoxCounts, ImageFormat, Picture
 
 
 def annotate(*corners: tuple[int, ...], width: int = 500, height: int = 375) -> Annotation:

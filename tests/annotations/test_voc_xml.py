@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from tests.archives import tar
 from utils.annotations import voc_xml
-from utils.models.enums import ImageFormat
-from utils.models.images import Annotation, Box, Picture
+from utils.models.images import Annotation, Box, ImageFormat, Picture
 
 CODE = "n02110185"
 IMAGE_CODE = f"{CODE}_14289"

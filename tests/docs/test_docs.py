@@ -10,8 +10,7 @@ import pytest
 
 from utils.cli import extract_flags, prerequisites_command
 from utils.gallery import snippets
-from utils.models.enums import Status
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results import report
 
 ROOT = Path(__file__).resolve().parents[2]

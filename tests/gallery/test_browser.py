@@ -15,11 +15,10 @@ from tests.gallery import chromium
 from tests.gallery.chromium import Page
 from tests.gallery.test_colours import linear
 from tests.result_folder import ResultFolder
-from utils.models.enums import Status
 from utils.models.images import Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.journal import Journal
 
 pytestmark = pytest.mark.skipif(

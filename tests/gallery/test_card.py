@@ -12,13 +12,12 @@ import pytest
 from tests.result_folder import ResultFolder
 from utils.gallery import markdown, run_history, snippets
 from utils.gallery.meanings import MEANINGS, meaning
-from utils.models.enums import Status
 from utils.models.http_defaults import USER_AGENT
 from utils.models.images import Box
 from utils.models.rows import UrlRow
 from utils.models.settings import ImageSource
 from utils.models.tasks import Outcome
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.journal import Journal
 
 RED = "n00000001"

@@ -15,8 +15,8 @@ from tests.result_folder import ResultFolder, with_red_and_blue
 from utils.gallery import page
 from utils.gallery.category_stats import BOX_COUNT, BOX_SHARE, LONGEST_SIDE
 from utils.gallery.page import COLOURS
-from utils.models.enums import Status
 from utils.models.images import Box
+from utils.reasons import Status
 
 RED, BLUE = "n00000001", "n00000002"
 

@@ -14,11 +14,10 @@ from utils.images.placeholders import (
     reject_response,
     retracted,
 )
-from utils.models.enums import ImageFormat, Status
-from utils.models.images import Picture
+from utils.models.images import ImageFormat, Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome, Response
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 
 
 def response(final_url: str, data: bytes = b"picture") -> Response:

@@ -25,8 +25,7 @@ from tests.pictures import (
     run_length_bmp,
 )
 from utils.images.validation import validate
-from utils.models.enums import ImageFormat
-from utils.models.images import Picture
+from utils.models.images import ImageFormat, Picture
 from utils.reasons import Reason, Rejection
 
 PROJECT = Path(__file__).resolve().parents[2]

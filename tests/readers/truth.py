@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.export_project import Corners, ExportProject, draw, stored
-from utils.models.enums import ImageFormat
+from utils.models.images import ImageFormat
 
 HUSKY, MOUSE, KLIPPE, BARE = "n00000001", "n00000002", "n00000003", "n00000004"
 NAMES = {

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..catalog import categories, selection
 from ..catalog.selection import Selection
 from ..errors import InputError
-from ..models.enums import Status
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..pipeline.category_manager import CategoryManager
@@ -21,6 +20,7 @@ from ..pipeline.executor import Executor, LocalExecutor
 from ..pipeline.messages import WorkerConfig
 from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
+from ..reasons import Status
 from ..results import statistics
 from ..results.paths import RESULT_FOLDER, FolderLock, result_folder
 from ..results.progress import Progress

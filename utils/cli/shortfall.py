@@ -9,6 +9,7 @@ from ..models.rows import Category
 from ..pipeline.category_manager import CategoryManager
 from ..pipeline.context import RunContext
 from ..results.statistics import Summary
+from ..sources.base import Request
 from ..text import pluralize
 
 
@@ -35,10 +36,20 @@ def without_images(manager: CategoryManager, context: RunContext) -> Iterator[st
 
 def _why(category: Category, summary: Summary, context: RunContext) -> str:
     settings = context.settings
-    if settings.with_annotation and not summary.statuses:
-        boxes = voc_xml.read_archive(settings.annotations_dir, category.code).annotations
-        if not boxes:
-            return f"It has no boxes in {settings.annotations_dir}: try without --with_annotation."
+    if settings.with_annotation and not _has_boxes(category, context):
+        return (
+            f"Nothing listed for it has boxes in {settings.annotations_dir}: try without --with_annotation."
+        )
     if summary.statuses:
         return f"Its report says why: {context.folder_of(category).report}"
     return " ".join(source.nothing_found(category) for source in context.sources)
+
+
+def _has_boxes(category: Category, context: RunContext) -> bool:
+    """Whether any candidate has boxes, as far as that is known before anything is fetched."""
+    annotations = voc_xml.read_archive(context.settings.annotations_dir, category.code).annotations
+    request = Request(category, context.folder_of(category).path, annotations, outcomes=tuple, saved=())
+    return any(
+        source.stream(request).next() is not None if source.listable else bool(annotations)
+        for source in context.sources
+    )

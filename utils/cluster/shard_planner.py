@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..fetch import url_rewrites
-from ..models.enums import Status
 from ..models.tasks import ImageTask, Outcome
-from ..reasons import Reason
+from ..reasons import Reason, Status
 from ..scheduler.scheduled_task import GIVEN_UP, TaskResult
 
 MAX_TASKS, MIN_TASKS = 2_000, 200

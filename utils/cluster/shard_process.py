@@ -17,10 +17,10 @@ from typing import IO
 
 from .. import machine
 from ..errors import DatasetError, InputError
-from ..models.enums import Status
 from ..pipeline.executor import LocalExecutor, TaskEvents
 from ..pipeline.messages import CancelTasks, Command
 from ..pipeline.worker_pool import WorkerPool
+from ..reasons import Status
 from ..results.staging import STAGING_NAME
 from ..scheduler.schedule import Schedule
 from .remote_task import SECEDE, read_frame, write_frame

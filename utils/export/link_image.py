@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..models.enums import ImageFormat
+from ..models.images import ImageFormat
 from .dataset import Item
 from .pixels import first_frame
 

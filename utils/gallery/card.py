@@ -8,8 +8,8 @@ from pathlib import Path
 from string import Template
 
 from ..files import write_atomic
-from ..models.enums import Status
 from ..models.settings import Settings
+from ..reasons import Status
 from ..results.paths import RESULT_FOLDER
 from ..sources.registry import source_types
 from ..text import pluralize

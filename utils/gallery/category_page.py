@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ..models.enums import Status
 from ..models.images import Picture
 from ..models.rows import Category
+from ..reasons import Status
 from ..results.reader import Collected, ImageRecord
 from ..results.statistics import Summary
 from .category_stats import CategoryStats, GalleryImage

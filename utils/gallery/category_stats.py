@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from ..models.enums import Status
 from ..models.rows import Category
+from ..reasons import Status
 from ..results.statistics import Summary
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from ..errors import DatasetError, wrap_os_errors
 from ..fetch.credentials import Credentials
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
-from ..models.enums import Status
 from ..models.rows import Category
 from ..models.settings import Settings
+from ..reasons import Status
 from ..results import reader
 from ..results.paths import GALLERY_STATE_NAME, CategoryFolder
 from . import card, page, run_history

@@ -12,9 +12,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from ..models.enums import Status
 from ..models.tasks import Outcome, Response
-from ..reasons import Reason, Rejection
+from ..reasons import Reason, Rejection, Status
 
 FINAL_URLS = (
     # Flickr redirected to these with status 200 until about 2018.

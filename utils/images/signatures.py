@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..models.enums import ImageFormat
+from ..models.images import ImageFormat
 
 _SEARCHED_BYTES = 1024
 """From the start; a web page can begin with long comments."""

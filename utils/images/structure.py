@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ..models.enums import ImageFormat
+from ..models.images import ImageFormat
 
 MAX_PAGES = 100
 """Pages of a TIFF that are checked; the chain of pages can be endless or circular."""

@@ -18,9 +18,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from ..models.enums import ImageFormat
 from ..models.http_defaults import MAX_IMAGE_BYTES
-from ..models.images import Picture
+from ..models.images import ImageFormat, Picture
 from ..reasons import Reason, Rejection
 from . import structure
 from .signatures import describe, detect_format

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
-from .enums import ImageFormat
 from .fast_pickle import FastPickle
+
+
+class ImageFormat(str, Enum):
+    """The image formats that are kept; the value is the file's extension."""
+
+    JPEG = "jpg"
+    PNG = "png"
+    GIF = "gif"
+    WEBP = "webp"
+    BMP = "bmp"
+    TIFF = "tiff"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..reasons import Reason, RetryPolicy, is_passing_http
-from .enums import Status
+from ..reasons import Reason, RetryPolicy, Status, is_passing_http
 from .fast_pickle import FastPickle
 from .images import Annotation, BoxCounts, Picture
 from .rows import TarMemberRef, UrlRow

@@ -17,11 +17,10 @@ from pathlib import Path
 
 from ..annotations import geometry
 from ..errors import wrap_os_errors
-from ..models.enums import Status
 from ..models.images import Annotation
 from ..models.rows import Candidate, Category
 from ..models.tasks import ImageTask, Outcome
-from ..reasons import Reason
+from ..reasons import Reason, Status
 from ..results import annotation_writer, reconcile
 from ..results.journal import Journal, pass_by
 from ..results.known_outcomes import is_final, not_needed, was_interrupted

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ..annotations import voc_xml
 from ..models.rows import Category
-from ..text import pluralize
 from .category_job import CategoryJob, Decision
 from .context import RunContext
 
@@ -61,10 +60,16 @@ class DryRun:
             f"{counts[Decision.SAVED]} already there" if counts[Decision.SAVED] else "",
             f"{counts[Decision.GIVE_UP]} dead for good" if counts[Decision.GIVE_UP] else "",
             f"{counts[Decision.NOT_NEEDED]} not needed" if counts[Decision.NOT_NEEDED] else "",
-            f"{pluralize(self.elsewhere, 'image')} there" if self.elsewhere else "",
+            self._elsewhere_text(),
         ]
         line = f"{self.category.folder} ({self.category.code}): {', '.join(filter(None, parts))}"
         return [line, *filter(None, [self.problem])]
+
+    def _elsewhere_text(self) -> str:
+        if not self.elsewhere:
+            return ""
+        more = "more " if self.decisions[Decision.SAVED] else ""
+        return f"{self.elsewhere} {more}image{'s' * (self.elsewhere > 1)} there"
 
 
 def dry_run(category: Category, context: RunContext) -> DryRun:

@@ -12,11 +12,10 @@ from ..annotations import geometry, voc_xml
 from ..annotations.geometry import Fitted
 from ..fetch.client import Fetcher
 from ..images import placeholders, robots, validation
-from ..models.enums import Status
 from ..models.images import Picture
 from ..models.rows import TarMemberRef
 from ..models.tasks import FetchError, ImageTask, Outcome, Redirect, Response
-from ..reasons import Reason, Rejection
+from ..reasons import Reason, Rejection, Status
 from ..results.known_outcomes import deciding_flag
 from ..results.paths import CategoryFolder
 from ..results.staging import StagingWriter, disk_failure

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..models.enums import ImageFormat, Status
 from ..models.fast_pickle import FastPickle
-from ..models.images import BoxCounts, Picture
+from ..models.images import BoxCounts, ImageFormat, Picture
 from ..models.rows import UrlRow
 from ..models.tasks import TRANSIENT, Outcome
-from ..reasons import Reason
+from ..reasons import Reason, Status
 
 ALWAYS = frozenset({"image_code", "url", "position"})
 """Written even if empty or 0. `boxes` 0 (no box is left) is written, too; None (no XML) is not."""

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ..models.enums import Status
+from ..models.settings import Settings
 from ..models.tasks import Outcome
-from ..reasons import NOT_NEEDED, Reason, RetryPolicy
+from ..reasons import NOT_NEEDED, Reason, RetryPolicy, Status
 
-if TYPE_CHECKING:  # a worker loads only what it needs
-    from ..models.settings import Settings
-    from ..pipeline.messages import WorkerConfig
+
+class ValidationFlags(Protocol):
+    """The flags on which rejections can depend."""
+
+    @property
+    def min_side(self) -> int:
+        """See `Settings`."""
+
+    @property
+    def honour_opt_out(self) -> bool:
+        """See `Settings`."""
+
+    @property
+    def with_annotation(self) -> bool:
+        """See `Settings`."""
 
 
 def is_final(known: Outcome, settings: Settings) -> bool:
@@ -43,7 +55,7 @@ def not_needed(outcome: Outcome) -> Outcome:
     )
 
 
-def deciding_flag(reason: Reason, flags: Settings | WorkerConfig) -> str:
+def deciding_flag(reason: Reason, flags: ValidationFlags) -> str:
     """Name the flag, with its value, on which a rejection depends; empty if it depends on none."""
     deciding = {
         Reason.TOO_SMALL: f"min_side={flags.min_side}",

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from ..errors import FolderInUseError, InputError, disk_error
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
-from ..models.enums import ImageFormat
+from ..models.images import ImageFormat
 
 try:
     import fcntl

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models.enums import Status
 from ..models.tasks import Outcome
+from ..reasons import Status
 
 
 @dataclass

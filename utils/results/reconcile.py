@@ -14,11 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..images import placeholders, validation
-from ..models.enums import Status
 from ..models.images import Picture
 from ..models.rows import UrlRow
 from ..models.tasks import Outcome, Response
-from ..reasons import Reason, Rejection
+from ..reasons import Reason, Rejection, Status
 from ..urls import IMAGE_CODE, host_of
 from . import annotation_writer
 from .journal import Journal, pass_by

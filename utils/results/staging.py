@@ -16,9 +16,8 @@ from pathlib import Path
 
 from ..errors import NO_SENSE_IN_GOING_ON, wrap_os_errors
 from ..files import write_new
-from ..models.enums import Status
 from ..models.tasks import Outcome
-from ..reasons import Reason
+from ..reasons import Reason, Status
 from .paths import CategoryFolder
 
 STAGING_NAME = ".staging"

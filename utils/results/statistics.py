@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..models.enums import Status
 from ..models.images import BoxCounts
 from ..models.tasks import Outcome
-from ..reasons import Reason
+from ..reasons import Reason, Status
 from ..text import COLUMN_GAP, display_width, format_table, pluralize, truncate, truncate_middle
 
 MOST_REASONS = 4

@@ -16,11 +16,10 @@ from pathlib import Path
 from ..errors import FolderError, wrap_os_errors
 from ..images import placeholders
 from ..images.placeholders import ContentKey, DuplicateTracker
-from ..models.enums import Status
 from ..models.images import Picture
 from ..models.rows import Category, UrlRow
 from ..models.tasks import Outcome
-from ..reasons import Rejection
+from ..reasons import Rejection, Status
 from . import reconcile
 from .category_folders import require_readable_boxes
 from .journal import Journal

@@ -11,9 +11,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from ..models.enums import Status
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
-from ..reasons import CUT_SHORT, NOT_NEEDED, Reason
+from ..reasons import CUT_SHORT, NOT_NEEDED, Reason, Status
 from . import crash_isolation
 from .congestion import Congestion
 from .crash_isolation import CrashIsolation

@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
-from ..models.enums import Status
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
-from ..reasons import Reason, RetryPolicy
+from ..reasons import Reason, RetryPolicy, Status
 from .host_state import MAX_PAUSE, HostState, exceeds_max_pause, is_throttled
 
 GIVEN_UP = {

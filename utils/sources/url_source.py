@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from ..models.enums import Status
 from ..models.images import Annotation
 from ..models.rows import Candidate, Category, UrlRow
 from ..models.settings import Settings
 from ..models.tasks import Outcome
-from ..reasons import Reason, Rejection
+from ..reasons import Reason, Rejection, Status
 from ..text import pluralize
 from ..urls import rejection
 from .base import CandidateStream, Request, Source, SourceContext
@@ -53,10 +52,8 @@ class UrlSource(Source):
         """Count the category's URLs."""
         return pluralize(self._table.count(category.code), "URL")
 
-    def nothing_found(self, category: Category) -> str:
-        """Say that the table has no URL, or none with boxes."""
-        if self._only_annotated and self._table.count(category.code):
-            return "None of its URLs has boxes: try without --with_annotation."
+    def nothing_found(self, category: Category) -> str:  # noqa: ARG002
+        """Say that the table has no URL."""
         return f"{self._table.path} has no URL of it."
 
     def expected(self, category: Category) -> int:
