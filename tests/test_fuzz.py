@@ -173,7 +173,7 @@ def test_lines_without_bound(
 ) -> None:
     """The same where lines are longer than they may be, in every place where they are read."""
     for module in ("url_format", "url_index", "url_table"):
-        monkeypatch.setattr(f"utils.sources.{module}.LONGEST_LINE", 60)
+        monkeypatch.setattr(f"utils.sources.{module}.MAX_LINE", 60)
     monkeypatch.setattr(url_format, "_KEPT_END", 20)
     monkeypatch.setattr("utils.sources.url_index._BLOCK", 40)
     path = tmp_path / "imageNetURLs.csv"
@@ -185,7 +185,7 @@ def test_lines_without_bound(
 
 
 URL_TEXT = st.text(alphabet="htp:/a.é犬\"',; \t\n=%#\u2028\x85", max_size=20).filter(
-    lambda text: text.count("\n") <= url_format.MOST_JOINED_LINES
+    lambda text: text.count("\n") <= url_format.MAX_JOINED_LINES
 )
 RECORDS = st.lists(
     st.fixed_dictionaries(

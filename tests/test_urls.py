@@ -1,4 +1,4 @@
-"""What is accepted as an image code and a URL, and how URLs are sent."""
+"""Tests of `utils.urls`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PRINTABLE = re.compile(r"[!-~]*")
 
 
 def reason_of(url: str, image_code: str = GOOD) -> Reason | None:
-    """Give the reason for which a row is refused."""
-    refused = rejection(UrlRow(0, image_code, url))
-    return refused.reason if refused else None
+    """Return the reason for which a row is rejected."""
+    rejected = rejection(UrlRow(0, image_code, url))
+    return rejected.reason if rejected else None
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def reason_of(url: str, image_code: str = GOOD) -> Reason | None:
         "  http://a.example/x  ",
     ],
 )
-def test_ordinary_urls_pass(url: str) -> None:
-    """URLs as people write them are tried."""
+def test_valid_urls(url: str) -> None:
+    """Common and unusual valid URLs are accepted."""
     assert reason_of(url) is None
 
 
@@ -63,22 +63,22 @@ def test_ordinary_urls_pass(url: str) -> None:
         ("http://exa\u2100mple.example/x", "host name"),
         ("http://[::1/x", "host name"),
         ("http://[nonsense]/x", "host name"),
-        ("http://[::1]x/y", "no host"),
+        ("http://[::1]x/y", "host name"),
         ("http://" + "a" * 300 + "/x", "host has"),
         ("http://a.example/\nx", "control"),
         ("http://a.example/\x00x", "control"),
         ("http://a.example/" + "x" * 8000, "8017 characters"),
     ],
 )
-def test_urls_that_cannot_be_asked_for(url: str, word: str | None) -> None:
-    """A URL without http(s), host or a real port, or with control characters, is refused in words."""
-    refused = rejection(UrlRow(0, GOOD, url))
+def test_invalid_urls(url: str, word: str | None) -> None:
+    """URLs without http(s), host or valid port, or with control characters, are rejected."""
+    rejected = rejection(UrlRow(0, GOOD, url))
     if word is None:
-        assert refused is None  # a backslash ends the host, as in browsers
+        assert rejected is None  # a backslash ends the host, as in browsers
         return
-    assert refused is not None
-    assert refused.reason is Reason.INVALID_URL
-    assert word in refused.description
+    assert rejected is not None
+    assert rejected.reason is Reason.INVALID_URL
+    assert word in rejected.description
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_urls_that_cannot_be_asked_for(url: str, word: str | None) -> None:
         "n00007846_" + "1" * 400,
     ],
 )  # fmt: skip
-def test_no_other_text_is_an_image_code(code: str) -> None:
-    """Only n, eight ASCII digits, underscore, a few ASCII digits: the code becomes a file's name."""
+def test_invalid_image_codes(code: str) -> None:
+    """An image code becomes a file name, so only n, eight ASCII digits, underscore and digits are valid."""
     assert reason_of("http://a.example/x", code) is Reason.INVALID_IMAGE_CODE
 
 
 @pytest.mark.parametrize(
-    ("url", "sent"),
+    ("url", "requested"),
     [
         ("http://a.example/a b\tc.jpg", "http://a.example/a%20b%09c.jpg"),
         ("http://a.example/%7Euser/100%.jpg", "http://a.example/%7Euser/100%.jpg"),
@@ -109,9 +109,9 @@ def test_no_other_text_is_an_image_code(code: str) -> None:
         ("http://a.example/0,0,1.jpg;v=1&b=[2]", "http://a.example/0,0,1.jpg;v=1&b=[2]"),
     ],
 )
-def test_what_is_really_asked_for(url: str, sent: str) -> None:
-    """Blanks and non-ASCII are encoded once, fragments go, credentials stay."""
-    assert request_url(url) == sent
+def test_request_url(url: str, requested: str) -> None:
+    """Blanks and non-ASCII characters are encoded once, fragments are removed, credentials are kept."""
+    assert request_url(url) == requested
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_what_is_really_asked_for(url: str, sent: str) -> None:
         ("no url", ""),
     ],
 )
-def test_hosts_are_named_alike(url: str, host: str) -> None:
-    """However a URL spells it, one server has one name."""
+def test_host_of(url: str, host: str) -> None:
+    """Equivalent spellings of a server give the same host."""
     assert host_of(url) == host
 
 
@@ -145,20 +145,20 @@ HOSTILE = st.one_of(
 
 @settings(deadline=None)
 @given(HOSTILE, st.text())
-def test_no_text_raises_and_what_is_sent_is_plain(url: str, image_code: str) -> None:
-    """Whatever the file holds, the answer is a value, and only visible ASCII is ever sent."""
-    refused = rejection(UrlRow(0, image_code, url))
-    assert (refused is None) <= bool(IMAGE_CODE.fullmatch(image_code))
-    sent = request_url(url)
-    assert PRINTABLE.fullmatch(sent)
+def test_any_text(url: str, image_code: str) -> None:
+    """No text raises an exception, and only printable ASCII is requested."""
+    rejected = rejection(UrlRow(0, image_code, url))
+    assert (rejected is None) <= bool(IMAGE_CODE.fullmatch(image_code))
+    requested = request_url(url)
+    assert PRINTABLE.fullmatch(requested)
     assert PRINTABLE.fullmatch(host_of(url))
-    assert request_url(sent) == sent
+    assert request_url(requested) == requested
 
 
 @settings(deadline=None)
 @given(HOSTILE)
-def test_what_passes_keeps_its_host(url: str) -> None:
-    """A URL that passes is still acceptable, and asks the same server, in the form that is sent."""
+def test_requested_url_is_valid_and_has_the_same_host(url: str) -> None:
+    """A valid URL stays valid, with the same server, in the form that is requested."""
     if reason_of(url) is None and len(request_url(url)) <= 8000:
         assert reason_of(request_url(url)) is None
         assert host_of(request_url(url)) == host_of(url) != ""

@@ -1,7 +1,6 @@
-"""What a row of the URL table must be, and how its URL is asked for.
+"""Validation of image codes and URLs, and the form in which URLs are requested.
 
-Pure functions over text. This module alone knows what makes an image code and a URL acceptable, and
-how a URL as people wrote it becomes one that can be sent. None of them raises, whatever the text.
+No function raises, whatever the text.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ from urllib.parse import quote
 from .models.rows import UrlRow
 from .reasons import Reason, Rejection
 
-LONGEST_URL = 8000
-LONGEST_HOST = 253  # what the domain name system can carry
+MAX_URL_LENGTH = 8000
+MAX_HOST_LENGTH = 253  # the limit of DNS
 DEFAULT_PORTS = {"http": 80, "https": 443}
 IMAGE_CODE = re.compile(r"n[0-9]{8}_[0-9]{1,12}")
 
-BLANKS = " \t"  # some thousand real URLs hold them; all other control characters are refused
+_BLANKS = " \t"  # about a thousand real URLs contain them; other control characters are invalid
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#\\]*)(?P<rest>[^#]*)", re.IGNORECASE | re.DOTALL)
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _AUTHORITY = re.compile(r"(?:(?P<user>.*)@)?(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>.*))?", re.DOTALL)
 _HOST_NAME = re.compile(r"[a-z0-9_.-]*[a-z0-9_-][.]?")
-# What may stand in a URL as it is. "%" is among them: nearly all URLs are encoded already.
+# Characters that are not percent-encoded. "%" is one of them, because nearly all URLs are encoded already.
 _PATH_SAFE = "%/?:@!$&'()*+,;=~-._[]"
 _USER_SAFE = "%:!$&'()*+,;=~-._"
 
 
 @dataclass(frozen=True, slots=True)
 class _Url:
-    """The parts of an http(s) URL; `port` is the text after the colon, None without a colon."""
+    """The parts of an http(s) URL; `port` is the text after the colon, or None without a colon."""
 
     scheme: str
     user: str | None
@@ -45,107 +44,103 @@ class _Url:
 
 
 def rejection(row: UrlRow) -> Rejection | None:
-    """Say why a row cannot be tried, or None if it can."""
+    """Return why a row cannot be downloaded, or None if it is valid."""
     if not IMAGE_CODE.fullmatch(row.image_code):
         return Rejection(
             Reason.INVALID_IMAGE_CODE,
-            f"{_shown(row.image_code)} is no image code (n, eight digits, underscore, digits)",
+            f"{_ascii(row.image_code)} is not an image code (n, eight digits, underscore, digits)",
         )
-    fault = url_fault(row.url)
-    return Rejection(Reason.INVALID_URL, fault) if fault else None
+    error = url_error(row.url)
+    return Rejection(Reason.INVALID_URL, error) if error else None
 
 
 def request_url(url: str) -> str:
-    """Spell a URL as it is sent: ASCII only, without fragment, credentials kept.
+    """Return a URL in the form that is requested: ASCII, without fragment, with credentials.
 
-    Blanks and non-ASCII characters are percent-encoded (UTF-8), a host beyond ASCII becomes punycode;
-    "%" is never encoded again. What is no http(s) URL comes back percent-encoded.
+    Blanks and non-ASCII characters are percent-encoded (UTF-8), a non-ASCII host becomes punycode, and "%" is
+    not encoded again. A text that is not an http(s) URL is percent-encoded as a whole.
     """
     parts = _split(url)
     if parts is None:
-        return _quoted(url.strip(BLANKS), _PATH_SAFE)
-    user = "" if parts.user is None else _quoted(parts.user, _USER_SAFE) + "@"
-    port = f":{_quoted(parts.port, '%')}" if parts.port else ""
-    rest = _quoted(parts.rest, _PATH_SAFE)
+        return _percent_encode(url.strip(_BLANKS), _PATH_SAFE)
+    user = "" if parts.user is None else _percent_encode(parts.user, _USER_SAFE) + "@"
+    port = f":{_percent_encode(parts.port, '%')}" if parts.port else ""
+    rest = _percent_encode(parts.rest, _PATH_SAFE)
     root = "" if rest.startswith("/") else "/"
     return f"{parts.scheme}://{user}{parts.host}{port}{root}{rest}"
 
 
 def host_of(url: str) -> str:
-    """Name the server that a URL asks: lower-case host, colon, port; empty if it names none.
+    """Return the server of a URL as `host:port`, in lower case, or "" if it has none.
 
-    Different spellings of a server are one: `example.org.` for `example.org`, `0x7f.1` for `127.0.0.1`.
+    Equivalent spellings give the same result: `example.org.` and `example.org`, `0x7f.1` and `127.0.0.1`.
     """
     parts = _split(url)
     if parts is None or not parts.host:
         return ""
-    port = _quoted(parts.port, "%").lstrip("0") if parts.port else DEFAULT_PORTS[parts.scheme]
-    return f"{_one_spelling(parts.host)}:{port}"
-
-
-def _one_spelling(host: str) -> str:
-    host = host.removesuffix(".")
-    if host[-1:].isdigit() or "0x" in host:  # the only names that a resolver may take for numbers
+    host = parts.host.removesuffix(".")
+    if host[-1:].isdigit() or "0x" in host:  # only such names can be resolved as numbers
         with contextlib.suppress(OSError):
-            return socket.inet_ntoa(socket.inet_aton(host))
-    return host
+            host = socket.inet_ntoa(socket.inet_aton(host))
+    port = _percent_encode(parts.port, "%").lstrip("0") if parts.port else DEFAULT_PORTS[parts.scheme]
+    return f"{host}:{port}"
 
 
-@functools.lru_cache(maxsize=64)  # several questions in a row are asked of each URL
+@functools.lru_cache(maxsize=64)  # each URL is split several times in a row
 def _split(url: str) -> _Url | None:
-    whole = _URL.match(url.strip(BLANKS))
-    if whole is None:
+    match = _URL.match(url.strip(_BLANKS))
+    if match is None:
         return None
-    authority = _AUTHORITY.fullmatch(whole["authority"])
-    if authority is None:  # something between "]" and the port: no host that could be asked
-        return _Url(whole["scheme"].lower(), None, "", None, whole["rest"])
+    authority = _AUTHORITY.fullmatch(match["authority"])
+    if authority is None:  # not a valid host
+        return _Url(match["scheme"].lower(), None, "", None, match["rest"])
     host = _ascii_host(authority["host"])
-    return _Url(whole["scheme"].lower(), authority["user"], host, authority["port"], whole["rest"])
+    return _Url(match["scheme"].lower(), authority["user"], host, authority["port"], match["rest"])
 
 
 def _ascii_host(host: str) -> str:
     if host.startswith("[") and host.isascii() and host.isprintable() and " " not in host:
         return host.lower()
-    if not host.isascii() and len(host) <= LONGEST_HOST:  # the codec's time grows with the square of that
-        with contextlib.suppress(UnicodeError):  # no domain name at all: percent-encoded, it resolves nowhere
+    if not host.isascii() and len(host) <= MAX_HOST_LENGTH:  # the codec takes quadratic time
+        with contextlib.suppress(UnicodeError):  # not a domain name: percent-encoded, it does not resolve
             encoded = host.encode("idna").decode("ascii").lower()
-            # Some characters stand for several ("℀" for "a/c") and would smuggle a slash into the name.
+            # Some characters are encoded as several ("℀" as "a/c"), which would add a slash to the name.
             if _HOST_NAME.fullmatch(encoded):
                 return encoded
-    return _quoted(host, "%").lower()
+    return _percent_encode(host, "%").lower()
 
 
-def url_fault(url: str) -> str:
-    """Say what is wrong with a URL; nothing if it can be asked for."""
-    if not url.strip(BLANKS):
+def url_error(url: str) -> str:
+    """Return why a URL is invalid, or "" if it can be requested."""
+    if not url.strip(_BLANKS):
         return "there is no URL"
-    if len(url) > LONGEST_URL:
-        return f"the URL has {len(url)} characters, more than {LONGEST_URL}"
+    if len(url) > MAX_URL_LENGTH:
+        return f"the URL has {len(url)} characters, more than {MAX_URL_LENGTH}"
     control = _CONTROL.search(url)
     if control:
-        return f"the URL holds the control character {control[0]!r}"
+        return f"the URL contains the control character {control[0]!r}"
     parts = _split(url)
     if parts is None:
-        return _scheme_fault(url.strip(BLANKS))
-    return _host_fault(parts.host) or _port_fault(parts.port)
+        return _scheme_error(url.strip(_BLANKS))
+    return _host_error(parts.host) or _port_error(parts.port)
 
 
-def _scheme_fault(url: str) -> str:
+def _scheme_error(url: str) -> str:
     scheme = _SCHEME.match(url)
     if scheme is None:
-        return f"{_shown(url)} does not begin with http:// or https://"
+        return f"{_ascii(url)} does not begin with http:// or https://"
     if scheme[0].lower() in ("http:", "https:"):
-        return f"{_shown(url)} names no host"
-    return f"the scheme {_shown(scheme[0])} is neither http: nor https:"
+        return f"{_ascii(url)} has no host"
+    return f"the scheme {_ascii(scheme[0])} is neither http: nor https:"
 
 
-def _host_fault(host: str) -> str:
+def _host_error(host: str) -> str:
     if not host:
-        return "the URL names no host"
-    if len(host) > LONGEST_HOST:
-        return f"the host has {len(host)} characters, more than {LONGEST_HOST}"
-    sound = _is_ipv6(host) if host.startswith("[") else _HOST_NAME.fullmatch(host)
-    return "" if sound else f"{_shown(host)} is no host name"
+        return "the URL has no host"
+    if len(host) > MAX_HOST_LENGTH:
+        return f"the host has {len(host)} characters, more than {MAX_HOST_LENGTH}"
+    is_valid = _is_ipv6(host) if host.startswith("[") else _HOST_NAME.fullmatch(host)
+    return "" if is_valid else f"{_ascii(host)} is not a host name"
 
 
 def _is_ipv6(host: str) -> bool:
@@ -156,17 +151,16 @@ def _is_ipv6(host: str) -> bool:
     return host.endswith("]")
 
 
-def _port_fault(port: str | None) -> str:
-    if not port:
+def _port_error(port: str | None) -> str:
+    if not port or (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) <= 65535):
         return ""
-    if re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) <= 65535:
-        return ""
-    return f"{_shown(port)} is no port (1 to 65535)"
+    return f"{_ascii(port)} is not a port (1 to 65535)"
 
 
-def _quoted(text: str, safe: str) -> str:
+def _percent_encode(text: str, safe: str) -> str:
     return quote(text, safe=safe, errors="replace")
 
 
-def _shown(text: str) -> str:
+def _ascii(text: str) -> str:
+    """Return the escaped text in quotation marks, shortened."""
     return ascii(text if len(text) <= 80 else text[:77] + "...")

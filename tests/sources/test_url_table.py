@@ -1,4 +1,4 @@
-"""The URL table: every spelling of it, its index, and what happens when it is not as it should be."""
+"""Tests of `utils.sources.url_table`, `url_index` and `url_format`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.project import ROOT
 from utils.errors import DiskError, InputError
 from utils.models.rows import UrlRow
 from utils.sources import url_index
@@ -20,13 +21,13 @@ from utils.sources.url_table import open_table
 
 CAT, DOG, EEL = "n00000001", "n00000002", "n00000003"
 HEADER = b"img_code,img_url,code\n"
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "imageNetURLs.csv"
+REAL = ROOT.parent / "shared" / "data" / "imageNetURLs.csv"
 MakeTable = Callable[[bytes], Path]
 
 
 @pytest.fixture
 def make_table(tmp_path: Path) -> MakeTable:
-    """Give a writer of tables."""
+    """Return a function that writes a table."""
 
     def make(content: bytes) -> Path:
         path = tmp_path / "imageNetURLs.csv"
@@ -37,10 +38,10 @@ def make_table(tmp_path: Path) -> MakeTable:
 
 
 @contextmanager
-def few_files_more(number: int) -> Iterator[None]:
-    """Let this process open only so many files more."""
+def open_file_limit(number: int) -> Iterator[None]:
+    """Limit the number of further files that this process can open."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.open(os.devnull, os.O_RDONLY)  # a limit is one of numbers, and the lowest free one is taken
+    lowest = os.open(os.devnull, os.O_RDONLY)  # the limit applies to descriptor numbers
     os.close(lowest)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + number, limits[1]))
     try:
@@ -50,15 +51,15 @@ def few_files_more(number: int) -> Iterator[None]:
 
 
 def urls(path: Path, code: str = CAT) -> list[str]:
-    """Read the URLs of a category, checking on the way that the index counts as many."""
+    """Return the URLs of a category, after checking that the index counts as many."""
     table = open_table(path)
     found = [row.url for row in table.rows(code)]
     assert table.count(code) == len(found)
     return found
 
 
-def test_rows_come_in_order_with_their_place(make_table: MakeTable) -> None:
-    """A category's rows come as they stand, each with the byte at which it begins."""
+def test_rows_in_order_with_position(make_table: MakeTable) -> None:
+    """The position is the byte offset of the row."""
     first = b"n00000001_5,http://a/5,n00000001\n"
     path = make_table(HEADER + first + b"n00000001_3,http://a/3,n00000001\nn00000002_1,http://b,n00000002\n")
     table = open_table(path)
@@ -85,8 +86,8 @@ def test_rows_come_in_order_with_their_place(make_table: MakeTable) -> None:
     ],
     ids=["plain", "crlf", "bom-blank-cut", "quoted", "pandas", "other-order", "extra-columns", "spaces"],
 )
-def test_every_spelling_of_the_table_reads_alike(make_table: MakeTable, content: bytes) -> None:
-    """What Excel, pandas and editors write is read by the header's names."""
+def test_formats(make_table: MakeTable, content: bytes) -> None:
+    """Tables saved by Excel, pandas and editors are read by the names in the header."""
     table = open_table(make_table(content))
     found = [(row.image_code, row.url) for row in table.rows(CAT)]
     assert found == [("n00000001_1", "http://a/1"), ("n00000001_2", "http://a/2")]
@@ -111,18 +112,18 @@ def test_every_spelling_of_the_table_reads_alike(make_table: MakeTable, content:
         (b"n00000001_1,n00000001\n", ""),
     ],
 )
-def test_a_line_of_its_own_kind_costs_at_most_itself(make_table: MakeTable, line: bytes, url: str) -> None:
-    """Commas, quotes, line ends and encodings inside a URL are read; its neighbours are unharmed."""
-    before, behind = b"n00000001_7,http://a/7,n00000001\n", b"n00000001_8,http://a/8,n00000001\n"
-    path = make_table(HEADER + before + line + behind)
+def test_unusual_lines(make_table: MakeTable, line: bytes, url: str) -> None:
+    """Commas, quotation marks, line breaks and encodings in a URL are read, and so are its neighbours."""
+    before, after = b"n00000001_7,http://a/7,n00000001\n", b"n00000001_8,http://a/8,n00000001\n"
+    path = make_table(HEADER + before + line + after)
     assert urls(path) == ["http://a/7", url, "http://a/8"]
 
 
 @pytest.mark.parametrize(
     "line", [b"garbage\n", b"n00000001_1,http://a/1\n", b'"\n', b"\n", b"a,b,n0000001\n", b'n1,"x\n']
 )
-def test_a_line_without_a_category_is_stepped_over(make_table: MakeTable, line: bytes) -> None:
-    """A line that names no category belongs to none, and its neighbours are read."""
+def test_line_without_a_category(make_table: MakeTable, line: bytes) -> None:
+    """It is skipped, and the neighbouring rows are read."""
     rows = [b"n00000001_%d,http://a/%d,n00000001\n" % (number, number) for number in range(3)]
     assert urls(make_table(HEADER + line + rows[0] + line + rows[1] + rows[2] + line)) == [
         "http://a/0",
@@ -131,8 +132,8 @@ def test_a_line_without_a_category_is_stepped_over(make_table: MakeTable, line: 
     ]
 
 
-def test_a_stray_quote_in_another_column_order_costs_only_its_line(make_table: MakeTable) -> None:
-    """Where a line's end does not tell the category, an open quote eats no further rows, either."""
+def test_stray_quote_in_another_column_order(make_table: MakeTable) -> None:
+    """An open quotation mark does not swallow further rows, even if the code is not the last column."""
     path = make_table(
         b'img_url,code,img_code\n"http://a/1,n00000001,n00000001_1\n'
         b'http://a/2,n00000001,n00000001_2\n"http://a/3,n00000001,n00000001_3\n'
@@ -142,8 +143,8 @@ def test_a_stray_quote_in_another_column_order_costs_only_its_line(make_table: M
     assert "http://a/2" in urls(path)
 
 
-def test_a_cut_last_line_is_read_as_far_as_it_goes(make_table: MakeTable) -> None:
-    """A table that was cut loses its last row at most."""
+def test_truncated_table(make_table: MakeTable) -> None:
+    """At most the last row is lost."""
     whole = HEADER + b"n00000001_1,http://a/1,n00000001\nn00000001_2,http://a/2,n00000001\n"
     for length in range(len(HEADER) + 33, len(whole)):
         assert urls(make_table(whole[:length]))[0] == "http://a/1"
@@ -162,8 +163,8 @@ def test_a_cut_last_line_is_read_as_far_as_it_goes(make_table: MakeTable) -> Non
         (bytes(range(256)) * 1000, "is expected"),
     ],
 )
-def test_what_is_no_table_is_said(make_table: MakeTable, content: bytes, words: str) -> None:
-    """A file that is not the table ends the run with one sentence that names it and what to do."""
+def test_invalid_table(make_table: MakeTable, content: bytes, words: str) -> None:
+    """The error names the file and says what to do."""
     path = make_table(content)
     with pytest.raises(InputError) as caught:
         open_table(path)
@@ -172,23 +173,23 @@ def test_what_is_no_table_is_said(make_table: MakeTable, content: bytes, words: 
     assert "download_imagenet_prerequisites.py" in str(caught.value)
 
 
-def test_a_missing_table_and_a_folder_are_said(tmp_path: Path) -> None:
-    """No table, or a folder in its place, is the user's to mend."""
+def test_missing_table_and_folder(tmp_path: Path) -> None:
+    """Both are reported as an InputError."""
     with pytest.raises(InputError, match="There is no URL table"):
         open_table(tmp_path / "imageNetURLs.csv")
     with pytest.raises(InputError, match="is a folder"):
         open_table(tmp_path)
 
 
-def test_the_other_name_is_found(make_table: MakeTable) -> None:
-    """`imageNetUrls.csv` is taken in place of `imageNetURLs.csv`."""
+def test_other_name(make_table: MakeTable) -> None:
+    """`imageNetUrls.csv` is read in place of `imageNetURLs.csv`."""
     path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
     path.rename(path.with_name("imageNetUrls.csv"))
     assert urls(path) == ["http://a/1"]
 
 
-def test_the_index_is_used_and_made_anew_only_when_it_must_be(make_table: MakeTable) -> None:
-    """A good index is read; one of another table, or garbled in any byte, is replaced."""
+def test_index_is_rebuilt_only_if_invalid(make_table: MakeTable) -> None:
+    """A valid index is used; an index of another table, or one with a wrong byte, is replaced."""
     path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
     built: list[int] = []
     open_table(path, lambda _done, total: built.append(total))
@@ -210,8 +211,8 @@ def test_the_index_is_used_and_made_anew_only_when_it_must_be(make_table: MakeTa
     assert urls(path) == ["http://a/2"]
 
 
-def test_an_index_is_kept_only_if_it_shall_be(make_table: MakeTable) -> None:
-    """Else the table is read without leaving a trace, and an index that is there is used."""
+def test_index_without_keep(make_table: MakeTable) -> None:
+    """No index is written, but an existing one is used."""
     path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
     assert open_table(path, keep=False).count("n00000001") == 1
     assert list(path.parent.iterdir()) == [path]
@@ -221,15 +222,15 @@ def test_an_index_is_kept_only_if_it_shall_be(make_table: MakeTable) -> None:
     assert built == []
 
 
-def test_an_index_that_cannot_be_kept_stops_nothing(make_table: MakeTable) -> None:
-    """Where the side file cannot be written, the run goes on without."""
+def test_index_cannot_be_saved(make_table: MakeTable) -> None:
+    """The table is read nevertheless."""
     path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
     url_index.index_path(path).mkdir()
     assert urls(path) == ["http://a/1"]
 
 
-def test_a_shuffled_table_reads_like_a_sorted_one(make_table: MakeTable) -> None:
-    """Every row is found wherever it stands, in the table's order, and the index stays small."""
+def test_shuffled_table(make_table: MakeTable) -> None:
+    """All rows are found, in the order of the table, with a small index."""
     rows = [(f"{code}_{number}", code) for code in (CAT, DOG, EEL) for number in range(400)]
     random.Random(7).shuffle(rows)
     path = make_table(
@@ -240,15 +241,15 @@ def test_a_shuffled_table_reads_like_a_sorted_one(make_table: MakeTable) -> None
         expected = [image for image, owner in rows if owner == code]
         assert [row.image_code for row in table.rows(code)] == expected
         assert table.count(code) == 400
-    assert url_index.index_path(path).stat().st_size < 3 * url_index.MOST_RANGES * 16 + 500
+    assert url_index.index_path(path).stat().st_size < 3 * url_index.MAX_RANGES * 16 + 500
     wanted = {f"{code}_{number}" for code in (CAT, EEL) for number in (1, 50, 399, 999)}
     assert [row.image_code for row in table.rows_of(wanted)] == [
         image for image, _ in rows if image in wanted
     ]
 
 
-def test_given_images_are_found_in_any_column_order(make_table: MakeTable) -> None:
-    """Images are looked up under the wnid that their codes begin with."""
+def test_rows_of_images(make_table: MakeTable) -> None:
+    """Images are looked up in the category that their code begins with, in any column order."""
     path = make_table(
         b"code,img_url,img_code\n"
         b"n00000001,http://a/1,n00000001_1\nn00000002,http://a/x,n00000001_2\nn00000002,http://b/1,n00000002_1\n"
@@ -257,8 +258,8 @@ def test_given_images_are_found_in_any_column_order(make_table: MakeTable) -> No
     assert [row.url for row in found] == ["http://a/1", "http://b/1"]
 
 
-def test_a_table_that_changes_under_the_run_is_said(make_table: MakeTable) -> None:
-    """A table cut, rewritten or removed after it was opened gives a sentence, never wrong rows."""
+def test_table_changed_during_the_run(make_table: MakeTable) -> None:
+    """A truncated, rewritten or removed table is an InputError, never wrong rows."""
     path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\nn00000001_2,http://a/2,n00000001\n")
     table = open_table(path)
     reading = table.rows(CAT)
@@ -269,32 +270,32 @@ def test_a_table_that_changes_under_the_run_is_said(make_table: MakeTable) -> No
     with pytest.raises(InputError, match="was changed during the run"):
         table.rows_of(["n00000001_1"])
     path.unlink()
-    with pytest.raises(InputError, match="has vanished"):
+    with pytest.raises(InputError, match="was removed during the run"):
         list(table.rows(CAT))
 
 
-def test_many_categories_are_read_side_by_side(make_table: MakeTable) -> None:
-    """Readers of hundreds of categories, all in the midst of their rows, keep no file open."""
+def test_many_categories_read_concurrently(make_table: MakeTable) -> None:
+    """Readers of hundreds of categories keep no file open."""
     codes = [f"n{number:08d}" for number in range(300)]
     lines = [f"{code}_{number},http://a/{number},{code}\n" for code in codes for number in range(400)]
     table = open_table(make_table(HEADER + "".join(lines).encode()))
-    with few_files_more(1):
+    with open_file_limit(1):
         readers = [table.rows(code) for code in codes]
         for number in (0, 1):
             assert [next(reader).url for reader in readers] == [f"http://a/{number}"] * len(codes)
         assert [row.image_code for row in readers[7]] == [f"n00000007_{number}" for number in range(2, 400)]
 
 
-def test_too_many_open_files_are_said_as_that(make_table: MakeTable) -> None:
-    """Where no file can be opened any more nobody is told to move one away, but how to have more."""
+def test_too_many_open_files(make_table: MakeTable) -> None:
+    """The error says how to raise the limit."""
     path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
     table = open_table(path)
-    with few_files_more(0), pytest.raises(DiskError, match=r"Too many open files.*ulimit -n"):
+    with open_file_limit(0), pytest.raises(DiskError, match=r"Too many open files.*ulimit -n"):
         list(table.rows(CAT))
 
 
-def test_real_rows_read_as_the_csv_module_reads_them(tmp_path: Path) -> None:
-    """Ten thousand real rows come out as they stand."""
+def test_real_rows(tmp_path: Path) -> None:
+    """Ten thousand real rows are read like the csv module reads them."""
     if not REAL.exists():
         pytest.skip(f"the real rows are not here: {REAL}")
     path = tmp_path / REAL.name

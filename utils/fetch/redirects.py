@@ -17,7 +17,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import pycurl
 
 from ..reasons import Reason
-from ..urls import host_of, request_url, url_fault
+from ..urls import host_of, request_url, url_error
 
 MAX_REDIRECTS = 10
 _SLASHES = re.compile(r"^(https?):/{1,3}(?=[^/])", re.IGNORECASE)
@@ -59,7 +59,7 @@ def redirect_target(base: str, location: bytes, *, from_public: bool) -> str | R
         return Reason.INVALID_URL
     if not url.lower().startswith(("http:", "https:")):
         return Reason.FORBIDDEN_REDIRECT
-    if url_fault(url):
+    if url_error(url):
         return Reason.INVALID_URL
     if from_public and _has_private_host(url):
         return Reason.FORBIDDEN_REDIRECT

@@ -19,12 +19,12 @@ from ..errors import DiskError, OneSourceError
 from ..sources import url_index
 from ..sources.url_format import (
     HEADER,
-    LONGEST_LINE,
-    MOST_JOINED_LINES,
+    MAX_JOINED_LINES,
+    MAX_LINE,
     Layout,
-    decoded,
-    header_layout,
-    row_bytes,
+    decode,
+    format_row,
+    parse_header,
 )
 from ..sources.url_index import IndexBuilder, Stamp
 
@@ -83,7 +83,7 @@ class _Rewindable:
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
-        self._recent: deque[bytes] = deque(maxlen=MOST_JOINED_LINES + 1)
+        self._recent: deque[bytes] = deque(maxlen=MAX_JOINED_LINES + 1)
         self._again: deque[bytes] = deque()
         self._number = 0
 
@@ -168,10 +168,10 @@ def _write(rows: _Rows, file: BinaryIO, say: Callable[[], None]) -> IndexBuilder
 
 def _rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
     """Tell by its beginning which kind of list this is."""
-    beginning = stream.peek(LONGEST_LINE)[:LONGEST_LINE]
-    layout = header_layout(beginning[: beginning.find(b"\n") + 1 or None])
+    beginning = stream.peek(MAX_LINE)[:MAX_LINE]
+    layout = parse_header(beginning[: beginning.find(b"\n") + 1 or None])
     if layout is not None:
-        stream.readline(LONGEST_LINE)
+        stream.readline(MAX_LINE)
         return _csv_rows(stream, layout, bad)
     if _TELLING.search(beginning):
         return _txt_rows(stream, bad)
@@ -183,13 +183,13 @@ def _rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
 
 def _txt_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
     """Read lines as published; their quotes mean nothing."""
-    for line in iter(partial(stream.readline, LONGEST_LINE), b""):
+    for line in iter(partial(stream.readline, MAX_LINE), b""):
         plain = _PLAIN_LINE.fullmatch(line)
         if plain:  # nearly every line, in half the time that the others take
             code, number, url = plain.groups()
             yield code, b"%b%b,%b,%b\n" % (code, number, url, code)
             continue
-        found = _LINE.fullmatch(line if line.isascii() else decoded(line).encode())
+        found = _LINE.fullmatch(line if line.isascii() else decode(line).encode())
         if found is None:
             bad.add(line)
             continue
@@ -202,14 +202,14 @@ def _txt_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
 def _csv_rows(stream: io.BufferedReader, layout: Layout, bad: BadLines) -> _Rows:
     lines = _Rewindable(stream)
     as_ours = (layout.image_code, layout.url, layout.code, layout.width) == (0, 1, 2, 3)
-    for line in iter(partial(lines.readline, LONGEST_LINE), b""):
+    for line in iter(partial(lines.readline, MAX_LINE), b""):
         plain = as_ours and _PLAIN_ROW.fullmatch(line)
         if plain:  # nearly every row of such a table: a third of the time that parsing takes
             yield plain[1], line
             continue
-        row = layout.row_at(line, lines)
+        row = layout.read_row(line, lines)
         fields = layout.parse(row)
         if fields is None:
             bad.add(row)
         else:
-            yield fields.code.encode(), row_bytes(fields)
+            yield fields.code.encode(), format_row(fields)
