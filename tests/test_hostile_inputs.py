@@ -440,13 +440,13 @@ def wrong(mark: str, how_many: str) -> bytes:
         (wrong("", "") + FOX.format("True", "1").encode(), "line 5, column code: 'n02119789'"),
         (f"{NCODES}n00000001,a, b,True,1\n".encode(), "line 2: it has 5 values"),
         (f'{NCODES}n00000001,"red,True,1\n'.encode(), "line 2: a quotation mark"),
-        (f"{NCODES}n00000001,\0,True,1\n".encode(), "line 2: there are NUL bytes"),
+        (f"{NCODES}n00000001,\0,True,1\n".encode(), "line 2: the line contains NUL bytes"),
         (b"code,name,to_download\n", "line 1: the column how_many is missing"),
         (b"", "is empty"),
         (b"PK\x03\x04", "workbook"),
-        (b"\x81\x8d\xff", "no text"),
+        (b"\x81\x8d\xff", "not a text file"),
         (b"x" * 1_000_000, "line 1: a quotation mark"),
-        (b"x" * 60_000_000, "more than 32 MB"),
+        (b"x" * 60_000_000, "larger than 32 MB"),
     ],
 )
 def test_a_wrong_ncodes_ends_the_run(extract: Callable[..., Finished], data: bytes, words: str) -> None:

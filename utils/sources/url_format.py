@@ -22,7 +22,7 @@ WNID = re.compile(r"n[0-9]{8}")
 MAX_HEADER = 65536  # bytes; limits what is read of a file without line ends
 MAX_JOINED_LINES = 4  # further lines of a quoted field with line breaks
 MAX_LINE = 32_500
-"""Bytes kept of a line. The longest valid URL fits, in any encoding. A longer URL stays invalid when it is cut
+"""Bytes kept of a line. The longest valid URL fits, in any encoding. A longer URL stays invalid when cut
 to this length, and fits into a spreadsheet cell."""
 
 _KEPT_END = 256  # bytes at the end of a longer line that are kept, because the last column is the code
