@@ -1,4 +1,4 @@
-"""The main job on real URLs, real annotations and real photos, where those are at hand."""
+"""A run with real URLs, annotations and photos, if they are available."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SHARED = ROOT.parent / "shared"
 DATA, WEB = SHARED / "data", SHARED / "tools" / "old_web.py"
 CATEGORIES = ("n02391049", "n04557648")
 ALIVE = 0.6
-pytestmark = pytest.mark.skipif(not WEB.exists(), reason="the real data is not beside the project")
+pytestmark = pytest.mark.skipif(not WEB.exists(), reason="the real data is not available")
 
 
 @pytest.fixture(scope="module")
 def old_web() -> ModuleType:
-    """Load the web's own rules, which are the truth."""
+    """Load the module of the web server, which knows the response to each URL."""
     spec = importlib.util.spec_from_file_location("old_web", WEB)
     assert spec
     assert spec.loader
@@ -38,7 +38,7 @@ def old_web() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[str]:
-    """Start the web, and give its address."""
+    """Start the web server as a proxy, and return its address."""
     command = [sys.executable, str(WEB), "--alive", str(ALIVE), "--latency", "0.1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -50,7 +50,7 @@ def proxy() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def result(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the script on two real categories; give the result folder."""
+    """Run the script on two real categories; return the result folder."""
     folder = tmp_path_factory.mktemp("real")
     (folder / "imageNetURLs.csv").write_bytes((DATA / "imageNetURLs.csv").read_bytes())
     places = {
@@ -74,7 +74,7 @@ def result(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows(result: Path) -> list[dict[str, str]]:
-    """Read all reports."""
+    """Return the rows of all reports."""
     found = []
     for path in result.glob("*/*_download_report.csv"):
         with path.open(newline="", encoding="utf-8") as file:
@@ -82,22 +82,22 @@ def rows(result: Path) -> list[dict[str, str]]:
     return found
 
 
-def test_no_living_image_is_lost_and_no_junk_saved(result: Path, old_web: ModuleType) -> None:
-    """Every living image is there; nothing dead is, but the odd picture of a host with one or two URLs."""
+def test_saved_images(result: Path, old_web: ModuleType) -> None:
+    """All living images are saved, and no dead ones except pictures of parked hosts with one or two URLs."""
     files = {"urls": DATA / "imageNetURLs.csv", "annotations": result, "photos": DATA / "photos"}
-    truth = old_web.OldWeb(Namespace(**files, alive=ALIVE, truth=None))
+    server = old_web.OldWeb(Namespace(**files, alive=ALIVE, truth=None))
     considered = [row for row in rows(result) if row["url"].startswith("http://") and row["url"].isascii()]
     assert len(considered) > 150
-    fates = {row["image_code"]: truth.fate(row["url"]) for row in considered}
+    responses = {row["image_code"]: server.fate(row["url"]) for row in considered}
     saved = {row["image_code"] for row in considered if row["status"] == "downloaded"}
-    living = {code for code, fate in fates.items() if fate in ("ok", "429", "503")}
+    living = {code for code, response in responses.items() if response in ("ok", "429", "503")}
     assert living - saved == set()
-    assert {fates[code] for code in saved - living} <= {"parked"}
+    assert {responses[code] for code in saved - living} <= {"parked"}
     assert len(saved - living) < 10
 
 
-def test_every_xml_fits_its_image(result: Path) -> None:
-    """Each XML states its image's name and size, and its boxes lie inside."""
+def test_annotations(result: Path) -> None:
+    """Each XML has the name and size of its image, and boxes inside the image."""
     xmls = list(result.glob("*/Annotation/*.xml"))
     assert len(xmls) > 20
     for path in xmls:
