@@ -155,11 +155,11 @@ class Simulation:
             times[ask.host].append(ask.at)
         return times
 
-    def lose(self, numbers: list[int], killer: int | None) -> None:
+    def lose(self, numbers: list[int], culprit: int | None) -> None:
         """Let the worker of some tasks die."""
         for number in numbers:
             self._land(number)
-        self._note(self.schedule.recover_lost(numbers, killer=killer, now=self.now))
+        self._note(self.schedule.recover_lost(numbers, culprit=culprit, now=self.now))
 
     def _start(self) -> None:
         for task in self.schedule.start_ready(self.now):

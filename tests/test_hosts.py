@@ -32,10 +32,10 @@ from utils.scheduler.host_state import (
 )
 
 
-def record(host: HostState, reply: Reply, *, now: float, started: float | None = None) -> None:
+def record(host: HostState, reply: Reply, *, now: float, started: float | None = None, task: int = 0) -> None:
     """Tell a host of the end of a request."""
     began = now - 0.1 if started is None else started
-    host.record_result(make_outcome(make_task(0), reply), started=began, now=now)
+    host.record_result(make_outcome(make_task(task), reply), started=began, now=now)
 
 
 def limited(reply: Reply, retry_after: float) -> Reply:
@@ -194,8 +194,8 @@ def test_who_accepts_and_says_nothing_is_nobody() -> None:
     """After three rounds in which several URLs got no word, from a host that never said one."""
     host = HostState("a:80")
     for started in (0.0, 11.0):
-        for _ in range(2):
-            record(host, SILENT, started=started, now=started + 10.0)
+        for task in range(2):
+            record(host, SILENT, started=started, now=started + 10.0, task=task)
         assert host.given_up is None
     record(host, SILENT, started=23.0, now=33.0)
     assert host.given_up is Reason.DEAD_HOST

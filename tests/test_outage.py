@@ -129,10 +129,10 @@ def test_the_screen_says_so(project: Project, make_web: Callable[[], Web]) -> No
             web.refuse()
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
-        assert any("network seems to be gone" in line for line in lines)
+        assert any("network seems to be down" in line for line in lines)
         for web in webs:
             web.accept_again()
         rest = "".join(lines)
         assert process.wait(timeout=60) == 0
-    assert "Going on." in rest
+    assert "The network is up again." in rest
     assert len(project.images("red")) > 60  # the doors do not close at the same moment

@@ -82,24 +82,6 @@ def test_the_batch_may_change_on_the_way() -> None:
     assert (schedule.in_flight, schedule.waiting) == (25, 60 - 7 - 25)
 
 
-def test_what_waits_to_be_wanted_keeps_its_place_in_the_batch_only() -> None:
-    """Its host has sent it, and may be asked for the next one; how it ends changes nothing there any more."""
-    schedule = Schedule(batch_size=5, retries=0)
-    for number in range(8):
-        schedule.submit(make_task(number), "one")
-    first = schedule.start_ready(0.0)
-    assert len(first) == 3
-    for task in first:
-        schedule.arrived(task.number, 0.1)
-        schedule.arrived(task.number, 0.1)
-    assert len(schedule.start_ready(0.1)) == 2, "five are in flight, two of them at the host"
-    for task in first:
-        assert schedule.finish(task.number, make_outcome(task, GOOD), 0.2)
-    assert len(schedule.start_ready(0.2)) == 3
-    assert (schedule.in_flight, schedule.waiting) == (5, 0)
-    schedule.arrived(99, 0.3)
-
-
 def test_there_are_no_barriers() -> None:
     """A free place is given away at once: one slow URL never holds the others up."""
     slow = after(GOOD, 100.0)
@@ -302,6 +284,13 @@ def test_what_waits_is_spread_over_the_hosts() -> None:
     """A host with thousands of URLs before it does not starve a small one."""
     simulation = simulate(always(GOOD), {"large": 5000, "small": 5}, batch_size=16)
     assert max(simulation.starts()["small"]) < 102
+
+
+def test_a_silent_host_is_given_up_when_its_urls_are_tried_one_by_one() -> None:
+    """With a batch size of 1, a host that never responds does not delay the run for ever."""
+    simulation = simulate(always(SILENT), {"silent": 19}, batch_size=1)
+    assert simulation.reasons().keys() == {"timeout", "dead_host"}
+    assert simulation.now < 200
 
 
 replies = st.sampled_from(

@@ -52,7 +52,7 @@ def test_the_image_that_kills_twice_is_the_one_that_crashed(schedule: Schedule) 
     for moment in (101.0, 102.0):
         simulation.run(until=moment)
         assert 2 in simulation.in_flight
-        simulation.lose(simulation.in_flight, killer=2)
+        simulation.lose(simulation.in_flight, culprit=2)
     simulation.run()
     crashed = simulation.settled.pop(2)
     assert (crashed.reason, crashed.status) == (Reason.CRASHED, Status.FAILED)
@@ -64,7 +64,7 @@ def test_what_is_lost_goes_first(schedule: Schedule) -> None:
     """It is started again before what has not been started yet."""
     offer(schedule, 30, "one")
     first = [task.number for task in schedule.start_ready(0.0)]
-    assert schedule.recover_lost(first, killer=None, now=1.0) == []
+    assert schedule.recover_lost(first, culprit=None, now=1.0) == []
     assert sorted(task.number for task in schedule.start_ready(1.0)) == sorted(first)
 
 
@@ -74,7 +74,7 @@ def test_deaths_of_unknown_cause_end_some_time(schedule: Schedule) -> None:
     settled, losses = [], 0
     while not settled:
         assert [task.number for task in schedule.start_ready(losses)] == [0]
-        settled, losses = schedule.recover_lost([0], killer=None, now=losses), losses + 1
+        settled, losses = schedule.recover_lost([0], culprit=None, now=losses), losses + 1
     assert [one.outcome.reason for one in settled] == [Reason.CRASHED]
     assert (losses, schedule.waiting) == (4, 0)
 
@@ -92,7 +92,7 @@ def test_who_kills_while_being_fetched_is_found_among_many(killers: set[int], se
         for guilty in killers.intersection(simulation.in_flight):
             worker = guilty % 2  # there are two
             theirs = [n for n in simulation.in_flight if n % 2 == worker]
-            simulation.lose(theirs, killer=None) if guilty in theirs else None
+            simulation.lose(theirs, culprit=None) if guilty in theirs else None
         if not (simulation.schedule.in_flight or simulation.schedule.waiting):
             break
     crashed = {n for n, outcome in simulation.settled.items() if outcome.reason is Reason.CRASHED}
@@ -106,7 +106,7 @@ def test_suspects_are_tried_apart_beside_the_others(schedule: Schedule) -> None:
     offer(schedule, 30)
     for now in (0.0, 1.0):
         assert (
-            schedule.recover_lost([task.number for task in schedule.start_ready(now)], killer=None, now=now)
+            schedule.recover_lost([task.number for task in schedule.start_ready(now)], culprit=None, now=now)
             == []
         )
     for number in range(30, 36):
@@ -114,7 +114,7 @@ def test_suspects_are_tried_apart_beside_the_others(schedule: Schedule) -> None:
     started = [task.number for task in schedule.start_ready(2.0)]
     group = [number for number in started if number < 30]
     assert (len(group), len(started)) == (GROUP_SIZE, GROUP_SIZE + 6)
-    assert schedule.recover_lost(group, killer=None, now=3.0) == []
+    assert schedule.recover_lost(group, culprit=None, now=3.0) == []
     sizes = []
     while tasks := schedule.start_ready(4.0):
         sizes.append(len(tasks))
@@ -129,7 +129,7 @@ def test_what_is_lost_after_its_host_was_given_up_is_not_tried_again(schedule: S
     offer(schedule, 8, "dead")
     tasks = schedule.start_ready(0.0)
     schedule._queues.host("dead").given_up = Reason.DEAD_HOST
-    (settled,) = schedule.recover_lost([tasks[7].number], killer=None, now=5.0)
+    (settled,) = schedule.recover_lost([tasks[7].number], culprit=None, now=5.0)
     assert settled.outcome.reason is Reason.DEAD_HOST
     assert schedule.start_ready(1000.0) == []
 
@@ -140,7 +140,7 @@ def test_losing_what_is_not_in_flight_changes_nothing(schedule: Schedule) -> Non
     task = schedule.start_ready(0.0)[0]
     schedule.finish(task.number, make_outcome(task, GOOD), 1.0)
     before = (schedule.in_flight, schedule.waiting)
-    assert schedule.recover_lost([task.number, 19, 99], killer=19, now=1.0) == []
+    assert schedule.recover_lost([task.number, 19, 99], culprit=19, now=1.0) == []
     assert (schedule.in_flight, schedule.waiting) == before
 
 
@@ -159,7 +159,7 @@ def test_what_was_tried_or_lost_before_counts_as_started(schedule: Schedule) -> 
     offer(schedule, 3)
     tasks = schedule.start_ready(0.0)
     schedule.finish(0, make_outcome(tasks[0], RESET), 1.0)
-    schedule.recover_lost([1], killer=1, now=1.0)
+    schedule.recover_lost([1], culprit=1, now=1.0)
     settled = {one.task.number: one.outcome for one in schedule.cancel([0, 1, 2], 1.0)}
     assert [settled[number].attempts for number in range(3)] == [1, 0, 0]
     assert schedule.start_ready(100.0) == []

@@ -133,7 +133,7 @@ def test_what_waits_behind_a_redirect_may_be_dropped_lost_and_abandoned() -> Non
     assert dropped.outcome.status is Status.SKIPPED
     tasks = schedule.start_ready(1.0)
     assert {(task.address, task.trail) for task in tasks} == {("http://target/", redirect.trail)}
-    assert schedule.recover_lost([1], killer=None, now=2.0) == []
+    assert schedule.recover_lost([1], culprit=None, now=2.0) == []
     assert [(task.number, task.trail) for task in schedule.start_ready(2.0)] == [(1, redirect.trail)]
     assert schedule.redirect(99, redirect, 2.0) == []
     assert schedule.finish(1, make_outcome(tasks[0], GOOD), 3.0)

@@ -131,8 +131,6 @@ class Fetcher:
         for transfer in self._budget.resumable(paused):
             transfer.resume()
 
-    turn = poll  # the former name, until its callers are rewritten
-
     def wake(self) -> None:
         """Make a waiting `poll` return early; may be called from another thread."""
         with contextlib.suppress(BlockingIOError):  # the buffer is full, so it is being woken already

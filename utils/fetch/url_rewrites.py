@@ -45,6 +45,3 @@ def targets(url: str) -> list[RequestTarget]:
     """Return the addresses of an image in the order to try them; the last one is the URL itself."""
     rewritten = [one.pattern.sub(one.replacement, url) for one in REWRITES if one.pattern.fullmatch(url)]
     return [RequestTarget(request_url(address), host_of(address)) for address in [*rewritten, url]]
-
-
-routes = targets  # the former name, until its callers are rewritten

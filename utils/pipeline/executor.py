@@ -175,7 +175,7 @@ class LocalExecutor:
             now = time.monotonic()
             if isinstance(event, WorkerDied):
                 events.results += self._schedule.recover_lost(
-                    list(event.numbers), killer=event.culprit, now=now
+                    list(event.numbers), culprit=event.culprit, now=now
                 )
             elif isinstance(event, TaskRedirected):
                 events.results += self._schedule.redirect(event.number, event.redirect, now)

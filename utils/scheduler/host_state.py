@@ -31,6 +31,7 @@ CONNECT_FAILURES = frozenset({Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reaso
 CONNECTED = frozenset({Reason.TIMEOUT, Reason.CONNECTION_ERROR, Reason.TLS_ERROR})
 """Failures after a connection was made. A timeout at a host that never responded is a connect failure."""
 TIMEOUT_URLS, TIMEOUT_ROUNDS, REFUSED_ROUNDS = 3, 2, 3
+SEVERAL_ROWS = -1
 KNOWN_HOST_FACTOR = 2
 """A host that has responded before gets this many times as many rounds."""
 MAX_PAUSES = 6
@@ -72,7 +73,7 @@ class HostState:
     __slots__ = (  # a run may know a million hosts
         *("name", "limit", "paused_until", "in_flight", "hanging", "given_up", "has_answered"),
         *("_parts", "_is_up", "_credit", "_throttled_at", "_pauses"),
-        *("_failures", "_failed_rounds", "_round_failed_at"),
+        *("_failures", "_failed_rounds", "_round_failed_at", "_failed_row"),
     )
 
     def __init__(self, name: str, parts: int = 1) -> None:
@@ -90,6 +91,7 @@ class HostState:
         self._failures = 0  # to connect, in a row
         self._failed_rounds = 0
         self._round_failed_at = -1.0
+        self._failed_row = SEVERAL_ROWS  # the position of the row, as long as all failures are of one
 
     @property
     def is_failing(self) -> bool:
@@ -130,7 +132,7 @@ class HostState:
         elif outcome.http_status:
             self._record_response(outcome)
         elif reason in CONNECT_FAILURES or (reason is Reason.TIMEOUT and not self.has_answered):
-            self._record_connect_failure(reason, started, now)
+            self._record_connect_failure(outcome, started, now)
         elif reason in CONNECTED:
             self._mark_up()
 
@@ -170,14 +172,18 @@ class HostState:
         if self._pauses > MAX_PAUSES:
             self.given_up = Reason.RATE_LIMITED
 
-    def _record_connect_failure(self, reason: Reason | None, started: float, now: float) -> None:
+    def _record_connect_failure(self, outcome: Outcome, started: float, now: float) -> None:
+        if not self._failures:
+            self._failed_row = outcome.row.position
+        elif outcome.row.position != self._failed_row:
+            self._failed_row = SEVERAL_ROWS
         self._failures += 1
         if started >= self._round_failed_at:  # the first failure of a new round
-            self.pause(now + FIRST_PROBE_DELAY * 2**self._failed_rounds)
+            self.pause(now + min(FIRST_PROBE_DELAY * 2.0**self._failed_rounds, MAX_PAUSE))
             self._failed_rounds += 1
             self._round_failed_at = now
             self.limit = 1
-        if self._is_dead(reason):
+        if self._is_dead(outcome.reason):
             self.given_up = Reason.DEAD_HOST
 
     def _is_dead(self, reason: Reason | None) -> bool:
@@ -185,8 +191,8 @@ class HostState:
         if reason is Reason.CONNECT_TIMEOUT:
             burst = not self.has_answered and self._failures >= TIMEOUT_URLS
             return burst or self._failed_rounds >= TIMEOUT_ROUNDS * factor
-        if reason is Reason.TIMEOUT and self._failures == self._failed_rounds:
-            return False  # they may all be attempts at the same URL
+        if reason is Reason.TIMEOUT and self._failed_row != SEVERAL_ROWS:
+            return False  # one slow URL, which has its retries
         return self._failed_rounds >= REFUSED_ROUNDS * factor
 
     def _share(self, limit: int) -> int:

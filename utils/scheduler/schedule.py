@@ -153,14 +153,14 @@ class Schedule:
         self._queues.relist(asked, now)
         return results
 
-    def recover_lost(self, numbers: list[int], *, killer: int | None, now: float) -> list[TaskResult]:
-        """Queue the tasks of a dead worker again; `killer` is the one whose image it was validating."""
+    def recover_lost(self, numbers: list[int], *, culprit: int | None, now: float) -> list[TaskResult]:
+        """Queue the tasks of a dead worker again; `culprit` is the one whose image it was validating."""
         lost = [entry for number in numbers if (entry := self._running_task(number))]
-        cause = crash_isolation.find_cause(lost) if killer is None else self._tasks.get(killer)
+        cause = crash_isolation.find_cause(lost) if culprit is None else self._tasks.get(culprit)
         results = []
         for entry in lost:
             self._release(entry)
-            entry.losses += killer is None
+            entry.losses += culprit is None
             entry.crashes += entry is cause
             if entry.crashes >= MAX_CRASHES:
                 results.append(self._close(entry, entry.end(*CRASHED)))
@@ -190,13 +190,6 @@ class Schedule:
             entry.cancelled = True
             self._release(entry)
         return [self._close(entry, entry.end(*CUT_SHORT)) for entry in left]
-
-    def arrived(self, number: int, now: float) -> None:
-        """Stop counting the request of a task whose image waits for permission to be saved."""
-        entry = self._running_task(number)
-        if entry:
-            self._queues.mark_finished(entry)
-            self._queues.relist(entry.host, now)
 
     def poll(self, now: float) -> list[TaskResult]:
         """Return the tasks that are done because time has passed: failures that were held."""
@@ -286,15 +279,3 @@ class Schedule:
     def _close(self, entry: ScheduledTask, outcome: Outcome) -> TaskResult:
         del self._tasks[entry.task.number]
         return TaskResult(entry.task, outcome)
-
-    # Former names, until their callers are rewritten.
-    offer = submit
-    next = start_ready
-    done = finish
-    redirected = redirect
-    lost = recover_lost
-    drop = cancel
-    abandon = interrupt
-    due = poll
-    wake_at = next_wakeup
-    most_in_flight = concurrency_limit
