@@ -7,24 +7,18 @@ import contextlib
 import logging
 import time
 import warnings
-from collections.abc import Callable
 from concurrent import futures
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import InputError
 from ..pipeline.worker_pool import blocked_signals
-from . import remote_task
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 LOCAL = "local"
 """The word for a scheduler and workers on this machine, for as long as the run takes."""
-LIBRARIES = ["pycurl", "certifi", "simplejpeg", "PIL"]
-"""What the work of a shard needs."""
 TIMEOUT = 5.0
 """Seconds in which a scheduler must answer."""
 CLOSING_TIMEOUT = 0.5
@@ -35,28 +29,6 @@ MAX_SILENCE = 30.0
 GONE = (OSError, asyncio.TimeoutError, futures.TimeoutError, futures.CancelledError)
 """What is raised if a scheduler does not answer any more; before Python 3.11 a timeout is no OSError."""
 MISSING = "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt"
-
-
-@dataclass(frozen=True)
-class _ByValue:
-    """A function that is pickled by value; Dask would send no more than its name."""
-
-    pickled: bytes
-    loads: Callable[[bytes], Callable[..., Any]]
-
-    def __call__(self, *arguments: object) -> object:
-        return self.loads(self.pickled)(*arguments)
-
-    def __reduce__(self) -> tuple[Callable[[bytes], Callable[..., Any]], tuple[bytes]]:
-        return self.loads, (self.pickled,)
-
-
-def by_value(module: ModuleType, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function of a module travel by value, with all that it uses of the module."""
-    import cloudpickle
-
-    cloudpickle.register_pickle_by_value(module)
-    return _ByValue(cloudpickle.dumps(function), cloudpickle.loads)
 
 
 class DaskConnection:
@@ -114,26 +86,6 @@ class DaskConnection:
         """How many threads all workers have, as of a moment ago."""
         self._update(time.monotonic())
         return sum(self._threads.values())
-
-    def check_workers(self, folder: Path) -> None:
-        """Check that every worker has the libraries and sees the result folder.
-
-        Raises
-        ------
-        InputError
-            If one does not.
-        """
-        find_missing = by_value(remote_task, remote_task.find_missing)
-        asked = {
-            worker: self.client.submit(find_missing, LIBRARIES, str(folder), workers=[worker], pure=False)
-            for worker in self._threads
-        }
-        deadline = time.monotonic() + TIMEOUT  # a worker that does not answer will run no shard either
-        while time.monotonic() < deadline and any(future.status == "pending" for future in asked.values()):
-            time.sleep(0.02)
-        for worker, future in asked.items():
-            if future.status == "finished" and (missing := future.result(timeout=TIMEOUT)):
-                raise InputError(f"The Dask worker {worker} {missing}.")
 
     def close(self) -> None:
         """Disconnect; a local scheduler and its workers end."""

@@ -30,7 +30,7 @@ from ..reasons import CUT_SHORT, NOT_NEEDED
 from ..scheduler.host_state import HIGHEST_LIMIT
 from ..scheduler.scheduled_task import TaskResult
 from . import code_bundle, remote_task
-from .connection import GONE, DaskConnection, by_value, first_line
+from .connection import CLOSING_TIMEOUT, GONE, DaskConnection, first_line
 from .shard import Shard, ShardEvents
 from .shard_planner import MAX_TASKS, MIN_TASKS, Plan, ShardPlanner
 
@@ -47,6 +47,7 @@ CLOSING_TIME = 0.8
 MAX_FRUITLESS = 5
 """Shards in a row, besides one for each thread, that end without any outcome before the run ends."""
 NO_WORKERS = "There is no Dask worker: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
+CANNOT_WORK = "A Dask worker cannot work: {} If a package is missing, install requirement.txt there."
 UNREACHABLE = (
     "The Dask scheduler does not answer any more. What is done is kept: start it and its workers again, and "
     "run the same command to go on."
@@ -88,6 +89,7 @@ class DaskExecutor:
     def __init__(
         self, connection: DaskConnection, config: WorkerConfig, *, batch_size: int, retries: int
     ) -> None:
+        import cloudpickle
         from distributed import as_completed
 
         self._connection = connection
@@ -99,8 +101,11 @@ class DaskExecutor:
         self._run = f"part-of-imagenet-{secrets.token_hex(4)}"
         self._messenger = _Messenger(connection.client, f"{self._run}-results")
         self._completed = as_completed(loop=connection.client.loop)
-        self._run_shard = by_value(remote_task, remote_task.run_shard)
-        self._has_new_tasks = self._is_checked = self._is_told_to_wait = False
+        # Dask pickles a lambda by value, with all registered functions: workers do not have our modules.
+        cloudpickle.register_pickle_by_value(remote_task)
+        run_shard = remote_task.run_shard
+        self._function = lambda *arguments: run_shard(*arguments)
+        self._has_new_tasks = self._is_told_to_wait = False
         self._fruitless = 0
         self._error: DatasetError | None = None
 
@@ -198,9 +203,6 @@ class DaskExecutor:
 
     def _submit_shards(self) -> None:
         threads = self._connection.threads
-        if threads and not self._is_checked:
-            self._connection.check_workers(self._config.result_folder)
-            self._is_checked = True
         while len(self._shards) < SHARDS_PER_THREAD * threads:
             plan = self._planner.next_plan(threads)
             if plan is None:
@@ -215,7 +217,7 @@ class DaskExecutor:
                 parts_elsewhere=min(SHARDS_PER_THREAD * threads, HIGHEST_LIMIT),
             )
             future = self._connection.client.submit(
-                self._run_shard,
+                self._function,
                 code_bundle.packed(),
                 code_bundle.digest(),
                 name,
@@ -252,7 +254,7 @@ class DaskExecutor:
         events.proxy_error = events.proxy_error or report.proxy_error
         if report.error:
             kind: type[DatasetError] = getattr(errors, report.error[0], WorkersLostError)
-            self._error = self._error or kind(f"A Dask worker cannot work: {report.error[1]}")
+            self._error = self._error or kind(CANNOT_WORK.format(report.error[1]))
 
     def _feed(self) -> None:
         """Give more tasks to started shards that have few left, and stop those that have none."""
@@ -279,7 +281,7 @@ class DaskExecutor:
         """Take the undone tasks of a shard back that Dask reports as ended."""
         complaint = _complaint(future)
         if complaint:
-            self._error = self._error or WorkersLostError(f"A Dask worker cannot work: {complaint}")
+            self._error = self._error or WorkersLostError(CANNOT_WORK.format(complaint))
         shard = self._shards.pop(str(future.key), None)
         if shard is None:
             return
@@ -327,8 +329,9 @@ class _Messenger:
         self._inbox: queue.SimpleQueue[tuple[str, str, bytes]] = queue.SimpleQueue()
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._is_open = True
-        for work in (self._receive_all, self._send_all):
-            threading.Thread(target=work, daemon=True).start()
+        self._sender = threading.Thread(target=self._send_all, daemon=True)
+        self._sender.start()
+        threading.Thread(target=self._receive_all, daemon=True).start()
 
     def receive(self, timeout: float) -> Iterator[tuple[str, str, bytes]]:
         """Wait for a message, and give all that are there."""
@@ -349,10 +352,11 @@ class _Messenger:
         self._calls.put(function)
 
     def close(self) -> None:
-        """Stop after all calls so far."""
+        """Stop after all calls so far, or when the scheduler does not answer in time."""
         self._is_open = False
         self._calls.put(self._queue.close)
         self._calls.put(None)
+        self._sender.join(CLOSING_TIMEOUT)
 
     def _receive_all(self) -> None:
         with contextlib.suppress(*GONE):
@@ -363,6 +367,6 @@ class _Messenger:
                     self._inbox.put(tuple(message))
 
     def _send_all(self) -> None:
-        while (function := self._calls.get()) is not None:
+        while (function := self._calls.get()) is not None and self._client.status == "running":
             with contextlib.suppress(*GONE):
                 function()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import io
 import os
 import secrets
@@ -125,16 +124,6 @@ def read_exactly(stream: IO[bytes], size: int) -> bytes | None:
         parts.append(part)
         size -= len(part)
     return None if size else b"".join(parts)
-
-
-def find_missing(libraries: list[str], folder: str) -> str:
-    """Say what a worker lacks: a library, or access to the shared folder; empty if nothing."""
-    for name in libraries:
-        if importlib.util.find_spec(name) is None:
-            return f"lacks {name}: install requirement.txt there"
-    if not Path(folder).is_dir():
-        return f"does not see {folder}: all machines must have --save_dir under the same path"
-    return ""
 
 
 def unpack(bundle: bytes, digest: str, where: Path) -> Path:
