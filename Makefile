@@ -35,7 +35,7 @@ bench: .venv/installed           ## compare with other downloaders on a local we
 bench-short: .venv/installed     ## the same with fewer URLs and programs, about two minutes
 	$(BIN)/python -m benchmarks compare --short
 
-lint: .venv/installed-extras     ## check style and types
+lint: .venv/installed-extras     ## check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

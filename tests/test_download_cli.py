@@ -14,7 +14,7 @@ import pytest
 
 from demo.web import Answer, Request, Web, resumable
 from tests.machine import wait_until
-from tests.prerequisites import ROWS, TXT, WHOLE, ended, names, offer, rows_in, run, start
+from tests.prerequisites.helpers import ROWS, TXT, WHOLE, ended, names, offer, rows_in, run, start
 
 LONG = b"".join(b"n%08d_%d\thttp://a.example/%d.jpg\n" % (n // 500, n, n) for n in range(10_000))
 KILLS = 3
@@ -81,7 +81,7 @@ def test_a_table_of_categories_that_is_a_folder(home: Path) -> None:
     """It is said in one sentence, with exit code 2."""
     (home / "ncodes.csv").mkdir(parents=True)
     stopped = run(home, "--only", "ncodes")
-    said = f"{home / 'ncodes.csv'} is there, but is no file. Move it out of the way, and run again.\n"
+    said = f"{home / 'ncodes.csv'} exists, but is not a file. Move it away, and run again.\n"
     assert (stopped.code, stopped.err) == (2, said)
 
 
@@ -144,7 +144,7 @@ def test_a_second_run_into_the_folder_is_refused(home: Path, web: Web) -> None:
     wait_until(lambda: any(home.glob("[!.]*.part")))
     second = run(home, "--only", "annotations")
     first.terminate()
-    assert (second.code, second.err.split(".")[0]) == (2, f"Another run fetches into {home}")
+    assert (second.code, second.err.split(".")[0]) == (2, f"Another run is downloading to {home}")
     assert ended(first).code == 143
 
 

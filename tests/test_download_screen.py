@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Web, resumable
-from tests.prerequisites import (
+from tests.prerequisites.helpers import (
     ROWS,
     SCRIPT,
     TGZ,

@@ -553,7 +553,7 @@ def test_a_list_with_a_line_without_end(tmp_path: Path) -> None:
         b"n00000001_%d,http://127.0.0.1/%b,n00000001\n" % (size, b"u" * size) for size in (1, 60_000_000, 2)
     ]
     table = tmp_path / "imageNetURLs.csv"
-    counts = convert(io.BufferedReader(io.BytesIO(HEADER + b"".join(rows))), table, say=lambda: None)
+    counts = convert(io.BufferedReader(io.BytesIO(HEADER + b"".join(rows))), table, on_progress=lambda: None)
     assert (counts.rows, counts.bad_lines) == (3, 0)
     refused = [rejection(row) for row in open_table(table).rows(RED)]
     assert [rejection and rejection.reason for rejection in refused] == [None, Reason.INVALID_URL, None]

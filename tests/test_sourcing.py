@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Web, resumable
-from tests.prerequisites import QUICK, ROWS, TGZ, TXT, Lines, get_urls, names, rows_in, source
+from tests.prerequisites.helpers import (
+    QUICK,
+    ROWS,
+    TGZ,
+    TXT,
+    RecordingConsole,
+    get_urls,
+    names,
+    rows_in,
+    source,
+)
 from utils.errors import SourceError
 from utils.prerequisites import first_available
 from utils.prerequisites.first_available import Advance
@@ -20,8 +30,7 @@ from utils.prerequisites.known_sources import (
     URL_SOURCES,
     URLS_BY_HAND,
 )
-from utils.prerequisites.prepare import prepare
-from utils.prerequisites.prerequisite import Order, PrerequisiteName
+from utils.prerequisites.prepare import Options, PrerequisiteName, prepare
 
 WHOLE = ["imageNetURLs.csv", "imageNetURLs.csv.index"]
 
@@ -39,9 +48,9 @@ def parts(home: Path) -> list[Path]:
 
 def test_the_known_sources_are_told_and_must_be_long() -> None:
     """Each says what lies there, and is only taken when it gives about as much as it did."""
-    assert all(known.least >= 14_000_000 for known in URL_SOURCES)
-    assert all(known.least >= 3_000 for known in ANNOTATION_SOURCES)
-    assert URL_SOURCES[0].described.endswith("334 MB, last reported working in 2020")
+    assert all(known.min_count >= 14_000_000 for known in URL_SOURCES)
+    assert all(known.min_count >= 3_000 for known in ANNOTATION_SOURCES)
+    assert URL_SOURCES[0].description.endswith("334 MB, last reported working in 2020")
     assert URL_SOURCES[-1].address.startswith("http://image-net.org/")
     assert all(known.sha1 for known in URL_SOURCES if known.address.endswith("fall11_urls.tgz"))
 
@@ -154,7 +163,7 @@ def test_a_run_stopped_after_the_download_does_not_repeat_it(home: Path, web: We
     """What is on disk already is used; what proves useless is removed."""
     web.answer("/list", Answer(body=TGZ))
 
-    class Interrupting(Lines):
+    class Interrupting(RecordingConsole):
         @contextlib.contextmanager
         def bar(self, title: str) -> Iterator[Advance]:
             if title.startswith("writing"):
@@ -162,10 +171,10 @@ def test_a_run_stopped_after_the_download_does_not_repeat_it(home: Path, web: We
             with super().bar(title) as advance:
                 yield advance
 
-    order = Order(home, frozenset({PrerequisiteName.URLS}), urls_source=(web.url("/list"),))
+    options = Options(home, frozenset({PrerequisiteName.URLS}), urls_source=(web.url("/list"),))
     with pytest.raises(KeyboardInterrupt):
-        prepare(order, Interrupting(), QUICK)
-    prepare(order, Lines(), QUICK)
+        prepare(options, Interrupting(), QUICK)
+    prepare(options, RecordingConsole(), QUICK)
     assert web.count("/list") == 1
     assert rows_in(home) == ROWS
     assert names(home) == WHOLE

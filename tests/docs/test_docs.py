@@ -119,9 +119,14 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_packages() -> None:
-    """docs/architecture.md names every package of utils/, and no other."""
+    """docs/architecture.md names every package of utils/, and no other, in the order of the layers."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("layers = [")[2].partition("]")[0]
+    layers = [re.findall(r"\w+", line) for line in re.findall(r'"(.*)"', text)]
     packages = {path.parent.name for path in (ROOT / "utils").glob("*/__init__.py")}
-    assert set(words_of_first_column(section("architecture.md", "Packages"))) == packages
+    named = words_of_first_column(section("architecture.md", "Packages").partition("\n\nSingle modules")[0])
+    assert set(named) == packages
+    order = [next(number for number, layer in enumerate(layers) if name in layer) for name in named]
+    assert order == sorted(order)
 
 
 def test_guarantees_name_existing_tests() -> None:

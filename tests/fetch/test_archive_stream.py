@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.archives import claim
-from tests.prerequisites import TGZ, TXT, zipped
+from tests.prerequisites.helpers import TGZ, TXT, zipped
 from utils.errors import OneSourceError
 from utils.fetch import archive_stream
 from utils.fetch.archive_stream import open_regular_file, open_text

@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..prerequisites.prepare import prepare
-from ..prerequisites.prerequisite import Order, PrerequisiteName
+from ..prerequisites.prepare import Options, PrerequisiteName, prepare
 from .arguments import HelpFormatter, Parser, Signals, address, guarded, path
 from .console import Console
 
@@ -22,18 +21,18 @@ Interrupted? Run the same command again: downloads go on where they stopped."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
     flags = parser().parse_args(arguments)
-    order = Order(
+    options = Options(
         ncodes_dir=flags.ncodes_dir,
         only=frozenset(PrerequisiteName(word) for word in flags.only),
         urls_source=tuple(flags.urls_source),
         annotations_source=flags.annotations_source,
         force=flags.force,
     )
-    return guarded(lambda: _prepare(order), Signals())
+    return guarded(lambda: _prepare(options), Signals())
 
 
-def _prepare(order: Order) -> int:
-    prepare(order, Console())
+def _prepare(options: Options) -> int:
+    prepare(options, Console())
     return 0
 
 

@@ -1,1 +1,1 @@
-"""`ncodes.csv`, `imageNetURLs.csv` and `annotation/`, fetched once."""
+"""Creation of `ncodes.csv`, `imageNetURLs.csv` and `annotation/`."""

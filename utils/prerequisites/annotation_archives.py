@@ -1,8 +1,7 @@
-"""The archives of all annotated categories: from one big tar, or a folder, into `annotation/`.
+"""Copies the annotation archives of all categories from a collection into `annotation/`.
 
-This module alone knows how the published collection is packed: members `<wnid>.tar.gz`, perhaps under
-folders. It streams by twice: first it is judged, to its checksum, then what is good is written under our
-own path, each archive whole.
+A collection is a tar with members `<wnid>.tar.gz`, or a folder of such files. It is read twice: first all
+archives are checked, then the usable ones are written, each atomically.
 """
 
 from __future__ import annotations
@@ -25,118 +24,103 @@ from ..tar_reader import BLOCK, is_header, iter_files
 from ..text import listed
 
 FOLDER_NAME = "annotation"
-LARGEST_ARCHIVE = 64_000_000  # bytes, packed or not; the real ones have less than six million
-_NAME = re.compile(r"n[0-9]{8}\.tar(\.gz)?")
-_XML_FOLDER = re.compile(r"n[0-9]{8}")
+MAX_ARCHIVE_BYTES = 64_000_000
+"""Of one archive, compressed or not; the real ones have less than six million."""
+
+_ARCHIVE_NAME = re.compile(r"n[0-9]{8}\.tar(\.gz)?")
+_XML_FOLDER_NAME = re.compile(r"n[0-9]{8}")
 _CODE = slice(0, 9)
-_UNFINISHED_NAME = ".unfinished"
-_MOST_NAMES = 5
-_BEGINNING = 4096  # bytes by which a web page is told
+_INCOMPLETE_MARKER = ".unfinished"
+_NAMES_SHOWN = 5
+_START_BYTES = 4096
 _CHUNK = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
+_Archive = tuple[str, int, Callable[[], bytes]]
+"""Name, size in bytes, and a function that reads the archive."""
 
 
 @dataclass
 class ArchiveCheck:
-    """What a collection holds, by the names of its archives.
+    """The result of checking a collection.
 
     Attributes
     ----------
-    good
-        Those that can be used.
+    usable
+        Names of the archives that can be used.
     size
-        Their bytes.
-    damaged, unknown, too_large
-        Those that are left out: cut, of a category that does not exist, or too large to be real.
+        Their size in bytes.
+    rejected
+        Names of the other archives by reason.
     """
 
-    good: set[str] = field(default_factory=set)
+    usable: set[str] = field(default_factory=set)
     size: int = 0
-    damaged: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    too_large: list[str] = field(default_factory=list)
+    rejected: dict[str, list[str]] = field(default_factory=dict)
 
-    def left_out(self) -> list[str]:
-        """Say which archives are left out, and why."""
-        why = {
-            "damaged": self.damaged,
-            "of no category that there is": self.unknown,
-            "too large to be real": self.too_large,
-        }
+    def describe_rejected(self) -> list[str]:
+        """Return a text for each reason, with names."""
         return [
-            f"{len(names):,} {words} ({listed(names, _MOST_NAMES)})" for words, names in why.items() if names
+            f"{len(names):,} {reason} ({listed(names, _NAMES_SHOWN)})"
+            for reason, names in self.rejected.items()
         ]
 
 
-@dataclass(frozen=True)
-class WrittenCounts:
-    """How many archives were written, and how many were there already."""
-
-    written: int
-    present: int
-
-
-@dataclass(frozen=True)
-class _Archive:
-    name: str
-    size: int
-    read: Callable[[], bytes]
-
-
-def present(folder: Path) -> int:
-    """Count the categories whose annotations lie in a folder; 0 while it is not wholly filled."""
-    if not folder.is_dir() or (folder / _UNFINISHED_NAME).exists():
+def count_categories(folder: Path) -> int:
+    """Count the categories with annotations in a folder; 0 if the folder is incomplete."""
+    if not folder.is_dir() or (folder / _INCOMPLETE_MARKER).exists():
         return 0
     return len(_codes_in(folder))
 
 
-def survey(source: Path, known: Collection[str], say: Advance) -> ArchiveCheck:
-    """Judge the archives of a collection, packed or in a folder.
+def check_archives(source: Path, known_codes: Collection[str], progress: Advance) -> ArchiveCheck:
+    """Check all archives of a collection.
 
     Parameters
     ----------
     source
-        A tar, packed with gzip or not, or a folder of archives.
-    known
+        A tar, compressed with gzip or not, or a folder of archives.
+    known_codes
         The wnids of all categories.
-    say
-        Told how far it is.
+    progress
+        Called with done and total bytes.
 
     Raises
     ------
     OneSourceError
         If the collection itself is damaged.
     """
-    found = ArchiveCheck()
+    check = ArchiveCheck()
     with wrap_archive_errors():
-        for archive in _archives(source, say):
-            if archive.name[_CODE] not in known:
-                found.unknown.append(archive.name)
-            elif archive.size > LARGEST_ARCHIVE:
-                found.too_large.append(archive.name)
-            elif not _is_sound(archive.read()):
-                found.damaged.append(archive.name)
+        for name, size, read in _iter_archives(source, progress):
+            if name[_CODE] not in known_codes:
+                check.rejected.setdefault("of unknown categories", []).append(name)
+            elif size > MAX_ARCHIVE_BYTES:
+                check.rejected.setdefault("too large", []).append(name)
+            elif not _is_intact(read()):
+                check.rejected.setdefault("damaged", []).append(name)
             else:
-                found.good.add(archive.name)
-                found.size += archive.size
-    return found
+                check.usable.add(name)
+                check.size += size
+    return check
 
 
-def write(source: Path, folder: Path, good: Collection[str], *, replace: bool, say: Advance) -> WrittenCounts:
-    """Put the good archives of a collection into `folder`.
+def write_archives(
+    source: Path, folder: Path, names: Collection[str], *, replace: bool, progress: Advance
+) -> int:
+    """Write archives of a collection to a folder, and return their number.
 
     Parameters
     ----------
     source
         The collection.
     folder
-        Where to; it is made.
-    good
-        The names of the archives that are to be put there.
+        The destination, which is created.
+    names
+        The archives to write.
     replace
-        Whether categories that are there are written anew.
-    say
-        Told how far it is.
+        Whether to replace existing archives.
+    progress
+        Called with done and total bytes.
 
     Raises
     ------
@@ -146,80 +130,77 @@ def write(source: Path, folder: Path, good: Collection[str], *, replace: bool, s
         If the folder cannot be written.
     """
     written: set[str] = set()
-    with wrap_archive_errors(), _being_filled(folder):
-        there = set() if replace else _codes_in(folder)
-        for archive in _archives(source, say):
-            if archive.name in good and archive.name[_CODE] not in there:
-                _put(folder / archive.name, archive.read())
-                written.add(archive.name)
-    return WrittenCounts(len(written), len(good) - len(written))
+    with wrap_archive_errors(), _marked_incomplete(folder):
+        existing = set() if replace else _codes_in(folder)
+        for name, _size, read in _iter_archives(source, progress):
+            if name in names and name[_CODE] not in existing:
+                data = read()
+                try:
+                    write_atomic(folder / name, data)
+                except OSError as error:
+                    raise DiskError(f"{folder / name} cannot be written: {error.strerror}.") from error
+                written.add(name)
+    return len(written)
 
 
 def _codes_in(folder: Path) -> set[str]:
-    return {entry.name[_CODE] for entry in folder.iterdir() if _is_one(entry)}
+    return {entry.name[_CODE] for entry in folder.iterdir() if _is_annotation(entry)}
 
 
-def _is_one(entry: Path) -> bool:
-    if _XML_FOLDER.fullmatch(entry.name):
+def _is_annotation(entry: Path) -> bool:
+    if _XML_FOLDER_NAME.fullmatch(entry.name):
         return entry.is_dir()
-    return bool(_NAME.fullmatch(entry.name)) and entry.is_file() and entry.stat().st_size > 0
+    return bool(_ARCHIVE_NAME.fullmatch(entry.name)) and entry.is_file() and entry.stat().st_size > 0
 
 
-def _archives(source: Path, say: Advance) -> Iterator[_Archive]:
-    return _in_folder(source, say) if source.is_dir() else _in_tar(source, say)
+def _iter_archives(source: Path, progress: Advance) -> Iterator[_Archive]:
+    return _iter_folder(source, progress) if source.is_dir() else _iter_tar(source, progress)
 
 
-def _in_tar(path: Path, say: Advance) -> Iterator[_Archive]:
+def _iter_tar(path: Path, progress: Advance) -> Iterator[_Archive]:
     with open_regular_file(path) as file:
-        if fault := check_start(file.read(_BEGINNING)):
+        if fault := check_start(file.read(_START_BYTES)):
             raise OneSourceError(fault)
-        size = os.fstat(file.fileno()).st_size
+        total = os.fstat(file.fileno()).st_size
         for member in iter_files(file, max_bytes=MAX_UNPACKED):
-            if _NAME.fullmatch(member.name):
-                yield _Archive(member.name, member.size, member.read)
-                say(file.tell(), size)
+            if _ARCHIVE_NAME.fullmatch(member.name):
+                yield member.name, member.size, member.read
+                progress(file.tell(), total)
 
 
-def _in_folder(folder: Path, say: Advance) -> Iterator[_Archive]:
-    files = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_file())
-    done, size = 0, sum(path.stat().st_size for path in files)
-    for path in files:
-        archive = _Archive(path.name, path.stat().st_size, path.read_bytes)
-        yield archive
-        done += archive.size
-        say(done, size)
+def _iter_folder(folder: Path, progress: Advance) -> Iterator[_Archive]:
+    paths = sorted(path for path in folder.iterdir() if _ARCHIVE_NAME.fullmatch(path.name) and path.is_file())
+    sizes = [path.stat().st_size for path in paths]
+    done, total = 0, sum(sizes)
+    for path, size in zip(paths, sizes, strict=True):
+        yield path.name, size, path.read_bytes
+        done += size
+        progress(done, total)
 
 
-def _is_sound(data: bytes) -> bool:
-    """Whether an archive unpacks to its checksum, and begins as a tar does."""
+def _is_intact(data: bytes) -> bool:
+    """Whether an archive can be unpacked, has the right checksum, and begins like a tar."""
     file, unpacked = io.BytesIO(data), 0
     try:
         with gzip.GzipFile(fileobj=file) if data.startswith(_GZIP_MAGIC) else file as tar:
-            beginning = tar.read(BLOCK)
-            while unpacked <= LARGEST_ARCHIVE and (chunk := tar.read(_CHUNK)):
+            start = tar.read(BLOCK)
+            while unpacked <= MAX_ARCHIVE_BYTES and (chunk := tar.read(_CHUNK)):
                 unpacked += len(chunk)
     except (OSError, EOFError, zlib.error):
         return False
-    return unpacked <= LARGEST_ARCHIVE and (is_header(beginning) or beginning == bytes(BLOCK))
+    return unpacked <= MAX_ARCHIVE_BYTES and (is_header(start) or start == bytes(BLOCK))
 
 
 @contextlib.contextmanager
-def _being_filled(folder: Path) -> Iterator[None]:
-    """Mark the folder for as long as it is being filled, so that a broken run is taken up again."""
-    marker = folder / _UNFINISHED_NAME
+def _marked_incomplete(folder: Path) -> Iterator[None]:
+    """Mark the folder while it is written, so that the next run completes it after an interruption."""
+    marker = folder / _INCOMPLETE_MARKER
     try:
         folder.mkdir(parents=True, exist_ok=True)
         marker.touch()
-        for leftover in folder.glob(f"{PARTIAL_PREFIX}n*{PARTIAL_SUFFIX}"):  # of a killed run
-            leftover.unlink()
+        for path in folder.glob(f"{PARTIAL_PREFIX}n*{PARTIAL_SUFFIX}"):  # of a killed run
+            path.unlink()
     except OSError as error:
         raise DiskError(f"{folder} cannot be written: {error.strerror}.") from error
     yield
     marker.unlink(missing_ok=True)
-
-
-def _put(target: Path, data: bytes) -> None:
-    try:
-        write_atomic(target, data)
-    except OSError as error:
-        raise DiskError(f"{target} cannot be written: {error.strerror}.") from error

@@ -21,7 +21,7 @@ MAX_DOWNLOAD = 5_000_000_000
 """In bytes; the largest file, unpacked, has 1.1 GB."""
 
 
-class Screen(Protocol):
+class Console(Protocol):
     """Shows messages and progress to the user."""
 
     def print(self, text: str) -> None:
@@ -57,7 +57,7 @@ class Job:
     by_hand: str
 
 
-def use_first_available(job: Job, folder: Path, *, screen: Screen, options: DownloadOptions) -> None:
+def use_first_available(job: Job, folder: Path, *, console: Console, options: DownloadOptions) -> None:
     """Use the first source that works.
 
     Raises
@@ -68,15 +68,15 @@ def use_first_available(job: Job, folder: Path, *, screen: Screen, options: Down
     faults: list[str] = []
     for source in job.sources:
         address = redacted(source.address)
-        about = f" ({source.described})" if source.described else ""
-        screen.print(f"{job.name}: from {address}{about}")
+        about = f" ({source.description})" if source.description else ""
+        console.print(f"{job.name}: from {address}{about}")
         try:
             if is_url(source.address):
-                _use_download(job, source, folder, screen=screen, options=options)
+                _use_download(job, source, folder, console=console, options=options)
             else:
                 job.use(local_path(source.address), source)
         except OneSourceError as error:
-            screen.print(f"  {error}")
+            console.print(f"  {error}")
             faults.append(f"  {address}: {error}")
         else:
             remove_downloads(job.name, folder)
@@ -96,7 +96,7 @@ def remove_downloads(name: str, folder: Path) -> None:
 
 
 def _use_download(
-    job: Job, source: KnownSource, folder: Path, *, screen: Screen, options: DownloadOptions
+    job: Job, source: KnownSource, folder: Path, *, console: Console, options: DownloadOptions
 ) -> None:
     """Download a source and use it.
 
@@ -110,19 +110,19 @@ def _use_download(
     )
     had_part = bool(_parts(path))
     try:
-        _download_and_use(job, source, path, screen=screen, options=options)
+        _download_and_use(job, source, path, console=console, options=options)
     except OneSourceError as error:
         if not had_part or _parts(path):
             raise
-        screen.print(f"  {error}; the download of an earlier run may be damaged: starting again")
-        _download_and_use(job, source, path, screen=screen, options=options)
+        console.print(f"  {error}; the download of an earlier run may be damaged: starting again")
+        _download_and_use(job, source, path, console=console, options=options)
 
 
 def _download_and_use(
-    job: Job, source: KnownSource, path: Path, *, screen: Screen, options: DownloadOptions
+    job: Job, source: KnownSource, path: Path, *, console: Console, options: DownloadOptions
 ) -> None:
     if not path.exists():  # it exists if an earlier run was interrupted after the download
-        with screen.bar("downloading") as advance:
+        with console.bar("downloading") as advance:
 
             def progress(done: int, total: int) -> None:
                 if max(done, total) > MAX_DOWNLOAD:
@@ -131,7 +131,7 @@ def _download_and_use(
                     raise OneSourceError(f"it is larger than {limit}, so it is not the expected file")
                 advance(done, total)
 
-            download(source.address, path, options=options, progress=progress, say=screen.print)
+            download(source.address, path, options=options, progress=progress, say=console.print)
     try:
         job.use(path, source)
     except OneSourceError:

@@ -1,7 +1,6 @@
-"""Sources -> `ncodes.csv`, `imageNetURLs.csv` and `annotation/`, once.
+"""Creates `ncodes.csv`, `imageNetURLs.csv` and `annotation/`.
 
-This module alone knows in which order that is done, and what keeps two runs apart. One prerequisite that
-fails does not keep the others back; whatever fails leaves what was there.
+A failure of one of them affects neither the others nor existing files.
 """
 
 from __future__ import annotations
@@ -9,93 +8,310 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import ClassVar
 
-from ..errors import DatasetError, DiskError, FolderInUseError, InputError
+from ..catalog import categories
+from ..errors import DatasetError, DiskError, FolderInUseError, InputError, OneSourceError
+from ..fetch.archive_stream import open_text
 from ..fetch.file_download import DownloadOptions
-from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
 from ..results.paths import FolderLock
-from .first_available import Screen
-from .prerequisite import MAKERS, Order, Prerequisite, PrerequisiteName
+from ..sources import url_table
+from ..text import pluralize
+from . import annotation_archives
+from .first_available import Console, Job, use_first_available
+from .known_sources import (
+    ANNOTATION_SOURCES,
+    ANNOTATIONS_BY_HAND,
+    URL_SOURCES,
+    URLS_BY_HAND,
+    KnownSource,
+)
+from .url_list import BAD_LINES_NAME, convert
 
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
-def prepare(order: Order, screen: Screen, terms: DownloadOptions | None = None) -> None:
-    """Put all that was asked for into its place; what is there and whole is left alone.
+class PrerequisiteName(str, Enum):
+    """The prerequisites; the values are those of `--only`."""
 
-    One prerequisite that fails does not keep the others back.
+    NCODES = "ncodes"
+    URLS = "urls"
+    ANNOTATIONS = "annotations"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The flags of the command line; the fields have their names."""
+
+    ncodes_dir: Path
+    only: frozenset[PrerequisiteName] = frozenset(PrerequisiteName)
+    urls_source: tuple[str, ...] = ()
+    annotations_source: str | None = None
+    force: bool = False
+
+
+def prepare(options: Options, console: Console, download_options: DownloadOptions | None = None) -> None:
+    """Create all requested prerequisites that do not exist yet.
 
     Raises
     ------
     DatasetError
-        If one of them could not be had, when the others have been dealt with.
+        If any of them could not be created, after all have been tried.
     """
     try:
-        order.ncodes_dir.mkdir(parents=True, exist_ok=True)
+        options.ncodes_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"--ncodes_dir {order.ncodes_dir} cannot be made: {error.strerror}. Give another."
+            f"--ncodes_dir {options.ncodes_dir} cannot be created: {error.strerror}. Choose another folder."
         ) from error
     failures: list[DatasetError] = []
-    for piece in PrerequisiteName:
-        if piece in order.only:
+    for name, prerequisite in _PREREQUISITES.items():
+        if name in options.only:
             try:
-                _provide(MAKERS[piece], order, screen, terms or DownloadOptions())
+                prerequisite(options, console, download_options or DownloadOptions()).provide()
             except DatasetError as error:
                 failures.append(error)
     if failures:
-        raise _together(failures)
+        # An input error decides the exit code; equal messages are shown once.
+        first = next((error for error in failures if isinstance(error, InputError)), failures[0])
+        raise type(first)("\n\n".join(dict.fromkeys(map(str, failures))))
 
 
-def _together(failures: Sequence[DatasetError]) -> DatasetError:
-    """Make one error of several; a wrong flag decides the exit code."""
-    first = next((error for error in failures if isinstance(error, InputError)), failures[0])
-    return type(first)("\n\n".join(dict.fromkeys(map(str, failures))))  # the same is said once
+class _Prerequisite(ABC):
+    """A file or folder to create."""
+
+    name: ClassVar[str]
+    is_folder: ClassVar[bool] = False
+
+    def __init__(self, options: Options, console: Console, download_options: DownloadOptions) -> None:
+        self._options = options
+        self._console = console
+        self._download_options = download_options
+        self._path = options.ncodes_dir / self.name
+
+    @abstractmethod
+    def _exists(self) -> bool:
+        """Whether a usable file or folder exists; prints so."""
+
+    @abstractmethod
+    def _create(self) -> None:
+        """Create or replace the file or folder."""
+
+    def provide(self) -> None:
+        """Create the file or folder, unless it exists."""
+        path = self._path
+        try:
+            if os.path.lexists(path) and not (path.is_dir() if self.is_folder else path.is_file()):
+                kind = "folder" if self.is_folder else "file"
+                raise InputError(f"{path} exists, but is not a {kind}. Move it away, and run again.")
+            if self._options.force or not self._exists():
+                with _locked(path.parent):
+                    self._create()
+            else:
+                self._remove_partial_files()
+        except OSError as error:
+            raise DiskError(
+                f"{error.filename or path} cannot be read or written: {error.strerror}."
+            ) from error
+
+    def _remove_partial_files(self) -> None:
+        """Remove what a killed run was writing, unless another run is active; keep partial downloads."""
+        pattern = f"{PARTIAL_PREFIX}{self._path.stem}*{PARTIAL_SUFFIX}"
+        if any(self._path.parent.glob(pattern)):
+            with (
+                contextlib.suppress(InputError),
+                _locked(self._path.parent),
+            ):  # or another run is writing them
+                for path in self._path.parent.glob(pattern):
+                    path.unlink()
+
+    def _require_space(self, needed: float) -> None:
+        folder = self._path.parent
+        free = shutil.disk_usage(folder).free
+        if needed > free:
+            raise DiskError(
+                f"{self.name} needs {needed / 1e6:,.0f} MB, but {folder} has {free / 1e6:,.0f} MB free. "
+                "Free some space, or choose another --ncodes_dir."
+            )
 
 
-def _provide(maker: Prerequisite, order: Order, screen: Screen, terms: DownloadOptions) -> None:
-    path = order.ncodes_dir / maker.name
-    try:
-        if os.path.lexists(path) and not (path.is_dir() if maker.is_folder else path.is_file()):
-            kind = "folder" if maker.is_folder else "file"
-            raise InputError(f"{path} is there, but is no {kind}. Move it out of the way, and run again.")
-        if order.force or not maker.is_there(order, screen):
-            with _alone_in(order.ncodes_dir):
-                maker.make(order, screen, terms)
-        else:
-            _remove_leftovers(path)
-    except OSError as error:
-        raise DiskError(f"{error.filename or path} cannot be worked with: {error.strerror}.") from error
+class _Ncodes(_Prerequisite):
+    name = "ncodes.csv"
+
+    def _exists(self) -> bool:
+        if not self._path.exists():
+            return False
+        problem = ""
+        try:
+            categories.read(self._path)
+        except InputError as error:  # the user can correct it; it is no reason to stop
+            problem = f", but it is invalid: {error}"
+        self._console.print(f"{self.name}: already present{problem}")
+        return True
+
+    def _create(self) -> None:
+        if not self._path.exists():
+            categories.write_fresh(self._path)
+            self._console.print(
+                f"{self.name}: written. Set to_download to True for the categories that you want."
+            )
+            return
+        previous = categories.read(self._path)
+        backup = self._path.with_name(f"{self.name}.bak")
+        try:
+            write_atomic(backup, self._path.read_bytes())
+        except OSError as error:
+            raise DiskError(f"{backup} cannot be written: {error.strerror}.") from error
+        categories.write_fresh(self._path, previous)
+        marked = pluralize(sum(category.selected for category in previous), "marked category")
+        self._console.print(
+            f"{self.name}: written again with your {marked}; the previous file is {backup.name}"
+        )
+
+
+class _UrlTable(_Prerequisite):
+    name = url_table.NAME
+
+    def _exists(self) -> bool:
+        """Whether a table exists; a missing or outdated index is created again."""
+        if not (self._path.exists() or self._path.with_name(url_table.OTHER_NAME).exists()):
+            return False
+        try:
+            with self._console.bar(f"indexing {self.name}") as progress:
+                table = url_table.open_table(self._path, progress)
+        except InputError as error:
+            self._console.print(
+                f"{self.name}: downloading again, because the existing file cannot be used: {error}"
+            )
+            return False
+        rows = sum(table.count(code) for code in table.codes())
+        if rows:
+            hint = _force_hint(rows, URL_SOURCES, "--urls_source" if self._options.urls_source else "")
+            self._console.print(f"{table.path.name}: already present ({pluralize(rows, 'row')}){hint}")
+        return rows > 0
+
+    def _create(self) -> None:
+        job = Job(
+            self.name,
+            "--urls_source",
+            [KnownSource(address) for address in self._options.urls_source] or URL_SOURCES,
+            self._convert,
+            disk_factor=4.6,  # 334 MB to download, and 1.2 GB for the table
+            by_hand=URLS_BY_HAND,
+        )
+        use_first_available(job, self._path.parent, console=self._console, options=self._download_options)
+
+    def _convert(self, path: Path, source: KnownSource) -> None:
+        with open_text(path) as text:
+            self._require_space(1.3 * text.size)  # each row of the table repeats its wnid
+            total = path.stat().st_size
+            with self._console.bar("writing the table") as progress:
+                counts = convert(
+                    text.stream,
+                    self._path,
+                    min_rows=source.min_count,
+                    on_progress=lambda: progress(text.position(), total),
+                )
+        self._console.print(f"{self.name}: {pluralize(counts.rows, 'row')}")
+        if counts.bad_lines:
+            bad_lines = pluralize(counts.bad_lines, "malformed line")
+            self._console.print(f"  left out: {bad_lines} of the list; see {BAD_LINES_NAME}")
+
+
+class _Annotations(_Prerequisite):
+    name = annotation_archives.FOLDER_NAME
+    is_folder = True
+
+    def _exists(self) -> bool:
+        count = annotation_archives.count_categories(self._path)
+        if count:
+            own = "--annotations_source" if self._options.annotations_source else ""
+            hint = _force_hint(count, ANNOTATION_SOURCES, own)
+            self._console.print(f"{self.name}/: already present ({pluralize(count, 'category')}){hint}")
+        return count > 0
+
+    def _create(self) -> None:
+        own = self._options.annotations_source
+        job = Job(
+            self.name,
+            "--annotations_source",
+            ANNOTATION_SOURCES if own is None else [KnownSource(own)],
+            self._copy,
+            disk_factor=2.0,
+            by_hand=ANNOTATIONS_BY_HAND,
+        )
+        use_first_available(job, self._path.parent, console=self._console, options=self._download_options)
+
+    def _copy(self, path: Path, source: KnownSource) -> None:
+        if self._path.exists() and path.exists() and path.samefile(self._path):
+            raise OneSourceError("it is the destination folder itself")
+        with self._console.bar("checking") as progress:
+            check = annotation_archives.check_archives(path, self._known_codes(), progress)
+        rejected = check.describe_rejected()
+        if len(check.usable) < source.min_count:
+            found = f"it has {pluralize(len(check.usable), 'usable archive')} <wnid>.tar.gz"
+            raise OneSourceError("; ".join([f"{found} ({source.min_count:,} expected)", *rejected]))
+        self._require_space(check.size)
+        with self._console.bar("writing") as progress:
+            written = annotation_archives.write_archives(
+                path, self._path, check.usable, replace=self._options.force, progress=progress
+            )
+        present = len(check.usable) - written
+        self._console.print(
+            f"{self.name}/: {pluralize(written, 'archive')} written, {present:,} already present"
+        )
+        for text in rejected:
+            self._console.print(f"  left out: {text}")
+
+    def _known_codes(self) -> frozenset[str]:
+        """Return the wnids of all categories, including those that the user has added to `ncodes.csv`."""
+        codes = {synset.code for synset in categories.load_synsets()}
+        ncodes = self._options.ncodes_dir / _Ncodes.name
+        if ncodes.is_file():
+            with contextlib.suppress(InputError):  # reported by _Ncodes
+                codes.update(category.code for category in categories.read(ncodes))
+        return frozenset(codes)
+
+
+_PREREQUISITES: dict[PrerequisiteName, type[_Prerequisite]] = {
+    PrerequisiteName.NCODES: _Ncodes,
+    PrerequisiteName.URLS: _UrlTable,
+    PrerequisiteName.ANNOTATIONS: _Annotations,
+}
+
+
+def _force_hint(count: int, published: tuple[KnownSource, ...], own: str) -> str:
+    """Say what --force does, if the user named a source or has less than is published."""
+    if own:
+        return f"; --force replaces it from {own}"
+    return "; --force downloads everything published" if count < published[0].min_count else ""
 
 
 @contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other runs off the folder: two that write one download would spoil it for each other."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Prevent another run from writing the same downloads."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(FolderLock(folder))
         except FolderInUseError as error:
             raise FolderInUseError(
-                f"Another run fetches into {folder}. Wait for it, or give another --ncodes_dir."
+                f"Another run is downloading to {folder}. Wait until it ends, or choose another --ncodes_dir."
             ) from error
         except InputError as error:
-            raise _unwritable(folder, error.__cause__) from error
+            cause = error.__cause__
+            if getattr(cause, "errno", 0) in _FULL:
+                raise DiskError(
+                    f"{folder} is full. Free some space, or choose another --ncodes_dir."
+                ) from error
+            raise InputError(
+                f"--ncodes_dir {folder} cannot be written to ({getattr(cause, 'strerror', cause)}). "
+                "Choose another folder, or make it writable."
+            ) from error
         yield
-
-
-def _unwritable(folder: Path, why: BaseException | None) -> DatasetError:
-    if getattr(why, "errno", 0) in _FULL:
-        return DiskError(f"{folder} has no room left. Make room, or give another --ncodes_dir.")
-    words = getattr(why, "strerror", why)
-    return InputError(f"--ncodes_dir {folder} cannot be written to ({words}). Give another, or mend that.")
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what a killed run left half written; downloads stay, for the next one to go on with."""
-    pattern = f"{PARTIAL_PREFIX}{path.stem}*{PARTIAL_SUFFIX}"
-    if any(path.parent.glob(pattern)):
-        with contextlib.suppress(InputError), _alone_in(path.parent):  # or they belong to one that lives
-            for leftover in path.parent.glob(pattern):
-                leftover.unlink()

@@ -1,7 +1,6 @@
-"""A list of URLs as it is published -> the URL table and its index, in one pass.
+"""Converts a published list of URLs to the URL table and its index, in one pass.
 
-This module alone knows the published form, lines of `<image code><tab><URL>`. A list that has the
-table's columns already is taken over row by row.
+A list has lines of image code, tab and URL, or the columns of the URL table in any order.
 """
 
 from __future__ import annotations
@@ -29,29 +28,29 @@ from ..sources.url_format import (
 from ..sources.url_index import IndexBuilder, Stamp
 
 BAD_LINES_NAME = "imageNetURLs_bad_lines.txt"
-MOST_BAD_LINES = 100_000  # the real list has far fewer
+MAX_BAD_LINES = 100_000  # the real list has far fewer
 
 _LINE = re.compile(rb"[ \t]*(n[0-9]{8})(_[0-9]{1,12})[ ]*\t[ \t]*([^\r\n]*[^\r\n\t ])[\r\n\t ]*")
 _PLAIN_LINE = re.compile(rb'(n[0-9]{8})(_[0-9]{1,12})\t([^,"\x00- \x7f-\xff]+)\n')
 _PLAIN_ROW = re.compile(rb'n[0-9]{8}_[0-9]{1,12},[^,"\x00- \x7f-\xff]+,(n[0-9]{8})\n')
-_TELLING = re.compile(rb"(?:^|\n)[ \t]*n[0-9]{8}_[0-9]+[ ]*\t")
-_SHOWN = 300  # bytes of a bad line that are kept
-_SAY_EVERY = 1 << 16  # rows
+_LIST_START = re.compile(rb"(?:^|\n)[ \t]*n[0-9]{8}_[0-9]+[ ]*\t")
+_BAD_LINE_BYTES = 300
+_PROGRESS_STEP = 1 << 16  # rows
 _BUFFER = 1 << 20
 
-_Rows = Iterator[tuple[bytes, bytes]]  # the wnid, and the row as the table spells it
+_Rows = Iterator[tuple[bytes, bytes]]  # the wnid, and the row in the layout of the table
 
 
 @dataclass(frozen=True)
 class ListCounts:
-    """What a list held: rows taken over, and lines that are none."""
+    """The rows of a list, and its malformed lines."""
 
     rows: int
     bad_lines: int
 
 
 class BadLines:
-    """Keeps the lines that are no rows, in a side file that is there only if there are any."""
+    """Writes malformed lines to a file, which is only created if there are any."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -67,28 +66,28 @@ class BadLines:
             self._file.close()
 
     def add(self, line: bytes) -> None:
-        """Keep a line, or its beginning; blank ones are none."""
+        """Write the start of a line; blank lines are ignored."""
         if not line.strip():
             return
         if self._file is None:
             self._file = self._path.open("wb")
         self.count += 1
-        if self.count > MOST_BAD_LINES:
-            raise OneSourceError(f"more than {MOST_BAD_LINES} of its lines are no rows")
-        self._file.write(line.rstrip(b"\r\n")[:_SHOWN] + b"\n")
+        if self.count > MAX_BAD_LINES:
+            raise OneSourceError(f"more than {MAX_BAD_LINES:,} of its lines are malformed")
+        self._file.write(line.rstrip(b"\r\n")[:_BAD_LINE_BYTES] + b"\n")
 
 
-class _Rewindable:
-    """The lines of a stream that cannot seek; the last few can be read again."""
+class _RewindableLines:
+    """The lines of a stream that cannot seek; `seek` can go back by a few lines."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
         self._recent: deque[bytes] = deque(maxlen=MAX_JOINED_LINES + 1)
-        self._again: deque[bytes] = deque()
+        self._rewound: deque[bytes] = deque()
         self._number = 0
 
     def readline(self, size: int, /) -> bytes:
-        line = self._again.popleft() if self._again else self._stream.readline(size)
+        line = self._rewound.popleft() if self._rewound else self._stream.readline(size)
         self._number += 1
         self._recent.append(line)
         return line
@@ -96,42 +95,44 @@ class _Rewindable:
     def tell(self) -> int:
         return self._number
 
-    def seek(self, place: int, /) -> int:
-        while self._number > place:
-            self._again.appendleft(self._recent.pop())
+    def seek(self, number: int, /) -> int:
+        while self._number > number:
+            self._rewound.appendleft(self._recent.pop())
             self._number -= 1
-        return place
+        return number
 
 
-def convert(stream: io.BufferedReader, table: Path, *, least: int = 1, say: Callable[[], None]) -> ListCounts:
-    """Write the table and its index from a list; nothing is there under their names until all is.
+def convert(
+    stream: io.BufferedReader, table: Path, *, min_rows: int = 1, on_progress: Callable[[], None]
+) -> ListCounts:
+    """Write table and index from a list, atomically.
 
     Parameters
     ----------
     stream
         The list.
     table
-        Where to; an older table is replaced when the new one is whole.
-    least
-        Rows; a list with fewer is not what it should be.
-    say
-        Called now and then, to show progress.
+        The path of the table; an existing one is replaced when the new one is complete.
+    min_rows
+        A list with fewer rows is rejected.
+    on_progress
+        Called after every 65,536 rows.
 
     Raises
     ------
     OneSourceError
-        If the list is none, or damaged.
+        If it is not a list of URLs, or damaged.
     DiskError
         If the table cannot be written.
     """
     new, new_bad = (table.with_name(f".{name}.part") for name in (table.name, BAD_LINES_NAME))
     try:
         with BadLines(new_bad) as bad, new.open("wb", buffering=_BUFFER) as file:
-            rows = _rows(stream, bad)
-            index = _write(rows, file, say).finish()
+            rows = _parse_rows(stream, bad)
+            index = _write(rows, file, on_progress).finish()
         count = sum(index.counts)
-        if count < least:
-            raise OneSourceError(f"it holds {count:,} rows only, of {least:,} at least")
+        if count < min_rows:
+            raise OneSourceError(f"it has only {count:,} rows ({min_rows:,} expected)")
         new.replace(table)
         table.with_name(BAD_LINES_NAME).unlink(missing_ok=True)
         if bad.count:
@@ -145,47 +146,47 @@ def convert(stream: io.BufferedReader, table: Path, *, least: int = 1, say: Call
     return ListCounts(count, bad.count)
 
 
-def _write(rows: _Rows, file: BinaryIO, say: Callable[[], None]) -> IndexBuilder:
-    """Write rows, noting the runs of one category for the index."""
+def _write(rows: _Rows, file: BinaryIO, on_progress: Callable[[], None]) -> IndexBuilder:
+    """Write rows, and index the runs of rows of one category."""
     builder, last, first_row = IndexBuilder(), b"", 0
-    begin = position = file.write(HEADER)
+    start = position = file.write(HEADER)
     count = 0
     for code, row in rows:
         if code != last:
             if last:
-                builder.add(last.decode(), range(begin, position), count - first_row)
-            last, begin, first_row = code, position, count
+                builder.add(last.decode(), range(start, position), count - first_row)
+            last, start, first_row = code, position, count
         file.write(row)
         position += len(row)
         count += 1
-        if not count % _SAY_EVERY:
-            say()
+        if not count % _PROGRESS_STEP:
+            on_progress()
     if not count:
-        raise OneSourceError("it holds no rows")
-    builder.add(last.decode(), range(begin, position), count - first_row)
+        raise OneSourceError("it has no rows")
+    builder.add(last.decode(), range(start, position), count - first_row)
     return builder
 
 
-def _rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
-    """Tell by its beginning which kind of list this is."""
-    beginning = stream.peek(MAX_LINE)[:MAX_LINE]
-    layout = parse_header(beginning[: beginning.find(b"\n") + 1 or None])
+def _parse_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
+    """Recognise the kind of list by its start."""
+    start = stream.peek(MAX_LINE)[:MAX_LINE]
+    layout = parse_header(start[: start.find(b"\n") + 1 or None])
     if layout is not None:
         stream.readline(MAX_LINE)
         return _csv_rows(stream, layout, bad)
-    if _TELLING.search(beginning):
+    if _LIST_START.search(start):
         return _txt_rows(stream, bad)
     raise OneSourceError(
-        "it is no list of URLs: neither lines of image code, tab, URL nor a table with the columns "
+        "it is not a list of URLs: it has neither lines of image code, tab and URL nor the columns "
         "img_code,img_url,code"
     )
 
 
 def _txt_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
-    """Read lines as published; their quotes mean nothing."""
+    """Parse lines of image code, tab and URL; quotes have no meaning."""
     for line in iter(partial(stream.readline, MAX_LINE), b""):
         plain = _PLAIN_LINE.fullmatch(line)
-        if plain:  # nearly every line, in half the time that the others take
+        if plain:  # nearly all lines, in half the time
             code, number, url = plain.groups()
             yield code, b"%b%b,%b,%b\n" % (code, number, url, code)
             continue
@@ -200,11 +201,11 @@ def _txt_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
 
 
 def _csv_rows(stream: io.BufferedReader, layout: Layout, bad: BadLines) -> _Rows:
-    lines = _Rewindable(stream)
-    as_ours = (layout.image_code, layout.url, layout.code, layout.width) == (0, 1, 2, 3)
+    lines = _RewindableLines(stream)
+    is_table = (layout.image_code, layout.url, layout.code, layout.width) == (0, 1, 2, 3)
     for line in iter(partial(lines.readline, MAX_LINE), b""):
-        plain = as_ours and _PLAIN_ROW.fullmatch(line)
-        if plain:  # nearly every row of such a table: a third of the time that parsing takes
+        plain = is_table and _PLAIN_ROW.fullmatch(line)
+        if plain:  # nearly all rows of such a table, in a third of the time
             yield plain[1], line
             continue
         row = layout.read_row(line, lines)

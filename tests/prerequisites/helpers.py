@@ -1,4 +1,4 @@
-"""What the tests of the prerequisites share: what is packed in every way, a screen that remembers."""
+"""Helpers for the tests of the prerequisites: lists and archives in all formats, and a recording console."""
 
 from __future__ import annotations
 
@@ -16,49 +16,48 @@ from pathlib import Path
 from demo.web import Web, resumable
 from utils.fetch.file_download import DownloadOptions
 from utils.prerequisites.first_available import Advance
-from utils.prerequisites.prepare import prepare
-from utils.prerequisites.prerequisite import Order, PrerequisiteName
+from utils.prerequisites.prepare import Options, PrerequisiteName, prepare
 from utils.sources.url_table import open_table
 
-SCRIPT = Path(__file__).resolve().parents[1] / "download_imagenet_prerequisites.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "download_imagenet_prerequisites.py"
 WHOLE = ["annotation", "imageNetURLs.csv", "imageNetURLs.csv.index", "ncodes.csv"]
-"""What lies there when all is there."""
+"""All files and folders."""
 FIRST, SECOND = "n00000001", "n00000002"
 HUSKY, CARTON = "n02110185", "n02971356"
-"""Categories that exist."""
+"""Existing categories."""
 TXT = b"".join(
     b"%b_%d\thttp://a.example/%d.jpg\n" % (code, number, number)
     for code in (b"n00000001", b"n00000002")
     for number in range(500)
 )
-"""A list as it is published."""
+"""A list in the published format."""
 AS_CSV = b"img_code,img_url,code\n" + b"".join(
     line.replace(b"\t", b",") + b"," + line[:9] + b"\n" for line in TXT.splitlines()
 )
-"""The table that comes of it."""
+"""The same list as a table."""
 ROWS = [(f"{FIRST}_{number}", f"http://a.example/{number}.jpg") for number in range(500)]
-"""What that table says of its first category."""
+"""The rows of its first category."""
 QUICK = DownloadOptions(retry_delays=(0.01, 0.01))
 
 
-class Lines:
-    """A screen that remembers."""
+class RecordingConsole:
+    """Records all lines and the titles of progress bars."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
     def print(self, text: str) -> None:
-        """Remember a line."""
-        self.said.append(text)
+        """Record a line."""
+        self.lines.append(text)
 
     @contextlib.contextmanager
     def bar(self, title: str) -> Iterator[Advance]:
-        """Remember that something took its time."""
-        yield lambda _done, _total: self.said.append(title)
+        """Record the title at each progress."""
+        yield lambda _done, _total: self.lines.append(title)
 
 
 def zipped(**members: bytes) -> bytes:
-    """Pack a zip; "__" in a name stands for a dot."""
+    """Return a zip; "__" in a name stands for a dot."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
@@ -67,7 +66,7 @@ def zipped(**members: bytes) -> bytes:
 
 
 def tarred(members: dict[str, bytes], mode: str = "w:gz") -> bytes:
-    """Pack a tar."""
+    """Return a tar."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode=mode) as archive:  # type: ignore[call-overload]
         for name, data in members.items():
@@ -81,22 +80,22 @@ TGZ = tarred({"fall11_urls.txt": TXT})
 
 
 def boxes(code: str) -> bytes:
-    """Pack the annotations of one category."""
+    """Return the annotation archive of a category."""
     return tarred({f"Annotation/{code}/{code}_1.xml": b"<annotation/>"})
 
 
 def collection(*codes: str) -> bytes:
-    """Pack archives of annotated categories as they are published."""
+    """Return a collection of annotation archives in the published format."""
     return tarred({f"bboxes_annotations/{code}.tar.gz": boxes(code) for code in codes})
 
 
 def with_bad_trailer(data: bytes) -> bytes:
-    """Spoil the checksum at the end of a gzip file."""
+    """Change the checksum at the end of a gzip file."""
     return data[:-8] + b"\0\0\0\0" + data[-4:]
 
 
 def rows_in(home: Path, code: str = FIRST) -> list[tuple[str, str]]:
-    """Read a category from the table in a folder."""
+    """Read the rows of a category from the table in a folder."""
     return [(row.image_code, row.url) for row in open_table(home / "imageNetURLs.csv").rows(code)]
 
 
@@ -106,30 +105,33 @@ def names(folder: Path) -> list[str]:
 
 
 def get_urls(home: Path, *sources: str, force: bool = False) -> list[str]:
-    """Get the URL table alone; give what was said."""
-    screen = Lines()
-    prepare(Order(home, frozenset({PrerequisiteName.URLS}), urls_source=sources, force=force), screen, QUICK)
-    return screen.said
+    """Create the URL table; return the lines on the console."""
+    console = RecordingConsole()
+    options = Options(home, frozenset({PrerequisiteName.URLS}), urls_source=sources, force=force)
+    prepare(options, console, QUICK)
+    return console.lines
 
 
 def get_annotations(home: Path, address: str, *, force: bool = False) -> list[str]:
-    """Get the annotations alone; give what was said."""
-    screen = Lines()
-    order = Order(home, frozenset({PrerequisiteName.ANNOTATIONS}), annotations_source=address, force=force)
-    prepare(order, screen, QUICK)
-    return screen.said
+    """Create the annotations; return the lines on the console."""
+    console = RecordingConsole()
+    options = Options(
+        home, frozenset({PrerequisiteName.ANNOTATIONS}), annotations_source=address, force=force
+    )
+    prepare(options, console, QUICK)
+    return console.lines
 
 
 def source(home: Path, data: bytes) -> str:
-    """Write a source beside the folder, under a name that tells nothing; give its path."""
+    """Write a source with an uninformative name, and return its path."""
     path = home.parent / "source.bin"
     path.write_bytes(data)
     return str(path)
 
 
 @dataclass(frozen=True)
-class TaskFinished:
-    """What a run came to."""
+class Finished:
+    """The result of a run."""
 
     code: int
     out: str
@@ -148,20 +150,20 @@ def start(home: Path, *flags: str, environment: Mapping[str, str] | None = None)
     )
 
 
-def ended(process: subprocess.Popen[str]) -> TaskFinished:
-    """Wait for the end; whatever it is, it is no traceback."""
+def ended(process: subprocess.Popen[str]) -> Finished:
+    """Wait for the end of a run, which must not print a traceback."""
     out, err = process.communicate(timeout=30)
     assert "Traceback" not in f"{out}{err}"
-    return TaskFinished(process.returncode, out, err)
+    return Finished(process.returncode, out, err)
 
 
-def run(home: Path, *flags: str, **environment: str) -> TaskFinished:
+def run(home: Path, *flags: str, **environment: str) -> Finished:
     """Run the script to its end."""
     return ended(start(home, *flags, environment=environment))
 
 
 def offer(web: Web, data: bytes = TXT) -> tuple[str, ...]:
-    """Offer list and archives; give the flags that name them."""
+    """Serve list and archives; return the flags for them."""
     web.answer("/list", resumable(data))
     web.answer("/boxes", resumable(collection(HUSKY, CARTON)))
     return ("--urls_source", web.url("/list"), "--annotations_source", web.url("/boxes"))

@@ -1,4 +1,4 @@
-"""The three prerequisites together: what is there stays, what fails keeps nothing else back."""
+"""Existing prerequisites are kept, and a failure affects no other prerequisite."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Web
-from tests.prerequisites import (
+from tests.prerequisites.helpers import (
     HUSKY,
     QUICK,
     ROWS,
     TGZ,
     TXT,
-    Lines,
+    RecordingConsole,
     collection,
     get_annotations,
     get_urls,
@@ -26,8 +26,7 @@ from tests.prerequisites import (
 )
 from utils.catalog import categories
 from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
-from utils.prerequisites.prepare import prepare
-from utils.prerequisites.prerequisite import Order, PrerequisiteName
+from utils.prerequisites.prepare import Options, PrerequisiteName, prepare
 from utils.results.paths import FolderLock
 from utils.sources import url_index
 
@@ -36,13 +35,13 @@ WHOLE = ["imageNetURLs.csv", "imageNetURLs.csv.index"]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Give a folder for the three."""
+    """Return the destination folder."""
     return tmp_path / "home"
 
 
 @pytest.fixture
 def mount() -> Iterator[Callable[[Path, str], None]]:
-    """Give a maker of small file systems, which changes them, too."""
+    """Return a function that mounts a small file system, or changes its options."""
     mounted: list[Path] = []
 
     def make(folder: Path, options: str) -> None:
@@ -58,25 +57,25 @@ def mount() -> Iterator[Callable[[Path, str], None]]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_what_is_there_is_left_alone(home: Path, web: Web) -> None:
-    """A second run asks nobody and says so; a missing index is made anew; --force fetches again."""
+def test_existing_table(home: Path, web: Web) -> None:
+    """A second run downloads nothing, but creates a missing index; --force downloads again."""
     web.answer("/list", Answer(body=TGZ))
     get_urls(home, web.url("/list"))
     index = url_index.index_path(home / "imageNetURLs.csv")
     good = index.read_bytes()
     index.unlink()
-    said = get_urls(home, web.url("/list"))
-    assert said[-1].startswith("imageNetURLs.csv: already present (1,000 rows)")
-    assert said[-1].endswith("--force replaces it by what --urls_source gives")
-    assert get_urls(home)[-1].endswith("--force fetches all that is published")
+    lines = get_urls(home, web.url("/list"))
+    assert lines[-1].startswith("imageNetURLs.csv: already present (1,000 rows)")
+    assert lines[-1].endswith("; --force replaces it from --urls_source")
+    assert get_urls(home)[-1].endswith("; --force downloads everything published")
     assert index.read_bytes() == good
     assert web.count("/list") == 1
     get_urls(home, web.url("/list"), force=True)
     assert web.count("/list") == 2
 
 
-def test_a_table_of_the_other_name_counts(home: Path) -> None:
-    """Older archives spell it `imageNetUrls.csv`."""
+def test_existing_table_with_other_name(home: Path) -> None:
+    """A table `imageNetUrls.csv`, as in older archives, is found."""
     get_urls(home, source(home, TXT))
     for name in WHOLE:
         (home / name).rename(home / name.replace("URLs", "Urls"))
@@ -84,99 +83,103 @@ def test_a_table_of_the_other_name_counts(home: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b"img_code,img_url,code\n"])
-def test_a_table_that_is_none_is_replaced(home: Path, content: bytes) -> None:
-    """What cannot be used is not "already present"."""
+def test_invalid_table(home: Path, content: bytes) -> None:
+    """An invalid table is replaced."""
     home.mkdir()
     (home / "imageNetURLs.csv").write_bytes(content)
     get_urls(home, source(home, TXT))
     assert rows_in(home) == ROWS
 
 
-def test_marks_survive_a_fresh_table_of_categories(home: Path) -> None:
-    """The table is never overwritten, but by --force: then with the marks, and the old one beside it."""
-    order = Order(home, frozenset({PrerequisiteName.NCODES}))
-    prepare(order, Lines())
+def test_existing_ncodes(home: Path) -> None:
+    """`ncodes.csv` is only replaced with --force; marks and a backup are kept."""
+    options = Options(home, frozenset({PrerequisiteName.NCODES}))
+    prepare(options, RecordingConsole())
     path = home / "ncodes.csv"
     fresh = path.read_bytes()
     marked = fresh.replace(b"False,-1\n", b"True,7\n", 1)
     path.write_bytes(marked)
-    prepare(order, Lines())
+    prepare(options, RecordingConsole())
     assert path.read_bytes() == marked
-    prepare(Order(home, frozenset({PrerequisiteName.NCODES}), force=True), Lines())
+    prepare(Options(home, frozenset({PrerequisiteName.NCODES}), force=True), RecordingConsole())
     assert [row.how_many for row in categories.read(path) if row.selected] == [7]
     assert (home / "ncodes.csv.bak").read_bytes() == marked
     assert names(home) == ["ncodes.csv", "ncodes.csv.bak"]
 
 
-def test_a_table_of_categories_with_a_fault_stays(home: Path) -> None:
-    """It is the user's to mend: the fault is told, and nothing overwrites it, not even --force."""
+def test_invalid_ncodes(home: Path) -> None:
+    """An invalid `ncodes.csv` is reported and kept, also with --force."""
     home.mkdir()
-    faulty = b"code,name,to_download,how_many\nn02110185,Siberian husky,perhaps,-1\n"
-    (home / "ncodes.csv").write_bytes(faulty)
-    screen = Lines()
-    prepare(Order(home, frozenset({PrerequisiteName.NCODES})), screen)
-    assert "line 2" in screen.said[0]
-    assert "perhaps" in screen.said[0]
+    invalid = b"code,name,to_download,how_many\nn02110185,Siberian husky,perhaps,-1\n"
+    (home / "ncodes.csv").write_bytes(invalid)
+    console = RecordingConsole()
+    prepare(Options(home, frozenset({PrerequisiteName.NCODES})), console)
+    assert "line 2" in console.lines[0]
+    assert "perhaps" in console.lines[0]
     with pytest.raises(InputError, match="line 2"):
-        prepare(Order(home, frozenset({PrerequisiteName.NCODES}), force=True), Lines())
-    assert (home / "ncodes.csv").read_bytes() == faulty
+        prepare(Options(home, frozenset({PrerequisiteName.NCODES}), force=True), RecordingConsole())
+    assert (home / "ncodes.csv").read_bytes() == invalid
     assert names(home) == ["ncodes.csv"]
 
 
-def test_one_failure_does_not_keep_the_others_back(home: Path) -> None:
-    """Without any list of URLs, categories and annotations are put into place all the same."""
-    order = Order(home, urls_source=("/no/such/file",), annotations_source=source(home, collection(HUSKY)))
+def test_one_failure(home: Path) -> None:
+    """If the URL table fails, categories and annotations are created."""
+    options = Options(
+        home, urls_source=("/no/such/file",), annotations_source=source(home, collection(HUSKY))
+    )
     with pytest.raises(SourceError, match=r"imageNetURLs\.csv could not be downloaded"):
-        prepare(order, Lines(), QUICK)
+        prepare(options, RecordingConsole(), QUICK)
     assert names(home) == ["annotation", "ncodes.csv"]
 
 
-def in_the_way(kind: str, path: Path) -> None:
-    """Put something into a file's place."""
+def obstruct(kind: str, path: Path) -> None:
+    """Create something of another kind in place of a file."""
     path.parent.mkdir(exist_ok=True)
-    makers: dict[str, Callable[[], object]] = {
+    creators: dict[str, Callable[[], object]] = {
         "folder": path.mkdir,
         "file": path.touch,
         "pipe": lambda: os.mkfifo(path),
         "link": lambda: path.symlink_to("nowhere"),
     }
-    makers[kind]()
+    creators[kind]()
 
 
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize(
-    ("piece", "name", "kinds"),
+    ("prerequisite", "file", "kinds"),
     [
         (PrerequisiteName.NCODES, "ncodes.csv", ("folder", "pipe", "link")),
         (PrerequisiteName.URLS, "imageNetURLs.csv", ("folder", "pipe", "link")),
         (PrerequisiteName.ANNOTATIONS, "annotation", ("file", "pipe", "link")),
     ],
 )
-def test_what_stands_in_the_way_is_told_before_anything_is_fetched(
-    tmp_path: Path, web: Web, piece: PrerequisiteName, name: str, kinds: tuple[str, ...], force: bool
+def test_obstruction(
+    tmp_path: Path, web: Web, prerequisite: PrerequisiteName, file: str, kinds: tuple[str, ...], force: bool
 ) -> None:
-    """A folder in a file's place is the user's to move: it is exit code 2, and no megabyte is spent."""
+    """A folder in place of a file, or the reverse, is an input error before anything is downloaded."""
     for kind in kinds:
         home = tmp_path / kind
-        in_the_way(kind, home / name)
+        obstruct(kind, home / file)
         sources = {"urls_source": (web.url("/x"),), "annotations_source": web.url("/x")}
-        with pytest.raises(InputError, match=f"{name} is there, but is no .* Move it"):
-            prepare(Order(home, frozenset({piece}), force=force, **sources), Lines(), QUICK)
-        assert names(home) == [name]
+        with pytest.raises(InputError, match=f"{file} exists, but is not a .* Move it away"):
+            prepare(
+                Options(home, frozenset({prerequisite}), force=force, **sources), RecordingConsole(), QUICK
+            )
+        assert names(home) == [file]
     assert web.requests == []
 
 
-@pytest.mark.parametrize("place", ["home", "home/below", "x" * 300, "link/below"])
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, place: str) -> None:
-    """A file in the folder's place, or no name that a system takes, is the user's to mend."""
+@pytest.mark.parametrize("folder", ["home", "home/below", "x" * 300, "link/below"])
+def test_folder_cannot_be_created(tmp_path: Path, folder: str) -> None:
+    """A destination that cannot be created is an input error."""
     (tmp_path / "home").write_bytes(b"")
     (tmp_path / "link").symlink_to("link")
     with pytest.raises(InputError, match="--ncodes_dir"):
-        get_urls(tmp_path / place, "x")
+        get_urls(tmp_path / folder, "x")
 
 
-def test_a_folder_that_cannot_be_written_to(home: Path, web: Web, mount: Callable[[Path, str], None]) -> None:
-    """It is said before anything is fetched; what is there can be used all the same."""
+def test_read_only_folder(home: Path, web: Web, mount: Callable[[Path, str], None]) -> None:
+    """A read-only destination is an error before anything is downloaded; existing files can be used."""
     web.answer("/list", Answer(body=TGZ))
     mount(home, "size=4m")
     get_annotations(home, source(home, collection(HUSKY)))
@@ -187,10 +190,8 @@ def test_a_folder_that_cannot_be_written_to(home: Path, web: Web, mount: Callabl
     assert "already present" in get_annotations(home, "/no/such/file")[0]
 
 
-def test_a_disk_without_room_is_told_before_the_download(
-    home: Path, web: Web, mount: Callable[[Path, str], None]
-) -> None:
-    """Room is needed for the download and for the table that it becomes."""
+def test_no_space_for_download(home: Path, web: Web, mount: Callable[[Path, str], None]) -> None:
+    """Before a download, there must be space for the file and the table."""
     web.answer("/list", Answer(body=TGZ, length=10**6))
     mount(home, "size=4m")
     with pytest.raises(SourceError, match=r"it needs 5 MB of disk, and .* has 4 MB free: make room"):
@@ -198,18 +199,16 @@ def test_a_disk_without_room_is_told_before_the_download(
     assert names(home) == []
 
 
-def test_a_disk_without_room_for_the_table(home: Path, mount: Callable[[Path, str], None]) -> None:
-    """A list from a path is measured, too, and one that lies about its size is stopped by the disk."""
+def test_no_space_for_table(home: Path, mount: Callable[[Path, str], None]) -> None:
+    """Before a list on disk is converted, there must be space for the table."""
     mount(home, "size=64k")
-    with pytest.raises(DiskError, match=r"imageNetURLs\.csv needs \d+ MB, but .*Make room"):
+    with pytest.raises(DiskError, match=r"imageNetURLs\.csv needs \d+ MB, but .*Free some space"):
         get_urls(home, source(home, TXT * 100))
     assert names(home) == []
 
 
-def test_a_disk_that_fills_up_keeps_the_old_table(
-    home: Path, web: Web, mount: Callable[[Path, str], None]
-) -> None:
-    """Without a length nobody knows before: the run stops, nothing is spoilt, and the next one goes on."""
+def test_full_disk_during_download(home: Path, web: Web, mount: Callable[[Path, str], None]) -> None:
+    """If a download of unknown size fills the disk, existing files are kept, and the next run continues."""
     mount(home, "size=256k")
     get_urls(home, source(home, TXT))
     before = {path.name: path.read_bytes() for path in home.iterdir()}
@@ -224,20 +223,19 @@ def test_a_disk_that_fills_up_keeps_the_old_table(
     assert names(home) == WHOLE
 
 
-def test_a_full_disk_is_no_wrong_flag(home: Path, mount: Callable[[Path, str], None]) -> None:
-    """Where not even an empty file has room, that is exit code 1."""
+def test_full_disk(home: Path, mount: Callable[[Path, str], None]) -> None:
+    """A disk without space for an empty file gives exit code 1."""
     mount(home, "size=4k,nr_inodes=1")
-    with pytest.raises(DatasetError, match="no room left") as caught:
+    with pytest.raises(DatasetError, match="is full") as caught:
         get_urls(home, source(home, TXT))
     assert caught.value.exit_code == 1
 
 
-def test_two_runs_do_not_spoil_each_others_downloads(home: Path, web: Web) -> None:
-    """A second run into the folder is refused while there is something to fetch, and only then."""
+def test_concurrent_runs(home: Path, web: Web) -> None:
+    """A second run is refused while the first is active, unless it has nothing to download."""
     web.answer("/list", Answer(body=TGZ))
     home.mkdir()
-    told = pytest.raises(FolderInUseError, match=r"Another run fetches into .* --ncodes_dir")
-    with FolderLock(home), told:
+    with FolderLock(home), pytest.raises(FolderInUseError, match=r"Another run is .* --ncodes_dir"):
         get_urls(home, web.url("/list"))
     get_urls(home, web.url("/list"))
     with FolderLock(home):
@@ -245,8 +243,8 @@ def test_two_runs_do_not_spoil_each_others_downloads(home: Path, web: Web) -> No
     assert names(home) == WHOLE
 
 
-def test_what_a_killed_run_left_goes(home: Path) -> None:
-    """A half-written table is no use to anybody; a download that broke off is, and stays."""
+def test_partial_files(home: Path) -> None:
+    """Partial files of a killed run are removed, except downloads, which can be resumed."""
     get_urls(home, source(home, TXT))
     (home / ".imageNetURLs.csv.part").write_bytes(b"half")
     (home / "imageNetURLs.csv.12345678.download.part").write_bytes(b"half")

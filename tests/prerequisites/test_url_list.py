@@ -1,4 +1,4 @@
-"""Any list of URLs, however it is packed and spelled, becomes the same table; a bad one changes nothing."""
+"""Lists of URLs in all formats are converted to the same table; an invalid list changes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prerequisites import (
+from tests.prerequisites.helpers import (
     AS_CSV,
     FIRST,
     ROWS,
@@ -27,24 +27,24 @@ from tests.prerequisites import (
 )
 from utils.errors import DiskError, OneSourceError, SourceError
 from utils.fetch.archive_stream import open_text
-from utils.prerequisites.url_list import MOST_BAD_LINES, ListCounts, convert
+from utils.prerequisites.url_list import MAX_BAD_LINES, ListCounts, convert
 from utils.sources.url_table import open_table
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "imageNetURLs.csv"
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "imageNetURLs.csv"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Give a folder for the table."""
+    """Return the destination folder."""
     return tmp_path / "home"
 
 
-def converted(folder: Path, data: bytes, *, least: int = 1) -> ListCounts:
-    """Make a table of a list as it is."""
+def converted(folder: Path, data: bytes, *, min_rows: int = 1) -> ListCounts:
+    """Convert a list."""
     path = folder / "list.txt"
     path.write_bytes(data)
     with open_text(path) as text:
-        return convert(text.stream, folder / "imageNetURLs.csv", least=least, say=lambda: None)
+        return convert(text.stream, folder / "imageNetURLs.csv", min_rows=min_rows, on_progress=lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def converted(folder: Path, data: bytes, *, least: int = 1) -> ListCounts:
         *("csv", "csv-gz-crlf", "csv-bom"),
     ],
 )
-def test_every_kind_of_list_becomes_the_same_table(home: Path, data: bytes) -> None:
-    """What a list is packed in is told by its bytes; the table comes out in order, with its index."""
-    said = get_urls(home, source(home, data))
+def test_formats(home: Path, data: bytes) -> None:
+    """The format is recognised by the content; the table keeps the order of the list, and has an index."""
+    printed = get_urls(home, source(home, data))
     assert (home / "imageNetURLs.csv").read_bytes() == AS_CSV
-    assert "imageNetURLs.csv: 1,000 rows" in said
+    assert "imageNetURLs.csv: 1,000 rows" in printed
     assert names(home) == ["imageNetURLs.csv", "imageNetURLs.csv.index"]
     rebuilt: list[int] = []
     table = open_table(home / "imageNetURLs.csv", lambda done, _total: rebuilt.append(done))
@@ -81,8 +81,8 @@ def test_every_kind_of_list_becomes_the_same_table(home: Path, data: bytes) -> N
     assert rows_in(home) == ROWS
 
 
-def test_hard_lines_of_the_list(home: Path) -> None:
-    """The first tab splits, quotes mean nothing, each line has its own encoding; bad lines are kept."""
+def test_unusual_lines(home: Path) -> None:
+    """Lines split at the first tab, without quoting, in any encoding; malformed lines are kept in a file."""
     lines = [
         b'n00000001_1\thttp://a/x"y,z.jpg',
         b"n00000001_2\thttp://a/two words\tand a tab",
@@ -97,7 +97,7 @@ def test_hard_lines_of_the_list(home: Path) -> None:
         b"n00000001_7 http://a/no-tab",
         b"n00000001_8\thttp://a/last",
     ]
-    said = get_urls(home, source(home, b"\n".join(lines)))
+    printed = get_urls(home, source(home, b"\n".join(lines)))
     assert [url for _, url in rows_in(home)] == [
         'http://a/x"y,z.jpg', "http://a/two words\tand a tab", "http://a/ö", "http://a/ö", '"http://a/open',
         "http://a/last",
@@ -106,13 +106,13 @@ def test_hard_lines_of_the_list(home: Path) -> None:
         assert [row["img_url"] for row in csv.DictReader(file)] == [url for _, url in rows_in(home)]
     bad = (home / "imageNetURLs_bad_lines.txt").read_bytes().splitlines()
     assert bad == [lines[5], *lines[7:11]]
-    assert "  left out of it: 5 malformed lines of the list; see imageNetURLs_bad_lines.txt" in said
+    assert "  left out: 5 malformed lines of the list; see imageNetURLs_bad_lines.txt" in printed
     get_urls(home, source(home, TXT), force=True)
     assert not (home / "imageNetURLs_bad_lines.txt").exists()
 
 
-def test_a_list_in_any_order_keeps_it(tmp_path: Path) -> None:
-    """Rows of one category that lie apart are all found, in the order of the list."""
+def test_unsorted_list(tmp_path: Path) -> None:
+    """All rows of a category are found in the order of the list, even if it is not sorted."""
     lines = TXT.splitlines(keepends=True)
     shuffled = lines[0::2] + lines[1::2]
     assert converted(tmp_path, b"".join(shuffled)).rows == len(lines)
@@ -121,8 +121,8 @@ def test_a_list_in_any_order_keeps_it(tmp_path: Path) -> None:
     ]
 
 
-def test_a_table_in_another_spelling_is_taken_over_row_by_row(home: Path) -> None:
-    """A CSV of any layout becomes ours; its odd rows stay rows, a stray quote costs its own line only."""
+def test_other_columns(home: Path) -> None:
+    """A CSV with other columns is converted; a missing closing quote affects its own line only."""
     odd = (
         b",code,img_url,img_code\n"
         b'0,n00000001,"http://a/1,2",n00000001_1\n'
@@ -144,15 +144,15 @@ def test_a_table_in_another_spelling_is_taken_over_row_by_row(home: Path) -> Non
 
 
 def with_bad_checksum() -> bytes:
-    """Pack a zip in which one byte of the content is wrong."""
+    """Return a zip in which one byte of the content is wrong."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:  # stored, so that only the checksum can tell
         archive.writestr("a.txt", TXT)
     return packed.getvalue().replace(b"/499.jpg", b"/498.jpg", 1)
 
 
-def locked() -> bytes:
-    """Pack a zip that says it has a password."""
+def encrypted() -> bytes:
+    """Return a zip that is marked as encrypted."""
     data = bytearray(zipped(a__txt=TXT))
     for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.rindex(magic) + flags] |= 1
@@ -169,22 +169,22 @@ def locked() -> bytes:
         (with_bad_trailer(TGZ), "damaged or cut"),
         (with_bad_trailer(gzip.compress(TXT)), "damaged or cut"),
         (with_bad_checksum(), "damaged or cut"),
-        (locked(), "locked with a password"),
+        (encrypted(), "locked with a password"),
         (b"<!DOCTYPE html><html>log in</html>", "a web page"),
         (b"  <HTML>\n" + TXT, "a web page"),
-        (b"", "no list of URLs"),
-        (b"just text\n" * 99, "no list of URLs"),
+        (b"", "not a list of URLs"),
+        (b"just text\n" * 99, "not a list of URLs"),
         (b"img_code,img_url,code\n", "no rows"),
         (bytes(5000), "neither a zip"),
         (zipped(), "neither a zip"),
-        (tarred({}), "no list of URLs"),
-        (zipped(a__txt=b"nothing here"), "no list of URLs"),
-        (TXT + b"x\n" * (MOST_BAD_LINES + 1), "of its lines are no rows"),
+        (tarred({}), "not a list of URLs"),
+        (zipped(a__txt=b"nothing here"), "not a list of URLs"),
+        (TXT + b"x\n" * (MAX_BAD_LINES + 1), "of its lines are malformed"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_bad_list_leaves_the_old_table(home: Path, data: bytes, words: str) -> None:
-    """Until a new table is whole and checked, the old one stays, byte for byte, with its index."""
+def test_invalid_list_keeps_the_table(home: Path, data: bytes, words: str) -> None:
+    """The table and its index are only replaced by a complete and valid one."""
     get_urls(home, source(home, TXT))
     before = {path.name: path.read_bytes() for path in home.iterdir()}
     with pytest.raises(SourceError, match=words):
@@ -192,30 +192,30 @@ def test_a_bad_list_leaves_the_old_table(home: Path, data: bytes, words: str) ->
     assert {path.name: path.read_bytes() for path in home.iterdir()} == before
 
 
-def test_a_short_list_is_refused(tmp_path: Path) -> None:
-    """A list with fewer rows than it must have leaves no table."""
-    with pytest.raises(OneSourceError, match="1,000 rows only"):
-        converted(tmp_path, TXT, least=1001)
+def test_too_few_rows(tmp_path: Path) -> None:
+    """A list with fewer rows than expected is rejected."""
+    with pytest.raises(OneSourceError, match="only 1,000 rows"):
+        converted(tmp_path, TXT, min_rows=1001)
     assert names(tmp_path) == ["list.txt"]
 
 
-def test_a_line_without_end_costs_itself(tmp_path: Path) -> None:
-    """What is no line is told by its beginning; that alone is kept of it."""
+def test_long_line(tmp_path: Path) -> None:
+    """A line without end is malformed, and only its start is kept."""
     data = b"n00000001_1\thttp://a/x\n" + b"x" * 300_000 + b"\nn00000001_2\thttp://a/y\n"
     assert converted(tmp_path, data).rows == 2
     assert (tmp_path / "imageNetURLs_bad_lines.txt").stat().st_size < 5000
 
 
-def test_a_table_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """It is the disk's fault, not the list's: no other source would help."""
+def test_table_cannot_be_written(tmp_path: Path) -> None:
+    """A write error is a DiskError, so that no other source is tried."""
     (tmp_path / "imageNetURLs.csv").mkdir()
     with pytest.raises(DiskError, match=r"imageNetURLs\.csv cannot be written"):
         converted(tmp_path, TXT)
     assert names(tmp_path) == ["imageNetURLs.csv", "list.txt"]
 
 
-def test_members_that_would_escape_write_nothing_elsewhere(home: Path) -> None:
-    """Members are read, never extracted: their names reach no path."""
+def test_hostile_member_names(home: Path) -> None:
+    """Names of members are not used as paths."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("../../../escaped.txt", TXT)
@@ -228,9 +228,9 @@ def test_members_that_would_escape_write_nothing_elsewhere(home: Path) -> None:
     assert not list(home.parent.rglob("escaped*"))
 
 
-def test_the_real_rows_are_taken_over(home: Path) -> None:
-    """Ten thousand real rows, from where they lie."""
+def test_real_rows(home: Path) -> None:
+    """Ten thousand real rows are converted."""
     if not REAL.is_file():
-        pytest.skip(f"the real rows are not here: {REAL}")
+        pytest.skip(f"the real rows are missing: {REAL}")
     assert "imageNetURLs.csv: 10,000 rows" in get_urls(home, str(REAL))
     assert (home / "imageNetURLs.csv").read_bytes() == REAL.read_bytes().replace(b"\r\n", b"\n")

@@ -1,4 +1,4 @@
-"""Archives of boxes: those that are good are put into place, each whole; others are told, and left out."""
+"""Usable annotation archives are copied atomically, others are reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Web
-from tests.prerequisites import (
+from tests.prerequisites.helpers import (
     CARTON,
     FIRST,
     HUSKY,
@@ -25,30 +25,30 @@ from tests.prerequisites import (
 )
 from utils.errors import SourceError
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "annotation"
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "annotation"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Give a folder for the annotations."""
+    """Return the destination folder."""
     return tmp_path / "home"
 
 
-def test_annotations_come_from_the_published_collection(home: Path, web: Web) -> None:
-    """Each archive of the collection lands under its own name; a second run asks nobody."""
+def test_published_collection(home: Path, web: Web) -> None:
+    """All archives of a downloaded collection are written; a second run downloads nothing."""
     web.answer("/boxes", Answer(body=collection(HUSKY, CARTON)))
     assert "annotation/: 2 archives written, 0 already present" in get_annotations(home, web.url("/boxes"))
     assert names(home / "annotation") == [f"{HUSKY}.tar.gz", f"{CARTON}.tar.gz"]
     with tarfile.open(home / "annotation" / f"{HUSKY}.tar.gz") as archive:
         assert archive.getnames() == [f"Annotation/{HUSKY}/{HUSKY}_1.xml"]
-    said = get_annotations(home, web.url("/boxes"))
-    assert said[-1].startswith("annotation/: already present (2 categories)")
+    lines = get_annotations(home, web.url("/boxes"))
+    assert lines[-1].startswith("annotation/: already present (2 categories)")
     assert web.count("/boxes") == 1
     assert names(home) == ["annotation"]
 
 
-def test_annotations_come_from_a_folder(home: Path, tmp_path: Path) -> None:
-    """A folder of archives is copied; what else lies in it is not."""
+def test_folder_of_archives(home: Path, tmp_path: Path) -> None:
+    """Archives in a folder are copied, other files are not."""
     folder = tmp_path / "boxes"
     folder.mkdir()
     plain = gzip.decompress(boxes(CARTON))
@@ -64,29 +64,29 @@ def test_annotations_come_from_a_folder(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"x", "inside"])
-def test_a_folder_that_cannot_be_a_source(home: Path, tmp_path: Path, content: bytes | str | None) -> None:
-    """One without archives, one with rubbish alone, and the very one that is to be filled, are told."""
+def test_unusable_folder(home: Path, tmp_path: Path, content: bytes | str | None) -> None:
+    """A folder without usable archives, and the destination folder itself, cannot be used."""
     folder = home / "annotation" if content == "inside" else tmp_path / "boxes"
     folder.mkdir(parents=True)
     if isinstance(content, bytes):
         (folder / f"{HUSKY}.tar.gz").write_bytes(content)
-    with pytest.raises(SourceError, match=r"the very folder|it holds 0 archives"):
+    with pytest.raises(SourceError, match=r"the destination folder|it has 0 usable archives"):
         get_annotations(home, str(folder))
 
 
-def test_only_archives_of_categories_that_exist_are_taken(home: Path) -> None:
-    """Others are told; a category that the user added to ncodes.csv exists."""
+def test_unknown_categories(home: Path) -> None:
+    """Archives of unknown categories are left out, unless the user has added these to `ncodes.csv`."""
     packed = collection(HUSKY, "n99999999", FIRST)
-    said = get_annotations(home, source(home, packed))
+    lines = get_annotations(home, source(home, packed))
     assert names(home / "annotation") == [f"{HUSKY}.tar.gz"]
-    assert "  left out of it: 2 of no category that there is (n99999999.tar.gz, n00000001.tar.gz)" in said
+    assert "  left out: 2 of unknown categories (n99999999.tar.gz, n00000001.tar.gz)" in lines
     (home / "ncodes.csv").write_text(f"code,name,to_download,how_many\n{FIRST},mine,True,-1\n")
     get_annotations(home, source(home, packed), force=True)
     assert names(home / "annotation") == [f"{FIRST}.tar.gz", f"{HUSKY}.tar.gz"]
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [
         lambda data: data[: len(data) // 2],
         with_bad_trailer,
@@ -96,21 +96,21 @@ def test_only_archives_of_categories_that_exist_are_taken(home: Path) -> None:
     ],
     ids=["cut", "checksum", "page", "empty", "no-tar"],
 )
-def test_a_damaged_archive_costs_its_category(home: Path, spoil: Callable[[bytes], bytes]) -> None:
-    """It is told by name and left out; one that is there already stays; all others are written."""
+def test_damaged_archive(home: Path, damage: Callable[[bytes], bytes]) -> None:
+    """A damaged archive is reported and left out, and does not replace an existing one."""
     get_annotations(home, source(home, collection(HUSKY)))
     before = (home / "annotation" / f"{HUSKY}.tar.gz").read_bytes()
-    packed = tarred({f"{HUSKY}.tar.gz": spoil(boxes(HUSKY)), f"{CARTON}.tar.gz": boxes(CARTON)})
-    said = get_annotations(home, source(home, packed), force=True)
-    assert f"  left out of it: 1 damaged ({HUSKY}.tar.gz)" in said
-    assert "annotation/: 1 archive written, 0 already present" in said
+    packed = tarred({f"{HUSKY}.tar.gz": damage(boxes(HUSKY)), f"{CARTON}.tar.gz": boxes(CARTON)})
+    lines = get_annotations(home, source(home, packed), force=True)
+    assert f"  left out: 1 damaged ({HUSKY}.tar.gz)" in lines
+    assert "annotation/: 1 archive written, 0 already present" in lines
     assert names(home / "annotation") == [f"{HUSKY}.tar.gz", f"{CARTON}.tar.gz"]
     assert (home / "annotation" / f"{HUSKY}.tar.gz").read_bytes() == before
 
 
-def test_nothing_but_regular_archives_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Links, devices, other names and sizes that cannot be real are left out; no name leads elsewhere."""
-    monkeypatch.setattr("utils.prerequisites.annotation_archives.LARGEST_ARCHIVE", 20_000)
+def test_hostile_members(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links, devices, other names and huge archives are left out; nothing is written elsewhere."""
+    monkeypatch.setattr("utils.prerequisites.annotation_archives.MAX_ARCHIVE_BYTES", 20_000)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE):
@@ -125,30 +125,30 @@ def test_nothing_but_regular_archives_is_taken(home: Path, monkeypatch: pytest.M
             member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
-    said = get_annotations(home, source(home, packed.getvalue()))
+    lines = get_annotations(home, source(home, packed.getvalue()))
     assert names(home / "annotation") == [f"{HUSKY}.tar.gz", f"{CARTON}.tar.gz"]
-    assert "  left out of it: 1 too large to be real (n02084071.tar.gz)" in said
-    assert "  left out of it: 1 damaged (n02121808.tar.gz)" in said
+    assert "  left out: 1 too large (n02084071.tar.gz)" in lines
+    assert "  left out: 1 damaged (n02121808.tar.gz)" in lines
     assert not [path for path in home.parent.rglob("n0*") if path.parent != home / "annotation"]
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [lambda data: data[: len(data) // 2], with_bad_trailer, lambda data: b"<html>" + data, lambda _: b""],
     ids=["cut", "checksum", "page", "empty"],
 )
-def test_a_damaged_collection_changes_nothing(home: Path, spoil: Callable[[bytes], bytes]) -> None:
-    """A cut collection, or one whose checksum is wrong, replaces no archive."""
+def test_damaged_collection(home: Path, damage: Callable[[bytes], bytes]) -> None:
+    """A damaged collection replaces no archive."""
     get_annotations(home, source(home, collection(HUSKY)))
     before = (home / "annotation" / f"{HUSKY}.tar.gz").read_bytes()
     with pytest.raises(SourceError, match=r"damaged or cut|a web page"):
-        get_annotations(home, source(home, spoil(collection(HUSKY, CARTON))), force=True)
+        get_annotations(home, source(home, damage(collection(HUSKY, CARTON))), force=True)
     assert names(home / "annotation") == [f"{HUSKY}.tar.gz"]
     assert (home / "annotation" / f"{HUSKY}.tar.gz").read_bytes() == before
 
 
-def test_a_broken_off_writing_is_taken_up_again(home: Path) -> None:
-    """A folder that was not filled to the end is not "present"; what lies in it is kept."""
+def test_interrupted_writing(home: Path) -> None:
+    """An incomplete folder is completed by the next run."""
     address = source(home, collection(HUSKY, CARTON))
     get_annotations(home, address)
     (home / "annotation" / f"{CARTON}.tar.gz").unlink()
@@ -158,22 +158,22 @@ def test_a_broken_off_writing_is_taken_up_again(home: Path) -> None:
     assert names(home / "annotation") == [f"{HUSKY}.tar.gz", f"{CARTON}.tar.gz"]
 
 
-def test_a_folder_of_the_users_own_is_left_alone(home: Path) -> None:
-    """XML folders and plain tars that the user brought count as present, and nothing is put before them."""
+def test_annotations_of_the_user(home: Path) -> None:
+    """Folders of XML and plain tars of the user count as present, and are not replaced."""
     (home / "annotation" / HUSKY).mkdir(parents=True)
     (home / "annotation" / f"{CARTON}.tar").write_bytes(b"x")
     assert get_annotations(home, "/no/such/file")[-1].startswith(
         "annotation/: already present (2 categories)"
     )
     (home / "annotation" / ".unfinished").touch()
-    said = get_annotations(home, source(home, collection(HUSKY, CARTON)))
-    assert "annotation/: 0 archives written, 2 already present" in said
+    lines = get_annotations(home, source(home, collection(HUSKY, CARTON)))
+    assert "annotation/: 0 archives written, 2 already present" in lines
     assert names(home / "annotation") == [HUSKY, f"{CARTON}.tar"]
 
 
-def test_the_real_archives_are_taken_over(home: Path) -> None:
-    """The real archives of a hundred categories, from where they lie: none of them is damaged."""
+def test_real_archives(home: Path) -> None:
+    """A hundred real archives are copied, and none is rejected."""
     if not REAL.is_dir():
-        pytest.skip(f"the real archives are not here: {REAL}")
+        pytest.skip(f"the real archives are missing: {REAL}")
     assert not [line for line in get_annotations(home, str(REAL)) if "left out" in line]
     assert names(home / "annotation") == names(REAL)
