@@ -19,7 +19,7 @@ TIMEOUT = 1.5
 def finish(fetcher: Fetcher) -> dict[int, Response | FetchError]:
     """Drive a fetcher until nothing is under way, and follow redirects at once."""
     results: dict[int, Response | FetchError] = {}
-    trails: dict[int, RedirectHistory] = {}
+    histories: dict[int, RedirectHistory] = {}
     deadline = time.monotonic() + PATIENCE
     while fetcher.in_flight:
         assert time.monotonic() < deadline, f"still under way: {fetcher.in_flight}"
@@ -27,17 +27,17 @@ def finish(fetcher: Fetcher) -> dict[int, Response | FetchError]:
             number, result = fetched.number, fetched.result
             assert number not in results
             if isinstance(result, Redirect):
-                trails[number] = result.trail
-                fetcher.start(number, result.route.address, result.trail)
+                histories[number] = result.history
+                fetcher.start(number, result.target.address, result.history)
             else:
-                results[number] = _in_all(result, trails.get(number, RedirectHistory()))
+                results[number] = _in_all(result, histories.get(number, RedirectHistory()))
     return results
 
 
-def _in_all(result: Response | FetchError, trail: RedirectHistory) -> Response | FetchError:
+def _in_all(result: Response | FetchError, history: RedirectHistory) -> Response | FetchError:
     """Add what the redirects before it took, and their status where nobody answered in the end."""
-    status = result.http_status or trail.http_status
-    return replace(result, seconds=trail.seconds + result.seconds, http_status=status)
+    status = result.http_status or history.http_status
+    return replace(result, seconds=history.seconds + result.seconds, http_status=status)
 
 
 def fetch_all(urls: Sequence[str], timeout: float = TIMEOUT) -> list[Response | FetchError]:

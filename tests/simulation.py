@@ -37,8 +37,8 @@ class Reply:
     reason: Reason | None = None
     http_status: int = 200
     retry_after: float | None = None
-    proxy_at_fault: bool = False
-    dripped: bool = False
+    from_proxy: bool = False
+    too_slow: bool = False
     leads_to: str = ""
 
 
@@ -54,7 +54,7 @@ BLACKHOLE = Reply(seconds=CONNECT_TIMEOUT, reason=Reason.CONNECT_TIMEOUT, http_s
 SILENT = Reply(seconds=10.0, reason=Reason.TIMEOUT, http_status=0)
 RESET = Reply(seconds=0.05, reason=Reason.CONNECTION_ERROR, http_status=0)
 CUT = Reply(reason=Reason.TRUNCATED)
-DRIP = Reply(seconds=2.0, reason=Reason.TIMEOUT, dripped=True)
+DRIP = Reply(seconds=2.0, reason=Reason.TIMEOUT, too_slow=True)
 Web = Callable[[Ask], Reply]
 
 
@@ -74,8 +74,8 @@ def make_outcome(task: ImageTask, reply: Reply) -> Outcome:
         attempts=1,
         seconds=reply.seconds,
         retry_after=reply.retry_after,
-        proxy_at_fault=reply.proxy_at_fault,
-        dripped=reply.dripped,
+        from_proxy=reply.from_proxy,
+        too_slow=reply.too_slow,
     )
 
 
@@ -163,7 +163,7 @@ class Simulation:
 
     def _start(self) -> None:
         for task in self.schedule.start_ready(self.now):
-            host = task.address if task.trail.redirects else self._homes[task.number]
+            host = task.address if task.redirect_history.count else self._homes[task.number]
             self._hosts[task.number] = host
             ask = Ask(task, host, self.now, self._tries[task.number], self._tries_of_host[host])
             self._tries[task.number] += 1
@@ -187,10 +187,12 @@ class Simulation:
 
     def _tell(self, task: ImageTask, reply: Reply) -> list[TaskResult]:
         if reply.leads_to:
-            trail = RedirectHistory(
-                task.trail.redirects + 1, task.trail.seconds + reply.seconds, http_status=302
+            history = RedirectHistory(
+                task.redirect_history.count + 1,
+                task.redirect_history.seconds + reply.seconds,
+                http_status=302,
             )
-            redirect = Redirect(RequestTarget(reply.leads_to, reply.leads_to), trail)
+            redirect = Redirect(RequestTarget(reply.leads_to, reply.leads_to), history)
             return self.schedule.redirect(task.number, redirect, self.now)
         outcome = make_outcome(make_task(task.number), reply)
         return self.schedule.finish(task.number, outcome, self.now)

@@ -16,14 +16,20 @@ OLD = RequestTarget("http://farm3.static.flickr.com/1/2_a.jpg", "farm3.static.fl
 NEW = "live.staticflickr.com:443"
 
 
-def failed(reason: Reason, *, http_status: int = 0, unreached: bool = False) -> Outcome:
+def failed(reason: Reason, *, http_status: int = 0, connect_failed: bool = False) -> Outcome:
     """Make the outcome of one failed try."""
     return Outcome(
-        ROW, Status.FAILED, reason, http_status=http_status, attempts=1, seconds=1.0, unreached=unreached
+        ROW,
+        Status.FAILED,
+        reason,
+        http_status=http_status,
+        attempts=1,
+        seconds=1.0,
+        connect_failed=connect_failed,
     )
 
 
-UNREACHED = failed(Reason.CONNECT_TIMEOUT, unreached=True)
+UNREACHED = failed(Reason.CONNECT_TIMEOUT, connect_failed=True)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,7 @@ def test_flickr_moved(url: str) -> None:
 )
 def test_nothing_else_moved(url: str) -> None:
     """Any other URL has one way, its own."""
-    assert [route.address for route in url_rewrites.targets(url)] == [url]
+    assert [target.address for target in url_rewrites.targets(url)] == [url]
 
 
 def test_unreached_alternate_leads_to_the_original() -> None:

@@ -81,7 +81,7 @@ def test_misbehaviour_has_its_reason(web: Web, case: str) -> None:
     assert result.description.endswith(".")
     assert time.monotonic() - began < TIMEOUT + 5  # far from for ever, on a busy machine, too
     assert result.seconds <= TIMEOUT + 1.0
-    assert not result.proxy_at_fault
+    assert not result.from_proxy
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451, 500, 502, 503, 504, 599])
@@ -97,7 +97,7 @@ def test_a_407_of_a_host_is_not_a_proxys(web: Web) -> None:
     """Without a proxy nobody but the host can have said it."""
     web.answer("/x", Answer.page("No", 407))
     result = nothing(web.url("/x"))
-    assert (result.reason, result.proxy_at_fault) == (Reason.HTTP_STATUS, False)
+    assert (result.reason, result.from_proxy) == (Reason.HTTP_STATUS, False)
 
 
 def test_nobody_listens() -> None:
@@ -242,7 +242,7 @@ def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> Fetc
     monkeypatch.setenv("http_proxy", proxy)
     monkeypatch.setenv("https_proxy", proxy)
     result = nothing(url, 1.0)
-    assert "proxy" in result.description.lower() or not result.proxy_at_fault
+    assert "proxy" in result.description.lower() or not result.from_proxy
     return result
 
 
@@ -259,7 +259,7 @@ def test_a_proxy_that_cannot_be_used_is_at_fault(monkeypatch: pytest.MonkeyPatch
             "!!! nonsense",
         ):
             result = proxy_failure(monkeypatch, url, proxy)
-            assert (result.reason, result.proxy_at_fault) == (Reason.CONNECTION_ERROR, True), proxy
+            assert (result.reason, result.from_proxy) == (Reason.CONNECTION_ERROR, True), proxy
 
 
 @pytest.mark.parametrize("url", PROXIED)
@@ -270,7 +270,7 @@ def test_a_proxy_that_wants_a_password_is_at_fault(
     web.otherwise(Answer.page("Who are you?", 407))
     web.answer("public.test:443", Answer.page("Who are you?", 407))
     result = proxy_failure(monkeypatch, url, web.url(""))
-    assert (result.reason, result.proxy_at_fault) == (Reason.CONNECTION_ERROR, True)
+    assert (result.reason, result.from_proxy) == (Reason.CONNECTION_ERROR, True)
 
 
 def test_what_a_proxy_says_of_a_host_is_not_its_fault(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +280,7 @@ def test_what_a_proxy_says_of_a_host_is_not_its_fault(web: Web, monkeypatch: pyt
     web.answer("public.test:443", Answer.page("Not allowed", 403))
     for url, status in ((PROXIED[0], 502), (PROXIED[1], 403), ("http://public.test/slow", 0)):
         result = proxy_failure(monkeypatch, url, web.url(""))
-        assert (result.http_status, result.proxy_at_fault) == (status, False)
+        assert (result.http_status, result.from_proxy) == (status, False)
 
 
 def test_a_length_that_is_unknown_is_said(web: Web) -> None:

@@ -237,6 +237,6 @@ def test_a_proxy_that_refuses_says_nothing_about_the_host() -> None:
     """No failure of the proxy changes anything."""
     host = HostState("a:80")
     for now in range(50):
-        record(host, Reply(reason=Reason.CONNECTION_REFUSED, http_status=0, proxy_at_fault=True), now=now)
-        record(host, Reply(reason=Reason.HTTP_STATUS, http_status=407, proxy_at_fault=True), now=now)
+        record(host, Reply(reason=Reason.CONNECTION_REFUSED, http_status=0, from_proxy=True), now=now)
+        record(host, Reply(reason=Reason.HTTP_STATUS, http_status=407, from_proxy=True), now=now)
     assert (host.limit, host.given_up, host.can_start(0.0)) == (UNKNOWN_LIMIT, None, True)

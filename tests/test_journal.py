@@ -196,8 +196,8 @@ outcomes = st.builds(
     picture=st.none() | pictures,
     boxes=st.none() | st.integers(0, 99),
     modified_ns=naturals,
-    judged_with=texts,
-    answered_by=texts,
+    decided_by=texts,
+    final_host=texts,
 )
 
 
@@ -247,7 +247,7 @@ def test_reading_can_be_left(path: Path, calls: int) -> None:
 
 def test_what_is_only_for_the_run_is_not_kept(path: Path) -> None:
     """A wait that a host asked for, and a proxy's failure, mean nothing later."""
-    write(path, dataclasses.replace(failed(1), retry_after=9.0, proxy_at_fault=True))
+    write(path, dataclasses.replace(failed(1), retry_after=9.0, from_proxy=True))
     assert list(read_outcomes(path)) == [failed(1)]
 
 

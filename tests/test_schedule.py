@@ -275,7 +275,7 @@ def test_a_host_that_has_been_given_up_takes_no_more() -> None:
 
 def test_a_proxy_that_refuses_condemns_no_host() -> None:
     """Each URL fails for itself; when the proxy works again, so does the host."""
-    refused = Reply(reason=Reason.CONNECTION_REFUSED, http_status=0, proxy_at_fault=True)
+    refused = Reply(reason=Reason.CONNECTION_REFUSED, http_status=0, from_proxy=True)
     simulation = simulate(lambda ask: refused if ask.of_host < 60 else GOOD, {"one": 100})
     assert simulation.reasons() == {"connection_refused": 60, "": 40}
 
@@ -317,7 +317,7 @@ def test_whatever_the_web_does_every_task_is_settled_once(
 
     def web(ask: Ask) -> Reply:
         reply = dice.choice(scripts.get(ask.host, [GOOD, REFUSED]))
-        return LOST if reply.leads_to and ask.task.trail.redirects == MAX_REDIRECTS else reply
+        return LOST if reply.leads_to and ask.task.redirect_history.count == MAX_REDIRECTS else reply
 
     simulation = Simulation(schedule, web)
     first = 0

@@ -132,9 +132,11 @@ def test_what_waits_behind_a_redirect_may_be_dropped_lost_and_abandoned() -> Non
     (dropped,) = schedule.cancel([0], 1.0)
     assert dropped.outcome.status is Status.SKIPPED
     tasks = schedule.start_ready(1.0)
-    assert {(task.address, task.trail) for task in tasks} == {("http://target/", redirect.trail)}
+    assert {(task.address, task.redirect_history) for task in tasks} == {("http://target/", redirect.history)}
     assert schedule.recover_lost([1], culprit=None, now=2.0) == []
-    assert [(task.number, task.trail) for task in schedule.start_ready(2.0)] == [(1, redirect.trail)]
+    assert [(task.number, task.redirect_history) for task in schedule.start_ready(2.0)] == [
+        (1, redirect.history)
+    ]
     assert schedule.redirect(99, redirect, 2.0) == []
     assert schedule.finish(1, make_outcome(tasks[0], GOOD), 3.0)
     (left,) = schedule.interrupt()

@@ -29,7 +29,7 @@ def image(number: int, content: int, host: str = "one:80") -> Outcome:
     """Return a saved image with the given URL number and content."""
     picture = Picture(ImageFormat.JPEG, 100, 100, 1000, f"{content:064x}")
     row = UrlRow(number, f"n00000001_{number}", f"http://host/{number}.jpg")
-    return Outcome(row, Status.DOWNLOADED, file=f"Images/{number}.jpg", picture=picture, answered_by=host)
+    return Outcome(row, Status.DOWNLOADED, file=f"Images/{number}.jpg", picture=picture, final_host=host)
 
 
 def track(*outcomes: Outcome) -> DuplicateTracker:
@@ -108,7 +108,7 @@ def test_share_of_host() -> None:
 def test_ignored_outcomes() -> None:
     """Failures, and images from an unknown host, are ignored."""
     failed = dataclasses.replace(image(1, 7), picture=None, status=Status.FAILED)
-    unknown = [dataclasses.replace(image(number, 7), answered_by="") for number in range(5)]
+    unknown = [dataclasses.replace(image(number, 7), final_host="") for number in range(5)]
     assert track(failed, *unknown).placeholders() == set()
 
 

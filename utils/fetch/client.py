@@ -82,7 +82,7 @@ class Fetcher:
         """Bytes of bodies in memory."""
         return self._budget.used
 
-    def start(self, number: int, url: str, trail: RedirectHistory | None = None) -> None:
+    def start(self, number: int, url: str, history: RedirectHistory | None = None) -> None:
         """Start a request.
 
         Parameters
@@ -91,12 +91,12 @@ class Fetcher:
             Identifies the request; it must not be in use.
         url
             ASCII, http or https.
-        trail
+        history
             The redirects that led to the URL; None for the first request of an attempt.
         """
         transfer = self._unused.pop() if self._unused else Transfer(self._budget, self._timeout)
         self._by_handle[transfer.curl] = transfer
-        transfer.start(number, url, trail or RedirectHistory())
+        transfer.start(number, url, history or RedirectHistory())
         self._running[number] = transfer
         self._multi.add_handle(transfer.curl)
 

@@ -46,7 +46,9 @@ DESCRIPTIONS = {
     Reason.FORBIDDEN_REDIRECT: "The redirect leads to an address that is not allowed.",
     Reason.RATE_LIMITED: "The host asks for fewer requests (429).",
 }
-UNREACHED = frozenset({Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT, Reason.TLS_ERROR})
+CONNECT_ERRORS = frozenset(
+    {Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT, Reason.TLS_ERROR}
+)
 UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ECONNREFUSED})
 
 
@@ -88,9 +90,9 @@ def fetch_error(curl: pycurl.Curl, end: TransferEnd) -> FetchError:
         description=description,
         http_status=end.http_status,
         retry_after=parse_retry_after(end.retry_after),
-        proxy_at_fault=is_proxy_error,
-        unreached=reason in UNREACHED or "tunnel failed" in end.message,
-        dripped=end.rejected is Reason.TIMEOUT,
+        from_proxy=is_proxy_error,
+        connect_failed=reason in CONNECT_ERRORS or "tunnel failed" in end.message,
+        too_slow=end.rejected is Reason.TIMEOUT,
         seconds=float(curl.getinfo(pycurl.TOTAL_TIME)),
     )
 

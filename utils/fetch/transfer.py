@@ -82,7 +82,7 @@ class Transfer:
         self._budget = budget
         self._timeout = timeout
         self._url = ""
-        self._trail = RedirectHistory()
+        self._history = RedirectHistory()
         self._chunks: list[bytes] = []
         self._status = 0
         self._headers: dict[str, list[str]] = {}
@@ -92,15 +92,15 @@ class Transfer:
         self.header_lines: list[bytes] = []  # filled by curl itself, because most lines are not used
         self.curl = _new_handle(self, timeout)
 
-    def start(self, number: int, url: str, trail: RedirectHistory) -> None:
+    def start(self, number: int, url: str, history: RedirectHistory) -> None:
         """Reset the handle for a URL, with the redirects that led to it."""
         self.number, self.paused, self.size = number, False, 0
-        self.guard = RedirectGuard(url, trail.from_public)
-        self._url, self._trail = url, trail
+        self.guard = RedirectGuard(url, history.from_public)
+        self._url, self._history = url, history
         self._chunks, self._status, self._headers = [], 0, {}
         self._resume_error, self._abort_reason = 0, None
         self.header_lines.clear()
-        seconds = self._timeout - trail.seconds
+        seconds = self._timeout - history.seconds
         self._detector = SlowTransferDetector(time.monotonic() + seconds)
         self.curl.setopt(pycurl.URL, url)
         self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
@@ -135,13 +135,13 @@ class Transfer:
         code = self._resume_error or code
         target = self._redirect_target()
         if isinstance(target, str):
-            trail = RedirectHistory(
-                redirects=self._trail.redirects + 1,
-                seconds=self._trail.seconds + seconds,
+            history = RedirectHistory(
+                count=self._history.count + 1,
+                seconds=self._history.seconds + seconds,
                 http_status=self._status,
                 from_public=self.guard.from_public,
             )
-            return Redirect(RequestTarget(target, host_of(target)), trail)
+            return Redirect(RequestTarget(target, host_of(target)), history)
         if code == 0 and 200 <= self._status < 300:
             self._chunks = [b"".join(self._chunks)]  # so that the body is in memory once
             return Response(
@@ -199,7 +199,7 @@ class Transfer:
         location = (self._headers.get("location") or [""])[0]
         if not location or not 300 <= self._status < 400:
             return None
-        if self._trail.redirects == MAX_REDIRECTS:
+        if self._history.count == MAX_REDIRECTS:
             return Reason.TOO_MANY_REDIRECTS
         return redirect_target(self._url, location.encode("latin-1"), from_public=self.guard.from_public)
 

@@ -65,9 +65,9 @@ class DuplicateTracker:
 
     def add(self, outcome: Outcome) -> None:
         """Count a saved image; other outcomes, and images from an unknown host, are ignored."""
-        if outcome.picture is None or not outcome.answered_by:
+        if outcome.picture is None or not outcome.final_host:
             return
-        key = ContentKey(outcome.answered_by, outcome.picture.sha256)
+        key = ContentKey(outcome.final_host, outcome.picture.sha256)
         self._images[key.host] += 1
         url = hash(outcome.row.url)
         if key in self._urls:
@@ -92,7 +92,7 @@ class DuplicateTracker:
 
 def content_key(outcome: Outcome) -> ContentKey:
     """Return the key of an image."""
-    return ContentKey(outcome.answered_by, outcome.picture.sha256 if outcome.picture else "")
+    return ContentKey(outcome.final_host, outcome.picture.sha256 if outcome.picture else "")
 
 
 def is_placeholder(outcome: Outcome, keys: set[ContentKey]) -> bool:

@@ -107,11 +107,11 @@ class Candidate:
     ----------
     refusal
         Why it cannot even be tried; None if it can.
-    piece
+    tar_member
         Where its bytes lie, if they need not be fetched.
     """
 
     row: UrlRow
     rejection: Rejection | None
     annotation: Annotation | None
-    piece: TarMemberRef | None = None
+    tar_member: TarMemberRef | None = None

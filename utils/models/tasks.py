@@ -24,7 +24,7 @@ class RedirectHistory(FastPickle):
 
     Attributes
     ----------
-    redirects
+    count
         How many it has followed.
     seconds
         What its requests have taken of the time that a try has; waiting for a host's turn is not counted.
@@ -34,7 +34,7 @@ class RedirectHistory(FastPickle):
         Whether it began at a public address; None as long as that is open.
     """
 
-    redirects: int = 0
+    count: int = 0
     seconds: float = 0.0
     http_status: int = 0
     from_public: bool | None = None
@@ -44,8 +44,8 @@ class RedirectHistory(FastPickle):
 class Redirect(FastPickle):
     """A server's answer that the image is elsewhere: where, and the trail that leads there."""
 
-    route: RequestTarget
-    trail: RedirectHistory
+    target: RequestTarget
+    history: RedirectHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ class ImageTask(FastPickle):
         The row of the URL table that it comes from.
     address, host
         What is asked for: the row's URL, where its image lies today, or where a redirect leads; and of whom.
-    trail
+    redirect_history
         The redirects that led to the address.
     annotation
         Its boxes, labelled as in the result folder; None if it has none.
-    piece
+    tar_member
         Where its bytes lie, if they need not be fetched.
     """
 
@@ -75,9 +75,9 @@ class ImageTask(FastPickle):
     row: UrlRow
     address: str = ""
     host: str = ""
-    trail: RedirectHistory = RedirectHistory()  # frozen, so one may serve all
+    redirect_history: RedirectHistory = RedirectHistory()  # frozen, so one may serve all
     annotation: Annotation | None = None
-    piece: TarMemberRef | None = None
+    tar_member: TarMemberRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,11 @@ class FetchError:
         Of the answer, 0 if there was none.
     retry_after
         Seconds for which the host wants to be left alone, if it said so.
-    proxy_at_fault
+    from_proxy
         Whether a proxy refused, and not the host.
-    unreached
+    connect_failed
         Whether no connection to the host came about.
-    dripped
+    too_slow
         Whether it was given up because the rest came too slowly.
     seconds
         From the start of the request to its end.
@@ -134,13 +134,13 @@ class FetchError:
     description: str
     http_status: int = 0
     retry_after: float | None = None
-    proxy_at_fault: bool = False
-    unreached: bool = False
-    dripped: bool = False
+    from_proxy: bool = False
+    connect_failed: bool = False
+    too_slow: bool = False
     seconds: float = 0.0
 
 
-TRANSIENT = frozenset({"retry_after", "proxy_at_fault", "unreached", "dripped", "disk_full", "staged"})
+TRANSIENT = frozenset({"retry_after", "from_proxy", "connect_failed", "too_slow", "disk_full", "staged"})
 """Fields of an `Outcome` that matter only within a run, and are not written to the journal."""
 
 
@@ -168,11 +168,11 @@ class Outcome(FastPickle):
         What became of its annotation's boxes; None if it has no annotation.
     modified_ns
         The image file's modification time, by which a changed file is told.
-    judged_with
+    decided_by
         The flag that decided, where a failure lasts as long as that flag is kept.
-    answered_by
+    final_host
         The host that sent the image, after all redirects.
-    retry_after, proxy_at_fault, unreached, dripped
+    retry_after, from_proxy, connect_failed, too_slow
         As in `FetchError`; they do not outlive the run.
     disk_full
         Whether it could not be saved because the disk takes nothing more.
@@ -192,12 +192,12 @@ class Outcome(FastPickle):
     boxes: int | None = None
     fitted: BoxCounts | None = None
     modified_ns: int = 0
-    judged_with: str = ""
-    answered_by: str = ""
+    decided_by: str = ""
+    final_host: str = ""
     retry_after: float | None = None
-    proxy_at_fault: bool = False
-    unreached: bool = False
-    dripped: bool = False
+    from_proxy: bool = False
+    connect_failed: bool = False
+    too_slow: bool = False
     disk_full: bool = False
     staged: str = ""
 

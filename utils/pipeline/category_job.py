@@ -161,7 +161,7 @@ class CategoryJob:
                 folder=self.category.folder,
                 row=candidate.row,
                 annotation=geometry.relabel(annotation, self._context.labels) if annotation else None,
-                piece=candidate.piece,
+                tar_member=candidate.tar_member,
             )
             self._active[task.number] = task
             tasks.append(task)
@@ -259,7 +259,9 @@ class CategoryJob:
         return None
 
     def _decide(self, candidate: Candidate) -> Decision:
-        if candidate.row.image_code in self._saved_codes and (candidate.piece or not candidate.rejection):
+        if candidate.row.image_code in self._saved_codes and (
+            candidate.tar_member or not candidate.rejection
+        ):
             return Decision.SAVED  # whichever source its image came from
         known = self._known.get(candidate.row.key)
         if candidate.rejection or (

@@ -126,7 +126,7 @@ class LocalExecutor:
         return [result for task in tasks if (result := self._submit(task))]
 
     def _submit(self, task: ImageTask) -> TaskResult | None:
-        if task.piece:
+        if task.tar_member:
             return self._schedule.submit(replace(task, address=task.row.url), ON_DISK.host)
         best, *others = url_rewrites.targets(task.row.url)
         task = replace(task, address=best.address, host=best.host)
@@ -180,6 +180,6 @@ class LocalExecutor:
             elif isinstance(event, TaskRedirected):
                 events.results += self._schedule.redirect(event.number, event.redirect, now)
             else:
-                if event.outcome.proxy_at_fault:
+                if event.outcome.from_proxy:
                     events.proxy_error = event.outcome.description
                 events.results += self._schedule.finish(event.number, event.outcome, now)

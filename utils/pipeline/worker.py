@@ -51,11 +51,11 @@ class Worker:
                 self._fetcher.cancel(number)
             return
         for task in command.tasks:
-            if task.piece:
-                yield self._process(task, _read(task.piece, task.address))
+            if task.tar_member:
+                yield self._process(task, _read(task.tar_member, task.address))
             else:
                 self._tasks[task.number] = task
-                self._fetcher.start(task.number, task.address, task.trail)
+                self._fetcher.start(task.number, task.address, task.redirect_history)
 
     def poll(self, timeout: float) -> Iterator[TaskEvent]:
         """Work for at most about `timeout` seconds; yields an event for every attempt that ended."""
@@ -112,7 +112,7 @@ class Worker:
             picture=picture,
             boxes=len(annotation.boxes) if annotation else None,
             fitted=fitted.counts if fitted else None,
-            answered_by=task.host or host_of(response.final_url),
+            final_host=task.host or host_of(response.final_url),
         )
         xml = (
             voc_xml.to_xml(annotation, folder=task.folder, filename=name, picture=picture)
@@ -128,7 +128,7 @@ class Worker:
     def _rejected(self, task: ImageTask, response: Response, rejection: Rejection) -> Outcome:
         failed = _failed(task, response, rejection)
         flag = deciding_flag(rejection.reason, self._config)
-        return replace(failed, judged_with=flag) if flag else failed
+        return replace(failed, decided_by=flag) if flag else failed
 
 
 def _read(member: TarMemberRef, address: str) -> Response | FetchError:
@@ -143,11 +143,13 @@ def _read(member: TarMemberRef, address: str) -> Response | FetchError:
 
 def _redirected(task: ImageTask, redirect: Redirect) -> TaskEvent:
     """Pass a redirect on, unless it leads to a known placeholder."""
-    placeholder = placeholders.reject_url(redirect.route.address)
+    placeholder = placeholders.reject_url(redirect.target.address)
     if placeholder is None:
         return TaskRedirected(task.number, redirect)
-    seconds = redirect.trail.seconds - task.trail.seconds
-    answer = FetchError(placeholder.reason, placeholder.sentence, redirect.trail.http_status, seconds=seconds)
+    seconds = redirect.history.seconds - task.redirect_history.seconds
+    answer = FetchError(
+        placeholder.reason, placeholder.sentence, redirect.history.http_status, seconds=seconds
+    )
     return TaskFinished(task.number, _fetch_failed(task, answer))
 
 
@@ -155,9 +157,9 @@ def _fetch_failed(task: ImageTask, error: FetchError) -> Outcome:
     return replace(
         _failed(task, error, Rejection(error.reason, error.description)),
         retry_after=error.retry_after,
-        proxy_at_fault=error.proxy_at_fault,
-        unreached=error.unreached,
-        dripped=error.dripped,
+        from_proxy=error.from_proxy,
+        connect_failed=error.connect_failed,
+        too_slow=error.too_slow,
     )
 
 

@@ -16,7 +16,13 @@ ALWAYS = frozenset({"image_code", "url", "position"})
 STATUSES = {status.value: status for status in Status}
 REASONS = {reason.word: reason for reason in Reason}
 NUMBERS = ("http_status", "attempts", "modified_ns")
-TEXTS = ("description", "file", "judged_with", "answered_by")
+TEXTS = {
+    "description": "description",
+    "file": "file",
+    "decided_by": "judged_with",
+    "final_host": "answered_by",
+}
+"""Text fields of `Outcome`, and their keys in the journal."""
 dumps = json.JSONEncoder(separators=(",", ":")).encode
 _loads = json.JSONDecoder().decode
 
@@ -46,7 +52,7 @@ def encode(outcome: Outcome) -> dict[str, Any]:
     if picture:
         record |= _values(picture) | {"format": picture.format.value}
     return {
-        key: value
+        TEXTS.get(key, key): value
         for key, value in record.items()
         if (value or key in ALWAYS or (key == "boxes" and value is not None)) and key not in TRANSIENT
     }
@@ -57,7 +63,7 @@ def decode(record: dict[str, Any], *, of_earlier_run: bool) -> Outcome | None:
     try:
         status = STATUSES[record["status"]]
         plain: dict[str, Any] = {name: int(record.get(name, 0)) for name in NUMBERS}
-        plain |= {name: str(record.get(name, "")) for name in TEXTS}
+        plain |= {name: str(record.get(key, "")) for name, key in TEXTS.items()}
         return Outcome(
             row=UrlRow(
                 int(record["position"]),

@@ -32,7 +32,7 @@ def is_final(known: Outcome, settings: Settings) -> bool:
     if known.status is not Status.FAILED or known.reason is None or settings.retry_failed:
         return False
     if known.retry_policy is RetryPolicy.FLAG_DEPENDENT:
-        return known.judged_with == deciding_flag(known.reason, settings)
+        return known.decided_by == deciding_flag(known.reason, settings)
     return known.retry_policy is RetryPolicy.PERMANENT
 
 

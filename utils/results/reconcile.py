@@ -199,7 +199,7 @@ def _adopt(
         if row.image_code in saved:
             store.remove_file(path, "The same image exists under another extension.")
             continue
-        before = known.get(row.key) or Outcome(row, Status.DOWNLOADED, answered_by=host_of(row.url))
+        before = known.get(row.key) or Outcome(row, Status.DOWNLOADED, final_host=host_of(row.url))
         outcome = _validate(store, path, replace(before, status=Status.DOWNLOADED))
         if outcome:
             adopted.append(store.write(outcome))

@@ -164,4 +164,4 @@ class _Stray:
     def as_outcome(self) -> Outcome:
         """Make an outcome of it, with its path in the place of its URL."""
         row = UrlRow(0, self.path.stem, str(self.path))
-        return Outcome(row, Status.ALREADY_PRESENT, picture=self.picture, answered_by=UNKNOWN_HOST)
+        return Outcome(row, Status.ALREADY_PRESENT, picture=self.picture, final_host=UNKNOWN_HOST)

@@ -124,7 +124,7 @@ class HostState:
 
     def record_result(self, outcome: Outcome, *, started: float, now: float) -> None:
         """Update the state with the result of a request that was started at `started`."""
-        if outcome.proxy_at_fault:
+        if outcome.from_proxy:
             return
         reason = outcome.reason
         if is_throttled(outcome):

@@ -61,7 +61,7 @@ class Outage:
 
     def hold(self, entry: ScheduledTask, outcome: Outcome, now: float) -> bool:
         """Look at the result of a request; True if it is held, and must not be handled yet."""
-        if outcome.proxy_at_fault:
+        if outcome.from_proxy:
             return False
         if outcome.http_status or outcome.reason not in CONNECT_FAILURES:
             self.record_response()

@@ -139,13 +139,13 @@ class Schedule:
         entry = self._running_task(number)
         if entry is None:
             return []
-        asked, status = entry.host, redirect.trail.http_status
+        asked, status = entry.host, redirect.history.http_status
         self._outage.record_response()
         results = self.poll(now)
         self._release(entry)
         answer = Outcome(entry.task.row, Status.NOT_ATTEMPTED, http_status=status)
         asked.record_result(answer, started=entry.started, now=now)
-        entry.follow_redirect(redirect, self._queues.host(redirect.route.host))
+        entry.follow_redirect(redirect, self._queues.host(redirect.target.host))
         if entry.host.given_up:
             results.append(self._close(entry, entry.host_given_up()))
         else:
@@ -223,7 +223,7 @@ class Schedule:
         self._congestion.record_result(entry, outcome, now=now, in_flight=len(self._running) + 1)
         outcome = entry.add_attempt(outcome)
         results = []
-        if entry.fallback and outcome.unreached:
+        if entry.fallback and outcome.connect_failed:
             self._use_fallback(entry)
             self._enqueue(entry)
         elif asked.given_up or not entry.should_retry(outcome, self._retries):

@@ -88,10 +88,10 @@ class ScheduledTask:
 
     def add_attempt(self, outcome: Outcome) -> Outcome:
         """Add an attempt to the history; returns the outcome with the totals of all attempts."""
-        trail = self.task.trail
+        history = self.task.redirect_history
         self.attempts += outcome.attempts
-        self.seconds += trail.seconds + outcome.seconds
-        status = outcome.http_status or trail.http_status
+        self.seconds += history.seconds + outcome.seconds
+        status = outcome.http_status or history.http_status
         self.last = outcome
         if (outcome.attempts, outcome.seconds, outcome.http_status) != (self.attempts, self.seconds, status):
             self.last = replace(outcome, attempts=self.attempts, seconds=self.seconds, http_status=status)
@@ -106,14 +106,14 @@ class ScheduledTask:
         """Whether another attempt is allowed after this outcome, with so many retries."""
         if outcome.retry_policy is not RetryPolicy.TEMPORARY or outcome.reason is Reason.DISK_ERROR:
             return False
-        allowed = min(retries, SLOW_BODY_RETRIES) if outcome.dripped else retries
+        allowed = min(retries, SLOW_BODY_RETRIES) if outcome.too_slow else retries
         return not exceeds_max_pause(outcome) and self.attempts - self.fallback_from <= allowed
 
     def retry_at(self, outcome: Outcome, now: float, rng: random.Random) -> float:
         """Return the time of the next attempt."""
         if is_throttled(outcome) and self.host.paused_until > now:
             return self.host.paused_until
-        first = SLOW_BODY_RETRY_DELAY if outcome.dripped else RETRY_DELAY
+        first = SLOW_BODY_RETRY_DELAY if outcome.too_slow else RETRY_DELAY
         delay: float = min(first * 2 ** (self.attempts - self.fallback_from - 1), MAX_PAUSE)
         return now + delay * rng.uniform(0.5, 1.5)
 
@@ -129,8 +129,10 @@ class ScheduledTask:
 
     def follow_redirect(self, redirect: Redirect, host: HostState) -> None:
         """Continue at the target of a redirect, which is at this host."""
-        route = redirect.route
-        self.task = replace(self.task, address=route.address, host=route.host, trail=redirect.trail)
+        target = redirect.target
+        self.task = replace(
+            self.task, address=target.address, host=target.host, redirect_history=redirect.history
+        )
         self.host = host
 
     def rewind(self) -> None:
@@ -140,7 +142,7 @@ class ScheduledTask:
     def end(self, status: Status, reason: Reason, description: str) -> Outcome:
         """Return the outcome of a task that ended without a further attempt."""
         return replace(
-            self.last or Outcome(self.task.row, status, http_status=self.task.trail.http_status),
+            self.last or Outcome(self.task.row, status, http_status=self.task.redirect_history.http_status),
             status=status,
             reason=reason,
             description=description,

@@ -355,7 +355,7 @@ class TarStream:
             row=_row(member, self._wanted.address),
             rejection=TOO_LARGE if member.size > MAX_IMAGE_BYTES else None,
             annotation=self._request.annotations.get(member.image_code),
-            piece=TarMemberRef(download.path, member),
+            tar_member=TarMemberRef(download.path, member),
         )
 
 
