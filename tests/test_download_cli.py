@@ -144,7 +144,7 @@ def test_a_second_run_into_the_folder_is_refused(home: Path, web: Web) -> None:
     wait_until(lambda: any(home.glob("[!.]*.part")))
     second = run(home, "--only", "annotations")
     first.terminate()
-    assert (second.code, second.err.split(".")[0]) == (2, f"Another run is downloading to {home}")
+    assert (second.code, second.err.split(".")[0]) == (2, f"Another run is using {home}")
     assert ended(first).code == 143
 
 

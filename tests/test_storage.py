@@ -159,7 +159,7 @@ def test_the_result_folder_is_made(tmp_path: Path) -> None:
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
     """While the first one is at work, from the same process or another; after it there is no trace."""
-    in_use = pytest.raises(FolderInUseError, match="Another run is at work")
+    in_use = pytest.raises(FolderInUseError, match="Another run is using")
     with FolderLock(tmp_path), in_use, FolderLock(tmp_path):
         pass
     assert names(tmp_path) == []

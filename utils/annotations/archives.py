@@ -59,7 +59,13 @@ def iter_xml_files(path: Path) -> Iterator[XmlFile]:
     OSError, EOFError, zlib.error, ValueError
         If the archive is damaged or exceeds the limits (see `tar_reader.READ_ERRORS`).
     """
-    return _iter_folder(path) if path.is_dir() else _iter_archive(path)
+    if path.is_dir():
+        yield from _iter_folder(path)
+        return
+    with path.open("rb") as archive:
+        for file in iter_files(archive, max_bytes=MAX_ARCHIVE_BYTES):
+            if match := _XML_NAME.fullmatch(file.name):
+                yield XmlFile(match[1], file.read() if file.size <= MAX_XML_BYTES else b"")
 
 
 def _iter_folder(path: Path) -> Iterator[XmlFile]:
@@ -69,10 +75,3 @@ def _iter_folder(path: Path) -> Iterator[XmlFile]:
         status = file.lstat()  # links could lead out of the folder
         if match and stat.S_ISREG(status.st_mode):
             yield XmlFile(match[1], file.read_bytes() if status.st_size <= MAX_XML_BYTES else b"")
-
-
-def _iter_archive(path: Path) -> Iterator[XmlFile]:
-    with path.open("rb") as archive:
-        for file in iter_files(archive, max_bytes=MAX_ARCHIVE_BYTES):
-            if match := _XML_NAME.fullmatch(file.name):
-                yield XmlFile(match[1], file.read() if file.size <= MAX_XML_BYTES else b"")

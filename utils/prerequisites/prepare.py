@@ -6,18 +6,16 @@ A failure of one of them affects neither the others nor existing files.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import ClassVar
 
 from ..catalog import categories
-from ..errors import DatasetError, DiskError, FolderInUseError, InputError, OneSourceError
+from ..errors import DatasetError, DiskError, InputError, OneSourceError
 from ..fetch.archive_stream import open_text
 from ..fetch.file_download import DownloadOptions
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
@@ -34,8 +32,6 @@ from .known_sources import (
     KnownSource,
 )
 from .url_list import BAD_LINES_NAME, convert
-
-_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 class PrerequisiteName(str, Enum):
@@ -112,7 +108,7 @@ class _Prerequisite(ABC):
                 kind = "folder" if self.is_folder else "file"
                 raise InputError(f"{path} exists, but is not a {kind}. Move it away, and run again.")
             if self._options.force or not self._exists():
-                with _locked(path.parent):
+                with FolderLock(path.parent, "--ncodes_dir"):
                     self._create()
             else:
                 self._remove_partial_files()
@@ -127,7 +123,7 @@ class _Prerequisite(ABC):
         if any(self._path.parent.glob(pattern)):
             with (
                 contextlib.suppress(InputError),
-                _locked(self._path.parent),
+                FolderLock(self._path.parent, "--ncodes_dir"),
             ):  # or another run is writing them
                 for path in self._path.parent.glob(pattern):
                     path.unlink()
@@ -165,10 +161,7 @@ class _Ncodes(_Prerequisite):
             return
         previous = categories.read(self._path)
         backup = self._path.with_name(f"{self.name}.bak")
-        try:
-            write_atomic(backup, self._path.read_bytes())
-        except OSError as error:
-            raise DiskError(f"{backup} cannot be written: {error.strerror}.") from error
+        write_atomic(backup, self._path.read_bytes())
         categories.write_fresh(self._path, previous)
         marked = pluralize(sum(category.selected for category in previous), "marked category")
         self._console.print(
@@ -292,26 +285,3 @@ def _force_hint(count: int, published: tuple[KnownSource, ...], own: str) -> str
     if own:
         return f"; --force replaces it from {own}"
     return "; --force downloads everything published" if count < published[0].min_count else ""
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Prevent another run from writing the same downloads."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(FolderLock(folder))
-        except FolderInUseError as error:
-            raise FolderInUseError(
-                f"Another run is downloading to {folder}. Wait until it ends, or choose another --ncodes_dir."
-            ) from error
-        except InputError as error:
-            cause = error.__cause__
-            if getattr(cause, "errno", 0) in _FULL:
-                raise DiskError(
-                    f"{folder} is full. Free some space, or choose another --ncodes_dir."
-                ) from error
-            raise InputError(
-                f"--ncodes_dir {folder} cannot be written to ({getattr(cause, 'strerror', cause)}). "
-                "Choose another folder, or make it writable."
-            ) from error
-        yield

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar
 
-from ..errors import FolderInUseError, InputError, disk_error
+from ..errors import DiskError, FolderInUseError, InputError, disk_error
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
 from ..models.images import ImageFormat
 
@@ -30,6 +30,7 @@ FINGERPRINTS_NAME = ".fingerprints.csv"
 GALLERY_STATE_NAME = ".gallery.jsonl"
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """How images are named, in any case; ours are named by `ImageFormat`."""
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _IN_USE = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 """What the system says of a file that is locked; all else means that it locks none, as Lustre may."""
 
@@ -134,13 +135,14 @@ def _warn_of_no_locks(folder: Path, why: str) -> None:
 
 
 class FolderLock:
-    """Keeps a second run off the result folder; a killed run's lock vanishes with it.
+    """Prevents a second run in the same folder; the system releases the lock of a killed run.
 
-    Where the file system has no locks it keeps nobody off, and says so.
+    If the file system has no locks, a warning is logged instead. `flag` names the folder in messages.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, flag: str = "--save_dir") -> None:
         self._path = folder / LOCK_NAME
+        self._flag = flag
         self._descriptor = -1
 
     def __enter__(self) -> FolderLock:
@@ -152,8 +154,8 @@ class FolderLock:
                 if error.errno in _IN_USE:
                     os.close(descriptor)
                     raise FolderInUseError(
-                        f"Another run is at work in {self._path.parent}. Wait for it, or give another "
-                        "--save_dir."
+                        f"Another run is using {self._path.parent}. Wait until it ends, or choose another "
+                        f"{self._flag}."
                     ) from error
                 _warn_of_no_locks(self._path.parent, error.strerror)
             self._descriptor = self._if_still_there(descriptor)
@@ -172,8 +174,10 @@ class FolderLock:
         try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         except OSError as error:
-            raise InputError(
-                f"{self._path.parent} cannot be written to: {error.strerror}. Give another --save_dir."
+            kind = DiskError if error.errno in _FULL else InputError
+            folder = self._path.parent
+            raise kind(
+                f"{folder} cannot be written to: {error.strerror}. Choose another {self._flag}."
             ) from error
 
     @staticmethod
