@@ -210,9 +210,9 @@ def _executor(context: RunContext, console: Console, expected: int) -> Iterator[
         with_annotation=settings.with_annotation,
     )
     if settings.scheduler:
-        from .cluster_command import dask_executor  # only now: it loads Dask
+        from ..cluster.dask_executor import dask_executor  # only now: it loads much
 
-        with dask_executor(settings.scheduler, settings, config, console) as executor:
+        with dask_executor(settings, config, console.print) as executor:
             yield executor
         return
     many_hosts = any(source.many_hosts for source in context.sources)

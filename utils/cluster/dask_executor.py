@@ -11,32 +11,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import pickle
 import queue
 import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import errors
+from .. import errors, machine
 from ..errors import DatasetError, WorkersLostError
+from ..fetch.speed_test import DEFAULT_BATCH
+from ..models.settings import Settings
 from ..models.tasks import ImageTask, Outcome
 from ..pipeline.executor import POLL_TIMEOUT, TaskEvents
 from ..pipeline.messages import CancelTasks, Command, StartTasks, WorkerConfig
 from ..reasons import CUT_SHORT, NOT_NEEDED
 from ..scheduler.host_state import HIGHEST_LIMIT
 from ..scheduler.scheduled_task import TaskResult
+from ..text import pluralize
 from . import code_bundle, remote_task
-from .connection import CLOSING_TIMEOUT, GONE, DaskConnection, first_line
+from .connection import CLOSING_TIMEOUT, GONE, LOCAL, DaskConnection, first_line
 from .shard import Shard, ShardEvents
 from .shard_planner import MAX_TASKS, MIN_TASKS, Plan, ShardPlanner
 
 if TYPE_CHECKING:
     from distributed import Future
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 SHARDS_PER_THREAD = 4
 """Shards submitted for each thread of the workers: one runs, some mostly wait, the next is ready."""
 TASKS_PER_THREAD = 4 * MAX_TASKS
@@ -298,6 +305,34 @@ class DaskExecutor:
     def _cancel(self, shards: Sequence[RunningShard]) -> None:
         with contextlib.suppress(*GONE):
             self._connection.client.cancel([shard.future for shard in shards], force=True)
+
+
+@contextlib.contextmanager
+def dask_executor(
+    settings: Settings, config: WorkerConfig, say: Callable[[str], None]
+) -> Iterator[DaskExecutor]:
+    """Connect to the scheduler of `--scheduler` for the time of a run.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, or the scheduler cannot be reached.
+    """
+    address, batch_size = settings.scheduler or LOCAL, settings.batch_size or DEFAULT_BATCH
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        connection = DaskConnection(address, cores=machine.cores(), scratch=Path(scratch))
+        stack.callback(connection.close)
+        where = "on this machine" if address == LOCAL else f"at {address}"
+        say(
+            f"{pluralize(connection.threads, 'Dask worker')} {where}, up to {batch_size} images in flight in "
+            f"each shard. Dashboard: {connection.dashboard}"
+        )
+        own = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.upper())]
+        if own and address != LOCAL:
+            say(f"The workers take proxies from their own environment, not from the {own[0]} here.")
+        config = replace(config, result_folder=config.result_folder.resolve())
+        yield DaskExecutor(connection, config, batch_size=batch_size, retries=settings.retries)
 
 
 def _complaint(future: Future) -> str:
