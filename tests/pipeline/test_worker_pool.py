@@ -138,11 +138,16 @@ def test_hanging_worker_is_killed(pool: WorkerPool, web: Web, monkeypatch: pytes
 
 def test_repeated_deaths_end_the_run(config: WorkerConfig) -> None:
     """Workers that die again and again without finishing anything are not started forever."""
-    with WorkerPool(1, config) as pool, pytest.raises(WorkersLostError, match="batch_size"):
-        for _ in range(100):
-            for worker in pool._workers:
-                worker.process.kill()
-            pool.poll(5.0)
+    with WorkerPool(1, config) as pool:
+
+        def kill_all() -> None:
+            for _ in range(100):
+                for worker in pool._workers:
+                    worker.process.kill()
+                pool.poll(5.0)
+
+        with pytest.raises(WorkersLostError, match="batch_size"):
+            kill_all()
 
 
 @pytest.mark.parametrize("says", ["why", "nothing"])
