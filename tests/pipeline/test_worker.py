@@ -11,13 +11,12 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from utils.annotations import voc_xml
-from utils.models.enums import Status
 from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
 from utils.pipeline.messages import StartTasks, TaskFinished, WorkerConfig
 from utils.pipeline.worker import Worker
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.staging import STAGING_NAME, XML_SUFFIX
 
 RED = "n00000001"

@@ -16,13 +16,12 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from utils.errors import WorkersLostError
-from utils.models.enums import Status
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask
 from utils.pipeline import worker_pool
 from utils.pipeline.messages import CancelTasks, Event, TaskFinished, WorkerConfig, WorkerDied
 from utils.pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
-from utils.reasons import Reason
+from utils.reasons import Reason, Status
 from utils.results.staging import STAGING_NAME
 
 RED = "n00000001"
