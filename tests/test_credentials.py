@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Reply, Request, Web, resumable
-from tests.archives import QUICK, WNID, bodies, packed, to_end
 from tests.fetching import serving
+from tests.tars import QUICK, WNID, bodies, packed, to_end
 from utils.errors import InputError
 from utils.fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE, Credentials
 from utils.fetch.locations import redacted

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.archives import claim, mended, tar
+from tests.tars import claim, mended, tar
 from utils import tar_reader
 from utils.tar_reader import READ_ERRORS, TarLimitError, is_header, iter_files
 

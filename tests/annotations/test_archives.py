@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import claim, tar
+from tests.tars import claim, tar
 from utils.annotations import archives
 from utils.annotations.archives import find_archive, iter_xml_files
 from utils.tar_reader import READ_ERRORS, TarLimitError

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.archives import tar
+from tests.tars import tar
 from utils.annotations import voc_xml
 from utils.models.images import Annotation, Box, ImageFormat, Picture
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from demo import pictures
 from demo.web import Answer, Reply, Request, Web, resumable
-from tests.archives import tar
 from tests.project import Finished, Project
+from tests.tars import tar
 
 RED, BLUE, GREEN = "n00000001", "n00000002", "n00000003"
 ACCEPTED = ("--accept_imagenet_terms", "True")

@@ -19,10 +19,10 @@ from demo.answers import Answer
 from demo.comparison import compare
 from demo.demo_web import DemoWeb
 from demo.web import Web
+from tests.cluster.dask_cluster import Machines, machines
 from tests.machine import group_of, wait_until
-from tests.many_machines import Machines, machines
 from tests.project import GALLERY_FILES, Project
-from tests.slow_offer import RED, offer
+from tests.slow_urls import RED, offer
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")

@@ -1,4 +1,4 @@
-"""What kills or stops a worker costs no more than itself: an image that is its death, memory, a signal."""
+"""A worker that is killed or suspended costs no more than itself."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ne
 
 @pytest.fixture(scope="module")
 def huge() -> bytes:
-    """Draw a picture of nearly 50 megapixels in a small file, whose decoding takes 150 MB."""
+    """Draw a small JPEG of nearly 50 megapixels, which needs 150 MB to decode."""
     stored = io.BytesIO()
     Image.new("RGB", (7000, 7000), (90, 120, 40)).save(stored, "JPEG", progressive=True, quality=50)
     return stored.getvalue()
 
 
-def offer(project: Project, web: Web, poison: str) -> None:
-    """Offer forty URLs, one of them the poisoned one."""
+def add_urls(project: Project, web: Web, poison: str) -> None:
+    """Add forty URLs, one of them the poisoned one."""
     project.category(RED, "red")
     for number in range(URLS):
         web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.05 + number % 7 / 20))
         project.url(f"{RED}_{number}", poison if number == POISON else web.url(f"/{number}"))
 
 
-def run_beside(project: Project, doing: Callable[[subprocess.Popen[str], threading.Event], None]) -> Finished:
-    """Run the script while something is done to it, which is to stop when the event is set."""
+def run_while(project: Project, doing: Callable[[subprocess.Popen[str], threading.Event], None]) -> Finished:
+    """Run the script while a function works on its process until the event is set."""
     begun, over = time.monotonic(), threading.Event()
     with project.start("--batch_size", "8") as process:
         thread = threading.Thread(target=doing, args=(process, over))
@@ -63,8 +63,8 @@ def run_beside(project: Project, doing: Callable[[subprocess.Popen[str], threadi
     return Finished(process.returncode, out, err, time.monotonic() - begun)
 
 
-def kill_the_large(process: subprocess.Popen[str], over: threading.Event) -> None:
-    """Kill whichever worker holds more than 150 MB, as a system that is short of memory does."""
+def kill_large_workers(process: subprocess.Popen[str], over: threading.Event) -> None:
+    """Kill each worker that uses more than 150 MB, as a system short of memory does."""
     while not over.wait(0.002):
         with contextlib.suppress(OSError):  # it ended in between
             for pid in workers(process.pid):
@@ -74,15 +74,15 @@ def kill_the_large(process: subprocess.Popen[str], over: threading.Event) -> Non
 
 
 def limit_memory(process: subprocess.Popen[str], images: Path) -> None:
-    """Let each worker have 60 MB more than it has when it is well under way, and refuse it the rest."""
+    """Limit each worker to 60 MB more than it uses when it has done some work."""
     wait_until(lambda: images.exists() and len(list(images.glob("*.jpg"))) > 12)
     for pid in workers(process.pid):
         has = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * PAGE
         resource.prlimit(pid, resource.RLIMIT_AS, (has + 60 * MEGABYTE,) * 2)
 
 
-def check_only_poison_failed(project: Project, finished: Finished, reason: str) -> None:
-    """Check that the run came to a good end, and the poisoned image to the only bad one."""
+def check_others_saved(project: Project, finished: Finished, reason: str) -> None:
+    """Check that only the poisoned URL failed."""
     assert (finished.code, finished.err) == (0, "")
     rows = project.report("red")
     assert len(rows) == URLS
@@ -91,47 +91,47 @@ def check_only_poison_failed(project: Project, finished: Finished, reason: str) 
     assert not list(project.result.rglob("*.part"))
 
 
-def test_an_image_that_kills_whoever_judges_it(project: Project, web: Web, huge: bytes) -> None:
-    """Its second victim is its last in this run; its neighbours are saved, the next run tries it again."""
+def test_image_that_kills_its_worker(project: Project, web: Web, huge: bytes) -> None:
+    """It fails after two workers, the others are saved, and the next run tries it again."""
     web.answer("/huge", Answer(body=huge, delay=0.3))
-    offer(project, web, web.url("/huge"))
-    finished = run_beside(project, kill_the_large)
-    check_only_poison_failed(project, finished, "crashed")
+    add_urls(project, web, web.url("/huge"))
+    finished = run_while(project, kill_large_workers)
+    check_others_saved(project, finished, "crashed")
     assert web.count("/huge") == 2
     assert project.run().code == 0
     assert len(project.images("red")) == URLS
 
 
-def test_a_worker_that_gets_no_more_memory(project: Project, web: Web, huge: bytes) -> None:
-    """The image that needed it is no worse for it: the next run has memory, and saves it."""
+def test_worker_without_memory(project: Project, web: Web, huge: bytes) -> None:
+    """The image fails in this run; the next run has memory and saves it."""
     web.answer("/huge", Answer(body=huge, delay=3.0))
-    offer(project, web, web.url("/huge"))
+    add_urls(project, web, web.url("/huge"))
     images = project.result / "red" / "Images"
-    finished = run_beside(project, lambda process, _over: limit_memory(process, images))
-    check_only_poison_failed(project, finished, "crashed")
+    finished = run_while(project, lambda process, _over: limit_memory(process, images))
+    check_others_saved(project, finished, "crashed")
     assert project.run().code == 0
     assert len(project.images("red")) == URLS
 
 
 @contextlib.contextmanager
 def killer() -> Iterator[list[int]]:
-    """Serve nothing, but kill whoever asks; gives the port, and after it those that were killed."""
-    told: list[int] = []
+    """Serve connections by killing the client; yields the port, followed by the processes killed."""
+    killed: list[int] = []
 
     def handle(client: socket.socket) -> None:
         client.recv(65536)
-        victim = owner(client.getpeername()[1], client.getsockname()[1])
-        told.append(victim)
+        pid = owner(client.getpeername()[1], client.getsockname()[1])
+        killed.append(pid)
         time.sleep(BEFORE_IT_KILLS)
-        os.kill(victim, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
     with serving(handle) as port:
-        told.append(port)
-        yield told
+        killed.append(port)
+        yield killed
 
 
 def owner(port: int, peer: int) -> int:
-    """Find the process that holds a TCP socket of this machine; others may have its port for other peers."""
+    """Find the process that owns a TCP socket; the port may be in use for other peers, too."""
     held = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     ends = (f":{port:04X}", f":{peer:04X}")
     (inode,) = {one[9] for one in held if (one[1][-5:], one[2][-5:]) == ends and one[9] != "0"}
@@ -139,41 +139,41 @@ def owner(port: int, peer: int) -> int:
         with contextlib.suppress(OSError):
             if str(descriptor.readlink()) == f"socket:[{inode}]":
                 return int(descriptor.parts[2])
-    raise AssertionError(f"nobody holds port {port}")
+    raise AssertionError(f"no process owns port {port}")
 
 
-def test_a_url_whose_fetching_is_deadly(project: Project, web: Web) -> None:
-    """A worker may die before it judges anything; then, too, nobody but the guilty fails for it."""
-    with killer() as told:
-        offer(project, web, f"http://127.0.0.1:{told[0]}/")
-        # All take as long, and longer than the killer: none is being judged when it strikes.
+def test_url_that_kills_its_worker(project: Project, web: Web) -> None:
+    """A worker that dies before it validates anything makes no other URL fail."""
+    with killer() as killed:
+        add_urls(project, web, f"http://127.0.0.1:{killed[0]}/")
+        # All take longer than the killer waits: none is being validated when it strikes.
         for number in range(URLS):
             web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=4 * BEFORE_IT_KILLS))
         finished = project.run("--batch_size", "8")
     assert (finished.code, finished.err) == (0, "")
-    assert 2 <= len(told) - 1 <= 6
-    check_only_poison_failed(project, finished, "crashed")
+    assert 2 <= len(killed) - 1 <= 6
+    check_others_saved(project, finished, "crashed")
     project.rows[POISON][1] = web.url(f"/{POISON}")
     assert project.run().code == 0
     assert len(project.images("red")) == URLS
 
 
-@pytest.mark.parametrize("whom", ["one worker", "all workers", "the whole run"])
-def test_stopped_and_continued(project: Project, web: Web, whom: str) -> None:
-    """Who is suspended for some seconds goes on afterwards, as if nothing had been."""
+@pytest.mark.parametrize("which", ["one worker", "all workers", "the whole run"])
+def test_suspended(project: Project, web: Web, which: str) -> None:
+    """A suspended worker, or the whole run, goes on afterwards as if nothing had happened."""
 
     def suspend(process: subprocess.Popen[str], _over: threading.Event) -> None:
         images = project.result / "red" / "Images"
         wait_until(lambda: images.exists() and len(list(images.glob("*.jpg"))) > 3)
         theirs = workers(process.pid)
-        pids = {"one worker": theirs[:1], "all workers": theirs}.get(whom, group_of(process.pid))
+        pids = {"one worker": theirs[:1], "all workers": theirs}.get(which, group_of(process.pid))
         for kind in (signal.SIGSTOP, signal.SIGCONT):
             for pid in pids:
                 os.kill(pid, kind)
             time.sleep(2)
 
-    offer(project, web, web.url(f"/{POISON}"))
-    finished = run_beside(project, suspend)
+    add_urls(project, web, web.url(f"/{POISON}"))
+    finished = run_while(project, suspend)
     assert (finished.code, finished.err) == (0, "")
     assert len(project.images("red")) == URLS
     assert {row["status"] for row in project.report("red")} == {"downloaded"}

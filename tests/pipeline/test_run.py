@@ -1,4 +1,4 @@
-"""The main job from outside: the script, a real web, real files."""
+"""The script, run on a real web and real files."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ COLUMNS = [
 ]
 
 
-def picture(seed: int, width: int = 64, height: int = 48) -> Answer:
-    """Answer with a picture of its own."""
+def jpeg_answer(seed: int, width: int = 64, height: int = 48) -> Answer:
+    """Answer with a JPEG that no other seed has."""
     return Answer.jpeg(pictures.jpeg(width, height, seed=seed))
 
 
-def fill(project: Project, web: Web, living: int, dead: int = 0, code: str = RED) -> None:
-    """Offer so many living and dead URLs of a category, mixed, the first one dead."""
+def add_urls(project: Project, web: Web, living: int, dead: int = 0, code: str = RED) -> None:
+    """Add working and dead URLs of a category, alternating, the first one dead."""
     fates = [False, True] * min(living, dead) + [True] * (living - dead) + [False] * (dead - living)
     for number, lives in enumerate(fates):
         path = f"/{code}_{number}.jpg"
         if lives:
-            web.answer(path, picture(number))
+            web.answer(path, jpeg_answer(number))
         project.url(f"{code}_{number}", web.url(path))
 
 
 def statuses(project: Project, folder: str) -> Counter[str]:
-    """Count the statuses of a report."""
+    """Count the statuses in a report."""
     return Counter(row["status"] for row in project.report(folder))
 
 
 def test_marked_categories_are_downloaded(project: Project, web: Web) -> None:
-    """Living images of marked categories are saved under their code, with the extension of what they are."""
+    """Working images of marked categories are saved as image code plus the extension of their format."""
     project.category(RED, "red box, crimson box")
     project.category(BLUE, "blue box", marked=False)
-    web.answer("/a.png", picture(1))
+    web.answer("/a.png", jpeg_answer(1))
     web.answer("/b", Answer(body=pictures.image("PNG"), content_type="text/html"))
     project.url(f"{RED}_1", web.url("/a.png"))
     project.url(f"{RED}_2", web.url("/b"))
@@ -65,9 +65,9 @@ def test_marked_categories_are_downloaded(project: Project, web: Web) -> None:
 
 @pytest.mark.alone
 def test_report_has_a_row_for_every_url(project: Project, web: Web) -> None:
-    """The report has exactly the contract's columns, and one row per URL in the table's order."""
+    """The report has the documented columns, and one row for each URL in the table's order."""
     project.category(RED, "red")
-    web.answer("/1", picture(1))
+    web.answer("/1", jpeg_answer(1))
     urls = {
         f"{RED}_9": web.url("/1"),
         "../../etc/passwd": web.url("/2"),
@@ -98,10 +98,10 @@ def test_report_has_a_row_for_every_url(project: Project, web: Web) -> None:
 
 
 @pytest.mark.alone
-def test_second_run_asks_for_nothing_that_is_there(project: Project, web: Web) -> None:
-    """A second run asks neither for saved images nor for URLs that are dead for good."""
+def test_second_run_downloads_nothing_again(project: Project, web: Web) -> None:
+    """A second run requests neither saved images nor URLs that failed permanently."""
     project.category(RED, "red")
-    fill(project, web, living=4, dead=3)
+    add_urls(project, web, living=4, dead=3)
     assert "all runs" not in project.run().out
     web.answer("/n00000001_0.jpg", Answer(status=503))
     asked = len(web.requests)
@@ -109,17 +109,17 @@ def test_second_run_asks_for_nothing_that_is_there(project: Project, web: Web) -
     assert len(web.requests) == asked
     assert statuses(project, "red") == {"already_present": 4, "failed": 3}
     assert "4 already there" in finished.out
-    assert "What failed is told of all runs so far" in finished.out
+    assert "Failures are those of all runs so far" in finished.out
     project.run("--retry_failed", "True", "--retries", "0")
     assert len(web.requests) == asked + 3
 
 
 @pytest.mark.alone
-def test_what_failed_in_passing_is_tried_again(project: Project, web: Web) -> None:
-    """A passing failure is tried again within the run, as often as --retries says, and by the next run."""
+def test_temporary_failures_are_retried(project: Project, web: Web) -> None:
+    """A temporary failure is retried `--retries` times within the run, and by the next run."""
     project.category(RED, "red")
     project.url(f"{RED}_1", web.url("/moody"))
-    web.answer("/moody", *[Answer(status=500)] * 3, picture(1))
+    web.answer("/moody", *[Answer(status=500)] * 3, jpeg_answer(1))
     project.run("--retries", "1")
     assert web.count("/moody") == 2
     assert project.report("red")[0]["reason"] == "http_500"
@@ -131,19 +131,19 @@ def test_what_failed_in_passing_is_tried_again(project: Project, web: Web) -> No
 
 @pytest.mark.alone
 def test_how_many_counts_urls_tried(project: Project, web: Web) -> None:
-    """Without --fill, how_many takes the first rows of the table, the bad ones included."""
+    """Without --fill, how_many selects the first rows of the table, including invalid ones."""
     project.category(RED, "red", how_many="3.0")
     project.url("nonsense", web.url("/x"), code=RED)
-    fill(project, web, living=5)
+    add_urls(project, web, living=5)
     project.run()
     assert [row["image_code"] for row in project.report("red")] == ["nonsense", f"{RED}_0", f"{RED}_1"]
     assert len(web.requests) == 2
 
 
 def test_fill_saves_exactly_as_many(project: Project, web: Web) -> None:
-    """With --fill, exactly how_many images are saved as long as the URLs suffice."""
+    """With --fill, exactly how_many images are saved if there are enough URLs."""
     project.category(RED, "red", how_many=7)
-    fill(project, web, living=30, dead=30)
+    add_urls(project, web, living=30, dead=30)
     assert project.run("--fill").code == 0
     assert len(project.images("red")) == 7
     counts = statuses(project, "red")
@@ -158,19 +158,19 @@ def test_fill_saves_exactly_as_many(project: Project, web: Web) -> None:
     assert len(project.images("red")) == 9
 
 
-def test_fill_takes_what_there_is(project: Project, web: Web) -> None:
-    """With --fill and too few living URLs, all of them are saved, and every URL has its row."""
+def test_fill_with_too_few_urls(project: Project, web: Web) -> None:
+    """With --fill and too few working URLs, all of them are saved, and every URL has a row."""
     project.category(RED, "red", how_many=50)
-    fill(project, web, living=6, dead=6)
+    add_urls(project, web, living=6, dead=6)
     assert project.run("--fill", "True").code == 0
     assert statuses(project, "red") == {"downloaded": 6, "failed": 6}
 
 
 @pytest.mark.alone
-def test_fill_says_when_it_falls_short(project: Project, web: Web) -> None:
-    """When fewer images are to be had than were wanted, the screen says how many; that is no failure."""
+def test_fill_reports_a_shortfall(project: Project, web: Web) -> None:
+    """Fewer images than wanted are reported, but are no failure."""
     project.category(RED, "red", how_many=50)
-    fill(project, web, living=3, dead=1)
+    add_urls(project, web, living=3, dead=1)
     finished = project.run("--fill")
     assert finished.code == 0
     assert "red: 3 of the 50 images that were wanted" in finished.out
@@ -178,20 +178,20 @@ def test_fill_says_when_it_falls_short(project: Project, web: Web) -> None:
 
 @pytest.mark.alone
 def test_smaller_how_many_deletes_nothing(project: Project, web: Web) -> None:
-    """The report covers what earlier runs considered; a smaller how_many deletes nothing."""
+    """The report covers earlier runs, too; a smaller how_many deletes nothing."""
     project.category(RED, "red")
-    fill(project, web, living=4)
+    add_urls(project, web, living=4)
     project.run()
     project.run("--how_many", "1")
     assert statuses(project, "red") == {"already_present": 4}
 
 
 @pytest.mark.alone
-def test_annotations_are_paired(project: Project, web: Web) -> None:
-    """Each saved image with an annotation gets its XML, with file, folder and labels as they are on disk."""
+def test_xml_is_written_for_saved_images(project: Project, web: Web) -> None:
+    """Each saved image with an annotation has an XML with the folder, file and labels of the result."""
     project.category(RED, "red box")
     project.category(BLUE, "blue / box")
-    fill(project, web, living=3, dead=2)
+    add_urls(project, web, living=3, dead=2)
     project.annotate(f"{RED}_1", (1, 2, 30, 40), name=BLUE)
     project.annotate(f"{RED}_0", (1, 2, 30, 40))  # its URL is dead
     project.run("--categories", RED)
@@ -211,11 +211,11 @@ def test_annotations_are_paired(project: Project, web: Web) -> None:
 
 @pytest.mark.alone
 def test_only_annotated_images(project: Project, web: Web) -> None:
-    """--with_annotation takes annotated images only: the category's own, then those of other synsets."""
+    """--with_annotation saves only annotated images: the category's own, then those of other synsets."""
     project.category(RED, "red")
     project.category(BLUE, "blue", marked=False)
-    fill(project, web, living=4)
-    fill(project, web, living=4, code=BLUE)
+    add_urls(project, web, living=4)
+    add_urls(project, web, living=4, code=BLUE)
     project.annotate(f"{RED}_2", (0, 0, 9, 9))
     project.annotate(f"{BLUE}_1", (5, 5, 20, 20), archive=RED)
     finished = project.run("--with_annotation")
@@ -227,9 +227,9 @@ def test_only_annotated_images(project: Project, web: Web) -> None:
 
 @pytest.mark.alone
 def test_boxes_of_another_shape_do_not_count(project: Project, web: Web) -> None:
-    """An image of another shape than its boxes were drawn on has no annotation; at another scale it has."""
+    """Boxes of an image of another shape do not fit; those of another scale are scaled."""
     project.category(RED, "red")
-    fill(project, web, living=2)
+    add_urls(project, web, living=2)
     project.annotate(f"{RED}_0", (10, 10, 20, 20), size=(128, 96))
     project.annotate(f"{RED}_1", (10, 10, 20, 20), size=(48, 64))
     project.run("--with_annotation", "yes")
@@ -242,10 +242,10 @@ def test_boxes_of_another_shape_do_not_count(project: Project, web: Web) -> None
 
 
 @pytest.mark.alone
-def test_annotations_that_come_later_are_paired_without_fetching(project: Project, web: Web) -> None:
-    """Images that stand get their XML when the archive is there at last; nothing is fetched for it."""
+def test_archive_added_later(project: Project, web: Web) -> None:
+    """Saved images get their XML without being downloaded again."""
     project.category(RED, "red")
-    fill(project, web, living=2)
+    add_urls(project, web, living=2)
     finished = project.run()
     assert "no bounding boxes" in finished.out
     project.annotate(f"{RED}_1", (1, 1, 9, 9))
@@ -257,7 +257,7 @@ def test_annotations_that_come_later_are_paired_without_fetching(project: Projec
 
 
 def test_batch_size_bounds_what_is_in_flight(project: Project, make_web: Callable[[], Web]) -> None:
-    """No more images are in flight over all workers than the batch size says, and as many as it says."""
+    """All workers together have up to --batch_size requests in flight, and no more."""
     webs = [make_web() for _ in range(4)]
     project.category(RED, "red")
     for number in range(40):
@@ -273,8 +273,8 @@ def test_batch_size_bounds_what_is_in_flight(project: Project, make_web: Callabl
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
-def test_not_parallel_is_one_after_another(project: Project, web: Web) -> None:
-    """--parallel False has one image in flight, and starts no process."""
+def test_parallel_false(project: Project, web: Web) -> None:
+    """--parallel False has one request in flight, and starts no process."""
     project.category(RED, "red")
     for number in range(5):
         web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.05))
@@ -296,8 +296,8 @@ def test_categories_by_name(project: Project, web: Web) -> None:
     """--categories takes codes, names and synonyms in any case, instead of the marked rows."""
     project.category(RED, "red box, crimson box")
     project.category(BLUE, "blue", marked=False)
-    fill(project, web, living=1)
-    fill(project, web, living=1, code=BLUE)
+    add_urls(project, web, living=1)
+    add_urls(project, web, living=1, code=BLUE)
     assert project.run("--categories", "BLUE").code == 0
     assert project.folders() == {"blue"}
     assert project.run("--categories", "Crimson Box", BLUE).code == 0
@@ -308,7 +308,7 @@ def test_categories_by_name(project: Project, web: Web) -> None:
 
 
 def test_nothing_marked(project: Project) -> None:
-    """Nothing marked ends with exit code 2 and says what to do; nothing is made."""
+    """If nothing is marked, the run ends with exit code 2, says what to do, and creates nothing."""
     project.category(RED, "red", marked=False)
     project.url(f"{RED}_1", "http://127.0.0.1:1/")
     finished = project.run()
@@ -318,11 +318,11 @@ def test_nothing_marked(project: Project) -> None:
 
 
 @pytest.mark.alone
-def test_no_image_at_all(project: Project, web: Web) -> None:
-    """A selected category that ends with no image is exit code 1, and the message names its report."""
+def test_category_without_images(project: Project, web: Web) -> None:
+    """A category without any image means exit code 1, and the message names its report."""
     project.category(RED, "red")
     project.category(BLUE, "blue", how_many=0)
-    fill(project, web, living=0, dead=2)
+    add_urls(project, web, living=0, dead=2)
     finished = project.run()
     assert finished.code == 1
     assert "red_download_report.csv" in finished.err
@@ -331,10 +331,10 @@ def test_no_image_at_all(project: Project, web: Web) -> None:
 
 
 @pytest.mark.alone
-def test_dry_run_does_nothing(project: Project, web: Web) -> None:
-    """--dry_run counts, and neither asks anyone nor writes anything."""
+def test_dry_run_changes_nothing(project: Project, web: Web) -> None:
+    """--dry_run counts; it requests nothing and writes nothing."""
     project.category(RED, "red")
-    fill(project, web, living=3, dead=1)
+    add_urls(project, web, living=3, dead=1)
     project.annotate(f"{RED}_1", (0, 0, 5, 5))
     project.write()
     before = set(project.path.rglob("*"))
@@ -349,25 +349,25 @@ def test_dry_run_does_nothing(project: Project, web: Web) -> None:
 
 
 @pytest.mark.alone
-def test_a_dry_run_adds_up(project: Project, web: Web) -> None:
-    """What is told is of the first how_many; what is reached by --fill needs no more tries."""
+def test_dry_run_with_how_many(project: Project, web: Web) -> None:
+    """The counts are of the first how_many URLs; none are needed if --fill has enough images."""
     project.category(RED, "red")
-    fill(project, web, living=4, dead=2)
+    add_urls(project, web, living=4, dead=2)
     project.run()
     first = project.run("--dry_run", "--how_many", "3").out
     assert "the first 3 of 6 URLs, 0 to try, 1 already there, 2 dead for good, 3 more images there" in first
     filled = project.run("--dry_run", "--how_many", "4", "--fill", "--retry_failed").out
     assert "6 URLs, 0 to try, 4 already there, 2 not needed" in filled
     boxed = project.run("--dry_run", "--with_annotation").out
-    (line,) = (line for line in boxed.splitlines()[2:] if "red" in line)
-    assert "0 of 6 URLs with boxes, 4 images there; no bounding boxes" in line
+    assert "0 of 6 URLs with boxes, 4 images there\n" in boxed
+    assert "has no archive of n00000001" in boxed
 
 
 @pytest.mark.alone
-def test_a_dry_run_looks_at_the_disk(project: Project, web: Web) -> None:
-    """It counts what a run finds: what is gone is tried again, what lies there without a journal is taken."""
+def test_dry_run_checks_the_disk(project: Project, web: Web) -> None:
+    """Deleted images are to be tried again, and images without a journal are counted."""
     project.category(RED, "red")
-    fill(project, web, living=5, dead=1)
+    add_urls(project, web, living=5, dead=1)
     project.run()
     folder = project.result / "red"
     for path in sorted((folder / "Images").iterdir())[:2]:
@@ -388,38 +388,41 @@ def test_a_dry_run_looks_at_the_disk(project: Project, web: Web) -> None:
 
 
 @pytest.mark.alone
-def test_images_without_boxes_are_not_denied(project: Project, web: Web) -> None:
-    """A category whose images have no boxes is said to have none with boxes, and why."""
+def test_only_images_without_boxes(project: Project, web: Web) -> None:
+    """With --with_annotation, existing images without boxes are mentioned, and what to do."""
     project.category(RED, "red")
-    fill(project, web, living=2)
+    add_urls(project, web, living=2)
     project.run()
     finished = project.run("--with_annotation")
     assert finished.code == 1
-    assert "no image with boxes of red (n00000001); its 2 images without stay. None of its" in finished.err
+    assert (
+        "no image with boxes of red (n00000001); 2 images without boxes kept. "
+        in finished.err
+    )
     assert "try without --with_annotation" in finished.err
 
 
 @pytest.mark.alone
-def test_no_folder_of_boxes(project: Project, web: Web, tmp_path: Path) -> None:
-    """It is said with what to do; who wants boxes only is stopped before anything is made."""
+def test_missing_annotations_dir(project: Project, web: Web, tmp_path: Path) -> None:
+    """The message says what to do; with --with_annotation nothing is created."""
     project.category(RED, "red")
-    fill(project, web, living=1)
+    add_urls(project, web, living=1)
     gone, file = tmp_path / "gone", tmp_path / "file"
     file.write_text("")
-    for place, words in ((gone, "is not there"), (file, "is no folder")):
+    for place, words in ((gone, "does not exist"), (file, "is no folder")):
         finished = project.run("--annotations_dir", str(place), "--with_annotation")
         assert finished.code == 2
         assert words in finished.err
         assert "download_imagenet_prerequisites.py" in finished.err
         assert not project.result.exists()
-    assert "is not there. Get them" in project.run("--annotations_dir", str(gone)).out
+    assert "does not exist. Get them" in project.run("--annotations_dir", str(gone)).out
 
 
 @pytest.mark.alone
-def test_fill_tries_first_what_was_good(project: Project, web: Web) -> None:
-    """An image that was deleted is fetched again before URLs that nobody has tried."""
+def test_fill_fetches_deleted_images_first(project: Project, web: Web) -> None:
+    """An image that was deleted is downloaded before URLs that were never tried."""
     project.category(RED, "red")
-    fill(project, web, living=20)
+    add_urls(project, web, living=20)
     project.run("--how_many", "4", "--fill")
     lost = sorted(project.images("red"))[-1]
     (project.result / "red" / "Images" / lost).unlink()
@@ -430,12 +433,12 @@ def test_fill_tries_first_what_was_good(project: Project, web: Web) -> None:
 
 
 @pytest.mark.alone
-def test_one_picture_for_all_is_taken_back(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
-    """A host that answers different URLs with one picture holds placeholders; its images are taken back."""
+def test_placeholders_are_removed(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
+    """If a host answers different URLs with the same picture, these images are removed."""
     project.category(RED, "red")
     parked = make_web()
-    parked.otherwise(picture(99))
-    fill(project, web, living=3)
+    parked.otherwise(jpeg_answer(99))
+    add_urls(project, web, living=3)
     for number in range(10, 14):
         project.url(f"{RED}_{number}", parked.url(f"/{number}.jpg"))
         project.annotate(f"{RED}_{number}", (1, 1, 9, 9))
@@ -449,10 +452,10 @@ def test_one_picture_for_all_is_taken_back(project: Project, web: Web, make_web:
 
 
 def test_fill_goes_on_after_placeholders(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
-    """When placeholders are taken back, --fill fills their places with further URLs."""
+    """--fill replaces removed placeholders by further URLs."""
     project.category(RED, "red", how_many=5)
     parked = make_web()
-    parked.otherwise(picture(99))
+    parked.otherwise(jpeg_answer(99))
     for number in range(4):
         project.url(f"{RED}_{number + 100}", parked.url(f"/{number}.jpg"))
     for number in range(12):
@@ -464,8 +467,8 @@ def test_fill_goes_on_after_placeholders(project: Project, web: Web, make_web: C
 
 
 @pytest.mark.alone
-def test_opt_outs_are_honoured(project: Project, web: Web) -> None:
-    """An X-Robots-Tag that says noai is honoured, until the flag says otherwise."""
+def test_opt_out(project: Project, web: Web) -> None:
+    """`X-Robots-Tag: noai` is respected unless --honour_opt_out is False."""
     project.category(RED, "red")
     web.answer("/1", Answer(body=pictures.jpeg(), headers=("X-Robots-Tag: noai",)))
     project.url(f"{RED}_1", web.url("/1"))
@@ -476,10 +479,10 @@ def test_opt_outs_are_honoured(project: Project, web: Web) -> None:
 
 
 @pytest.mark.alone
-def test_smaller_than_min_side(project: Project, web: Web) -> None:
-    """Images under --min_side are refused, and judged anew when the flag changes."""
+def test_min_side(project: Project, web: Web) -> None:
+    """Images smaller than --min_side are rejected, and judged again if the flag changes."""
     project.category(RED, "red")
-    web.answer("/1", picture(1, width=40, height=12))
+    web.answer("/1", jpeg_answer(1, width=40, height=12))
     project.url(f"{RED}_1", web.url("/1"))
     project.run()
     assert project.report("red")[0]["reason"] == "too_small"
@@ -502,17 +505,17 @@ def test_smaller_than_min_side(project: Project, web: Web) -> None:
     ],
 )
 def test_wrong_flags(project: Project, flags: list[str]) -> None:
-    """A wrong flag is exit code 2, with a sentence that names it."""
+    """A wrong flag means exit code 2 and a sentence that names it."""
     finished = project.run(*flags)
     assert finished.code == 2
     assert flags[0] in finished.err
     assert "Traceback" not in finished.err
 
 
-def test_nobody_reads_the_output(project: Project, web: Web) -> None:
-    """When the reader of the output goes away (`| head`), the run goes on to its end in silence."""
+def test_closed_output(project: Project, web: Web) -> None:
+    """If the output is closed (`| head`), the run goes on silently."""
     project.category(RED, "red")
-    fill(project, web, living=3)
+    add_urls(project, web, living=3)
     with project.start() as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -524,19 +527,19 @@ def test_nobody_reads_the_output(project: Project, web: Web) -> None:
 
 
 @pytest.mark.alone
-def test_colliding_names_have_folders_of_their_own(project: Project, web: Web) -> None:
-    """Two categories of one name get folders with their codes, whichever of them is selected."""
+def test_equal_names(project: Project, web: Web) -> None:
+    """Categories of the same name have folders with their codes, even if only one is selected."""
     project.category(RED, "crane")
     project.category(BLUE, "Crane", marked=False)
-    fill(project, web, living=1)
+    add_urls(project, web, living=1)
     project.run()
     assert project.folders() == {f"crane_{RED}"}
 
 
-def test_the_screen_says_what_lies_where(project: Project, web: Web) -> None:
-    """Plain lines tell selection, images in flight, each category, totals and the place."""
+def test_output(project: Project, web: Web) -> None:
+    """The output states selection, concurrency, each category, totals and the folder."""
     project.category(RED, "red")
-    fill(project, web, living=3, dead=1)
+    add_urls(project, web, living=3, dead=1)
     out = project.run().out
     assert re.search(r"red \(n00000001\): 4 URLs, all images", out)
     assert re.search(r"Up to \d+ images in flight, 8 to 32 from one host: ", out)
@@ -548,9 +551,9 @@ def test_the_screen_says_what_lies_where(project: Project, web: Web) -> None:
 
 @pytest.mark.alone
 def test_non_ascii_and_blanks_in_urls(project: Project, web: Web) -> None:
-    """URLs with blanks and letters beyond ASCII are asked for percent-encoded, and reported as they were."""
+    """URLs are requested percent-encoded, and reported as in the table."""
     project.category(RED, "red")
-    web.answer("/caf%C3%A9%20au%20lait%20100%25.jpg", picture(1))
+    web.answer("/caf%C3%A9%20au%20lait%20100%25.jpg", jpeg_answer(1))
     url = web.url("/café au lait 100%25.jpg")
     project.url(f"{RED}_1", url)
     assert project.run().code == 0
@@ -559,9 +562,9 @@ def test_non_ascii_and_blanks_in_urls(project: Project, web: Web) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_no_process_is_left(project: Project, web: Web) -> None:
-    """When the script has ended, so have its workers."""
+    """The workers end with the script."""
     project.category(RED, "red")
-    fill(project, web, living=2)
+    add_urls(project, web, living=2)
     with project.start() as process:
         process.communicate()
     time.sleep(0.5)
@@ -573,11 +576,11 @@ def test_no_process_is_left(project: Project, web: Web) -> None:
     assert not left
 
 
-def test_fill_tries_what_it_had_skipped(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
-    """URLs that were skipped because placeholders came first are tried when those are taken back."""
+def test_fill_tries_skipped_urls(project: Project, web: Web, make_web: Callable[[], Web]) -> None:
+    """URLs that were skipped are tried if saved placeholders are removed."""
     project.category(RED, "red", how_many=3)
     parked = make_web()
-    parked.otherwise(picture(99))
+    parked.otherwise(jpeg_answer(99))
     for number in range(3):
         project.url(f"{RED}_{number + 100}", parked.url(f"/{number}.jpg"))
     for number in range(4):

@@ -1,4 +1,4 @@
-"""A category whose URLs take their time: for tests that strike while a run is at work."""
+"""A category whose URLs answer slowly, for tests that interfere with a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.project import Project
 RED = "n00000001"
 
 
-def offer(
+def add_slow_urls(
     project: Project,
     web: Web,
     how_many: int,
@@ -21,7 +21,7 @@ def offer(
     boxed_every: int,
     delay: Callable[[int], float],
 ) -> None:
-    """Offer so many URLs, of which some live, some are annotated, and each is answered after a delay."""
+    """Add URLs of which some work, some are annotated, and each answers after a delay."""
     project.category(RED, "red")
     for number in range(how_many):
         if number in alive:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Web, resumable
-from tests.archives import QUICK, bodies, contents, feed_threads, files, packed, to_end, until
 from tests.machine import wait_until
+from tests.tars import QUICK, bodies, contents, feed_threads, files, packed, to_end, until
 from utils.errors import InputError
 from utils.sources.tar_address import template
 from utils.sources.tar_download import TarDownload

@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Length, Reply, Request, Web, resumable
-from tests.archives import (
+from tests.fetching import vanishing
+from tests.project import ROOT
+from tests.tars import (
     QUICK,
     WNID,
     bodies,
@@ -30,8 +32,6 @@ from tests.archives import (
     to_end,
     until,
 )
-from tests.fetching import vanishing
-from tests.project import ROOT
 from utils.errors import DiskError
 from utils.fetch.file_download import DownloadOptions
 from utils.models.rows import TarMember

@@ -1,0 +1,78 @@
+"""The work on one image: what is staged, and what happens if it cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from demo import pictures
+from demo.answers import Answer
+from demo.web import Web
+from utils.annotations import voc_xml
+from utils.models.images import Annotation, Box
+from utils.models.rows import UrlRow
+from utils.models.tasks import ImageTask, Outcome
+from utils.pipeline.messages import StartTasks, TaskFinished, WorkerConfig
+from utils.pipeline.worker import Worker
+from utils.reasons import Reason, Status
+from utils.results.staging import STAGING_NAME, XML_SUFFIX
+
+RED = "n00000001"
+BOXES = Annotation(f"{RED}_1", 128, 96, (Box("red", 2, 2, 40, 40),))
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Path:
+    """Make a staging folder."""
+    folder = tmp_path / STAGING_NAME
+    folder.mkdir()
+    return folder
+
+
+def work(web: Web, staging: Path, annotation: Annotation | None = None) -> Outcome:
+    """Let a worker do the task of one image."""
+    web.answer("/1", Answer.jpeg(pictures.jpeg()))
+    row = UrlRow(0, f"{RED}_1", web.url("/1"))
+    config = WorkerConfig(staging.parent, 5.0, min_side=16, honour_opt_out=True, with_annotation=False)
+    marked: list[int] = []
+    with contextlib.closing(Worker(config, marked.append)) as worker:
+        events = list(worker.execute(StartTasks((ImageTask(7, "red", row, row.url, annotation=annotation),))))
+        while not events:
+            events += worker.poll(1.0)
+    (event,) = events
+    assert isinstance(event, TaskFinished)
+    assert (event.number, marked) == (7, [7, -1])
+    return event.outcome
+
+
+def test_image_is_staged_with_its_xml(staging: Path, web: Web) -> None:
+    """Both are written under one name in the staging folder, with the boxes fitted; nothing elsewhere."""
+    outcome = work(web, staging, BOXES)
+    assert (outcome.status, outcome.file, outcome.boxes) == (Status.DOWNLOADED, f"Images/{RED}_1.jpg", 1)
+    assert outcome.fitted
+    assert outcome.fitted.scaled == 1
+    assert {path.name for path in staging.iterdir()} == {outcome.staged, outcome.staged + XML_SUFFIX}
+    assert (staging / outcome.staged).read_bytes() == pictures.jpeg()
+    parsed = voc_xml.parse((staging / (outcome.staged + XML_SUFFIX)).read_bytes(), f"{RED}_1")
+    assert parsed
+    assert (parsed.width, parsed.height) == (64, 48)
+    assert list(staging.parent.iterdir()) == [staging]
+
+
+def test_image_without_boxes_is_staged_alone(staging: Path, web: Web) -> None:
+    """There is no XML then."""
+    outcome = work(web, staging)
+    assert outcome.boxes is None
+    assert [path.name for path in staging.iterdir()] == [outcome.staged]
+
+
+@pytest.mark.parametrize("annotation", [None, BOXES], ids=["image", "image and XML"])
+def test_files_that_cannot_be_written(staging: Path, web: Web, annotation: Annotation | None) -> None:
+    """The image fails with `disk_error`; the worker goes on."""
+    staging.rmdir()
+    outcome = work(web, staging, annotation)
+    assert (outcome.reason, outcome.staged, outcome.file) == (Reason.DISK_ERROR, "", "")
+    assert outcome.description == "It could not be written: No such file or directory."
+    assert not outcome.disk_full
