@@ -416,7 +416,7 @@ def test_ncodes_as_programs_save_it(extract: Callable[..., Finished], data: byte
     """What Excel, LibreOffice, vim and pandas write selects the same category, with the same number."""
     finished = extract(data)
     assert finished.code == 0, finished.err
-    assert "1 category:\n  kit_fox,_Vulpes_macrotis (n02119789): 0 URLs, the first 10 URLs" in finished.out
+    assert "1 category:\n  kit_fox,_Vulpes_macrotis (n02119789): 0 URLs, the first 10\n" in finished.out
 
 
 def wrong(mark: str, how_many: str) -> bytes:

@@ -1,6 +1,6 @@
 """Validation of image codes and URLs, and the form in which URLs are requested.
 
-No function raises, whatever the text.
+None of the functions raises an exception for invalid text.
 """
 
 from __future__ import annotations

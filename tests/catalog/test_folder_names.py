@@ -83,7 +83,7 @@ def test_folder_name(name: str, folder: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(HOSTILE)
 def test_any_name_gives_a_safe_folder(name: str) -> None:
-    """All file systems accept the folder name, whatever the category is called."""
+    """All file systems accept the folder name of any category name."""
     assert is_safe(folder_name(name, CODE))
 
 

@@ -21,21 +21,10 @@ COLUMNS = ("code", "name", "to_download", "how_many")
 CODE = re.compile(r"n[0-9]{8}")
 
 _HOW_MANY = re.compile(r"(-1|[+-]?0+|\+?[0-9]{1,15})(\.0*)?")
-_BOOLEANS = {
-    "": False,
-    "false": False,
-    "0": False,
-    "no": False,
-    "n": False,
-    "true": True,
-    "1": True,
-    "yes": True,
-    "y": True,
-    "x": True,
-    # True and False as Excel writes them in German, French, Spanish, Italian, Dutch and Portuguese
-    **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro"), True),
-    **dict.fromkeys(("falsch", "faux", "falso", "onwaar"), False),
-}
+# Including True and False as Excel writes them in German, French, Spanish, Italian, Dutch and Portuguese.
+_TRUE = ("true", "1", "yes", "y", "x", "wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro")
+_FALSE = ("", "false", "0", "no", "n", "falsch", "faux", "falso", "onwaar")
+_BOOLEANS = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class UrlTable:
         """
         wanted = frozenset(image_codes)
         codes = {image_code[:9] for image_code in wanted}
-        ranges = [one for code in codes if WNID.fullmatch(code) for one in self._index.ranges(code)]
+        ranges = [span for code in codes if WNID.fullmatch(code) for span in self._index.ranges(code)]
         return [
             UrlRow(position, fields.image_code, fields.url)
             for position, fields in self._read(_merge(ranges), self._layout.prefilter(wanted), _BUFFER)
@@ -79,10 +79,10 @@ class UrlTable:
 
         The file is not open between chunks, because hundreds of categories are read concurrently.
         """
-        for one in ranges:
-            begin = one.start
-            while begin < one.stop:
-                rows, begin = self._read_chunk(begin, min(one.stop, begin + chunk), prefilter)
+        for span in ranges:
+            begin = span.start
+            while begin < span.stop:
+                rows, begin = self._read_chunk(begin, min(span.stop, begin + chunk), prefilter)
                 for position, row in rows:
                     if fields := self._layout.parse(row):
                         yield position, fields
@@ -199,9 +199,9 @@ def _save(index: UrlIndex, path: Path, stamp: Stamp) -> None:
 def _merge(ranges: list[range]) -> list[range]:
     """Sort ranges and join those that touch or overlap."""
     merged: list[range] = []
-    for one in sorted(ranges, key=lambda one: one.start):
-        if merged and one.start <= merged[-1].stop:
-            merged[-1] = range(merged[-1].start, max(merged[-1].stop, one.stop))
+    for span in sorted(ranges, key=lambda span: span.start):
+        if merged and span.start <= merged[-1].stop:
+            merged[-1] = range(merged[-1].start, max(merged[-1].stop, span.stop))
         else:
-            merged.append(one)
+            merged.append(span)
     return merged
