@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Get what a run needs, once: ncodes.csv, imageNetURLs.csv with its index, and annotation/.
+"""Download what the extraction needs: ncodes.csv, imageNetURLs.csv with its index, and annotation/.
 
-`python download_imagenet_prerequisites.py --help` shows the flags.
+`python download_imagenet_prerequisites.py --help` lists the flags.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    from utils.entrypoint import enter
+    from utils.entrypoint import run_main
 
-    sys.exit(enter(main))
+    sys.exit(run_main(main))

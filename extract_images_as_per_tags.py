@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Download the images of the categories marked in ncodes.csv, with their bounding boxes.
 
-`python extract_images_as_per_tags.py --help` shows the flags; README.md tells the user's day.
+`python extract_images_as_per_tags.py --help` lists the flags.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    # Imported here, because every worker process imports this file again and needs nothing of it.
+    # Not imported at the top: every worker process imports this file again, and does not need it.
     from utils.cli import extract
 
     return extract.main(argv)
 
 
 if __name__ == "__main__":
-    from utils.entrypoint import enter
+    from utils.entrypoint import run_main
 
-    sys.exit(enter(main))
+    sys.exit(run_main(main))

@@ -22,10 +22,10 @@ def _plural(noun: str) -> str:
     return f"{noun}es" if noun.endswith("x") else f"{noun}s"
 
 
-def listed(names: Sequence[str], most: int) -> str:
-    """Join the first `most` names, and say how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+def join_names(names: Sequence[str], limit: int) -> str:
+    """Join the first `limit` names, and say how many more there are."""
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def display_width(text: str) -> int:

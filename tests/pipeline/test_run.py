@@ -173,7 +173,7 @@ def test_fill_reports_a_shortfall(project: Project, web: Web) -> None:
     add_urls(project, web, living=3, dead=1)
     finished = project.run("--fill")
     assert finished.code == 0
-    assert "red: 3 of the 50 images that were wanted" in finished.out
+    assert "red: 3 of 50 images; no URL is left." in finished.out
 
 
 @pytest.mark.alone

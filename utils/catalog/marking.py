@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .. import files
 from ..errors import DiskError, InputError
-from ..text import listed
+from ..text import join_names
 from . import categories
 from .categories import Mark
 from .cell_edits import edit_cells
@@ -88,7 +88,7 @@ def _update(
     codes = dict.fromkeys(codes)
     unknown = [repr(code) for code in codes if code not in before]
     if unknown:
-        named = listed(unknown, _MAX_CODES_NAMED)
+        named = join_names(unknown, _MAX_CODES_NAMED)
         raise InputError(f"{path} has no row for {named}. Use codes from its column code.")
     if how_many is not None:
         categories.require_how_many(how_many)

@@ -55,7 +55,7 @@ class ExportOrder:
         DatasetError
             If there is nothing to export, or it cannot be written.
         """
-        signals.end_at_once()
+        signals.raise_interrupts()
         if signals.received():
             warn("Nothing was exported, as the run was interrupted.")
             return

@@ -1,10 +1,10 @@
-"""The flags of `extract_images_as_per_tags.py`, as a table, and what they make: `Settings`."""
+"""The flags of `extract_images_as_per_tags.py` as a table, and the `Settings` that they make."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,14 +15,15 @@ from ..sources import tar_address
 from ..sources.registry import ALIASES, SOURCES, source_names
 from ..sources.url_source import UrlSource
 from . import validate_args
-from .arguments import HelpFormatter, Parser, boolean, file, number, one_of, path
+from .arguments import HelpFormatter, Parser, boolean, choice, file, number, path
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
 Download the images of the categories that are marked in ncodes.csv, with their bounding boxes,
-into partial_imagenet/<category>/{Images,Annotation} and a report of every URL beside them."""
+into partial_imagenet/<category>/{Images,Annotation}, and write a report of every URL beside them."""
 EPILOG = """\
-Run it again as often as you like: what is there is not fetched again, what failed in passing is tried."""
+Run it again as often as you like: existing images are not downloaded again, and temporary failures are
+retried."""
 
 SOURCE_WORDS = (*SOURCES, *ALIASES)
 FORMATS = ("table", "csv")
@@ -32,34 +33,32 @@ LABELS = ("name", "code")
 
 @dataclass(frozen=True)
 class Option:
-    """One flag, as argparse wants it; `default` None means that the help says what happens."""
+    """One flag.
+
+    Attributes
+    ----------
+    default
+        None if the help text itself states what happens without the flag.
+    arguments
+        Further arguments of argparse's `add_argument`.
+    """
 
     flag: str
     help: str
-    metavar: str | None = None
-    default: object = None
-    read: Callable[[str], Any] = str
-    extra: tuple[str, ...] = ()  # "list", "switch" or "bare" (no value needed): what is no plain value
+    default: object
+    arguments: Mapping[str, Any]
 
-    def add_to(self, group: argparse._ArgumentGroup) -> None:
-        """Define the flag."""
-        text = self.help if self.default is None else f"{self.help} (default: {self.default})"
-        settings: dict[str, Any] = {"help": text, "default": self.default}
-        if "switch" in self.extra:
-            group.add_argument(f"--{self.flag}", action="store_true", help=self.help)
-            return
-        settings |= {"type": self.read, "metavar": self.metavar}
-        if self.read is boolean:
-            settings |= {"nargs": "?", "const": True, "metavar": "BOOL"}
-        if "list" in self.extra:
-            settings |= {"nargs": "+"}
-        if "bare" in self.extra:
-            settings |= {"nargs": "?", "const": True}
-        group.add_argument(f"--{self.flag}", **settings)
+
+def _option(flag: str, text: str, default: object = None, **arguments: Any) -> Option:
+    return Option(flag, text, default, arguments)
+
+
+def _boolean(flag: str, text: str, default: bool | None) -> Option:
+    return _option(flag, text, default, type=boolean, nargs="?", const=True, metavar="BOOL")
 
 
 def _scheduler(text: str) -> str:
-    """Read an address; an empty one is a variable that nobody has set, and no wish for this machine alone."""
+    """Parse an address; an empty one comes from an unset variable."""
     address = text.strip().removesuffix("/")
     if not address:
         raise argparse.ArgumentTypeError("this is empty: give a Dask scheduler's address, or local")
@@ -78,142 +77,159 @@ def _fraction(text: str) -> float:
 
 GROUPS: dict[str, tuple[Option, ...]] = {
     "which categories and how many": (
-        Option(
+        _option(
             "categories",
-            "codes, names or synonyms, instead of the marked rows of ncodes.csv",
-            "X",
-            extra=("list",),
+            "codes, names or synonyms (default: the marked rows of ncodes.csv)",
+            metavar="X",
+            nargs="+",
         ),
-        Option(
-            "with_subcategories", "the categories below them in WordNet, too", default=False, read=boolean
+        _boolean("with_subcategories", "also select all categories below them in WordNet", default=False),
+        _option(
+            "how_many",
+            "number for every category; -1 is all (default: the column how_many)",
+            metavar="N",
+            type=number(-1),
         ),
-        Option("how_many", "for every category, instead of the column; -1 is all", "N", read=number(-1)),
-        Option("with_annotation", "only images that have bounding boxes", default=False, read=boolean),
-        Option(
+        _boolean("with_annotation", "only images with bounding boxes", default=False),
+        _boolean(
             "fill",
             "how_many counts images saved, not URLs tried (default: as --with_annotation)",
-            read=boolean,
+            default=None,
         ),
-        Option("retry_failed", "try URLs again that were found dead for good", default=False, read=boolean),
+        _boolean("retry_failed", "retry URLs that failed permanently in an earlier run", default=False),
     ),
-    "finding and marking categories (nothing is downloaded)": (
-        Option("find", "list the categories that have these words in their names", "WORD", extra=("list",)),
-        Option(
+    "find and mark categories (nothing is downloaded)": (
+        _option(
+            "find", "list the categories that have these words in their names", metavar="WORD", nargs="+"
+        ),
+        _option(
             "format",
-            "how --find lists everything that it finds",
-            "{table,csv}",
-            read=partial(one_of, FORMATS),
+            "list all results of --find, as a table or as CSV",
+            metavar="{table,csv}",
+            type=partial(choice, FORMATS),
         ),
-        Option(
+        _option(
             "mark",
-            "mark what --find or --categories give in ncodes.csv; N goes into how_many",
-            "N",
-            read=number(-1),
-            extra=("bare",),
+            "mark the results of --find, or --categories, in ncodes.csv; N sets how_many",
+            metavar="N",
+            type=number(-1),
+            nargs="?",
+            const=True,
         ),
-        Option("unmark", "take those marks back", extra=("switch",)),
+        _option("unmark", "undo such marks", action="store_true"),
     ),
-    "where things lie": (
-        Option("save_dir", "where partial_imagenet/ is made (default: beside the script)", "DIR", read=path),
-        Option(
-            "annotations_dir", "bounding boxes (default: annotation/ beside the script)", "DIR", read=path
+    "files and folders": (
+        _option(
+            "save_dir", "folder for partial_imagenet/ (default: beside the script)", metavar="DIR", type=path
         ),
-        Option("url_data", "URLs (default: imageNetURLs.csv beside the script)", "FILE", read=file),
-        Option("ncode_data", "categories (default: ncodes.csv beside the script)", "FILE", read=file),
+        _option(
+            "annotations_dir",
+            "annotation archives (default: annotation/ beside the script)",
+            metavar="DIR",
+            type=path,
+        ),
+        _option(
+            "url_data", "URL table (default: imageNetURLs.csv beside the script)", metavar="FILE", type=file
+        ),
+        _option(
+            "ncode_data", "categories (default: ncodes.csv beside the script)", metavar="FILE", type=file
+        ),
     ),
     "where images come from": (
-        Option(
+        _option(
             "source",
-            "from URLs, ImageNet's tars, or tars for what URLs lack",
-            "{urls,archive,both}",
-            default=UrlSource.name,
-            read=lambda text: source_names(one_of(SOURCE_WORDS, text)),
+            "download from URLs, from ImageNet's tars, or from both",
+            UrlSource.name,
+            metavar="{urls,archive,both}",
+            type=lambda text: source_names(choice(SOURCE_WORDS, text)),
         ),
-        Option(
+        _option(
             "archive_url",
-            "address of the tars, with {code} for the category's, or a folder",
-            "ADDRESS",
-            default=tar_address.IMAGENET,
+            "URL of a tar with {code} for the category, or a folder of tars",
+            tar_address.IMAGENET,
+            metavar="ADDRESS",
         ),
-        Option(
+        _boolean(
             "accept_imagenet_terms",
-            "that you use the archive for non-commercial research or education",
+            "use the tars for non-commercial research or education only",
             default=False,
-            read=boolean,
         ),
     ),
     "how to download": (
-        Option("parallel", "False: one image at a time, in one process", default=True, read=boolean),
-        Option(
+        _boolean("parallel", "False: one image at a time, in one process", default=True),
+        _option(
             "batch_size",
-            "images in flight at once (default: from network speed and cores)",
-            "N",
-            read=number(1),
+            "maximum concurrent downloads (default: from network speed and cores)",
+            metavar="N",
+            type=number(1),
         ),
-        Option(
+        _option(
             "scheduler",
-            "do the work on the workers of a Dask scheduler, or of `local` ones",
-            "ADDRESS",
-            read=_scheduler,
+            "address of a Dask scheduler to run on, or `local` (default: this process)",
+            metavar="ADDRESS",
+            type=_scheduler,
         ),
-        Option("speed_test", "measure the network speed, at most once a day", default=True, read=boolean),
-        Option(
+        _boolean("speed_test", "measure the network speed at most once a day", default=True),
+        _option(
             "timeout",
-            "the whole time of one try",
-            "SECONDS",
-            default=10.0,
-            read=number(0.1, float, most=3600),
+            "limit of one attempt, redirects included",
+            Settings.timeout,
+            metavar="SECONDS",
+            type=number(0.1, float, most=3600),
         ),
-        Option("retries", "further tries after a passing failure", "N", default=2, read=number(0)),
-        Option("min_side", "smaller images are refused", "PIXELS", default=16, read=number(1)),
-        Option(
-            "honour_opt_out", "refuse images whose server says noai or noindex", default=True, read=boolean
+        _option(
+            "retries", "retries after a temporary failure", Settings.retries, metavar="N", type=number(0)
         ),
+        _option(
+            "min_side",
+            "reject images with a shorter side",
+            Settings.min_side,
+            metavar="PIXELS",
+            type=number(1),
+        ),
+        _boolean("honour_opt_out", "reject images whose server sends noai or noindex", default=True),
     ),
-    "what to make of it": (
-        Option(
-            "gallery", "leave index.html, which shows all images with their boxes", default=True, read=boolean
-        ),
-        Option(
+    "gallery and export": (
+        _boolean("gallery", "write index.html, a page of all images with their boxes", default=True),
+        _option(
             "export",
-            "write all images for training, as yolo, coco, voc, imagefolder or webdataset",
-            "FORMAT",
-            read=partial(one_of, EXPORTS),
-            extra=("list",),
+            "export for training: yolo, coco, voc, imagefolder, webdataset",
+            metavar="FORMAT",
+            type=partial(choice, EXPORTS),
+            nargs="+",
         ),
-        Option(
+        _option(
             "val_fraction",
-            "the part of the images that is for validation",
-            "F",
-            default=Settings.val_fraction,
-            read=_fraction,
+            "fraction of the images for validation",
+            Settings.val_fraction,
+            metavar="F",
+            type=_fraction,
         ),
-        Option("seed", "another one gives another split", "N", default=Settings.seed, read=number(0)),
-        Option(
+        _option("seed", "seed of the split", Settings.seed, metavar="N", type=number(0)),
+        _option(
             "labels",
-            "what classes are called: as their folders, or by code",
-            "{name,code}",
-            default=Settings.labels,
-            read=partial(one_of, LABELS),
+            "class names: folder names, or codes",
+            Settings.labels,
+            metavar="{name,code}",
+            type=partial(choice, LABELS),
         ),
-        Option(
+        _boolean(
             "export_unannotated",
-            "yolo, coco and voc hold images without boxes, too",
-            default=Settings.export_unannotated,
-            read=boolean,
+            "include images without boxes in yolo, coco and voc",
+            Settings.export_unannotated,
         ),
     ),
-    "what to see": (
-        Option("verbose", "a line for each category when it is done", default=True, read=boolean),
-        Option("dry_run", "say what would be done, and do nothing", extra=("switch",)),
-        Option(
+    "output and checks": (
+        _boolean("verbose", "print one line for each finished category", default=True),
+        _option("dry_run", "print what would be done, and write nothing", action="store_true"),
+        _option(
             "verify",
-            "judge the result folder again, download nothing, take bad files back",
-            extra=("switch",),
+            "validate the result folder again, and remove invalid files; no downloads",
+            action="store_true",
         ),
     ),
 }
-PLACES = {
+DEFAULT_PATHS = {
     "save_dir": PROJECT,
     "annotations_dir": PROJECT / "annotation",
     "url_data": PROJECT / "imageNetURLs.csv",
@@ -222,7 +238,7 @@ PLACES = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """Make the parser; its help reads from the everyday to the rare."""
+    """Return the parser; its help begins with the flags of everyday use."""
     result = Parser(
         prog="extract_images_as_per_tags.py",
         description=DESCRIPTION,
@@ -233,18 +249,24 @@ def parser() -> argparse.ArgumentParser:
     for title, options in GROUPS.items():
         group = result.add_argument_group(title)
         for option in options:
-            option.add_to(group)
+            text, arguments = option.help, option.arguments
+            if option.default is not None:
+                text, arguments = (
+                    f"{text} (default: {option.default})",
+                    {**arguments, "default": option.default},
+                )
+            group.add_argument(f"--{option.flag}", help=text, **arguments)
     return result
 
 
 def settings(arguments: Sequence[str] | None = None) -> Settings:
-    """Read the command line; wrong flags end the process with exit code 2, as argparse does."""
+    """Read the command line; invalid flags exit with code 2, as argparse does."""
     reader = parser()
     values = vars(reader.parse_args(arguments))
-    for contradiction in validate_args.found(values):
-        reader.error(contradiction)
-    for name, place in PLACES.items():
-        values[name] = values[name] or place
+    if conflict := validate_args.conflict(values):
+        reader.error(conflict)
+    for name, default in DEFAULT_PATHS.items():
+        values[name] = values[name] or default
     for name in ("categories", "find"):
         values[name] = tuple(values[name] or ())
     values["export"] = tuple(dict.fromkeys(values["export"] or ()))

@@ -19,7 +19,7 @@ from ..catalog.search import Fit, SearchIndex
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
-from ..text import listed, pluralize
+from ..text import join_names, pluralize
 from . import extract_flags, listing
 from .category_overview import CategoryOverview
 from .console import Console
@@ -162,7 +162,7 @@ def _what_changed(result: MarkResult, settings: Settings) -> str:
 def _next_command(marked: set[str], overview: CategoryOverview, settings: Settings) -> list[str]:
     """Return the command for the next step, with the flags for places that are not the defaults."""
     command = SCRIPT.split()
-    for name, default in extract_flags.PLACES.items():
+    for name, default in extract_flags.DEFAULT_PATHS.items():
         if (path := getattr(settings, name)) != default:
             command += [f"--{name}", str(path)]
     if not marked:
@@ -252,4 +252,4 @@ def _command_for(category: Category, settings: Settings) -> str:
 
 def _enumerate(categories: Sequence[Category]) -> str:
     described = [f"{category.code} ({names.printable(category.name)})" for category in categories]
-    return listed(described, MAX_NAMED)
+    return join_names(described, MAX_NAMED)

@@ -1,4 +1,4 @@
-"""Words to the user beside the work itself: warnings, and why something takes long."""
+"""Warnings, and the note that the URL table is being indexed."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from pathlib import Path
 from ..sources.url_table import UrlTable, open_table
 
 LARGE_TABLE = 50_000_000
-"""Bytes, from which on indexing takes long enough to be mentioned."""
+"""Bytes; indexing a larger table takes long enough for a note."""
 
 
-def warn(sentence: str) -> None:
-    """Say something on standard error; if nobody reads it the exit code still tells."""
+def warn(message: str) -> None:
+    """Print to standard error; without a reader the exit code still tells the result."""
     with contextlib.suppress(OSError):
-        print(sentence, file=sys.stderr)
+        print(message, file=sys.stderr, flush=True)
 
 
-def open_url_table(path: Path, say: Callable[[str], None], *, keep: bool) -> UrlTable:
-    """Open the URL table as `open_table` does, and say so if it has to be indexed."""
-    told: list[int] = []
+def open_url_table(path: Path, print_line: Callable[[str], None], *, keep: bool) -> UrlTable:
+    """Open the URL table as `open_table` does, with a note if a large table must be indexed."""
+    is_noted = False
 
     def progress(_done: int, total: int) -> None:
-        if not told and total > LARGE_TABLE:
-            told.append(total)
+        nonlocal is_noted
+        if not is_noted and total > LARGE_TABLE:
+            is_noted = True
             once = ", only this once" if keep else ""
-            say(f"Indexing the URL table ({total / 1e6:.0f} MB){once} ...")
+            print_line(f"Indexing the URL table ({total / 1e6:.0f} MB){once} ...")
 
     return open_table(path, progress, keep=keep)

@@ -1,4 +1,4 @@
-"""The command line of `download_imagenet_prerequisites.py`: from flags to an order, and on to the screen."""
+"""The command line of `download_imagenet_prerequisites.py`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..prerequisites.prepare import Options, PrerequisiteName, prepare
-from .arguments import HelpFormatter, Parser, Signals, address, guarded, path
+from .arguments import HelpFormatter, Parser, Signals, address, path, run_script
 from .console import Console
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
-Get what a run needs, once: ncodes.csv (every category, to be marked), imageNetURLs.csv (where the images
-are) and annotation/ (their bounding boxes). What is there and whole is left alone."""
+Download what the extraction needs, once: ncodes.csv (all categories, to be marked), imageNetURLs.csv (the
+URLs of the images) and annotation/ (their bounding boxes). Complete files are not downloaded again."""
 EPILOG = """\
-Interrupted? Run the same command again: downloads go on where they stopped."""
+After an interruption run the same command again: it resumes the downloads."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,16 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         annotations_source=flags.annotations_source,
         force=flags.force,
     )
-    return guarded(lambda: _prepare(options), Signals())
 
+    def work() -> int:
+        prepare(options, Console())
+        return 0
 
-def _prepare(options: Options) -> int:
-    prepare(options, Console())
-    return 0
+    return run_script(work, Signals())
 
 
 def parser() -> argparse.ArgumentParser:
-    """Make the parser."""
+    """Return the parser."""
     result = Parser(
         prog="download_imagenet_prerequisites.py",
         description=DESCRIPTION,
@@ -45,14 +45,14 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
-    words = [piece.value for piece in PrerequisiteName]
-    what = result.add_argument_group("what to get, and where to put it")
+    words = [name.value for name in PrerequisiteName]
+    what = result.add_argument_group("what to download, and where to")
     what.add_argument(
         "--ncodes_dir",
         type=path,
         metavar="DIR",
         default=PROJECT,
-        help="the folder of all three (default: beside the script)",
+        help="folder for all three (default: beside the script)",
     )
     what.add_argument(
         "--only",
@@ -60,26 +60,26 @@ def parser() -> argparse.ArgumentParser:
         choices=words,
         default=words,
         metavar="PIECE",
-        help=f"just these: {', '.join(words)} (default: all three)",
+        help=f"only these: {', '.join(words)} (default: all three)",
     )
     what.add_argument(
         "--force",
         action="store_true",
-        help="fetch again what is there; marks in ncodes.csv are kept",
+        help="download existing files again; marks in ncodes.csv are kept",
     )
-    sources = result.add_argument_group("where to get it from")
+    sources = result.add_argument_group("where to download from")
     sources.add_argument(
         "--urls_source",
         type=address,
         action="append",
         default=[],
         metavar="URL_OR_PATH",
-        help="zip, tgz, gz, txt or csv; repeatable (default: the known ones)",
+        help="zip, tgz, gz, txt or csv; repeatable, tried in order (default: known sources)",
     )
     sources.add_argument(
         "--annotations_source",
         type=address,
         metavar="URL_OR_PATH",
-        help="tar.gz, or a folder of archives (default: the known one)",
+        help="tar.gz, or folder of archives (default: the known source)",
     )
     return result

@@ -168,7 +168,7 @@ def _dry_run(selected: Sequence[Category], context: RunContext, console: Console
 def _work(
     selected: Sequence[Category], context: RunContext, console: Console, signals: Signals
 ) -> CategoryManager:
-    signals.end_gently()
+    signals.defer_interrupts()
     progress = Progress()
     manager = CategoryManager(selected, context, progress=progress, screen=console, stopped=signals.received)
     try:

@@ -1,66 +1,66 @@
-"""Flags of `extract_images_as_per_tags.py` that make no sense together."""
+"""Checks flags of `extract_images_as_per_tags.py` that cannot be combined."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from ..models.settings import Settings
 from ..sources.registry import SOURCES
 
-ABOUT_EXPORTS = ("val_fraction", "seed", "labels", "export_unannotated")
+EXPORT_FLAGS = ("val_fraction", "seed", "labels", "export_unannotated")
 
 
-def found(values: dict[str, Any]) -> Iterator[str]:
-    """Say which flags make no sense together, and what to do about it."""
-    find, mark = values["find"], values["mark"] is not None
-    if (mark or values["unmark"]) and not (find or values["categories"]):
-        yield "--mark and --unmark need to know what: add --find WORD ... or --categories X ..."
-    if mark and 0 in (values["how_many"], values["mark"] if is_number(values["mark"]) else None):
-        yield "--mark with how_many 0 would take nothing: give a number above 0, or use --unmark"
-    if mark and values["unmark"]:
-        yield "--mark and --unmark contradict each other: leave one out"
-    if is_number(values["mark"]) and values["how_many"] not in (None, values["mark"]):
-        yield "--mark N and --how_many N are different numbers: leave one out"
-    if values["unmark"] and values["how_many"] is not None:
-        yield "--unmark takes no number: leave --how_many out"
-    if find and values["categories"]:
-        yield "--find looks through all categories: leave --categories out"
-    if values["format"] and not find:
-        yield "--format is about what --find lists: add --find WORD ..."
-    yield from _about_sources(values)
-    yield from _about_exports(values)
-    yield from _about_the_scheduler(values)
-    if values["verify"] and (find or mark or values["unmark"]):
-        yield "--verify is a run of its own: leave --find, --mark and --unmark out"
-
-
-def _about_sources(values: dict[str, Any]) -> Iterator[str]:
-    for name, source in SOURCES.items():
-        for flag, default in source.flags.items():
-            if name not in values["source"] and values[flag] != default:
-                yield f"--{flag} needs the source {name}: add --source {name}"
-
-
-def _about_exports(values: dict[str, Any]) -> Iterator[str]:
-    changed = [f"--{name}" for name in ABOUT_EXPORTS if values[name] != getattr(Settings, name)]
-    if changed and not values["export"]:
-        yield f"{changed[0]} is about what is exported: add --export FORMAT, e.g. --export yolo"
-    if values["export"] and (values["find"] or values["mark"] is not None or values["unmark"]):
-        yield "--export comes after a download: leave --find, --mark and --unmark out"
-    if values["export"] and values["verify"]:
-        yield "--export comes after a download: leave --verify out, or let it go first, as a run of its own"
-
-
-def _about_the_scheduler(values: dict[str, Any]) -> Iterator[str]:
-    if values["scheduler"] and not all(SOURCES[name].distributable for name in values["source"]):
-        yield "--scheduler is for URLs; tars come from one server: leave it out, or --source"
-    if values["scheduler"] and (values["find"] or values["verify"]):
-        yield "--scheduler is for downloads: leave it out here"
-    if values["scheduler"] and not values["parallel"]:
-        yield "--scheduler and --parallel False contradict each other: leave one out"
+def conflict(values: dict[str, Any]) -> str | None:
+    """Return which flags cannot be combined and what to do, or None if all can."""
+    find, unmark, mark, verify = values["find"], values["unmark"], values["mark"], values["verify"]
+    how_many, export, scheduler = values["how_many"], values["export"], values["scheduler"]
+    marks = unmark or mark is not None
+    export_flag = next((name for name in EXPORT_FLAGS if values[name] != getattr(Settings, name)), "")
+    rules = [
+        (
+            marks and not (find or values["categories"]),
+            "--mark and --unmark need categories: add --find WORD ... or --categories X ...",
+        ),
+        (
+            mark is not None and 0 in (how_many, mark if is_number(mark) else None),
+            "--mark with how_many 0 would download nothing: give a number above 0, or use --unmark",
+        ),
+        (unmark and mark is not None, "--mark and --unmark contradict each other: leave one out"),
+        (
+            is_number(mark) and how_many not in (None, mark),
+            "--mark N and --how_many N are different numbers: leave one out",
+        ),
+        (unmark and how_many is not None, "--unmark takes no number: leave --how_many out"),
+        (find and values["categories"], "--find searches all categories: leave --categories out"),
+        (values["format"] and not find, "--format needs --find: add --find WORD ..."),
+        *(
+            (
+                name not in values["source"] and values[flag] != default,
+                f"--{flag} needs the source {name}: add --source {name}",
+            )
+            for name, source in SOURCES.items()
+            for flag, default in source.flags.items()
+        ),
+        (
+            export_flag and not export,
+            f"--{export_flag} needs --export: add --export FORMAT, e.g. --export yolo",
+        ),
+        (export and (find or marks), "--export works after a download: leave --find, --mark and --unmark out"),
+        (export and verify, "--export works after a download: leave --verify out, or run it before"),
+        (
+            scheduler and not all(SOURCES[name].distributable for name in values["source"]),
+            "--scheduler downloads URLs only, since tars come from one server: leave it or --source out",
+        ),
+        (scheduler and (find or verify), "--scheduler is for downloads: leave it out here"),
+        (
+            scheduler and not values["parallel"],
+            "--scheduler and --parallel False contradict each other: leave one out",
+        ),
+        (verify and (find or marks), "--verify is a run of its own: leave --find, --mark and --unmark out"),
+    ]
+    return next((message for applies, message in rules if applies), None)
 
 
 def is_number(mark: int | bool | None) -> bool:
-    """Tell a number given to --mark from True, which says that none was, and from None."""
+    """Whether --mark was given with a number; it is True without one, and None without the flag."""
     return mark is not None and mark is not True

@@ -43,7 +43,7 @@ def main() -> int:
     if frame is None:
         return 0
     shard: Shard = pickle.loads(frame)  # noqa: S301  # from the run that started this process
-    machine.open_files()
+    machine.raise_open_file_limit()
     try:
         _ShardRunner(shard, stdin, stdout).work()
     except DatasetError as error:

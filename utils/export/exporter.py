@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import NO_SENSE_IN_GOING_ON, DatasetError, FolderError, InputError, disk_error
+from ..errors import FATAL_ERRNOS, DatasetError, FolderError, InputError, disk_error
 from ..files import PARTIAL_SUFFIX
 from ..models.settings import Settings
 from ..results.paths import RESULT_FOLDER
@@ -149,7 +149,7 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
 
 def _disk_error(folder: Path, error: OSError) -> DatasetError:
     """Name what the system stumbled over, which need not be the folder."""
-    if error.errno in NO_SENSE_IN_GOING_ON:
+    if error.errno in FATAL_ERRNOS:
         return disk_error(folder, error)
     return FolderError(
         f"{folder} was not made, for {error.filename or folder}: {error.strerror}. What was there before "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..models.rows import Category
 from ..models.settings import Settings
-from ..text import listed
+from ..text import join_names
 from .dataset import Dataset, Split
 from .formats import FORMATS
 from .tables import shortened
@@ -41,7 +41,7 @@ def _sides(dataset: Dataset, format_name: str) -> set[Split]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return listed([shortened(name) for name in names], NAMED)
+    return join_names([shortened(name) for name in names], NAMED)
 
 
 def _large_group(dataset: Dataset) -> Iterator[str]:

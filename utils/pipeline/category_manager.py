@@ -18,10 +18,10 @@ from ..images.placeholders import ContentKey, DuplicateTracker
 from ..models.images import Annotation
 from ..models.rows import Category
 from ..models.tasks import Outcome
-from ..results.progress import Progress, Share
+from ..results.progress import Progress, CategoryProgress
 from ..results.report_writer import ReportWriter
 from ..results.statistics import Summary
-from ..text import listed
+from ..text import join_names
 from .category_job import CategoryJob
 from .context import RunContext
 
@@ -94,7 +94,7 @@ class CategoryManager:
         self._has_time: Callable[[], bool] = lambda: False
         self._duplicates = DuplicateTracker()
         self._unopened = deque(categories)
-        self._shares = {one.code: Share(progress, self._expected(one)) for one in categories}
+        self._shares = {one.code: CategoryProgress(progress, self._expected(one)) for one in categories}
 
     @property
     def all_done(self) -> bool:
@@ -154,7 +154,7 @@ class CategoryManager:
             self.close(job)
         self.unreported.update(self.open)
         if self.unreported:
-            self._screen.print(f"{LATE_REPORTS} {listed(sorted(self.unreported), MAX_NAMED)}")
+            self._screen.print(f"{LATE_REPORTS} {join_names(sorted(self.unreported), MAX_NAMED)}")
 
     def remove_placeholders(self, *, and_go_on: bool) -> None:
         """Remove pictures that a host sent for many URLs; open categories again that lack images now."""

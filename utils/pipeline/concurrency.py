@@ -22,7 +22,7 @@ class ConcurrencyController:
         self._say = say
         self._many_hosts = many_hosts
         self._cores = machine.cores() if settings.parallel else 1
-        self._open_files = machine.open_files()
+        self._open_files = machine.raise_open_file_limit()
         self._settings = settings
         self._test: SpeedTest | None = None
         self._chosen = self._first(settings)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from ctypes import c_longlong
 from multiprocessing.connection import Connection
 
-from ..entrypoint import advice
+from ..entrypoint import import_error_message
 from ..images import validation
 from .messages import Command, StartTasks, TaskEvent, WorkerConfig, WorkerUnusable
 from .worker import Worker
@@ -59,7 +59,7 @@ def main(connection: Connection, config: WorkerConfig, validating: c_longlong) -
         return  # the parent sees the pipe close and tries what was validated once more
     except ImportError as error:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            connection.send(WorkerUnusable(advice(error)))
+            connection.send(WorkerUnusable(import_error_message(error)))
     finally:
         worker.close()
 

@@ -21,7 +21,7 @@ from ..fetch.archive_stream import MAX_UNPACKED, check_start, open_regular_file,
 from ..fetch.file_download import Advance
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
 from ..tar_reader import BLOCK, is_header, iter_files
-from ..text import listed
+from ..text import join_names
 
 FOLDER_NAME = "annotation"
 MAX_ARCHIVE_BYTES = 64_000_000
@@ -60,7 +60,7 @@ class ArchiveCheck:
     def describe_rejected(self) -> list[str]:
         """Return a text for each reason, with names."""
         return [
-            f"{len(names):,} {reason} ({listed(names, _NAMES_SHOWN)})"
+            f"{len(names):,} {reason} ({join_names(names, _NAMES_SHOWN)})"
             for reason, names in self.rejected.items()
         ]
 

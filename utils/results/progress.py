@@ -1,8 +1,8 @@
-"""How far a run has come, for the bar on the screen."""
+"""The progress of a run, for the bar on the screen."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from ..models.tasks import Outcome
 from ..reasons import Status
@@ -15,17 +15,17 @@ class Progress:
     Attributes
     ----------
     total
-        Images or URLs to be dealt with, as far as can be told before; corrected as categories end.
+        Expected images or URLs; corrected when a category ends.
     done
-        How many of them are dealt with.
+        How many of them are processed.
     before
-        How many of these were dealt with by earlier runs.
+        How many of those were processed by earlier runs.
     in_flight
-        Images that are being fetched, where that is known.
+        Downloads in progress, if known.
     saved, failed
         Images saved, and URLs that failed.
     bytes
-        Of the images saved.
+        Size of the images saved.
     """
 
     total: int = 0
@@ -37,25 +37,17 @@ class Progress:
     bytes: int = 0
 
     def __add__(self, other: Progress) -> Progress:
-        return Progress(
-            self.total + other.total,
-            self.done + other.done,
-            self.before + other.before,
-            self.in_flight + other.in_flight,
-            self.saved + other.saved,
-            self.failed + other.failed,
-            self.bytes + other.bytes,
-        )
+        return Progress(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     def count(self, outcome: Outcome) -> None:
-        """Take an outcome of this run into account."""
+        """Count an outcome of this run."""
         self.saved += outcome.status is Status.DOWNLOADED
         self.failed += outcome.status is Status.FAILED
         if outcome.status is Status.DOWNLOADED and outcome.picture:
             self.bytes += outcome.picture.bytes
 
     def retract(self, outcome: Outcome) -> None:
-        """Take into account that an image was taken back, which stood as this outcome says."""
+        """Count a saved image, whose outcome this is, as failed."""
         self.failed += 1
         if outcome.status is Status.DOWNLOADED:
             self.saved -= 1
@@ -63,8 +55,8 @@ class Progress:
 
 
 @dataclass
-class Share:
-    """One category's part of the total; `expected` is a guess until it ends."""
+class CategoryProgress:
+    """The part of one category in the total; `expected` is an estimate until `end`."""
 
     progress: Progress
     expected: int
@@ -74,18 +66,18 @@ class Share:
         self.progress.total += self.expected
 
     def advance(self, steps: int = 1) -> None:
-        """Go on, but not beyond what was expected."""
+        """Count steps as done, but not more than expected."""
         steps = min(steps, self.expected - self.done)
         self.done += steps
         self.progress.done += steps
 
     def advance_before(self, steps: int) -> None:
-        """Go on by what earlier runs had done."""
-        was = self.done
+        """Count steps that earlier runs did."""
+        done = self.done
         self.advance(steps)
-        self.progress.before += self.done - was
+        self.progress.before += self.done - done
 
     def end(self) -> None:
-        """Correct the guess: what is done is all that there was."""
+        """Set the estimate to what was done."""
         self.progress.total -= self.expected - self.done
         self.expected = self.done

@@ -31,17 +31,16 @@ COLUMNS = [
     "boxes",
 ]
 LONGEST_TEXT = 32_000
-"""Characters; spreadsheets cut cells there, and Python's csv module refuses much longer ones."""
+"""Characters; spreadsheets cut longer cells, and Python's csv module rejects much longer ones."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
-"""All but tab and line feed: a carriage return, unquoted, would end the row."""
+"""Control characters except tab and line feed; an unquoted carriage return would end the row."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "|")
 
 
 def write(path: Path, outcomes: Iterable[Outcome]) -> None:
-    """Write the report, whole; UTF-8, comma-separated, one header line.
+    """Write the report atomically, as UTF-8 with commas and a header.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it, which spreadsheets
-    hide.
+    A text that a spreadsheet would take for a formula is preceded by an apostrophe, which spreadsheets hide.
 
     Raises
     ------
@@ -81,12 +80,12 @@ def _picture(picture: Picture | None) -> list[object]:
 
 @functools.lru_cache(maxsize=256)
 def _known_text(text: str) -> str:
-    """Spell one of the few texts that thousands of rows have."""
+    """Cache `_harmless` for the few texts that thousands of rows share."""
     return _harmless(text)
 
 
 def _harmless(text: str) -> str:
-    """Spell a text of the user's or the web's so that no reader of the file stumbles over it."""
+    """Make a text of the user or the web safe for spreadsheets and parsers of CSV."""
     if not text.isprintable():
         text = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", text[:LONGEST_TEXT])
     return "'" + text if text.startswith(FORMULA_STARTS) else text[:LONGEST_TEXT]

@@ -1,4 +1,4 @@
-"""What the user reads of a category: its report, made from its journal, and the numbers that go with it."""
+"""Writes the reports of categories from their journals, and summarises them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .statistics import Summary
 
 
 class ReportWriter:
-    """Writes reports, and keeps the numbers of what it wrote: `summaries`, by category code."""
+    """Writes reports, and keeps their `summaries` by category code."""
 
     def __init__(self, folder_of: Callable[[Category], CategoryFolder]) -> None:
         self.summaries: dict[str, Summary] = {}
         self._folder_of = folder_of
 
     def write(self, category: Category, outcomes: Iterable[Outcome] | None = None) -> Summary:
-        """Write a category's report, and count while doing so.
+        """Write and summarise the report of a category.
 
         Parameters
         ----------
         outcomes
-            What is known of every URL; None to read it from the journal.
+            The outcome of every URL; None to read them from the journal.
 
         Raises
         ------
@@ -47,27 +47,30 @@ class ReportWriter:
     def retract(
         self, category: Category, found: set[ContentKey], checkpoint: Callable[[], None] = journal.pass_by
     ) -> list[Outcome]:
-        """Take back the images of a category that turned out to be placeholders; returns them as they stood.
+        """Remove the images of a category that are placeholders; returns their former outcomes.
 
-        What `checkpoint` raises while the journal is read ends it before anything was done.
+        Parameters
+        ----------
+        checkpoint
+            Called while the journal is read; it may raise an exception to stop before anything is removed.
 
         Raises
         ------
         DiskError, FolderError
-            If one cannot be removed, or the report cannot be written.
+            If an image cannot be removed, or the report cannot be written.
         """
         folder = self._folder_of(category)
         if not folder.journal.exists():
             return []
-        book = journal.Journal(folder.journal)
-        taken = [one for one in book.outcomes(checkpoint) if placeholders.is_placeholder(one, found)]
-        if not taken:
+        log = journal.Journal(folder.journal)
+        removed = [one for one in log.outcomes(checkpoint) if placeholders.is_placeholder(one, found)]
+        if not removed:
             return []
         try:
-            for outcome in taken:
+            for outcome in removed:
                 with wrap_os_errors(folder.path / outcome.file):
                     annotation_writer.remove(folder, folder.path / outcome.file)
-                book.append(placeholders.retracted(outcome))
+                log.append(placeholders.retracted(outcome))
         finally:
-            self.write(category, book.outcomes())
-        return taken
+            self.write(category, log.outcomes())
+        return removed

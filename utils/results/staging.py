@@ -14,7 +14,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import NO_SENSE_IN_GOING_ON, wrap_os_errors
+from ..errors import FATAL_ERRNOS, wrap_os_errors
 from ..files import write_new
 from ..models.tasks import Outcome
 from ..reasons import Reason, Status
@@ -114,7 +114,7 @@ def disk_failure(outcome: Outcome, error: OSError) -> Outcome:
         http_status=outcome.http_status,
         attempts=outcome.attempts,
         seconds=outcome.seconds,
-        disk_full=error.errno in NO_SENSE_IN_GOING_ON,
+        disk_full=error.errno in FATAL_ERRNOS,
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import TOO_MANY_OPEN, DatasetError, InputError, disk_error
+from ..errors import TOO_MANY_OPEN_FILES, DatasetError, InputError, disk_error
 from ..models.rows import UrlRow
 from . import url_index
 from .url_format import MAX_LINE, WNID, Fields, Layout, read_header
@@ -184,7 +184,7 @@ def _locate(path: Path) -> Path:
 
 
 def _read_error(path: Path, error: OSError) -> DatasetError:
-    if error.errno in TOO_MANY_OPEN:
+    if error.errno in TOO_MANY_OPEN_FILES:
         return disk_error(path, error)
     return InputError(f"{path} cannot be read: {error.strerror}.")
 

@@ -1,4 +1,4 @@
-"""The bar's numbers add up, though its total is a guess."""
+"""Counts of a run, and the parts of categories in its total."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from utils.models.images import ImageFormat, Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
 from utils.reasons import Reason, Status
-from utils.results.progress import Progress, Share
+from utils.results.progress import CategoryProgress, Progress
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
 PICTURE = Picture(ImageFormat.JPEG, 100, 100, 1000, "ab" * 32)
@@ -24,17 +24,15 @@ PICTURE = Picture(ImageFormat.JPEG, 100, 100, 1000, "ab" * 32)
         (Outcome(ROW, Status.NOT_ATTEMPTED, Reason.INTERRUPTED), 0, 0, 0),
     ],
 )
-def test_only_what_this_run_saved_counts_as_saved(
-    outcome: Outcome, saved: int, failed: int, size: int
-) -> None:
-    """Images of before, and pictures that were refused, are no bytes of this run."""
+def test_count(outcome: Outcome, saved: int, failed: int, size: int) -> None:
+    """Existing images and rejected pictures add no bytes to those of this run."""
     progress = Progress()
     progress.count(outcome)
     assert (progress.saved, progress.failed, progress.bytes) == (saved, failed, size)
 
 
-def test_what_is_taken_back_is_saved_no_more() -> None:
-    """An image of this run leaves the saved ones; one of an earlier run was not among them."""
+def test_retract() -> None:
+    """A retracted image of this run is no longer counted as saved; one of an earlier run never was."""
     progress, saved = Progress(), Outcome(ROW, Status.DOWNLOADED, picture=PICTURE)
     for _ in range(3):
         progress.count(saved)
@@ -43,33 +41,33 @@ def test_what_is_taken_back_is_saved_no_more() -> None:
     assert (progress.saved, progress.failed, progress.bytes) == (2, 2, 2000)
 
 
-def test_shares_make_up_the_total() -> None:
-    """Each category adds what is expected of it."""
+def test_total() -> None:
+    """The total is the sum of what is expected of the categories."""
     progress = Progress()
-    shares = [Share(progress, 10), Share(progress, 5)]
+    parts = [CategoryProgress(progress, 10), CategoryProgress(progress, 5)]
     assert (progress.total, progress.done) == (15, 0)
-    shares[0].advance(4)
-    shares[1].advance()
+    parts[0].advance(4)
+    parts[1].advance()
     assert (progress.total, progress.done) == (15, 5)
 
 
-def test_a_share_never_goes_beyond_its_guess() -> None:
-    """More than expected does not push the bar over its end."""
+def test_more_than_expected() -> None:
+    """A category never advances beyond what is expected of it."""
     progress = Progress()
-    share = Share(progress, 3)
-    share.advance(2)
-    share.advance(5)
+    part = CategoryProgress(progress, 3)
+    part.advance(2)
+    part.advance(5)
     assert (progress.total, progress.done) == (3, 3)
 
 
-def test_the_end_corrects_the_guess() -> None:
-    """What was not needed leaves the total; afterwards nothing moves it any more."""
+def test_end() -> None:
+    """At its end a category's estimate becomes what was done, and no longer changes."""
     progress = Progress()
-    share, other = Share(progress, 10), Share(progress, 5)
-    share.advance(4)
-    share.end()
-    share.end()
-    share.advance(3)
+    part, other = CategoryProgress(progress, 10), CategoryProgress(progress, 5)
+    part.advance(4)
+    part.end()
+    part.end()
+    part.advance(3)
     assert (progress.total, progress.done) == (9, 4)
     other.advance(5)
     other.end()

@@ -1,4 +1,4 @@
-"""`download_imagenet_prerequisites.py` as a user runs it: exit codes, interruptions, kills."""
+"""`download_imagenet_prerequisites.py`: output, exit codes, interruptions and kills."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,21 @@ import pytest
 
 from demo.web import Answer, Request, Web, resumable
 from tests.machine import wait_until
-from tests.prerequisites.helpers import ROWS, TXT, WHOLE, ended, names, offer, rows_in, run, start
+from tests.prerequisites.helpers import (
+    ROWS,
+    SCRIPT,
+    TGZ,
+    TXT,
+    WHOLE,
+    ended,
+    names,
+    offer,
+    rows_in,
+    run,
+    source,
+    start,
+)
+from tests.terminal import final_lines, run_on_terminal
 
 LONG = b"".join(b"n%08d_%d\thttp://a.example/%d.jpg\n" % (n // 500, n, n) for n in range(10_000))
 KILLS = 3
@@ -24,17 +39,17 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and pipes ar
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Give a folder for the three."""
+    """Return a folder for the three prerequisites, which does not exist yet."""
     return tmp_path / "home"
 
 
-def begin_of(request: Request) -> int:
-    """Say from which byte on a client wants the file."""
+def first_byte(request: Request) -> int:
+    """Return the first byte of the requested range."""
     return int(request.headers.get("range", "bytes=0-")[6:-1])
 
 
-def test_a_newcomers_run(home: Path, web: Web) -> None:
-    """All three are there after it, and it says so; once more, and nothing happens."""
+def test_first_and_second_run(home: Path, web: Web) -> None:
+    """The first run makes all three prerequisites; the second finds them, and requests nothing."""
     flags = offer(web)
     first = run(home, *flags)
     assert (first.code, first.err) == (0, "")
@@ -56,8 +71,8 @@ def test_a_newcomers_run(home: Path, web: Web) -> None:
     assert len(web.requests) == 2
 
 
-def test_exit_codes_and_last_words(home: Path, tmp_path: Path) -> None:
-    """1 when a source fails, 2 for a wrong flag or folder; one message, on stderr."""
+def test_exit_codes(home: Path, tmp_path: Path) -> None:
+    """The exit code is 1 if all sources fail, and 2 for an invalid flag or folder."""
     os.mkfifo(tmp_path / "pipe")
     bad = ("/no/such/file", str(tmp_path), str(tmp_path / "pipe"), "/dev/null")
     failing = run(home, "--only", "urls", *(word for path in bad for word in ("--urls_source", path)))
@@ -77,42 +92,44 @@ def test_exit_codes_and_last_words(home: Path, tmp_path: Path) -> None:
         assert flags[0] in wrong.err
 
 
-def test_a_table_of_categories_that_is_a_folder(home: Path) -> None:
-    """It is said in one sentence, with exit code 2."""
+def test_folder_in_place_of_table(home: Path) -> None:
+    """A folder called ncodes.csv is an error with exit code 2."""
     (home / "ncodes.csv").mkdir(parents=True)
     stopped = run(home, "--only", "ncodes")
     said = f"{home / 'ncodes.csv'} exists, but is not a file. Move it away, and run again.\n"
     assert (stopped.code, stopped.err) == (2, said)
 
 
-def test_an_interrupted_script_goes_on_where_it_stopped(home: Path, web: Web) -> None:
-    """Each signal ends it with its exit code and a part, from which the next run goes on."""
+def test_interrupted_download_is_resumed(home: Path, web: Web) -> None:
+    """Each signal ends the script with its exit code; the next run resumes the partial file."""
     flags = ("--only", "urls", "--urls_source", web.url("/list"))
     for number, (name, code) in enumerate(SIGNALS.items(), start=1):
         arrived = number * len(TXT) // 4
         web.answer(
             "/list",
             lambda request, to=arrived: replace(
-                resumable(TXT)(request), cut=to - begin_of(request), hang=True
+                resumable(TXT)(request), cut=to - first_byte(request), hang=True
             ),
         )
         process = start(home, *flags)
         wait_until(lambda to=arrived: [path.stat().st_size for path in home.glob("[!.]*.part")] == [to])
         process.send_signal(getattr(signal, name))
         stopped = ended(process)
-        assert (stopped.code, stopped.err) == (code, "Interrupted. Run the same command again to go on.\n")
+        assert (stopped.code, stopped.err) == (code, "Interrupted. Run the same command again to continue.\n")
     web.answer("/list", resumable(TXT))
     assert run(home, *flags).code == 0
     assert rows_in(home) == ROWS
-    assert [begin_of(request) for request in web.requests] == [number * len(TXT) // 4 for number in range(4)]
+    assert [first_byte(request) for request in web.requests] == [
+        number * len(TXT) // 4 for number in range(4)
+    ]
 
 
-def test_killed_at_any_moment(home: Path, web: Web) -> None:
-    """However often it is killed, the next run goes on, and in the end all is as if nothing had happened."""
-    begins: list[int] = []
+def test_killed(home: Path, web: Web) -> None:
+    """After kills at random moments the next run resumes, and the files are those of an undisturbed run."""
+    first_bytes: list[int] = []
 
     def slowly(request: Request) -> Answer:
-        begins.append(begin_of(request))
+        first_bytes.append(first_byte(request))
         return replace(resumable(LONG)(request), pace=2e6)
 
     flags = offer(web, LONG)
@@ -128,7 +145,7 @@ def test_killed_at_any_moment(home: Path, web: Web) -> None:
         time.sleep(dice.uniform(0.4, 1.0) * whole)
         process.kill()
         process.communicate()
-    assert begins == sorted(begins)
+    assert first_bytes == sorted(first_bytes)
     assert run(home, *flags).code == 0
     assert {
         path.name: path.read_bytes() for path in home.rglob("*") if path.is_file()
@@ -137,8 +154,8 @@ def test_killed_at_any_moment(home: Path, web: Web) -> None:
     assert all((next(home.rglob(name))).read_bytes() == data for name, data in undisturbed.items())
 
 
-def test_a_second_run_into_the_folder_is_refused(home: Path, web: Web) -> None:
-    """Two would spoil each other's downloads; the second says so, and the first goes on."""
+def test_second_run_into_folder_is_refused(home: Path, web: Web) -> None:
+    """A second run into the same folder exits with code 2; the first continues."""
     web.answer("/list", Answer(body=TXT, cut=len(TXT) // 2, hang=True))
     first = start(home, "--only", "urls", "--urls_source", web.url("/list"))
     wait_until(lambda: any(home.glob("[!.]*.part")))
@@ -148,8 +165,8 @@ def test_a_second_run_into_the_folder_is_refused(home: Path, web: Web) -> None:
     assert ended(first).code == 143
 
 
-def test_a_proxy_from_the_environment(home: Path, web: Web) -> None:
-    """The known sources are asked for through it, in their order, and each one's answer is told."""
+def test_proxy(home: Path, web: Web) -> None:
+    """The known sources are requested in order through the proxy of the environment, with a line for each."""
     archive = "http://web.archive.org/web/20190130005544id_/http://image-net.org/imagenet_data/urls/"
     web.answer(f"{archive}imagenet_fall11_urls.tgz", Answer(status=403))
     gone = Answer(status=404)
@@ -165,7 +182,72 @@ def test_a_proxy_from_the_environment(home: Path, web: Web) -> None:
     assert "last reported working in 2020" in failed.out
 
 
-def test_the_folder_may_be_named_from_home(home: Path) -> None:
-    """`--ncodes_dir=~/x` is the user's `~`, not a folder of that name."""
+def test_tilde(home: Path) -> None:
+    """The `~` of `--ncodes_dir=~/x` is expanded."""
     assert run(home, "--ncodes_dir=~/mine", "--only", "ncodes", HOME=str(home.parent)).code == 0
     assert names(home.parent) == ["mine"]
+
+
+@pytest.mark.parametrize("columns", [100, 3])
+def test_terminal(home: Path, web: Web, columns: int) -> None:
+    """A terminal shows a bar with speed and time left during a download, and only lines after it."""
+    web.answer("/list", Answer(body=TXT, pace=2 * len(TXT)))
+    code, written = run_on_terminal(command(home, web), columns=columns)
+    assert code == 0
+    assert rows_in(home) == ROWS
+    if columns == 100:
+        assert re.search(r"  downloading: +\d+%\|.*\| [\d.]+k/[\d.]+k \[\d\d:\d\d<.*B/s\]", written)
+    assert [line for line in final_lines(written) if line] == [
+        f"imageNetURLs.csv: from {web.url('/list')}",
+        "imageNetURLs.csv: 1,000 rows",
+    ]
+
+
+def command(home: Path, web: Web) -> list[str]:
+    """Return the command that downloads the list of URLs."""
+    script = [sys.executable, str(SCRIPT), "--ncodes_dir", str(home)]
+    return [*script, "--only", "urls", "--urls_source", web.url("/list")]
+
+
+def test_ctrl_c_on_terminal(home: Path, web: Web) -> None:
+    """Ctrl-C exits with 130 and a message on a line of its own, whatever bar was shown."""
+    web.answer("/list", Answer(body=TXT, pace=20_000))
+    code, written = run_on_terminal(command(home, web), columns=80, ctrl_c_at="%|")
+    assert code == 130
+    left = [line for line in final_lines(written) if line]
+    assert left[-1].removesuffix("^C").strip() == "Interrupted. Run the same command again to continue."
+
+
+def test_message_during_bar(home: Path, web: Web) -> None:
+    """A broken connection is reported on lines of their own while a bar is shown."""
+    cut = Answer(body=TXT, headers=('ETag: "1"',), pace=4 * len(TXT), cut=len(TXT) // 2)
+    web.answer("/list", cut, resumable(TXT))
+    code, written = run_on_terminal(command(home, web), columns=90)
+    assert code == 0
+    left = [line.strip() for line in final_lines(written)]
+    assert re.fullmatch(r"the connection broke after [\d,]+ bytes; trying again in 1 s", left[1])
+    assert re.fullmatch(r"going on after 0\.\d MB", left[2])
+
+
+def test_ascii_locale(tmp_path: Path) -> None:
+    """A folder beyond ASCII can be used in any locale; messages may lack some of its letters."""
+    home = tmp_path / "größe ☁"
+    home.mkdir()
+    flags = ("--only", "urls", "--urls_source", source(home / "below", TGZ))
+    environment = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"}
+    good = run(home, *flags, **environment)
+    assert (good.code, good.err) == (0, "")
+    assert rows_in(home) == ROWS
+    bad = run(home, "--force", *flags[:-1], str(home / "nothing"), **environment)
+    assert bad.code == 1
+    assert re.search("gr.+e .+/nothing: it cannot be opened", bad.err)
+
+
+def test_closed_output(home: Path, web: Web) -> None:
+    """If the output is closed early (`| head`), the work is done all the same."""
+    process = start(home, *offer(web))
+    assert process.stdout
+    process.stdout.close()
+    process.stdout = None
+    assert ended(process).code == 0
+    assert names(home) == WHOLE

@@ -1,4 +1,4 @@
-"""Images taken back late, and the report that says so."""
+"""Placeholder images are removed, and reported as failed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from utils.results.journal import Journal
 from utils.results.report_writer import ReportWriter
 
 
-def test_an_image_that_cannot_be_taken_back_costs_its_category(tmp_path: Path) -> None:
-    """It is said which file is in the way, and the report has what was taken back before it."""
+def test_image_that_cannot_be_removed(tmp_path: Path) -> None:
+    """The error names the file in the way, and the report has the images that were removed before."""
     made = ResultFolder(tmp_path / "partial_imagenet")
     folder = made.category(RED, "red")
     images = [made.image(folder, f"{RED}_{number}", data=jpeg(seed=7)) for number in range(3)]
     folder.annotation(f"{RED}_1").mkdir()
     found = {placeholders.content_key(outcome) for outcome in Journal(folder.journal).outcomes()}
 
-    in_the_way = pytest.raises(FolderError, match=re.escape(str(folder.annotation(f"{RED}_1"))))
-    with in_the_way:
+    with pytest.raises(FolderError, match=re.escape(str(folder.annotation(f"{RED}_1")))):
         ReportWriter(lambda _: folder).retract(made.categories[0], found)
 
     assert [path.exists() for path in images] == [False, True, True]

@@ -1,4 +1,4 @@
-"""The numbers at the end add up, and stand in columns."""
+"""Summaries of categories, as a line, as sentences and as a table."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ UNTRIED = Outcome(ROW, Status.NOT_ATTEMPTED, Reason.INTERRUPTED)
 
 
 def summed(name: str, *outcomes: Outcome) -> Summary:
-    """Count outcomes."""
+    """Return the summary of outcomes."""
     summary = Summary(name)
     assert list(summary.counting(outcomes)) == list(outcomes)
     return summary
 
 
-def test_outcomes_are_counted_as_they_pass() -> None:
-    """Only what stands has bytes and boxes; an image without an XML is not annotated."""
+def test_counting() -> None:
+    """Bytes and boxes are those of saved images; an image without XML is not annotated."""
     summary = summed("thing", SAVED, BOXED, THERE, DEAD, SMALL, SKIPPED, UNTRIED)
     assert (summary.images, summary.annotated, summary.bytes) == (3, 1, 4_500_000)
     assert summary.reasons == {"http_404": 1, "too_small": 1}
@@ -46,13 +46,13 @@ def test_outcomes_are_counted_as_they_pass() -> None:
         ([SAVED, SKIPPED, UNTRIED], "thing: 1 saved, 1 not needed, 1 not attempted"),
     ],
 )
-def test_a_line_says_what_there_is_to_say(outcomes: list[Outcome], line: str) -> None:
-    """And is silent about what did not happen."""
+def test_line(outcomes: list[Outcome], line: str) -> None:
+    """The line has no zeros but that of saved images."""
     assert summed("thing", *outcomes).line() == line
 
 
-def test_the_commonest_reasons_come_first_and_the_rest_together() -> None:
-    """Four are named."""
+def test_failure_reasons() -> None:
+    """The four most frequent reasons are named, and the others added up."""
     failures = [
         dataclasses.replace(DEAD, http_status=status)
         for status, count in {404: 9, 410: 5, 403: 4, 500: 3, 401: 2, 503: 1}.items()
@@ -63,8 +63,8 @@ def test_the_commonest_reasons_come_first_and_the_rest_together() -> None:
     assert summed("thing", SAVED).failure_reasons == ""
 
 
-def test_the_table_is_aligned_and_has_totals() -> None:
-    """Numbers are right-aligned under their headings; columns in which nothing happened are left out."""
+def test_table() -> None:
+    """Numbers are aligned right, with totals; optional columns without numbers are left out."""
     text = table([summed("hen", BOXED, DEAD), summed("a_longer_name", *[SAVED] * 100, THERE)])
     assert text.split("\n") == [
         "category       saved  already there  with boxes  failed  MB there  failed because of",
@@ -74,27 +74,27 @@ def test_the_table_is_aligned_and_has_totals() -> None:
     ]
 
 
-def test_a_single_category_needs_no_total() -> None:
-    """And an empty table still has its heading."""
+def test_table_without_total() -> None:
+    """One category has no total; without categories there is only the header."""
     assert len(table([summed("hen", SAVED)]).splitlines()) == 2
     assert table([]).splitlines()[0].startswith("category  saved")
 
 
-def test_what_was_skipped_or_interrupted_gets_its_column() -> None:
-    """As soon as one category has it."""
+def test_optional_columns() -> None:
+    """An optional column appears if one category has a number in it."""
     heading = table([summed("hen", SKIPPED), summed("cock", UNTRIED)]).splitlines()[0]
     assert "not needed  not attempted" in heading
 
 
-def test_long_names_are_cut() -> None:
-    """A table is no wider than it must be."""
+def test_long_name() -> None:
+    """The middle of a long name is left out."""
     line = table([summed("x" * 50 + "y" * 50, SAVED)]).splitlines()[1]
     assert line.split()[0] == "x" * 20 + "\u2026" + "y" * (WIDEST_NAME - 21)
 
 
 @pytest.mark.parametrize("width", [50, 60, 80, 100])
-def test_a_table_fits_its_terminal(width: int) -> None:
-    """Reasons are cut first, then names in their middle; every number stays."""
+def test_table_fits_terminal(width: int) -> None:
+    """Reasons are cut first, then names in their middle; numbers are whole."""
     failures = [dataclasses.replace(DEAD, http_status=status) for status in range(400, 420)]
     names = ["airplane_aeroplane_plane_1", "airplane_aeroplane_plane_2"]
     lines = table([summed(name, BOXED, THERE, *failures) for name in names], width).splitlines()
@@ -104,7 +104,7 @@ def test_a_table_fits_its_terminal(width: int) -> None:
     assert ("http_4" in lines[1]) is (width == 100)
 
 
-def test_a_line_fits_its_terminal() -> None:
+def test_line_fits_terminal() -> None:
     """Reasons are left out first, then the middle of the name."""
     summary = summed("a_category_with_a_very_long_name_that_ends", SAVED, DEAD)
     whole = "a_category_with_a_very_long_name_that_ends: 1 saved, 1 failed"
@@ -113,11 +113,46 @@ def test_a_line_fits_its_terminal() -> None:
     assert summary.line(40) == "a_category\u2026that_ends: 1 saved, 1 failed"
 
 
-def test_what_was_judged_is_said_of_the_folder() -> None:
-    """Placeholders known by their address were refused, too; boxes are those of all that lies there."""
-    counts = BoxCounts(kept=2, mended=1)
-    boxed = dataclasses.replace(BOXED, fitted=counts)
-    assert summed("thing", boxed, SMALL).details() == [
-        "Rejected images: 1 too_small.",
-        "3 boxes kept (1 clipped or reordered).",
-    ]
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        (BoxCounts(kept=366, scaled=36, dropped=12), "402 boxes kept (36 rescaled), 12 left out."),
+        (BoxCounts(kept=2, mended=1), "3 boxes kept (1 clipped or reordered)."),
+        (BoxCounts(kept=1), "1 box kept."),
+    ],
+)
+def test_details_of_boxes(counts: BoxCounts, sentence: str) -> None:
+    """The sentence on boxes adds up all that were kept."""
+    assert summed("thing", dataclasses.replace(BOXED, fitted=counts)).details() == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("number", "sentences"),
+    [
+        (
+            1,
+            [
+                "Rejected images: 1 too_small.",
+                "0 boxes kept, 1 left out.",
+                "1 image came in another shape than the annotated one; saved without boxes.",
+                "1 image is listed under other categories but shows this one.",
+            ],
+        ),
+        (
+            2,
+            [
+                "Rejected images: 2 too_small.",
+                "0 boxes kept, 2 left out.",
+                "2 images came in another shape than the annotated one; saved without boxes.",
+                "2 images are listed under other categories but show this one.",
+            ],
+        ),
+    ],
+)
+def test_details_of_images(number: int, sentences: list[str]) -> None:
+    """Each kind of image has its sentence, in singular or plural."""
+    summary = Summary("thing", "n00000002")
+    for _ in range(number):
+        summary.add(dataclasses.replace(SAVED, fitted=BoxCounts(dropped=1)))
+        summary.add(SMALL)
+    assert summary.details() == sentences

@@ -1,4 +1,4 @@
-"""Lists fit where they are shown, and read back where they are read by programs."""
+"""Lists of categories fit the terminal, and their CSV can be read back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 import pytest
 
 from utils.cli.listing import COLUMNS, SUBCATEGORY, Row, as_csv, as_table, legend, wrapped
+from utils.text import display_width
 
 DOG = Row(
     "n02109811", "sled dog, sledge dog", 1234, 0, 2, ("organism", "animal", "pet", "dog", "sled dog"), "x"
@@ -19,8 +20,8 @@ LONG = Row("n00000003", "a, " * 60, 1, 1, 12345, tuple(f"level number {level}" f
 ALL = [DOG, HUSKY, UNKNOWN, ODD, LONG]
 
 
-def test_csv_reads_back() -> None:
-    """Every name, number and path comes back as it was; what is not known is empty."""
+def test_csv() -> None:
+    """Names, numbers and paths can be read back from CSV; unknown numbers are empty."""
     rows = list(csv.DictReader(io.StringIO(as_csv(ALL), newline="")))
     assert tuple(rows[0]) == COLUMNS
     assert [row["name"] for row in rows] == [row.name for row in ALL]
@@ -37,25 +38,20 @@ def test_csv_reads_back() -> None:
     assert as_csv([]).strip() == ",".join(COLUMNS)
 
 
-def columns_of(text: str) -> int:
-    """Count the columns that a line takes on a terminal, where each of these letters takes two."""
-    return len(text) + text.count("狼")
-
-
 @pytest.mark.parametrize("width", [1, 40, 59, 60, 79, 80, 100, 120, 200, 400])
 @pytest.mark.parametrize("rows", [[DOG], [DOG, HUSKY], [UNKNOWN], ALL], ids=len)
-def test_no_line_is_wider_than_the_terminal(width: int, rows: list[Row]) -> None:
-    """None is wrapped, whatever names there are; codes and numbers are always whole."""
+def test_width(width: int, rows: list[Row]) -> None:
+    """No line fills the terminal or is wider; codes and numbers are never cut."""
     table = as_table(rows, width)
-    assert max(map(columns_of, table.splitlines())) < max(width, 40)
+    assert max(map(display_width, table.splitlines())) < max(width, 40)
     for row in rows:
         assert row.code in table
         assert str(row.subcategories) in table
 
 
 @pytest.mark.parametrize("width", [60, 80, 200, None])
-def test_columns_stand_below_each_other(width: int | None) -> None:
-    """Texts begin where their header begins, numbers end where theirs ends."""
+def test_alignment(width: int | None) -> None:
+    """Text starts at its header, and numbers end at theirs."""
     header, *lines = as_table(ALL, width).splitlines()
     lines = [line for line in lines if not line.startswith(" ")]
     assert len(lines) == len(ALL)
@@ -66,8 +62,8 @@ def test_columns_stand_below_each_other(width: int | None) -> None:
         assert line.index(row.code) == 0
 
 
-def test_a_narrow_terminal_shows_a_path_on_a_line_of_its_own() -> None:
-    """So that the nearest parents can still be read."""
+def test_narrow_terminal() -> None:
+    """On a narrow terminal each path takes a line of its own."""
     assert as_table([DOG, HUSKY], 60).splitlines() == [
         "code       name                  URLs  boxed  below",
         "n02109811  sled dog, sledge dog  1234      0      2",
@@ -77,8 +73,8 @@ def test_a_narrow_terminal_shows_a_path_on_a_line_of_its_own() -> None:
     ]
 
 
-def test_a_path_is_shortened_in_its_middle() -> None:
-    """Then at its beginning; the root and the nearest parents say most."""
+def test_short_path() -> None:
+    """A path loses its middle first, then its beginning."""
     paths = {
         width: as_table([HUSKY], width).splitlines()[1].partition("  0  ")[2] for width in range(80, 110)
     }
@@ -87,15 +83,15 @@ def test_a_path_is_shortened_in_its_middle() -> None:
     assert paths[85] == "… > sled dog > Siberian husky"
 
 
-def test_without_a_terminal_paths_are_whole() -> None:
-    """And no name makes the table wider than can be read."""
+def test_no_terminal() -> None:
+    """Without a terminal paths are whole, and only very long names are cut."""
     table = as_table(ALL, None)
     assert " > ".join(LONG.path) in table
     assert LONG.name not in table
 
 
-def test_signs_are_explained_where_they_stand() -> None:
-    """The legend says nothing of what is not there, and breaks between words."""
+def test_legend() -> None:
+    """The legend explains only signs that occur, and is wrapped between words."""
     assert "+" in legend([DOG, HUSKY])
     assert "+" not in legend([DOG])
     assert wrapped(legend([HUSKY]), None).count("\n") == 0

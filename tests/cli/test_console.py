@@ -1,0 +1,116 @@
+"""The console writes to a terminal, to a file, and to outputs that are closed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.project import ROOT
+from tests.terminal import final_lines, run_on_terminal
+from utils.cli.console import Console
+
+LINES = """
+from utils.cli.console import Console
+console = Console()
+for number in range({count}):
+    console.print("line %d" % number)
+"""
+PROGRESS = """
+import time
+from utils.cli import console as module
+from utils.results.progress import Progress
+module.SECONDS_BETWEEN_LINES = {pause}
+console = module.Console()
+progress = Progress(total=10)
+for done in range(1, 11):
+    progress.done = progress.saved = done
+    progress.failed, progress.bytes = 1, done * 1_000_000
+    console.update(progress)
+    time.sleep(0.03)
+console.close()
+console.print("over")
+"""
+
+
+def shell(command: str, code: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run Python code in a shell command, where `{}` stands for it."""
+    return subprocess.run(
+        ["bash", "-c", command.format(f"{sys.executable} -c '{code}'")],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=30,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+def test_closed_pipe() -> None:
+    """`| head` ends the output, not the work."""
+    whole = shell("{}; echo ended ${{PIPESTATUS[0]}} >&2", LINES.format(count=5))
+    assert whole.stdout.splitlines() == [b"line %d" % number for number in range(5)]
+    head = shell("{} | head -n 1; echo ${{PIPESTATUS[0]}} >&2", LINES.format(count=50_000))
+    assert (head.stdout, head.stderr) == (b"line 0\n", b"0\n")
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", "2>&-"])
+def test_closed_outputs(redirection: str) -> None:
+    """Closed outputs are no error."""
+    done = shell("{} " + redirection, PROGRESS.format(pause=0.0))
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_ascii_output() -> None:
+    """Letters that the encoding lacks become question marks."""
+    code = 'from utils.cli.console import Console\nConsole().print("caf\\u00e9 \\u732b \\ud800")\n'
+    done = shell("{}", code, PYTHONIOENCODING="ascii", LANG="C")
+    assert (done.stdout, done.stderr) == (b"caf? ? ?\n", b"")
+
+
+def test_progress_without_terminal() -> None:
+    """Without a terminal progress is a line every few seconds, and never a bar."""
+    often = shell("{}", PROGRESS.format(pause=0.0))
+    lines = often.stdout.decode().splitlines()
+    assert len(lines) == 11
+    assert re.fullmatch(r"10 of 10: 10 saved, 1 failed, 0 in flight, [\d.]+ images/s, [\d.]+ MB/s", lines[9])
+    assert often.stderr == b""
+    seldom = shell("{}", PROGRESS.format(pause=10.0))
+    assert seldom.stdout == b"over\n"
+
+
+def test_progress_on_terminal() -> None:
+    """A terminal shows a bar with counts and rates, which is removed at the end."""
+    code, written = run_on_terminal(
+        ["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", PROGRESS.format(pause=0.0)], columns=100
+    )
+    assert code == 0
+    assert re.search(r"%\|.*\| \d+/10 \[.* saved, 1 failed, .* images/s", written)
+    assert [line for line in final_lines(written) if line] == ["over"]
+
+
+def test_bytes_without_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Many steps within a moment print nothing; one after the interval prints a line."""
+    with Console().bar("a file") as advance:
+        for done in range(1000):
+            advance(done, 10_000)
+        monkeypatch.setattr("utils.cli.console.SECONDS_BETWEEN_LINES", 0.0)
+        advance(5_000_000, 10_000_000)
+    assert capsys.readouterr() == ("  a file: 5 of 10 MB\n", "")
+
+
+def test_bytes_with_changing_total(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The total may be unknown or come later, and a download may start over."""
+    monkeypatch.setattr("utils.cli.console.SECONDS_BETWEEN_BARS", 0.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Console().bar("a file") as advance:
+        for done, total in ((0, 0), (5_000, 0), (6_000, 10_000), (1_000, 10_000), (10_000, 10_000)):
+            advance(done, total)
+    written = capsys.readouterr().err
+    assert "a file: 5.00kB" in written
+    assert "60%|" in written
+    assert "10%|" in written

@@ -1,0 +1,80 @@
+"""Counted nouns, shortened texts and tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from utils import text
+
+ROWS = [("name", "count"), ("hen", "1"), ("狼" * 10, "1000")]
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "expected"),
+    [
+        (0, "image", "0 images"),
+        (1, "box", "1 box"),
+        (2, "box", "2 boxes"),
+        (1, "category", "1 category"),
+        (12_345, "category", "12,345 categories"),
+        (7, "malformed line", "7 malformed lines"),
+    ],
+)
+def test_pluralize(number: int, noun: str, expected: str) -> None:
+    """One is singular; large numbers have separators."""
+    assert text.pluralize(number, noun) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a, b"), (["a", "b", "c"], "a, b and 1 more")],
+)
+def test_join_names(names: list[str], expected: str) -> None:
+    """A long list is cut, with the number of names left out."""
+    assert text.join_names(names, 2) == expected
+
+
+@pytest.mark.parametrize(("word", "width"), [("abc", 3), ("狼狼", 4), ("e\u0301", 1), ("", 0)])
+def test_display_width(word: str, width: int) -> None:
+    """East Asian letters take two columns of a terminal, combining ones none."""
+    assert text.display_width(word) == width
+
+
+@pytest.mark.parametrize("width", range(1, 12))
+@pytest.mark.parametrize("word", ["abcdefghij", "狼狼狼狼狼", "a狼b狼c狼d"])
+def test_truncated_text_fits(word: str, width: int) -> None:
+    """A text that fits stays as it is; one that does not is cut to the width."""
+    for truncate in (text.truncate, text.truncate_middle):
+        cut = truncate(word, width)
+        assert text.display_width(cut) <= width
+        assert (cut == word) is (text.display_width(word) <= width)
+
+
+def test_truncate() -> None:
+    """Blanks and commas before the cut are removed; `truncate_middle` keeps both ends."""
+    assert text.truncate("sled dog, sledge dog", 11) == "sled dog…"
+    assert text.truncate_middle("sled dog, sledge dog", 9) == "sled… dog"
+
+
+def test_format_table() -> None:
+    """Text is aligned left, numbers right; wide letters count as two columns."""
+    assert text.format_table(ROWS) == [
+        "name                  count",
+        "hen                       1",
+        "狼狼狼狼狼狼狼狼狼狼   1000",
+    ]
+
+
+@pytest.mark.parametrize("width", [13, 20, 26, 27, 100])
+def test_format_table_fits_width(width: int) -> None:
+    """The flexible column is cut to fit the terminal; numbers stay whole."""
+    lines = text.format_table(ROWS, width=width)
+    widths = {text.display_width(line) for line in lines}
+    assert widths == {min(width, 27)}
+    assert [line.split()[-1] for line in lines] == ["count", "1", "1000"]
+
+
+def test_format_table_with_text_columns() -> None:
+    """Several columns can hold text, and any of them can be the flexible one."""
+    rows = [("a", "one two three"), ("bb", "x")]
+    assert text.format_table(rows, text_columns=2, flexible=1, width=10) == ["a   one t…", "bb  x     "]
