@@ -1,4 +1,4 @@
-"""What of this machine a process may have."""
+"""Limits of CPUs and open files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.project import ROOT
 from utils import machine
 
-PROJECT = Path(__file__).resolve().parents[1]
+
+def run(code: str) -> str:
+    """Run code in a process of its own; returns its output."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system knows no affinity")
-def test_cores_are_those_that_the_process_may_use() -> None:
-    """A process that is bound to one core counts one."""
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no CPU affinity")
+def test_affinity() -> None:
+    """A process that is bound to one CPU counts one."""
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
     assert run(f"{code}; from utils import machine; print(machine.cores())") == "1\n"
 
@@ -32,8 +37,8 @@ def test_cores_are_those_that_the_process_may_use() -> None:
         ("1:cpu:/a\n", {}, math.inf),
     ],
 )
-def test_a_containers_quota_counts(tmp_path: Path, group: str, quotas: dict[str, str], cores: float) -> None:
-    """The least of what cgroup v2 grants the process and the groups above it; no quota is no bound."""
+def test_quota_of_container(tmp_path: Path, group: str, quotas: dict[str, str], cores: float) -> None:
+    """The least quota of the process's cgroup and the groups above it counts."""
     (tmp_path / "proc" / "self").mkdir(parents=True)
     (tmp_path / "proc" / "self" / "cgroup").write_text(group)
     for folder, quota in quotas.items():
@@ -43,16 +48,10 @@ def test_a_containers_quota_counts(tmp_path: Path, group: str, quotas: dict[str,
     assert machine._cgroup_cores(tmp_path) == cores
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such limit")
-@pytest.mark.parametrize(("soft", "hard", "files"), [(256, 256, 256), (100, 400, 400)])
-def test_open_files_are_raised_as_far_as_allowed(soft: int, hard: int, files: int) -> None:
-    """The soft limit is raised to the hard one, which `ulimit -n 256` sets as well; nothing goes beyond."""
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize(("soft", "hard", "limit"), [(256, 256, 256), (100, 400, 400)])
+def test_raise_open_file_limit(soft: int, hard: int, limit: int) -> None:
+    """The soft limit is raised to the hard one, and not beyond it."""
     limits = f"import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({soft}, {hard}))"
-    shown = "print(machine.open_files(), r.getrlimit(r.RLIMIT_NOFILE))"
-    assert run(f"{limits}; from utils import machine; {shown}") == f"{files} ({files}, {hard})\n"
-
-
-def run(code: str) -> str:
-    """Run code in a process of its own; return what it writes."""
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    shown = "print(machine.raise_open_file_limit(), r.getrlimit(r.RLIMIT_NOFILE))"
+    assert run(f"{limits}; from utils import machine; {shown}") == f"{limit} ({limit}, {hard})\n"

@@ -1,4 +1,4 @@
-"""Told to end, a run leaves long work undone in good order: what it knows is in the journals."""
+"""An interrupted run abandons long work in good order; the journals have all that is known."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ CATEGORY = Category(RED, "red", "red")
 FEW, MANY = 5, 20_000
 
 
-class Said(Screen):
-    """Keeps what is said."""
+class RecordingScreen(Screen):
+    """Records lines instead of printing them."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -39,25 +39,25 @@ class Said(Screen):
 
 
 class Run:
-    """The books of a run over one category, that can be told to end."""
+    """A category manager for one category; set `is_stopped` to interrupt it."""
 
     def __init__(self, project: Project) -> None:
         path = project.path
         table = open_table(path / "imageNetURLs.csv")
         settings = Settings(path, path / "annotation", path / "imageNetURLs.csv", path / "ncodes.csv")
-        self.is_told_to_end: Callable[[], bool] = lambda: False
-        self.screen = Said()
+        self.is_stopped: Callable[[], bool] = lambda: False
+        self.screen = RecordingScreen()
         self.books = CategoryManager(
             [CATEGORY],
             RunContext(settings, project.result, table, {RED: "red"}),
             progress=Progress(),
             screen=self.screen,
-            stopped=lambda: self.is_told_to_end(),
+            stopped=lambda: self.is_stopped(),
         )
 
 
 def offer(project: Project, count: int) -> UrlTable:
-    """Offer so many URLs at a host that nobody asks."""
+    """Add URLs that are never requested, and return their table."""
     project.category(RED, "red")
     for number in range(count):
         project.url(f"{RED}_{number}", f"http://127.0.0.1:1/{number}")
@@ -65,8 +65,8 @@ def offer(project: Project, count: int) -> UrlTable:
     return open_table(project.path / "imageNetURLs.csv")
 
 
-def know(project: Project, table: UrlTable) -> CategoryFolder:
-    """Let an earlier run have found all of them dead, and have been killed before it could report that."""
+def make_journal(project: Project, table: UrlTable) -> CategoryFolder:
+    """Write the journal of an earlier run that found all URLs dead, and was killed before its report."""
     folder = CategoryFolder(project.result / "red")
     folder.make()
     journal = Journal(folder.journal)
@@ -79,21 +79,21 @@ def know(project: Project, table: UrlTable) -> CategoryFolder:
 
 @pytest.fixture
 def run(project: Project) -> Run:
-    """Give a run over a category of which an earlier one knows everything."""
-    know(project, offer(project, FEW))
+    """A run over a category whose URLs are all in the journal."""
+    make_journal(project, offer(project, FEW))
     return Run(project)
 
 
 def after(calls: int) -> Callable[[], bool]:
-    """Give an answer to "is it to end?" that turns to yes after so many questions."""
+    """Return a function that is False for a number of calls, and then True."""
     left = iter(range(calls))
     return lambda: next(left, None) is None
 
 
 @pytest.mark.parametrize("calls", [1, 3, 2 * FEW, 2 * FEW + 3])
-def test_taking_stock_is_abandoned(project: Project, run: Run, calls: int) -> None:
-    """Wherever it is; the category then counts as not opened, and is reported if there is time for it."""
-    run.is_told_to_end = after(calls)
+def test_stop_while_opening(project: Project, run: Run, calls: int) -> None:
+    """Opening a category stops at any point; its report is written if there is time."""
+    run.is_stopped = after(calls)
     assert run.books.open_next() is None
     assert not run.books.open
     assert not run.books.all_done
@@ -102,11 +102,11 @@ def test_taking_stock_is_abandoned(project: Project, run: Run, calls: int) -> No
     assert not run.books.unreported
 
 
-def test_without_time_the_report_is_left_to_the_next_run(project: Project, run: Run) -> None:
-    """The old one stays as it is, and the screen says which one it is."""
+def test_no_time_for_report(project: Project, run: Run) -> None:
+    """Without time the old report stays, a message names it, and the next run writes it."""
     report = CategoryFolder(project.result / "red").report
     report.write_text("an old report")
-    run.is_told_to_end = after(0)
+    run.is_stopped = after(0)
     run.books.close_all(lambda: False)
     assert report.read_text() == "an old report"
     assert run.books.unreported == {"red"}
@@ -119,11 +119,11 @@ def test_without_time_the_report_is_left_to_the_next_run(project: Project, run: 
     assert len(project.report("red")) == FEW
 
 
-def test_a_report_that_is_being_written_is_begun_anew(project: Project, run: Run) -> None:
-    """Told to end while a category is closed, the run first notes what it must, and then reports all."""
+def test_stop_while_reporting(project: Project, run: Run) -> None:
+    """A report that was interrupted is written at the end of the run."""
     supply = run.books.open_next()
     assert supply is not None
-    run.is_told_to_end = after(0)
+    run.is_stopped = after(0)
     run.books.close(supply)
     assert not CategoryFolder(project.result / "red").report.exists()
     run.books.close_all(lambda: True)
@@ -131,13 +131,13 @@ def test_a_report_that_is_being_written_is_begun_anew(project: Project, run: Run
     assert not run.books.unreported
 
 
-def test_what_was_not_reached_is_noted_while_there_is_time(project: Project) -> None:
-    """Then the report is incomplete, and named; what is in the journal is in it all the same."""
+def test_too_little_time_for_journal(project: Project) -> None:
+    """URLs that were not reached are recorded while there is time; an incomplete report is named."""
     offer(project, MANY // 10)
     run = Run(project)
     supply = run.books.open_next()
     assert supply is not None
-    run.is_told_to_end = after(0)
+    run.is_stopped = after(0)
     left = iter(range(3))
     run.books.close_all(lambda: next(left, None) is not None)
     rows = project.report("red")
@@ -146,9 +146,9 @@ def test_what_was_not_reached_is_noted_while_there_is_time(project: Project) -> 
     assert run.books.unreported == {"red"}
 
 
-def test_interrupted_while_taking_stock(project: Project) -> None:
-    """A run that reads a long journal ends as it is told to, and nothing is lost: the next one is whole."""
-    folder = know(project, offer(project, MANY))
+def test_interrupt_while_reading_journal(project: Project) -> None:
+    """A run that is interrupted while it reads a long journal loses nothing; the next one completes."""
+    folder = make_journal(project, offer(project, MANY))
     before = folder.journal.read_bytes()
     with project.start() as process:
         wait_until(lambda: folder.journal.stat().st_size > len(before))
@@ -165,13 +165,13 @@ def test_interrupted_while_taking_stock(project: Project) -> None:
     assert {row["reason"] for row in rows} == {"http_404"}
 
 
-def test_a_second_interrupted_run_notes_nothing_twice(project: Project) -> None:
-    """What an interrupted run did not reach, and the next one neither, has its line already."""
+def test_repeated_interruption(project: Project) -> None:
+    """URLs that several interrupted runs did not reach are in the journal once."""
     offer(project, FEW)
     sizes = []
     for _ in range(3):
         run = Run(project)
-        run.is_told_to_end = after(0)
+        run.is_stopped = after(0)
         run.books.close_all(lambda: True)
         lines = Path(project.result / "red" / ".journal.jsonl").read_bytes().splitlines()
         sizes.append(sum("run" not in json.loads(line) for line in lines))
@@ -179,8 +179,8 @@ def test_a_second_interrupted_run_notes_nothing_twice(project: Project) -> None:
     assert sizes == [FEW, FEW, FEW]
 
 
-def test_a_folder_that_breaks_costs_only_its_category(project: Project, web: Web) -> None:
-    """Who looks there for what a stopped worker saved meets the fault; others get their reports."""
+def test_broken_folder_during_interruption(project: Project, web: Web) -> None:
+    """A folder that breaks before the interruption is reported; other categories get their reports."""
     web.otherwise(Answer(hang=True))
     for code, name in ((RED, "red"), ("n00000002", "blue")):
         project.category(code, name)
@@ -198,8 +198,8 @@ def test_a_folder_that_breaks_costs_only_its_category(project: Project, web: Web
     assert [row["reason"] for row in project.report("blue")] == ["interrupted"]
 
 
-def test_what_is_not_needed_any_more_was_not_cut_short(project: Project, web: Web) -> None:
-    """A run that ends with all that was wanted leaves nothing in its report that waits for another run."""
+def test_interrupted_rows_after_fill(project: Project, web: Web) -> None:
+    """Once --fill has all images, no row of the report is left as interrupted."""
     project.category(RED, "red")
     for number in range(5):
         web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), hang=number < 2))
