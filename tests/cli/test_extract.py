@@ -32,7 +32,7 @@ REDIRECTIONS = {
 
 @pytest.fixture
 def offered(project: Project, web: Web) -> Project:
-    """Two categories with slow images, one of them with a name beyond ASCII."""
+    """Make two categories with slow images, one of them with a name beyond ASCII."""
     project.category(RED, "red")
     project.category(BLUE, "bleu céleste ☁")
     for code in (RED, BLUE):

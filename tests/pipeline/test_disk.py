@@ -45,7 +45,7 @@ def remount(folder: Path, options: str) -> None:
 
 @pytest.fixture
 def offered(project: Project, web: Web) -> Project:
-    """A project of sixty working URLs."""
+    """Make a project of sixty working URLs."""
     project.category(RED, "red")
     for number in range(URLS):
         web.answer(f"/{number}", Answer.jpeg(pictures.jpeg(seed=number)))

@@ -79,7 +79,7 @@ def make_journal(project: Project, table: UrlTable) -> CategoryFolder:
 
 @pytest.fixture
 def run(project: Project) -> Run:
-    """A run over a category whose URLs are all in the journal."""
+    """Make a run over a category whose URLs are all in the journal."""
     make_journal(project, offer(project, FEW))
     return Run(project)
 
