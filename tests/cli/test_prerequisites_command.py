@@ -226,7 +226,7 @@ def test_message_during_bar(home: Path, web: Web) -> None:
     assert code == 0
     left = [line.strip() for line in final_lines(written)]
     assert re.fullmatch(r"the connection broke after [\d,]+ bytes; trying again in 1 s", left[1])
-    assert re.fullmatch(r"going on after 0\.\d MB", left[2])
+    assert re.fullmatch(r"resuming at 0\.\d MB", left[2])
 
 
 def test_ascii_locale(tmp_path: Path) -> None:

@@ -36,13 +36,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, ulimit and 
 
 @pytest.fixture
 def slow_project(project: Project, web: Web) -> Project:
-    """A project of sixty URLs with delayed answers, every fifth dead, every third annotated."""
+    """Make a project of sixty URLs with delayed answers, every fifth dead, every third annotated."""
     return offer(project, web, lambda number: 0.1 + number % 7 / 20)
 
 
 @pytest.fixture
 def done(project: Project, web: Web) -> Project:
-    """A project after a finished run."""
+    """Make a project after a finished run."""
     project.always = ALONE
     offer(project, web, lambda _number: 0.0)
     assert project.run().code == 0
@@ -220,9 +220,9 @@ def test_deleted_xml(done: Project, web: Web) -> None:
     (folder / f"{RED}_999.xml").write_text("<annotation/>")
     requested = len(web.requests)
     done.run()
-    assert len(web.requests) == asked
+    assert len(web.requests) == requested
     check_complete(done)
-    assert voc_xml.read_back((folder / f"{RED}_3.xml").read_bytes(), f"{RED}_3")
+    assert voc_xml.parse((folder / f"{RED}_3.xml").read_bytes(), f"{RED}_3")
 
 
 def test_lost_journal(done: Project, web: Web) -> None:

@@ -18,7 +18,7 @@ from ..images.placeholders import ContentKey, DuplicateTracker
 from ..models.images import Annotation
 from ..models.rows import Category
 from ..models.tasks import Outcome
-from ..results.progress import Progress, CategoryProgress
+from ..results.progress import CategoryProgress, Progress
 from ..results.report_writer import ReportWriter
 from ..results.statistics import Summary
 from ..text import join_names
