@@ -72,4 +72,4 @@ def test_invalid_flags(flags: list[str], start: str, capsys: pytest.CaptureFixtu
 def test_words_in_any_case(flags: list[str]) -> None:
     """The words of a flag are accepted in any case."""
     settings = extract_flags.settings(flags)
-    assert (settings.source.value, settings.format) in [("both", None), ("urls", "csv")]
+    assert (settings.source, settings.format) in [(("urls", "archive"), None), (("urls",), "csv")]

@@ -23,6 +23,9 @@ from utils.reasons import Reason, Status
 from utils.results.journal import Journal
 from utils.results.paths import CategoryFolder
 from utils.results.progress import Progress
+from utils.results.staging import StagingFolder
+from utils.sources.base import SourceContext
+from utils.sources.url_source import UrlSource
 from utils.sources.url_table import UrlTable, open_table
 
 RED = "n00000001"
@@ -43,13 +46,16 @@ class Run:
 
     def __init__(self, project: Project) -> None:
         path = project.path
-        table = open_table(path / "imageNetURLs.csv")
         settings = Settings(path, path / "annotation", path / "imageNetURLs.csv", path / "ncodes.csv")
         self.is_stopped: Callable[[], bool] = lambda: False
         self.screen = RecordingScreen()
-        self.books = CategoryManager(
+        table = open_table(path / "imageNetURLs.csv")
+        staging = StagingFolder(project.result)
+        with UrlSource.open(SourceContext(settings, project.result, table)) as source:
+            context = RunContext(settings, project.result, table, {RED: "red"}, [source], staging)
+        self.manager = CategoryManager(
             [CATEGORY],
-            RunContext(settings, project.result, table, {RED: "red"}),
+            context,
             progress=Progress(),
             screen=self.screen,
             stopped=lambda: self.is_stopped(),
@@ -94,12 +100,12 @@ def after(calls: int) -> Callable[[], bool]:
 def test_stop_while_opening(project: Project, run: Run, calls: int) -> None:
     """Opening a category stops at any point; its report is written if there is time."""
     run.is_stopped = after(calls)
-    assert run.books.open_next() is None
-    assert not run.books.open
-    assert not run.books.all_done
-    run.books.close_all(lambda: True)
+    assert run.manager.open_next() is None
+    assert not run.manager.open
+    assert not run.manager.all_done
+    run.manager.close_all(lambda: True)
     assert [row["reason"] for row in project.report("red")] == ["http_404"] * FEW
-    assert not run.books.unreported
+    assert not run.manager.unreported
 
 
 def test_no_time_for_report(project: Project, run: Run) -> None:
@@ -107,43 +113,43 @@ def test_no_time_for_report(project: Project, run: Run) -> None:
     report = CategoryFolder(project.result / "red").report
     report.write_text("an old report")
     run.is_stopped = after(0)
-    run.books.close_all(lambda: False)
+    run.manager.close_all(lambda: False)
     assert report.read_text() == "an old report"
-    assert run.books.unreported == {"red"}
+    assert run.manager.unreported == {"red"}
     assert [line.split(": ")[-1] for line in run.screen.lines] == ["red"]
     again = Run(project)
-    supply = again.books.open_next()
-    assert supply is not None
-    assert supply.take() is None
-    again.books.close(supply)
+    job = again.manager.open_next()
+    assert job is not None
+    assert job.take(1) == []
+    again.manager.close(job)
     assert len(project.report("red")) == FEW
 
 
 def test_stop_while_reporting(project: Project, run: Run) -> None:
     """A report that was interrupted is written at the end of the run."""
-    supply = run.books.open_next()
-    assert supply is not None
+    job = run.manager.open_next()
+    assert job is not None
     run.is_stopped = after(0)
-    run.books.close(supply)
+    run.manager.close(job)
     assert not CategoryFolder(project.result / "red").report.exists()
-    run.books.close_all(lambda: True)
+    run.manager.close_all(lambda: True)
     assert len(project.report("red")) == FEW
-    assert not run.books.unreported
+    assert not run.manager.unreported
 
 
 def test_too_little_time_for_journal(project: Project) -> None:
     """URLs that were not reached are recorded while there is time; an incomplete report is named."""
     offer(project, MANY // 10)
     run = Run(project)
-    supply = run.books.open_next()
-    assert supply is not None
+    job = run.manager.open_next()
+    assert job is not None
     run.is_stopped = after(0)
     left = iter(range(3))
-    run.books.close_all(lambda: next(left, None) is not None)
+    run.manager.close_all(lambda: next(left, None) is not None)
     rows = project.report("red")
     assert 0 < len(rows) < MANY // 10
     assert {row["status"] for row in rows} == {"not_attempted"}
-    assert run.books.unreported == {"red"}
+    assert run.manager.unreported == {"red"}
 
 
 def test_interrupt_while_reading_journal(project: Project) -> None:
@@ -172,30 +178,11 @@ def test_repeated_interruption(project: Project) -> None:
     for _ in range(3):
         run = Run(project)
         run.is_stopped = after(0)
-        run.books.close_all(lambda: True)
+        run.manager.close_all(lambda: True)
         lines = Path(project.result / "red" / ".journal.jsonl").read_bytes().splitlines()
         sizes.append(sum("run" not in json.loads(line) for line in lines))
         assert [row["status"] for row in project.report("red")] == ["not_attempted"] * FEW
     assert sizes == [FEW, FEW, FEW]
-
-
-def test_broken_folder_during_interruption(project: Project, web: Web) -> None:
-    """A folder that breaks before the interruption is reported; other categories get their reports."""
-    web.otherwise(Answer(hang=True))
-    for code, name in ((RED, "red"), ("n00000002", "blue")):
-        project.category(code, name)
-        project.url(f"{code}_1", web.url(f"/{code}"))
-    with project.start() as process:
-        wait_until(lambda: len(web.requests) == 2)
-        images = project.result / "red" / "Images"
-        (images / f"{RED}_1.jpg").mkdir()
-        (images / f"{RED}_1.png").write_bytes(pictures.jpeg())  # its right name is taken by the folder
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert errors.startswith("red: Cannot work with ")
-    assert [line.split()[0] for line in errors.splitlines()] == ["red:", "Interrupted."]
-    assert [row["reason"] for row in project.report("blue")] == ["interrupted"]
 
 
 def test_interrupted_rows_after_fill(project: Project, web: Web) -> None:
