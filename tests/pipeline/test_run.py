@@ -395,10 +395,7 @@ def test_only_images_without_boxes(project: Project, web: Web) -> None:
     project.run()
     finished = project.run("--with_annotation")
     assert finished.code == 1
-    assert (
-        "no image with boxes of red (n00000001); 2 images without boxes kept. "
-        in finished.err
-    )
+    assert "no image with boxes of red (n00000001); 2 images without boxes kept. " in finished.err
     assert "try without --with_annotation" in finished.err
 
 
