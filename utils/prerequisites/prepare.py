@@ -119,13 +119,10 @@ class _Prerequisite(ABC):
 
     def _remove_partial_files(self) -> None:
         """Remove what a killed run was writing, unless another run is active; keep partial downloads."""
-        pattern = f"{PARTIAL_PREFIX}{self._path.stem}*{PARTIAL_SUFFIX}"
-        if any(self._path.parent.glob(pattern)):
-            with (
-                contextlib.suppress(InputError),
-                FolderLock(self._path.parent, "--ncodes_dir"),
-            ):  # or another run is writing them
-                for path in self._path.parent.glob(pattern):
+        folder, pattern = self._path.parent, f"{PARTIAL_PREFIX}{self._path.stem}*{PARTIAL_SUFFIX}"
+        if any(folder.glob(pattern)):
+            with contextlib.suppress(InputError), FolderLock(folder, "--ncodes_dir"):
+                for path in folder.glob(pattern):
                     path.unlink()
 
     def _require_space(self, needed: float) -> None:

@@ -49,32 +49,20 @@ class ListCounts:
     bad_lines: int
 
 
-class BadLines:
-    """Writes malformed lines to a file, which is only created if there are any."""
+class _BadLines:
+    """Writes malformed lines to a file, and counts them."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: BinaryIO | None = None
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self.count = 0
-
-    def __enter__(self) -> BadLines:
-        self._path.unlink(missing_ok=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
 
     def add(self, line: bytes) -> None:
         """Write the start of a line; blank lines are ignored."""
-        if not line.strip():
-            return
-        if self._file is None:
-            self._file = self._path.open("wb")
-        self.count += 1
-        if self.count > MAX_BAD_LINES:
-            raise OneSourceError(f"more than {MAX_BAD_LINES:,} of its lines are malformed")
-        self._file.write(line.rstrip(b"\r\n")[:_BAD_LINE_BYTES] + b"\n")
+        if line.strip():
+            self.count += 1
+            if self.count > MAX_BAD_LINES:
+                raise OneSourceError(f"more than {MAX_BAD_LINES:,} of its lines are malformed")
+            self._file.write(line.rstrip(b"\r\n")[:_BAD_LINE_BYTES] + b"\n")
 
 
 class _RewindableLines:
@@ -127,7 +115,8 @@ def convert(
     """
     new, new_bad = (table.with_name(f".{name}.part") for name in (table.name, BAD_LINES_NAME))
     try:
-        with BadLines(new_bad) as bad, new.open("wb", buffering=_BUFFER) as file:
+        with new.open("wb", buffering=_BUFFER) as file, new_bad.open("wb") as bad_file:
+            bad = _BadLines(bad_file)
             rows = _parse_rows(stream, bad)
             index = _write(rows, file, on_progress).finish()
         count = sum(index.counts)
@@ -167,7 +156,7 @@ def _write(rows: _Rows, file: BinaryIO, on_progress: Callable[[], None]) -> Inde
     return builder
 
 
-def _parse_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
+def _parse_rows(stream: io.BufferedReader, bad: _BadLines) -> _Rows:
     """Recognise the kind of list by its start."""
     start = stream.peek(MAX_LINE)[:MAX_LINE]
     layout = parse_header(start[: start.find(b"\n") + 1 or None])
@@ -182,7 +171,7 @@ def _parse_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
     )
 
 
-def _txt_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
+def _txt_rows(stream: io.BufferedReader, bad: _BadLines) -> _Rows:
     """Parse lines of image code, tab and URL; quotes have no meaning."""
     for line in iter(partial(stream.readline, MAX_LINE), b""):
         plain = _PLAIN_LINE.fullmatch(line)
@@ -200,7 +189,7 @@ def _txt_rows(stream: io.BufferedReader, bad: BadLines) -> _Rows:
         yield code, b"%b%b,%b,%b\n" % (code, number, url, code)
 
 
-def _csv_rows(stream: io.BufferedReader, layout: Layout, bad: BadLines) -> _Rows:
+def _csv_rows(stream: io.BufferedReader, layout: Layout, bad: _BadLines) -> _Rows:
     lines = _RewindableLines(stream)
     is_table = (layout.image_code, layout.url, layout.code, layout.width) == (0, 1, 2, 3)
     for line in iter(partial(lines.readline, MAX_LINE), b""):
