@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.tars import claim, with_checksum, tar
+from tests.tars import claim, tar, with_checksum
 from utils import tar_reader
 from utils.tar_reader import READ_ERRORS, TarLimitError, is_header, iter_files
 

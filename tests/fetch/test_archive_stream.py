@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import claim
 from tests.prerequisites.helpers import TGZ, TXT, zipped
+from tests.tars import claim
 from utils.errors import OneSourceError
 from utils.fetch import archive_stream
 from utils.fetch.archive_stream import open_regular_file, open_text

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import WNID, bodies, claim, packed, tar, with_checksum
+from tests.tars import WNID, bodies, claim, packed, tar, with_checksum
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 from utils.models.rows import TarMember
 from utils.sources import tar_members
