@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from utils.cli import extract_flags, prerequisites_command
-from utils.gallery import snippets
+from utils.export.formats import FORMATS
 from utils.reasons import Reason, Status
 from utils.results import report
 
@@ -95,10 +95,10 @@ def test_report() -> None:
     assert len(words) == len(set(words))
 
 
-@pytest.mark.parametrize("name", [name for name in snippets.EXPORTS if name != "yolo"])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "yolo"])
 def test_snippets(name: str) -> None:
     """The page loads an export with the lines of the dataset card."""
-    assert f"```python\n{snippets.EXPORTS[name]}\n```" in section("exports.md", "Loading an export")
+    assert f"```python\n{FORMATS[name].snippet}\n```" in section("exports.md", "Loading an export")
 
 
 def test_links() -> None:

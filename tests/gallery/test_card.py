@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.result_folder import ResultFolder
-from utils.gallery import markdown, run_history, snippets
+from utils.gallery import card, markdown, run_history
 from utils.gallery.meanings import MEANINGS, meaning
 from utils.models.http_defaults import USER_AGENT
 from utils.models.images import Box
@@ -250,7 +250,7 @@ def test_code_for_the_raw_folder_works(made: ResultFolder, monkeypatch: pytest.M
     """The card's code for the result folder yields images, labels and boxes."""
     made.write()
     code = made.card.split("```python\n")[1].split("\n```")[0]
-    assert code == snippets.RAW
+    assert code == card.RAW_SNIPPET
     monkeypatch.chdir(made.root.parent)
     seen: list[object] = []
     exec(f"{code}\n    seen.append((image.size, label, boxes))", {"seen": seen})  # in the body of the loop

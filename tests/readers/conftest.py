@@ -9,7 +9,7 @@ import pytest
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
-from tests.export_project import ExportProject
+from tests.export.export_project import ExportProject
 from tests.readers import truth
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tests.export_project import ExportProject, files
+from tests.export.export_project import ExportProject, files
 from tests.readers import truth
 from tests.readers.truth import Seen
 

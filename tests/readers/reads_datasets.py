@@ -8,7 +8,7 @@ from typing import Any
 import datasets
 import pytest
 
-from tests.export_project import ExportProject
+from tests.export.export_project import ExportProject
 from tests.readers import truth
 from tests.readers.truth import FOLDERS, Seen
 
@@ -58,7 +58,7 @@ def test_classes_that_are_called_like_a_side(tmp_path: Path, cache: str, fractio
             project.add(code, f"{code}_{number}", None, (number, 2, 30, 40))
     folder = project.export("imagefolder", val_fraction=fraction)
     loaded = datasets.load_dataset(str(folder), cache_dir=cache)
-    sides = {item.side.value for item in project.gather(val_fraction=fraction).items}
+    sides = {item.split.value for item in project.dataset(val_fraction=fraction).items}
     assert set(loaded) == {{"train": "train", "val": "validation"}[side] for side in sides}
     read = {code: boxes for rows in loaded.values() for code, boxes in seen(rows).items()}
     assert len(read) == sum(map(len, loaded.values())) == 30
@@ -86,7 +86,7 @@ def test_boxes_on_one_side_only(tmp_path: Path, cache: str, boxed: str) -> None:
     project = ExportProject(tmp_path, {truth.HUSKY: "husky", truth.MOUSE: "mouse"})
     for number in range(12):
         project.add(truth.HUSKY, f"{truth.HUSKY}_{number}")
-    side_of = {item.sample.image_code: item.side.value for item in project.gather(val_fraction=0.4).items}
+    side_of = {item.record.image_code: item.split.value for item in project.dataset(val_fraction=0.4).items}
     assert set(side_of.values()) == {"train", "val"}
     for code, side in side_of.items():
         if boxed in (side, "both"):
@@ -95,7 +95,7 @@ def test_boxes_on_one_side_only(tmp_path: Path, cache: str, boxed: str) -> None:
     for where in ({"path": "imagefolder", "data_dir": str(folder)}, {"path": str(folder)}):
         loaded = datasets.load_dataset(**where, cache_dir=cache)
         assert set(loaded) == {"train", "validation"}
-        assert sum(len(rows) for rows in loaded.values()) == len(project.gather().items)
+        assert sum(len(rows) for rows in loaded.values()) == len(project.dataset().items)
         for rows in loaded.values():
             boxes = [row["objects"]["bbox"] for row in rows if "objects" in row]
             assert any(boxes) == (boxed == "both")

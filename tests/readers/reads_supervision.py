@@ -9,7 +9,7 @@ import pytest
 import supervision
 import yaml
 
-from tests.export_project import ExportProject, lines
+from tests.export.export_project import ExportProject, lines
 from tests.readers import truth
 from tests.readers.truth import Seen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import webdataset
 
-from tests.export_project import ExportProject, lines
+from tests.export.export_project import ExportProject, lines
 from tests.readers import truth
 from tests.readers.truth import FOLDERS, Seen
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.export_project import Corners, ExportProject, draw, stored
+from tests.export.export_project import Corners, ExportProject, draw, stored
 from utils.models.images import ImageFormat
 
 HUSKY, MOUSE, KLIPPE, BARE = "n00000001", "n00000002", "n00000003", "n00000004"
@@ -70,21 +70,21 @@ def boxes(project: ExportProject, *, labels: str = "name") -> dict[str, list[See
     """Say which boxes each image has, by its image code: read off what the project was made of."""
     codes = {folder: code for code, folder in FOLDERS.items()}
     found: dict[str, list[Seen]] = {}
-    for item in project.gather().items:
-        for box in item.sample.annotation.boxes if item.sample.annotation else ():
+    for item in project.dataset().items:
+        for box in item.record.annotation.boxes if item.record.annotation else ():
             label = codes.get(box.label, box.label) if labels == "code" else box.label
             seen = Seen(label, box.xmin, box.ymin, box.xmax + 1, box.ymax + 1)
-            found.setdefault(item.sample.image_code, []).append(seen)
-        found.setdefault(item.sample.image_code, [])
+            found.setdefault(item.record.image_code, []).append(seen)
+        found.setdefault(item.record.image_code, [])
     return found
 
 
 def pictures(project: ExportProject) -> dict[str, Image.Image]:
     """Give every picture as it is stored, by its image code."""
     found = {}
-    for item in project.gather().items:
-        with Image.open(item.sample.path) as image:
-            found[item.sample.image_code] = image.convert("RGB")
+    for item in project.dataset().items:
+        with Image.open(item.record.path) as image:
+            found[item.record.image_code] = image.convert("RGB")
     return found
 
 

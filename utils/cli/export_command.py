@@ -1,101 +1,96 @@
-"""`--export` as the user sees it: what would be exported, what was, and what is to be known of it."""
+"""`--export`: exports after a run, and the messages about them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..export import build_dataset, exporter, tables
+from ..export import exporter, tables
+from ..export.build_dataset import build_dataset
 from ..export.dataset import Dataset
+from ..export.exporter import ExportDir
 from ..export.formats import FORMATS
-from ..export.notes import remarks
+from ..export.notes import notes
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..results.paths import FINGERPRINTS_NAME, RESULT_FOLDER
-from ..results.reader import Collected, collect
+from ..results.reader import collect
 from .arguments import Signals
 from .console import Console
 from .messages import warn
 
 
 @dataclass(frozen=True)
-class ExportOrder:
-    """What the user wants to be exported."""
+class ExportCommand:
+    """The exports that the user asks for, of the `selected` categories."""
 
-    chosen: Sequence[Category]
+    selected: Sequence[Category]
     everything: Sequence[Category]
     settings: Settings
     console: Console
 
-    def require_places(self) -> None:
-        """See, before anything is downloaded, that nothing else stands where an export shall go.
+    def _folders(self) -> list[ExportDir]:
+        return [ExportDir.of(name, self.settings.save_dir) for name in self.settings.export]
+
+    def check_folders(self) -> None:
+        """Check, before anything is downloaded, that exports can be written.
 
         Raises
         ------
         InputError
-            If something does.
+            If one cannot, or would replace something that is not an export.
         """
-        for name in self.settings.export:
-            exporter.place(name, self.settings.save_dir).require_ours()
+        for folder in self._folders():
+            folder.check()
 
-    def preview(self, there: int) -> None:
-        """Say what would be exported, where so many images are there already."""
-        folders = [exporter.place(name, self.settings.save_dir).folder for name in self.settings.export]
+    def preview(self, saved: int) -> None:
+        """Print what a run would export; `saved` is the number of images saved already."""
         self.console.print(
-            f"A run would then export what it has saved, and the {there:,} images that are there already: "
-            + ", ".join(map(str, folders))
+            f"A run would then export the images that it saves, and the {saved:,} images saved before, to: "
+            + ", ".join(str(one.folder) for one in self._folders())
         )
 
-    def carry_out(self, signals: Signals) -> None:
-        """Export what stands of the chosen categories; the result folder must be locked.
+    def run(self, signals: Signals) -> None:
+        """Export the selected categories; the result folder must be locked.
 
         Raises
         ------
         DatasetError
-            If there is nothing to export, or it cannot be written.
+            If there is nothing to export, or an export cannot be written.
         """
         signals.raise_interrupts()
         if signals.received():
             warn("Nothing was exported, as the run was interrupted.")
             return
         begun = time.monotonic()
-        dataset = self._gathered()
+        root, codes = self.settings.save_dir / RESULT_FOLDER, {one.code for one in self.selected}
+        dataset = build_dataset(
+            collect(root, self.everything, codes),
+            {category.folder: category.code for category in self.everything},
+            self.settings,
+            cache=root / FINGERPRINTS_NAME,
+            say=self.console.print,
+        )
         self._export(dataset)
-        for sentence in remarks(dataset, self.settings, self.chosen):
-            self.console.print(sentence)
+        for note in notes(dataset, self.settings, self.selected):
+            self.console.print(note)
         self.console.print(f"Exporting took {time.monotonic() - begun:.1f} s.")
 
     def _export(self, dataset: Dataset) -> None:
-        """Export in each format, those together that have the same numbers; these are told once."""
-        told: tables.Counts | None = None
-        for kind in self._kinds():
-            for name in kind:
-                exported = exporter.export(dataset, name, self.settings)
-                if told is not None and not exported.counts.equals(told):
-                    self.console.print(f"In {' and '.join(kind)} the numbers are:")
-                if told is None or not exported.counts.equals(told):
-                    self.console.print(tables.as_text(exported.counts))
-                told = exported.counts
-                self.console.print(f"Exported as {name}: {exported.folder}")
-                for path in exported.left:
-                    warn(
-                        f"{path}, an export of before, could not be removed by this run. Remove it yourself."
-                    )
-
-    def _kinds(self) -> list[list[str]]:
-        """Part formats that are about boxes from others, those first of which the first one is."""
-        kinds: dict[bool, list[str]] = {}
+        """Export in each format; formats with the same counts share a table, so they come together."""
+        by_kind: dict[bool, list[str]] = {}
         for name in self.settings.export:
-            kinds.setdefault(FORMATS[name].is_for_detection, []).append(name)
-        return list(kinds.values())
-
-    def _gathered(self) -> Dataset:
-        codes = {category.folder: category.code for category in self.everything}
-        memory = self.settings.save_dir / RESULT_FOLDER / FINGERPRINTS_NAME
-        tell = self.console.print
-        return build_dataset.gather(self._collected(), codes, self.settings, memory=memory, tell=tell)
-
-    def _collected(self) -> Iterator[Collected]:
-        codes = frozenset(category.code for category in self.chosen)
-        return collect(self.settings.save_dir / RESULT_FOLDER, self.everything, codes)
+            by_kind.setdefault(FORMATS[name].has_boxes, []).append(name)
+        printed: tables.Counts | None = None
+        for names in by_kind.values():
+            for name in names:
+                exported = exporter.export(dataset, name, self.settings)
+                if printed is None or not exported.counts.equals(printed):
+                    if printed is not None:
+                        self.console.print(f"The numbers in {' and '.join(names)}:")
+                    self.console.print(tables.as_text(exported.counts))
+                printed = exported.counts
+                self.console.print(f"Exported as {name}: {exported.folder}")
+                for path in exported.not_removed:
+                    warn(f"{path}, a previous export, cannot be removed by this run. Remove it yourself.")

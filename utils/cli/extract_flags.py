@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..export import formats
 from ..models.settings import Settings
 from ..sources import tar_address
 from ..sources.registry import ALIASES, SOURCES, source_names
@@ -27,7 +28,6 @@ retried."""
 
 SOURCE_WORDS = (*SOURCES, *ALIASES)
 FORMATS = ("table", "csv")
-EXPORTS = ("yolo", "coco", "voc", "imagefolder", "webdataset")
 LABELS = ("name", "code")
 
 
@@ -195,7 +195,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "export",
             "export for training: yolo, coco, voc, imagefolder, webdataset",
             metavar="FORMAT",
-            type=partial(choice, EXPORTS),
+            type=partial(choice, tuple(formats.FORMATS)),
             nargs="+",
         ),
         _option(

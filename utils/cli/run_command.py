@@ -37,7 +37,7 @@ from .console import Console
 from .messages import open_url_table, warn
 
 if TYPE_CHECKING:
-    from .export_command import ExportOrder
+    from .export_command import ExportCommand
 
 MAX_SHOWN = 12
 """Categories listed at the start."""
@@ -78,7 +78,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             console.print(f"Look at it: {left}")
         code = _conclude(manager, context, console, signals)
         if order:
-            order.carry_out(signals)
+            order.run(signals)
     return code
 
 
@@ -101,14 +101,14 @@ def _show_start(selected: Selection, sources: Sequence[Source], settings: Settin
 
 def _export_order(
     selected: Sequence[Category], everything: Sequence[Category], settings: Settings, console: Console
-) -> ExportOrder | None:
+) -> ExportCommand | None:
     """Prepare the export, if one is wanted, and check that its folders can be written."""
     if not settings.export:
         return None
-    from .export_command import ExportOrder  # only now: it loads pandas
+    from .export_command import ExportCommand  # only now: it loads pandas
 
-    order = ExportOrder(selected, everything, settings, console)
-    order.require_places()
+    order = ExportCommand(selected, everything, settings, console)
+    order.check_folders()
     return order
 
 

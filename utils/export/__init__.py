@@ -1,1 +1,1 @@
-"""Exports for training tools: split, conversion, one module for each format."""
+"""Exports of the result folder in formats of training tools."""

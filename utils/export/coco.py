@@ -1,4 +1,4 @@
-"""COCO's layout: train/, val/ and annotations/instances_*.json, as pycocotools and its heirs read them."""
+"""COCO: `train/`, `val/` and `annotations/instances_*.json`, as read by pycocotools."""
 
 from __future__ import annotations
 
@@ -8,61 +8,71 @@ from pathlib import Path
 from typing import Any
 
 from ..models.images import Box
-from .dataset import Dataset, Placed, Split
-from .link_image import put, stems
+from .dataset import Dataset, ExportedItem, Format, Split
+from .link_image import link_image, unique_stems
 
-FIRST = 1
-"""Classes, images and boxes are counted from 1: in COCO 0 is the background."""
+FIRST_ID = 1
+"""Number of the first class, image and box; class 0 is the background in COCO."""
+SNIPPET = """\
+from pycocotools.coco import COCO
+
+coco = COCO("partial_imagenet_coco/annotations/instances_train.json")
+for image in coco.loadImgs(coco.getImgIds()):
+    path = f"partial_imagenet_coco/train/{image['file_name']}"
+    boxes = [one["bbox"] for one in coco.loadAnns(coco.getAnnIds(image["id"]))]"""
 
 
-def write(dataset: Dataset, folder: Path) -> list[Placed]:
-    """Write images and a JSON for each side that has any; gives what lies where."""
+def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
+    """Write the images, and a JSON file for each split that has any."""
     (folder / "annotations").mkdir()
-    placed: dict[Split, list[Placed]] = {}
-    for stem, item in stems(dataset.detection):
-        there = folder / item.side.value
-        there.mkdir(exist_ok=True)
-        file = f"{item.side.value}/{put(item, there, stem)}"
-        placed.setdefault(item.side, []).append(Placed(file, item))
-    for side, images in placed.items():
+    exported: dict[Split, list[ExportedItem]] = {}
+    for stem, item in unique_stems(dataset.detection):
+        split_folder = folder / item.split.value
+        split_folder.mkdir(exist_ok=True)
+        file = f"{item.split.value}/{link_image(item, split_folder, stem)}"
+        exported.setdefault(item.split, []).append(ExportedItem(file, item))
+    for split, images in exported.items():
         text = json.dumps(_instances(images, dataset), ensure_ascii=False)
-        (folder / "annotations" / f"instances_{side.value}.json").write_text(text, encoding="utf-8")
-    return [one for images in placed.values() for one in images]
+        (folder / "annotations" / f"instances_{split.value}.json").write_text(text, encoding="utf-8")
+    return [one for images in exported.values() for one in images]
 
 
-def _instances(images: list[Placed], dataset: Dataset) -> dict[str, Any]:
-    numbers = count(FIRST)
+def _instances(images: list[ExportedItem], dataset: Dataset) -> dict[str, Any]:
+    ids = count(FIRST_ID)
     return {
         "info": {"description": "Part of ImageNet", "version": "1.0", "contributor": "ImageNet"},
         "licenses": [],
-        "images": [_image(number, one) for number, one in enumerate(images, FIRST)],
+        "images": [_image(image_id, one) for image_id, one in enumerate(images, FIRST_ID)],
         "annotations": [
-            _annotation(next(numbers), image, box, dataset)
-            for image, one in enumerate(images, FIRST)
+            _annotation(next(ids), image_id, box, dataset)
+            for image_id, one in enumerate(images, FIRST_ID)
             for box in one.item.boxes
         ],
         "categories": [
-            {"id": number + FIRST, "name": label, "supercategory": ""}
-            for label, number in dataset.numbers.items()
+            {"id": number + FIRST_ID, "name": label, "supercategory": ""}
+            for label, number in dataset.class_numbers.items()
         ],
     }
 
 
-def _image(number: int, one: Placed) -> dict[str, Any]:
-    sample = one.item.sample
+def _image(image_id: int, one: ExportedItem) -> dict[str, Any]:
+    record = one.item.record
     name = one.file.rpartition("/")[2]
-    size = {"width": sample.picture.width, "height": sample.picture.height}
-    return {"id": number, "file_name": name, **size, "coco_url": sample.url}
+    size = {"width": record.picture.width, "height": record.picture.height}
+    return {"id": image_id, "file_name": name, **size, "coco_url": record.url}
 
 
-def _annotation(number: int, image: int, box: Box, dataset: Dataset) -> dict[str, Any]:
+def _annotation(box_id: int, image_id: int, box: Box, dataset: Dataset) -> dict[str, Any]:
     left, top, width, height = box.corner_and_size
     return {
-        "id": number,
-        "image_id": image,
-        "category_id": dataset.numbers[box.label] + FIRST,
+        "id": box_id,
+        "image_id": image_id,
+        "category_id": dataset.class_numbers[box.label] + FIRST_ID,
         "bbox": [left, top, width, height],
         "area": width * height,
         "iscrowd": 0,
         "segmentation": [],
     }
+
+
+FORMAT = Format("coco", write, has_boxes=True, first_id=FIRST_ID, snippet=SNIPPET)

@@ -1,17 +1,22 @@
-"""The nouns of an export: images with the side that they are on, and the dataset that they make."""
+"""The dataset that an export writes: images with their split, and the interface of export formats."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..models.images import Box
-from ..results.reader import ImageRecord
+
+if TYPE_CHECKING:
+    from ..results.reader import ImageRecord  # the command line needs only the names of formats
 
 
 class Split(str, Enum):
-    """What an image is for."""
+    """The split of an image."""
 
     TRAIN = "train"
     VAL = "val"
@@ -19,31 +24,31 @@ class Split(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An image to be exported.
+    """An image to export.
 
     Attributes
     ----------
-    sample
-        The image as it stands.
+    record
+        The image in the result folder.
     wnid, label
-        Of the category whose folder it lies in; the label is spelled as the export shall.
+        WordNet id and class name of the category in whose folder the image lies.
     boxes
-        Fitted to the image, 0-based and inclusive, labelled as the export shall.
-    is_turned
-        Whether its metadata ask viewers to turn or mirror it.
+        Boxes inside the image, 0-based and inclusive, with class names as labels.
+    is_rotated
+        Whether its EXIF orientation asks viewers to rotate or mirror it.
     """
 
-    sample: ImageRecord
+    record: ImageRecord
     wnid: str
     label: str
-    side: Split
+    split: Split
     boxes: tuple[Box, ...]
-    is_turned: bool = False
+    is_rotated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """An image in an export: its file, relative to the export's folder, and what it is."""
+class ExportedItem:
+    """An item with its file, relative to the export folder."""
 
     file: str
     item: Item
@@ -51,19 +56,19 @@ class Placed:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All that is exported; every format takes what it can hold.
+    """Everything to export; each format takes the items that it can hold.
 
     Attributes
     ----------
     items
-        Each image of each category.
+        One item for each image in each category's folder.
     detection
-        The same for formats that are about boxes: an image that lies in several categories' folders stands
-        once, with the boxes of all; without boxes it stands only if those are wanted.
+        Items for formats with boxes: an image in the folders of several categories is one item, with the
+        boxes of all; images without boxes are included only if the user wants them.
     labels
-        All classes: the categories that have images first, then what else boxes are labelled with.
+        All class names: first those of categories with images, then other labels of boxes.
     largest_group
-        How many images are in the largest group of near-duplicates.
+        Number of images in the largest group of near-duplicates.
     """
 
     items: tuple[Item, ...]
@@ -72,6 +77,35 @@ class Dataset:
     largest_group: int = 1
 
     @cached_property
-    def numbers(self) -> dict[str, int]:
-        """The number of every class, from 0: the same in all formats."""
+    def class_numbers(self) -> dict[str, int]:
+        """The number of each class from 0, equal in all formats."""
         return {label: number for number, label in enumerate(self.labels)}
+
+
+@dataclass(frozen=True)
+class Format:
+    """An export format.
+
+    Attributes
+    ----------
+    name
+        Its name on the command line.
+    write
+        Writes a dataset into an empty folder, and returns the files of the items.
+    has_boxes
+        Whether it is about boxes, and takes `Dataset.detection`.
+    first_id
+        The number of its first class; None if classes have no numbers.
+    snippet
+        Python code that loads an export, run in the folder next to it.
+    """
+
+    name: str
+    write: Callable[[Dataset, Path], list[ExportedItem]]
+    has_boxes: bool
+    first_id: int | None
+    snippet: str
+
+    def items(self, dataset: Dataset) -> Sequence[Item]:
+        """Select the items that the format takes."""
+        return dataset.detection if self.has_boxes else dataset.items

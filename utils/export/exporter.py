@@ -1,12 +1,11 @@
-"""An export from its beginning to its name: whole, or not at all.
+"""Writes an export so that its folder is complete or absent.
 
-It is made in a hidden folder beside the place that it shall have. When it is whole the one before is put
-aside, the new one gets its name, and the old one goes. A run that is killed in between leaves something that
-the next one knows: an unfinished folder is removed, one that was put aside gets its name back. One that
-cannot be removed (it may be another user's) stays aside, and is in nobody's way.
+An export is written into a hidden folder next to its own, `.<name>.part`. When it is complete, the previous
+export is renamed to `.<name>.old`, the new one gets its name, and the old one is removed. After a kill in
+between the next export removes an unfinished folder, and restores a renamed one. An old export that cannot be
+removed (e.g. because another user owns it) stays under its hidden name.
 
-This module alone knows how our folders are told from others: by a marker that lies in them. None without
-is touched.
+A marker file identifies the folders made by exports; other folders are never changed.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from ..files import PARTIAL_SUFFIX
 from ..models.settings import Settings
 from ..results.paths import RESULT_FOLDER
 from . import tables
-from .dataset import Dataset
+from .dataset import Dataset, Format
 from .formats import FORMATS
 
 MARKER = ".part_of_imagenet_export.json"
@@ -34,178 +33,166 @@ OPTIONS = ("val_fraction", "seed", "labels", "export_unannotated")
 
 @dataclass(frozen=True)
 class Exported:
-    """An export that is there.
+    """A finished export.
 
     Attributes
     ----------
     counts
-        The numbers of its labels.
-    left
-        Exports of before that could not be removed.
+        Images and boxes of each label.
+    not_removed
+        Previous exports that could not be removed.
     """
 
     folder: Path
     counts: tables.Counts
-    left: tuple[Path, ...] = ()
+    not_removed: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class ExportDir:
-    """Where an export goes: its folder, and those that are there only while it is made."""
+    """The folder of an export, and its temporary folders."""
 
     folder: Path
 
+    @classmethod
+    def of(cls, format_name: str, save_dir: Path) -> ExportDir:
+        """Return the folder of a format."""
+        return cls(save_dir / f"{RESULT_FOLDER}_{format_name}")
+
     @property
     def part(self) -> Path:
-        """Where it is made."""
+        """The folder in which an export is written."""
         return self.folder.with_name(f".{self.folder.name}{PARTIAL_SUFFIX}")
 
-    def aside(self) -> dict[int, Path]:
-        """Give what was put aside, the latest last: several only where some cannot be removed."""
-        start = f".{self.folder.name}.old"
-        named = ((path.name.removeprefix(start), path) for path in self.folder.parent.glob(f"{start}*"))
-        found = {int(number or 1): path for number, path in named if re.fullmatch("[0-9]{0,4}", number)}
-        return dict(sorted(found.items()))
+    def old(self) -> dict[int, Path]:
+        """Find previous exports that were renamed, by their numbers; usually there are none."""
+        prefix = f".{self.folder.name}.old"
+        suffixes = {path.name.removeprefix(prefix): path for path in self.folder.parent.glob(f"{prefix}*")}
+        numbers = [suffix for suffix in suffixes if re.fullmatch("[0-9]{0,4}", suffix)]
+        return dict(sorted((int(suffix or 1), suffixes[suffix]) for suffix in numbers))
 
-    def require_ours(self) -> None:
-        """See that an export can be made there, and nothing stands in its way which is not ours.
+    def check(self) -> None:
+        """Check that an export can be written, and replaces only exports.
 
         Raises
         ------
         InputError
-            If it cannot, or something does.
+            If not.
         """
         parent = self.folder.parent
         if parent.exists() and not os.access(parent, os.W_OK | os.X_OK):
-            raise InputError(f"{parent} cannot be written to. Allow that, for exports are made in it.")
-        for path in (self.folder, self.part, *self.aside().values()):
-            if not _is_ours(path):
-                raise InputError(f"{path} is no export of ours, and is left as it is. Move or rename it.")
+            raise InputError(f"{parent} cannot be written to, but exports are written there. Allow it.")
+        for path in (self.folder, self.part, *self.old().values()):
+            if not _is_replaceable(path):
+                raise InputError(f"{path} was not made by an export, and is not replaced. Move or rename it.")
 
-    def mend(self) -> tuple[Path, ...]:
-        """Finish what a killed export has begun; gives what was put aside and cannot be removed.
+    def recover(self) -> tuple[Path, ...]:
+        """Clean up after a killed export; returns previous exports that cannot be removed.
 
         Raises
         ------
         OSError, FolderError
-            If something is in the way of another export.
+            If another export cannot be written.
         """
-        aside = list(self.aside().values())
-        if aside and not self.folder.exists():
-            aside.pop().rename(self.folder)
+        old = list(self.old().values())
+        if old and not self.folder.exists():
+            old.pop().rename(self.folder)
         if self.part.exists() and not _is_removed(self.part):
             raise FolderError(
-                f"{self.part}, which an interrupted run left, cannot be removed by this one. Remove it "
-                "yourself, and run again."
+                f"{self.part} was left by an interrupted export and cannot be removed. Remove it, and run "
+                "again."
             )
-        return tuple(path for path in aside if not _is_removed(path))
+        return tuple(path for path in old if not _is_removed(path))
 
-    def swap_in(self) -> tuple[Path, ...]:
-        """Let what was made have its name; gives what cannot be removed of those of before."""
+    def replace(self) -> tuple[Path, ...]:
+        """Replace the previous export by the new one; returns previous exports that cannot be removed."""
         if self.folder.exists():
-            number = max(self.aside(), default=0) + 1
-            self.folder.rename(
-                self.folder.with_name(f".{self.folder.name}.old{number if number > 1 else ''}")
-            )
+            number = max(self.old(), default=0) + 1
+            name = f".{self.folder.name}.old{number if number > 1 else ''}"
+            self.folder.rename(self.folder.with_name(name))
         self.part.rename(self.folder)
-        return self.mend()
-
-
-def place(format_name: str, save_dir: Path) -> ExportDir:
-    """Say where an export goes."""
-    return ExportDir(save_dir / f"{RESULT_FOLDER}_{format_name}")
+        return self.recover()
 
 
 def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
-    """Write a dataset in a format; the folder of an earlier one is replaced when the new one is whole.
+    """Write a dataset in a format, and replace the previous export when it is complete.
 
     Raises
     ------
     InputError
-        If something else has the folder's name, or no folder can be made there.
+        If the folder cannot be written, or was not made by an export.
     DatasetError
-        If there is nothing that the format takes.
+        If the format takes no image of the dataset.
     DiskError, FolderError
-        If it cannot be written; nothing is left of it then.
+        If the export cannot be written; nothing of it is left then.
     """
-    goal = place(format_name, settings.save_dir)
-    goal.require_ours()
-    if not FORMATS[format_name].items(dataset):
-        raise DatasetError(_nothing(dataset, format_name))
+    target = ExportDir.of(format_name, settings.save_dir)
+    target.check()
+    export_format = FORMATS[format_name]
+    if not export_format.items(dataset):
+        why = "there is no image of the selected categories."
+        if dataset.items:
+            why = (
+                "none of the images has boxes. Leave --export_unannotated out, or export imagefolder or "
+                "webdataset."
+            )
+        raise DatasetError(f"Nothing was exported as {format_name}: {why}")
     try:
-        goal.mend()
-        goal.part.mkdir()
+        target.recover()
+        target.part.mkdir()
         try:
-            counts = _write(dataset, format_name, settings, goal.part)
-            left = goal.swap_in()
+            counts = _write(dataset, export_format, settings, target.part)
+            not_removed = target.replace()
         except BaseException:
-            with contextlib.suppress(OSError, FolderError):  # what is left the next one mends
-                goal.mend()
+            with contextlib.suppress(OSError, FolderError):  # the next export recovers what is left
+                target.recover()
             raise
     except OSError as error:
-        raise _disk_error(goal.folder, error) from error
-    return Exported(goal.folder, counts, left)
+        if error.errno in FATAL_ERRNOS:
+            raise disk_error(target.folder, error) from error
+        raise FolderError(
+            f"{target.folder} was not written: {error.filename or target.folder}: {error.strerror}. A "
+            "previous export is kept."
+        ) from error
+    return Exported(target.folder, counts, not_removed)
 
 
-def _disk_error(folder: Path, error: OSError) -> DatasetError:
-    """Name what the system stumbled over, which need not be the folder."""
-    if error.errno in FATAL_ERRNOS:
-        return disk_error(folder, error)
-    return FolderError(
-        f"{folder} was not made, for {error.filename or folder}: {error.strerror}. What was there before "
-        "stays."
-    )
-
-
-def _nothing(dataset: Dataset, format_name: str) -> str:
-    if not dataset.items:
-        return f"Nothing was exported as {format_name}: there is no image of the selected categories."
-    return (
-        f"Nothing was exported as {format_name}: none of the images has boxes. Leave --export_unannotated "
-        "out, or export imagefolder or webdataset."
-    )
-
-
-def _write(dataset: Dataset, format_name: str, settings: Settings, folder: Path) -> tables.Counts:
-    _mark(folder, format_name, settings, {})
-    placed = FORMATS[format_name].write(dataset, folder)
-    counts = tables.write(placed, folder, _ids(dataset, FORMATS[format_name].first_id))
-    _mark(folder, format_name, settings, tables.totals(counts))
+def _write(dataset: Dataset, export_format: Format, settings: Settings, folder: Path) -> tables.Counts:
+    options = {option: getattr(settings, option) for option in OPTIONS}
+    _write_marker(folder, {"format": export_format.name, "options": options, "counts": {}})
+    exported = export_format.write(dataset, folder)
+    first_id = export_format.first_id
+    ids = {
+        label: None if first_id is None else first_id + number
+        for label, number in dataset.class_numbers.items()
+    }
+    counts = tables.write(exported, folder, ids)
+    totals = {str(name): int(number) for name, number in counts.sum().items()}
+    _write_marker(folder, {"format": export_format.name, "options": options, "counts": totals})
     return counts
 
 
-def _ids(dataset: Dataset, first: int | None) -> dict[str, int | None]:
-    return {label: None if first is None else first + number for label, number in dataset.numbers.items()}
-
-
-def _mark(folder: Path, format_name: str, settings: Settings, counts: dict[str, int]) -> None:
-    options: dict[str, Any] = {name: getattr(settings, name) for name in OPTIONS}
-    text = json.dumps({"format": format_name, "options": options, "counts": counts}, indent=1)
-    (folder / MARKER).write_text(f"{text}\n", encoding="utf-8")
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder of ours; its marker goes last, so that what a killed run leaves of it is ours still."""
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name != MARKER:
-            path.unlink()
-    (folder / MARKER).unlink(missing_ok=True)
-    folder.rmdir()
+def _write_marker(folder: Path, content: dict[str, Any]) -> None:
+    (folder / MARKER).write_text(f"{json.dumps(content, indent=1)}\n", encoding="utf-8")
 
 
 def _is_removed(folder: Path) -> bool:
-    """Remove a folder of ours if that is allowed."""
+    """Remove a folder made by an export; returns whether that was possible."""
     try:
-        _remove(folder)
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARKER:
+                path.unlink()
+        (folder / MARKER).unlink(missing_ok=True)  # last, so that what a kill leaves can be identified
+        folder.rmdir()
     except OSError:
         return False
     return True
 
 
-def _is_ours(path: Path) -> bool:
-    """Say whether a path is free, or a folder that we made, or an empty one; what cannot be read is not."""
+def _is_replaceable(path: Path) -> bool:
+    """Whether a path is free, an empty folder, or a folder made by an export."""
     if path.is_symlink() or not path.is_dir():
         return not (path.is_symlink() or path.exists())
     try:

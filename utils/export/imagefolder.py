@@ -1,61 +1,67 @@
-"""A folder a class below train/ and val/, which many tools read, with metadata for Hugging Face's `datasets`.
+"""Image folders, `<split>/<class>/<image>`, with metadata for Hugging Face's `datasets`.
 
-The class is the category whose folder an image lies in; one that lies in two is in both. Where there are
-metadata `datasets` takes no label from folders, so that they say it, too. It infers the columns of each side
-from its first lines, and refuses sides that differ: so boxes are written only if both sides have some, and
-images that have them come first.
+The class of an image is the category of its folder; an image in two folders is in both. If there is a
+metadata file, `datasets` takes no labels from folder names, so the metadata repeat them. It infers columns
+from the first lines of each split, and rejects splits with different columns. So boxes are written only if
+both splits have some, and images with boxes come first.
 
-Which side is which `datasets` would guess from the names of folders, and take "test_tube" for a third one:
-`README.md` says it, and is believed where the export is loaded by its path.
+`README.md` states which folder is which split: otherwise `datasets` guesses splits from folder names, and
+takes "test_tube" for a test split.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from ..catalog.folder_names import folder_names
-from .dataset import Dataset, Item, Placed, Split
-from .link_image import put, stems
+from .dataset import Dataset, ExportedItem, Format, Split
+from .link_image import link_image, unique_stems
 
 METADATA = "metadata.jsonl"
-SPLITS = {Split.TRAIN: "train", Split.VAL: "validation"}
-"""What `datasets` calls the sides."""
+SPLIT_NAMES = {Split.TRAIN: "train", Split.VAL: "validation"}
+"""Names of splits in `datasets`."""
+SNIPPET = """\
+from datasets import load_dataset
+
+data = load_dataset("partial_imagenet_imagefolder").class_encode_column("label")
+print(data, data["train"][0])"""
 
 
-def write(dataset: Dataset, folder: Path) -> list[Placed]:
-    """Write images and metadata; gives what lies where."""
-    placed: list[Placed] = []
-    names = _folders(dataset)
-    for label, items in groupby(sorted(dataset.items, key=attrgetter("label")), key=attrgetter("label")):
-        for stem, item in stems(list(items)):
-            there = folder / item.side.value / names[label]
-            there.mkdir(parents=True, exist_ok=True)
-            placed.append(Placed(f"{item.side.value}/{names[label]}/{put(item, there, stem)}", item))
-    by_side = {side: [one for one in placed if one.item.side is side] for side in Split}
-    has_boxes = all(any(one.item.boxes for one in ours) for ours in by_side.values() if ours)
-    for side, ours in by_side.items():
-        if ours:
-            records = [_record(one, has_boxes=has_boxes) for one in sorted(ours, key=_has_no_box)]
-            text = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
-            (folder / side.value / METADATA).write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(_read_me(side for side, ours in by_side.items() if ours))
-    return placed
+def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
+    """Write the images, the metadata of each split, and `README.md`."""
+    exported: list[ExportedItem] = []
+    names = _class_folders(dataset)
+    by_label = attrgetter("label")
+    for label, items in groupby(sorted(dataset.items, key=by_label), key=by_label):
+        for stem, item in unique_stems(list(items)):
+            place = f"{item.split.value}/{names[label]}"
+            (folder / place).mkdir(parents=True, exist_ok=True)
+            exported.append(ExportedItem(f"{place}/{link_image(item, folder / place, stem)}", item))
+    by_split = {split: [one for one in exported if one.item.split is split] for split in Split}
+    by_split = {split: images for split, images in by_split.items() if images}
+    with_boxes = all(any(one.item.boxes for one in images) for images in by_split.values())
+    for split, images in by_split.items():
+        boxes_first = sorted(images, key=lambda one: not one.item.boxes)
+        records = [_record(one, with_boxes=with_boxes) for one in boxes_first]
+        text = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
+        (folder / split.value / METADATA).write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(_readme(list(by_split)))
+    return exported
 
 
-def _folders(dataset: Dataset) -> dict[str, str]:
-    """Give every class its folder: its label, unless that is what the metadata are called."""
+def _class_folders(dataset: Dataset) -> dict[str, str]:
+    """Give each class a folder with its label as the name, unless the metadata file has that name."""
     labels = {item.wnid: item.label for item in dataset.items}
     names = folder_names({"": METADATA, **labels})
     return {label: names[wnid] for wnid, label in labels.items()}
 
 
-def _read_me(sides: Iterable[Split]) -> str:
-    files = "".join(f"  - split: {SPLITS[side]}\n    path: {side.value}/**\n" for side in sides)
+def _readme(splits: list[Split]) -> str:
+    files = "".join(f"  - split: {SPLIT_NAMES[split]}\n    path: {split.value}/**\n" for split in splits)
     return (
         f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n\n"
         "Part of ImageNet, as image folders. Hugging Face's `datasets` loads it by the path of this folder:\n"
@@ -63,23 +69,18 @@ def _read_me(sides: Iterable[Split]) -> str:
     )
 
 
-def _has_no_box(one: Placed) -> bool:
-    return not one.item.boxes
-
-
-def _record(one: Placed, *, has_boxes: bool) -> dict[str, Any]:
+def _record(one: ExportedItem, *, with_boxes: bool) -> dict[str, Any]:
     item = one.item
-    record = {
+    record: dict[str, Any] = {
         "file_name": one.file.partition("/")[2],
         "label": item.label,
         "wnid": item.wnid,
-        "url": item.sample.url,
+        "url": item.record.url,
     }
-    return {**record, "objects": _objects(item)} if has_boxes else record
+    if with_boxes:
+        boxes = [list(box.corner_and_size) for box in item.boxes]
+        record["objects"] = {"bbox": boxes, "category": [box.label for box in item.boxes]}
+    return record
 
 
-def _objects(item: Item) -> dict[str, Any]:
-    return {
-        "bbox": [list(box.corner_and_size) for box in item.boxes],
-        "category": [box.label for box in item.boxes],
-    }
+FORMAT = Format("imagefolder", write, has_boxes=False, first_id=None, snippet=SNIPPET)

@@ -1,13 +1,15 @@
-"""Images under the names that an export needs: hard links where the file system allows, else copies.
+"""Image files in an export: hard links if the file system allows them, otherwise copies.
 
-What most readers would stumble over is mended on the way, and only then is an image no link. A GIF becomes
-a PNG of its first frame, for detectors know no GIF. A JPEG that asks to be turned (3 of 1,000 in ImageNet)
-loses the metadata which say so: some readers turn it and others do not, and boxes belong to stored pixels.
+Two kinds of images are converted, since readers handle them differently. Of a GIF the first frame is written
+as PNG, since detectors do not read GIF. From a JPEG with an EXIF orientation (3 of 1,000 in ImageNet) the
+metadata are removed: some readers rotate such an image and others do not, but boxes refer to the stored
+pixels.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -17,93 +19,100 @@ from pathlib import Path
 
 from ..models.images import ImageFormat
 from .dataset import Item
-from .pixels import first_frame
 
-_NOT_FOR_STEMS = re.compile(r"[^\w-]")  # lists of images are split at blanks, names in tars at dots
-_START_OF_SCAN, _METADATA = 0xDA, 0xE1
+_NOT_IN_STEMS = re.compile(r"[^\w-]")  # lists of images are split at blanks, names in tars at dots
+_START_OF_SCAN, _APP1 = 0xDA, 0xE1
 
 
-def stems(items: Sequence[Item]) -> Iterator[tuple[str, Item]]:
-    """Give each image a name without extension that no other of them has, in any case.
+def unique_stems(items: Sequence[Item]) -> Iterator[tuple[str, Item]]:
+    """Give each image a file name without extension that is unique regardless of case.
 
-    It is the image code; where several share one (other bytes came from their URLs), the category's code
-    stands before it.
+    The name is the image code. If several images share one (their URLs returned different bytes), the wnid of
+    the category is put before it.
     """
-    plain = [_NOT_FOR_STEMS.sub("_", item.sample.path.stem) for item in items]
+    plain = [_NOT_IN_STEMS.sub("_", item.record.path.stem) for item in items]
     counts = Counter(stem.casefold() for stem in plain)
     taken: set[str] = set()
-    for stem, item in zip(plain, items, strict=True):
-        is_shared = counts[stem.casefold()] > 1
-        yield _unique(f"{item.wnid}-{stem}" if is_shared else stem, taken), item
+    for code, item in zip(plain, items, strict=True):
+        name = stem = f"{item.wnid}-{code}" if counts[code.casefold()] > 1 else code
+        number = 1
+        while stem.casefold() in taken:
+            number += 1
+            stem = f"{name}-{number}"
+        taken.add(stem.casefold())
+        yield stem, item
 
 
-def put(item: Item, folder: Path, stem: str, extension: str = "") -> str:
-    """Place an image in a folder of an export, and give its name there.
+def link_image(item: Item, folder: Path, stem: str, *, extension: str = "") -> str:
+    """Link, copy or convert an image into a folder.
 
     Parameters
     ----------
     extension
-        With its dot, whatever the image is; else the image's own.
+        Extension with its dot, whatever the format is; empty for that of the format.
+
+    Returns
+    -------
+    str
+        The name of the file.
 
     Raises
     ------
     OSError
-        If it cannot be placed.
+        If it cannot be written.
     """
-    name = f"{stem}{extension or _extension(item)}"
-    changed = mended(item)
-    if changed is None:
-        link_or_copy(item.sample.path, folder / name)
+    is_gif = item.record.picture.format is ImageFormat.GIF
+    name = f"{stem}{extension or ('.png' if is_gif else item.record.path.suffix)}"
+    data = converted(item)
+    if data is None:
+        link_or_copy(item.record.path, folder / name)
     else:
-        (folder / name).write_bytes(changed)
+        (folder / name).write_bytes(data)
     return name
 
 
-def mended(item: Item) -> bytes | None:
-    """Give the bytes of an image that is not exported as it is; None for all others."""
-    kind = item.sample.picture.format
+def converted(item: Item) -> bytes | None:
+    """Convert an image that is not exported as it is; None for all others."""
+    kind = item.record.picture.format
     if kind is ImageFormat.GIF:
-        return first_frame(item.sample.path.read_bytes())
-    if kind is ImageFormat.JPEG and item.is_turned:
-        return without_metadata(item.sample.path.read_bytes())
+        return first_frame(item.record.path.read_bytes())
+    if kind is ImageFormat.JPEG and item.is_rotated:
+        return without_metadata(item.record.path.read_bytes())
     return None
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Place a file under a second name.
+    """Make a hard link to a file, or a copy if that is not possible.
 
     Raises
     ------
     OSError
-        If it can neither be linked nor copied.
+        If neither is possible.
     """
-    with contextlib.suppress(OSError):  # another disk, no permission, too many links already
+    with contextlib.suppress(OSError):  # another file system, no permission, too many links
         os.link(source, target)
         return
     shutil.copyfile(source, target)
 
 
+def first_frame(gif: bytes) -> bytes:
+    """Convert the first frame of a GIF to PNG, with equal pixels."""
+    from PIL import Image  # imported late: the command line needs only the names of formats
+
+    frame = io.BytesIO()
+    with Image.open(io.BytesIO(gif)) as image:
+        image.save(frame, "PNG")
+    return frame.getvalue()
+
+
 def without_metadata(jpeg: bytes) -> bytes:
-    """Leave out the segments of a JPEG that hold EXIF and XMP; every pixel stays."""
+    """Remove the EXIF and XMP segments of a JPEG; pixels do not change."""
     kept, place = bytearray(jpeg[:2]), 2
     while place + 4 <= len(jpeg) and jpeg[place] == 0xFF and jpeg[place + 1] != _START_OF_SCAN:
         size = 2 + int.from_bytes(jpeg[place + 2 : place + 4], "big")
-        if jpeg[place + 1] == 0xFF:  # a byte of padding
+        if jpeg[place + 1] == 0xFF:  # padding
             size = 1
-        elif jpeg[place + 1] != _METADATA:
+        elif jpeg[place + 1] != _APP1:
             kept += jpeg[place : place + size]
         place += size
     return bytes(kept + jpeg[place:])
-
-
-def _extension(item: Item) -> str:
-    return ".png" if item.sample.picture.format is ImageFormat.GIF else item.sample.path.suffix
-
-
-def _unique(stem: str, taken: set[str]) -> str:
-    name, number = stem, 1
-    while name.casefold() in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    taken.add(name.casefold())
-    return name

@@ -1,4 +1,4 @@
-"""What is to be known of an export: sentences for who ordered it."""
+"""Notes about an export, on what would otherwise show only in training."""
 
 from __future__ import annotations
 
@@ -6,115 +6,113 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..models.rows import Category
 from ..models.settings import Settings
-from ..text import join_names
+from ..text import join_names, truncate
 from .dataset import Dataset, Split
 from .formats import FORMATS
-from .tables import shortened
+from .tables import MAX_LABEL
 
 LARGE_GROUP = 50
-"""Near-duplicates in one group, from which on it says something about the images."""
-NAMED = 5
-"""Classes named in a sentence that is about more of them."""
+"""Near-duplicates in a group from which on a note says so."""
+MAX_NAMES = 5
+"""Names listed in a note."""
 PURPOSES = {Split.TRAIN: "training", Split.VAL: "validation"}
 
 
-def remarks(dataset: Dataset, settings: Settings, chosen: Iterable[Category]) -> Iterator[str]:
-    """Say what is to be known of the exports that the settings ask for.
+def notes(dataset: Dataset, settings: Settings, selected: Iterable[Category]) -> Iterator[str]:
+    """Generate the notes on the exports that the settings ask for.
 
     Parameters
     ----------
-    chosen
-        The categories that were selected.
+    selected
+        The categories that the user selected.
     """
     yield from _large_group(dataset)
-    yield from _without_training(dataset, settings)
-    yield from _classes_on_one_side(dataset, settings)
-    yield from _yolo_on_one_side(dataset, settings)
-    yield from _not_selected(dataset, settings, chosen)
-    yield from _without_boxes(dataset, settings)
-    yield from _one_side_with_boxes(dataset, settings)
+    yield from _no_training_images(dataset, settings)
+    yield from _classes_in_one_split(dataset, settings)
+    yield from _yolo_with_one_split(dataset, settings)
+    yield from _classes_not_selected(dataset, settings, selected)
+    yield from _images_without_boxes(dataset, settings)
+    yield from _imagefolder_without_boxes(dataset, settings)
 
 
-def _sides(dataset: Dataset, format_name: str) -> set[Split]:
-    """Give the sides that an export has images of."""
-    return {item.side for item in FORMATS[format_name].items(dataset)}
+def _splits(dataset: Dataset, format_name: str) -> set[Split]:
+    return {item.split for item in FORMATS[format_name].items(dataset)}
 
 
 def _listed(names: Sequence[str]) -> str:
-    return join_names([shortened(name) for name in names], NAMED)
+    return join_names([truncate(name, MAX_LABEL) for name in names], MAX_NAMES)
 
 
 def _large_group(dataset: Dataset) -> Iterator[str]:
     if dataset.largest_group >= LARGE_GROUP:
         yield (
-            f"{dataset.largest_group:,} images look alike, each like another one of them, and so all are on "
-            "one side; images.csv says on which each image is."
+            f"{dataset.largest_group:,} images are near-duplicates, directly or through others between them, "
+            "so all of them are in one split; see images.csv."
         )
 
 
-def _without_training(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    bare = [name for name in settings.export if Split.TRAIN not in _sides(dataset, name)]
-    if bare:
+def _no_training_images(dataset: Dataset, settings: Settings) -> Iterator[str]:
+    formats = [name for name in settings.export if Split.TRAIN not in _splits(dataset, name)]
+    if formats:
         yield (
-            f"No image is for training in {_listed(bare)}: all are for validation, for --val_fraction is "
-            f"{settings.val_fraction}. Give a smaller one, or another --seed."
+            f"No training images in {_listed(formats)} with --val_fraction {settings.val_fraction}: use a "
+            "smaller fraction, or another --seed."
         )
 
 
-def _classes_on_one_side(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    """Name classes that a side lacks; not those that lack it by will, or as the sentence before says."""
+def _classes_in_one_split(dataset: Dataset, settings: Settings) -> Iterator[str]:
     labels = {item.label for item in dataset.items}
-    for side, remedy in ((Split.VAL, "larger"), (Split.TRAIN, "smaller")):
-        without = sorted(labels - {item.label for item in dataset.items if item.side is side})
-        is_said = not settings.val_fraction if side is Split.VAL else len(without) == len(labels)
-        if without and not is_said:
+    for split, remedy in ((Split.VAL, "larger"), (Split.TRAIN, "smaller")):
+        missing = sorted(labels - {item.label for item in dataset.items if item.split is split})
+        # The user wants no validation images, or the note before says that there are no training images.
+        expected = not settings.val_fraction if split is Split.VAL else len(missing) == len(labels)
+        if missing and not expected:
             yield (
-                f"No image of {_listed(without)} is for {PURPOSES[side]}: too few for --val_fraction "
-                f"{settings.val_fraction}; a {remedy} one or another --seed may help."
+                f"No {PURPOSES[split]} images of {_listed(missing)}: too few for --val_fraction "
+                f"{settings.val_fraction}; a {remedy} fraction or another --seed may help."
             )
 
 
-def _yolo_on_one_side(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    there = _sides(dataset, "yolo")
-    if "yolo" in settings.export and len(there) == 1:
-        (side,) = there
-        (missing,) = set(Split) - there
+def _yolo_with_one_split(dataset: Dataset, settings: Settings) -> Iterator[str]:
+    splits = _splits(dataset, "yolo")
+    if "yolo" in settings.export and len(splits) == 1:
+        (present,) = splits
+        (missing,) = set(Split) - splits
         yield (
-            f"yolo: no image is for {PURPOSES[missing]}, so that `{missing.value}` in data.yaml names the "
-            f"{PURPOSES[side]} images: Ultralytics does not start without any."
+            f"yolo: no {PURPOSES[missing]} images, so `{missing.value}` in data.yaml names the "
+            f"{PURPOSES[present]} images; Ultralytics does not start without any."
         )
 
 
-def _not_selected(dataset: Dataset, settings: Settings, chosen: Iterable[Category]) -> Iterator[str]:
-    """Name classes that are on the images all the same; imagefolder has none but folders."""
-    selected = {word for category in chosen for word in (category.folder, category.code)}
-    others = [label for label in dataset.labels if label not in selected]
-    if not others or set(settings.export) == {"imagefolder"}:
-        return
-    if len(others) == 1:
-        yield f"{_listed(others)} was not selected, but is drawn on these images, so it is a class, too."
-    else:
-        yield f"{_listed(others)} were not selected, but are drawn on these images, so they are classes, too."
+def _classes_not_selected(
+    dataset: Dataset, settings: Settings, selected: Iterable[Category]
+) -> Iterator[str]:
+    known = {name for category in selected for name in (category.folder, category.code)}
+    others = [label for label in dataset.labels if label not in known]
+    if others and set(settings.export) != {"imagefolder"}:  # its classes are only those of folders
+        verb, noun = ("was", "it is a class") if len(others) == 1 else ("were", "they are classes")
+        yield f"{_listed(others)} {verb} not selected, but images have such boxes, so {noun}, too."
 
 
-def _without_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    if not any(FORMATS[name].is_for_detection for name in settings.export):
+def _images_without_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]:
+    if not any(FORMATS[name].has_boxes for name in settings.export):
         if not settings.export_unannotated:
             formats = " and ".join(settings.export)
-            yield f"--export_unannotated False changes nothing in {formats}: every image is in them."
+            yield f"--export_unannotated False has no effect on {formats}, which contain every image."
         return
-    bare = sum(not item.boxes for item in dataset.detection)
-    if bare:
+    count = sum(not item.boxes for item in dataset.detection)
+    if count:
         yield (
-            f"Without boxes: {bare:,} of {len(dataset.detection):,} images. They may well show their category"
-            ", and a detector would learn to overlook it; --export_unannotated False leaves them out."
+            f"Without boxes: {count:,} of {len(dataset.detection):,} images. They may show objects of their "
+            "category, which a detector would learn to ignore; --export_unannotated False leaves them out."
         )
 
 
-def _one_side_with_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    boxed = {item.side for item in dataset.items if item.boxes}
-    if "imagefolder" in settings.export and len(boxed) == 1 < len({item.side for item in dataset.items}):
+def _imagefolder_without_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]:
+    with_boxes = {item.split for item in dataset.items if item.boxes}
+    splits = {item.split for item in dataset.items}
+    if "imagefolder" in settings.export and len(with_boxes) == 1 < len(splits):
         yield (
-            f"imagefolder is without boxes: only images of {boxed.pop().value} have any, and its readers "
-            "refuse sides that differ. Another --seed or --val_fraction may help."
+            f"imagefolder has no boxes: only images in {with_boxes.pop().value} have some, and readers "
+            "reject splits that differ. Another --seed or --val_fraction may help."
         )

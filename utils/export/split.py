@@ -1,14 +1,14 @@
-"""Which images are for training, which for validation: decided by what they look like, never by their place.
+"""The split into training and validation images, which depends only on the content of images.
 
-Images with the same bytes, or with hashes that are near each other (see `near`), are a group, and a group
-stays together. Its side is decided by its representative, the member that was first seen of all (see
-`fingerprints`): the sha-256 of the seed and the representative's own is taken for a number from 0 to 1, and
-the group is for validation if that is below `val_fraction`. So
+Near-duplicates (images with the same bytes, or similar hashes) form a group, and a group is never divided.
+The representative of a group is the image that was first seen of all its members (see `hash_cache`). The
+SHA-256 of the seed and the representative's checksum is scaled to a number from 0 to 1; the group is for
+validation if the number is below `val_fraction`. So:
 
-* images that come later move none that was there, unless one of them makes one group of two;
-* groups are made of all images ever seen, so that an image is on the same side in every export;
-* another seed is another split, and a larger fraction takes further groups without giving any back;
-* nothing is counted: a class of five images may have none for validation.
+* New images never move existing ones to the other split, except if they join two groups.
+* Groups include all images ever seen, so an image is in the same split in every export.
+* Another seed gives another split, and a larger fraction only adds groups to the validation split.
+* Nothing is counted: a class of five images may have none for validation.
 """
 
 from __future__ import annotations
@@ -17,25 +17,29 @@ import hashlib
 from collections.abc import Mapping
 
 from .dataset import Split
+from .image_hash import ImageHash
 from .near_duplicates import representatives
-from .pixels import ImageHash
 
 
-def groups(known: Mapping[str, ImageHash]) -> dict[str, str]:
-    """Give for every image the representative of its group, both by sha256.
+def groups(hashes: Mapping[str, ImageHash]) -> dict[str, str]:
+    """Find the representative of each image's group.
 
     Parameters
     ----------
-    known
-        In the order first seen.
+    hashes
+        By checksum, in the order first seen.
+
+    Returns
+    -------
+    dict of str to str
+        Checksum of the representative, by the checksum of each image.
     """
-    names = list(known)
-    first = representatives([seen.hash for seen in known.values()])
-    return {name: names[place] for name, place in zip(names, first, strict=True)}
+    checksums = list(hashes)
+    first = representatives([one.hash for one in hashes.values()])
+    return {checksum: checksums[index] for checksum, index in zip(checksums, first, strict=True)}
 
 
-def side(representative: str, *, val_fraction: float, seed: int) -> Split:
-    """Say on which side a group is."""
+def assign(representative: str, *, val_fraction: float, seed: int) -> Split:
+    """Choose the split of a group."""
     digest = hashlib.sha256(f"{seed} {representative}".encode()).digest()
-    share = int.from_bytes(digest[:8], "big") / 2**64
-    return Split.VAL if share < val_fraction else Split.TRAIN
+    return Split.VAL if int.from_bytes(digest[:8], "big") / 2**64 < val_fraction else Split.TRAIN

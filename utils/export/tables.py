@@ -1,4 +1,4 @@
-"""Tables of what was exported: every image, and every label's numbers. The keeper of pandas."""
+"""Tables about an export: `images.csv`, `labels.csv`, and counts for the screen; the only user of pandas."""
 
 from __future__ import annotations
 
@@ -10,98 +10,92 @@ import pandas as pd
 
 from ..results.report import FORMULA_STARTS
 from ..text import format_table, truncate
-from .dataset import Placed, Split
+from .dataset import ExportedItem, Split
 
 IMAGES, LABELS = "images.csv", "labels.csv"
-ROWS_SHOWN = 25
-NAME_SHOWN = 40  # columns of the terminal
+MAX_ROWS = 25
+"""Labels on the screen."""
+MAX_LABEL = 40
+"""Columns of the terminal for a label."""
 
 Counts: TypeAlias = pd.DataFrame
-"""The numbers of every label, which is the index: images and boxes of either side."""
+"""Numbers of images and boxes in each split; the index is the label."""
 
 
-def write(placed: Sequence[Placed], folder: Path, ids: Mapping[str, int | None]) -> Counts:
-    """Write both tables into an export; gives the numbers of every label.
+def write(exported: Sequence[ExportedItem], folder: Path, ids: Mapping[str, int | None]) -> Counts:
+    """Write both tables into an export, and return the counts.
 
     Parameters
     ----------
     ids
-        What stands for each label in the format; None if only the label does.
+        The number of each class in the format; None if classes have no numbers.
 
     Raises
     ------
     OSError
-        If they cannot be written.
+        If a table cannot be written.
     """
-    images(placed).to_csv(folder / IMAGES, index=False, lineterminator="\n")
-    counts: Counts = by_label(placed).reindex(list(ids), fill_value=0).rename_axis("label")
-    labels = counts.rename(index=_harmless)
+    images(exported).to_csv(folder / IMAGES, index=False, lineterminator="\n")
+    counts: Counts = count_labels(exported).reindex(list(ids), fill_value=0).rename_axis("label")
+    labels = counts.rename(index=_escaped)
     if None not in ids.values():
         labels.insert(0, "id", list(ids.values()))
     labels.to_csv(folder / LABELS, lineterminator="\n")
     return counts
 
 
-def images(placed: Sequence[Placed]) -> pd.DataFrame:
-    """Set out every image in a row."""
-    items = [one.item for one in placed]
-    pictures = [item.sample.picture for item in items]
+def images(exported: Sequence[ExportedItem]) -> pd.DataFrame:
+    """Make a table with a row for each image."""
+    items = [one.item for one in exported]
+    pictures = [item.record.picture for item in items]
     table: pd.DataFrame = pd.DataFrame(
         {
-            "file": [one.file for one in placed],
-            "split": [item.side.value for item in items],
-            "label": [_harmless(item.label) for item in items],
-            "wnid": [_harmless(item.wnid) for item in items],
+            "file": [one.file for one in exported],
+            "split": [item.split.value for item in items],
+            "label": [_escaped(item.label) for item in items],
+            "wnid": [_escaped(item.wnid) for item in items],
             "width": [picture.width for picture in pictures],
             "height": [picture.height for picture in pictures],
             "boxes": [len(item.boxes) for item in items],
             "sha256": [picture.sha256 for picture in pictures],
-            "url": [_harmless(item.sample.url) for item in items],
+            "url": [_escaped(item.record.url) for item in items],
         }
     )
     return table
 
 
-def by_label(placed: Sequence[Placed]) -> Counts:
-    """Count images (by the category that they lie in) and boxes (by their own label) of either side."""
-    items = [one.item for one in placed]
-    pluralize = {
-        "images": [(item.label, item.side.value) for item in items],
-        "boxes": [(box.label, item.side.value) for item in items for box in item.boxes],
+def count_labels(exported: Sequence[ExportedItem]) -> Counts:
+    """Count images (by the label of their category) and boxes (by their own) in each split."""
+    items = [one.item for one in exported]
+    pairs = {
+        "images": [(item.label, item.split.value) for item in items],
+        "boxes": [(box.label, item.split.value) for item in items for box in item.boxes],
     }
-    parts = {kind: pd.DataFrame(pairs, columns=["label", "split"]) for kind, pairs in pluralize.items()}
-    table = pd.concat(
-        {kind: pd.crosstab(part["label"], part["split"]) for kind, part in parts.items()}, axis="columns"
+    table = pd.DataFrame(
+        {
+            f"{split.value} {kind}": pd.Series(
+                [label for label, name in of_kind if name == split.value], dtype=object
+            ).value_counts()
+            for kind, of_kind in pairs.items()
+            for split in Split
+        }
     )
-    wanted = pd.MultiIndex.from_product([list(parts), [side.value for side in Split]])
-    counts: Counts = table.reindex(columns=wanted).fillna(0).astype(int).sort_index()
-    counts.columns = pd.Index([f"{split} {kind}" for kind, split in wanted])
-    counts.index.name = "label"
+    counts: Counts = table.fillna(0).astype(int).sort_index()
     return counts
 
 
-def totals(counts: Counts) -> dict[str, int]:
-    """Add up over all labels."""
-    return {str(name): int(number) for name, number in counts.sum().items()}
-
-
 def as_text(counts: Counts) -> str:
-    """Return the numbers of labels as a table for the screen, the largest first, with their totals."""
-    order = counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index
-    largest: Counts = counts.loc[order]
-    rows = [(shortened(str(label)), *numbers) for label, *numbers in largest.head(ROWS_SHOWN).itertuples()]
-    if len(largest) > ROWS_SHOWN:
-        rows.append((f"... and {len(largest) - ROWS_SHOWN:,} more", *largest[ROWS_SHOWN:].sum()))
+    """Format the counts for the screen, the largest first, with totals."""
+    largest: Counts = counts.loc[counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
+    rows = [(truncate(str(label), MAX_LABEL), numbers) for label, numbers in largest[:MAX_ROWS].iterrows()]
+    if len(largest) > MAX_ROWS:
+        rows.append((f"... and {len(largest) - MAX_ROWS:,} more", largest[MAX_ROWS:].sum()))
     if len(counts) > 1:
-        rows.append(("all", *counts.sum()))
-    return "\n".join(format_table([["", *counts.columns], *([str(cell) for cell in row] for row in rows)]))
+        rows.append(("all", counts.sum()))
+    cells = [[label, *(str(number) for number in numbers)] for label, numbers in rows]
+    return "\n".join(format_table([["", *counts.columns], *cells]))
 
 
-def _harmless(text: str) -> str:
-    """Spell a text so that spreadsheets take it for no formula, as the download report does."""
+def _escaped(text: str) -> str:
+    """Put an apostrophe before a text that spreadsheets take for a formula, as the download report does."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def shortened(label: str) -> str:
-    """Cut a label for the screen."""
-    return truncate(label, NAME_SHOWN)

@@ -1,8 +1,8 @@
-"""WebDataset's tar shards, which are read from the first byte to the last: key.jpg, key.cls, key.json.
+"""WebDataset: tar shards of samples, each with `<key>.jpg`, `<key>.cls` and `<key>.json`.
 
-Images stand in the order of their checksums: a shard is a good mixture of all classes, and always the
-same. Every image is called .jpg, whatever it is: so each sample has the same parts, and readers tell the
-format by the bytes.
+Samples are ordered by checksum, so that each shard is a reproducible mixture of all classes. Every image ends
+in `.jpg`, whatever its format, so that all samples have the same parts; readers detect the format from the
+bytes.
 """
 
 from __future__ import annotations
@@ -14,63 +14,71 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .dataset import Dataset, Item, Placed, Split
-from .link_image import mended, stems
+from .dataset import Dataset, ExportedItem, Format, Item, Split
+from .link_image import converted, unique_stems
 
-MOST_SAMPLES, MOST_BYTES = 10_000, 500_000_000
-"""Of a shard; the last sample may exceed the bytes."""
-CLASSES = "classes.txt"
+MAX_SAMPLES, MAX_BYTES = 10_000, 500_000_000
+"""Of a shard; its last sample may exceed the bytes."""
+SNIPPET = """\
+from pathlib import Path
+import webdataset
+
+shards = sorted(map(str, Path("partial_imagenet_webdataset").glob("train-*.tar")))
+for sample in webdataset.WebDataset(shards, shardshuffle=False).decode("pil"):
+    print(sample["__key__"], sample["json"])"""
 
 
-def write(dataset: Dataset, folder: Path) -> list[Placed]:
-    """Write shards, and the classes in the order of their numbers; gives what lies where."""
+def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
+    """Write the shards, and `classes.txt` with a class name for each number."""
     labels = "".join(f"{label}\n" for label in dataset.labels)
-    (folder / CLASSES).write_text(labels, encoding="utf-8")
-    mixed = sorted(stems(dataset.items), key=lambda named: (named[1].sample.picture.sha256, named[0]))
-    placed: list[Placed] = []
-    for side in Split:
-        samples = ((stem, item) for stem, item in mixed if item.side is side)
-        placed += _write_shards(samples, folder, side, dataset)
-    return placed
+    (folder / "classes.txt").write_text(labels, encoding="utf-8")
+    samples = sorted(unique_stems(dataset.items), key=lambda one: (one[1].record.picture.sha256, one[0]))
+    exported: list[ExportedItem] = []
+    for split in Split:
+        of_split = ((key, item) for key, item in samples if item.split is split)
+        exported += _write_shards(of_split, folder, split, dataset)
+    return exported
 
 
 def _write_shards(
-    samples: Iterator[tuple[str, Item]], folder: Path, side: Split, dataset: Dataset
-) -> Iterator[Placed]:
-    waiting = next(samples, None)
+    samples: Iterator[tuple[str, Item]], folder: Path, split: Split, dataset: Dataset
+) -> Iterator[ExportedItem]:
+    sample = next(samples, None)
     number = 0
-    while waiting:
-        shard = f"{side.value}-{number:06}.tar"
+    while sample:
+        shard = f"{split.value}-{number:06}.tar"
         number += 1
         with tarfile.open(folder / shard, "w", format=tarfile.USTAR_FORMAT) as tar:
-            held = 0
-            while waiting and held < MOST_SAMPLES and tar.offset < MOST_BYTES:
-                stem, item = waiting
-                _add(tar, stem, item, dataset)
-                yield Placed(f"{shard}#{stem}.jpg", item)
-                held, waiting = held + 1, next(samples, None)
+            count = 0
+            while sample and count < MAX_SAMPLES and tar.offset < MAX_BYTES:
+                key, item = sample
+                _add(tar, key, item, dataset)
+                yield ExportedItem(f"{shard}#{key}.jpg", item)
+                count, sample = count + 1, next(samples, None)
 
 
-def _add(tar: tarfile.TarFile, stem: str, item: Item, dataset: Dataset) -> None:
-    described = json.dumps(_description(item), ensure_ascii=False)
+def _add(tar: tarfile.TarFile, key: str, item: Item, dataset: Dataset) -> None:
     parts = {
-        "jpg": mended(item) or item.sample.path.read_bytes(),
-        "cls": str(dataset.numbers[item.label]).encode(),
-        "json": described.encode(),
+        "jpg": converted(item) or item.record.path.read_bytes(),
+        "cls": str(dataset.class_numbers[item.label]).encode(),
+        "json": json.dumps(_description(item), ensure_ascii=False).encode(),
     }
     for extension, data in parts.items():
-        member = tarfile.TarInfo(f"{stem}.{extension}")  # owned by nobody, as of 1970: the same every time
+        member = tarfile.TarInfo(f"{key}.{extension}")  # with its default owner and time: reproducible
         member.size = len(data)
         tar.addfile(member, io.BytesIO(data))
 
 
 def _description(item: Item) -> dict[str, Any]:
-    picture = item.sample.picture
+    picture = item.record.picture
     return {
         "label": item.label,
         "wnid": item.wnid,
-        "url": item.sample.url,
+        "url": item.record.url,
         "width": picture.width,
         "height": picture.height,
         "boxes": [{"label": box.label, "bbox": list(box.corner_and_size)} for box in item.boxes],
     }
+
+
+FORMAT = Format("webdataset", write, has_boxes=False, first_id=0, snippet=SNIPPET)

@@ -1,7 +1,7 @@
-"""Ultralytics' layout: images/, labels/ and data.yaml, which the whole folder may be moved with.
+"""YOLO as read by Ultralytics: `images/`, `labels/` and `data.yaml`.
 
-`data.yaml` has no `path`: Ultralytics takes the folder that the file lies in then. Without images for
-validation `val` is the training images, for Ultralytics does not start without any.
+`data.yaml` has no `path`, so that Ultralytics uses the folder of the file, and an export can be moved.
+Ultralytics needs images in both splits: if one is empty, `data.yaml` names the other one in its place.
 """
 
 from __future__ import annotations
@@ -10,43 +10,51 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from .dataset import Dataset, Item, Placed, Split
-from .link_image import put, stems
+from .dataset import Dataset, ExportedItem, Format, Item, Split
+from .link_image import link_image, unique_stems
+
+SNIPPET = """\
+from ultralytics import YOLO
+
+YOLO("yolo11n.pt").train(data="partial_imagenet_yolo/data.yaml", epochs=50)"""
 
 
-def write(dataset: Dataset, folder: Path) -> list[Placed]:
-    """Write images, a label file for each (empty without boxes), and `data.yaml`; gives what lies where."""
-    sides = [side for side in Split if any(item.side is side for item in dataset.detection)]
+def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
+    """Write the images, a label file for each (empty without boxes), and `data.yaml`."""
+    splits = [split for split in Split if any(item.split is split for item in dataset.detection)]
     for kind in ("images", "labels"):
-        for part in sides:
-            (folder / kind / part.value).mkdir(parents=True)
-    placed = []
-    for stem, item in stems(dataset.detection):
-        side = item.side.value
-        name = put(item, folder / "images" / side, stem)
-        (folder / "labels" / side / f"{stem}.txt").write_text("".join(_lines(item, dataset)))
-        placed.append(Placed(f"images/{side}/{name}", item))
-    (folder / "data.yaml").write_text(_data_yaml(dataset, sides), encoding="utf-8")
-    return placed
+        for split in splits:
+            (folder / kind / split.value).mkdir(parents=True)
+    exported = []
+    for stem, item in unique_stems(dataset.detection):
+        split_name = item.split.value
+        name = link_image(item, folder / "images" / split_name, stem)
+        (folder / "labels" / split_name / f"{stem}.txt").write_text("".join(_lines(item, dataset)))
+        exported.append(ExportedItem(f"images/{split_name}/{name}", item))
+    (folder / "data.yaml").write_text(_data_yaml(dataset, splits), encoding="utf-8")
+    return exported
 
 
 def _lines(item: Item, dataset: Dataset) -> Iterator[str]:
-    """Spell boxes as class, centre and size; parts of the picture, exact to a thousandth of a pixel."""
-    width, height = item.sample.picture.width, item.sample.picture.height
+    """Format boxes as class, centre and size, in fractions of the image."""
+    width, height = item.record.picture.width, item.record.picture.height
     for box in item.boxes:
-        right, bottom = box.xmax + 1, box.ymax + 1  # the edges: the last pixel belongs to the box
-        across = f"{(box.xmin + right) / 2 / width:.8f} {(box.ymin + bottom) / 2 / height:.8f}"
+        right, bottom = box.xmax + 1, box.ymax + 1  # xmax and ymax are inclusive
+        centre = f"{(box.xmin + right) / 2 / width:.8f} {(box.ymin + bottom) / 2 / height:.8f}"
         size = f"{(right - box.xmin) / width:.8f} {(bottom - box.ymin) / height:.8f}"
-        yield f"{dataset.numbers[box.label]} {across} {size}\n"
+        yield f"{dataset.class_numbers[box.label]} {centre} {size}\n"
 
 
-def _data_yaml(dataset: Dataset, sides: list[Split]) -> str:
-    train, val = (side if side in sides else sides[0] for side in Split)
-    names = "".join(f"  {number}: {_quoted(label)}\n" for label, number in dataset.numbers.items())
+def _data_yaml(dataset: Dataset, splits: list[Split]) -> str:
+    train, val = (split if split in splits else splits[0] for split in Split)
+    names = "".join(f"  {number}: {_yaml_quoted(label)}\n" for label, number in dataset.class_numbers.items())
     return f"train: images/{train.value}\nval: images/{val.value}\nnames:\n{names}"
 
 
-def _quoted(text: str) -> str:
-    """Quote a text for YAML: as JSON does, and what readers take for a line's end is spelled out as well."""
+def _yaml_quoted(text: str) -> str:
+    """Quote a text as in JSON, and also escape what YAML takes for a line break."""
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in quoted)
+
+
+FORMAT = Format("yolo", write, has_boxes=True, first_id=0, snippet=SNIPPET)

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+from ..export.formats import FORMATS
 from ..files import write_atomic
 from ..models.settings import Settings
 from ..reasons import Status
 from ..results.paths import RESULT_FOLDER
 from ..sources.registry import source_types
 from ..text import pluralize
-from . import markdown, run_history, snippets
+from . import markdown, run_history
 from .category_stats import CategoryStats, total
 from .meanings import meaning
 from .run_history import RunHistory
@@ -23,6 +24,18 @@ NAMED_IN_TITLE = 4
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 SIZE_CATEGORIES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")
 """Words of Hugging Face's dataset cards for numbers of images up to `SIZES`."""
+RAW_SNIPPET = f"""\
+from pathlib import Path
+from xml.etree import ElementTree
+from PIL import Image
+
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+for path in sorted(Path("{RESULT_FOLDER}").glob("*/Images/*")):
+    image, label = Image.open(path).convert("RGB"), path.parents[1].name
+    xml = path.parents[1] / "Annotation" / f"{{path.stem}}.xml"
+    drawn = ElementTree.parse(xml).iter("object") if xml.exists() else ()
+    boxes = [(o.findtext("name"), [int(o.findtext(f"bndbox/{{side}}")) for side in SIDES]) for o in drawn]"""
+"""Python code that loads the result folder, run in the folder that contains it."""
 HEADER = ("category", "wnid", "URLs", "saved", "with boxes", "boxes", "failed")
 
 
@@ -41,7 +54,7 @@ def write(
     if len(rows) > 1:
         rows.append(_row("all", "", whole))
     reasons = [(word, count, meaning(word)) for word, count in whole.summary.reasons.most_common()]
-    exports = (f"`{name}`:\n\n```python\n{code}\n```" for name, code in snippets.EXPORTS.items())
+    exports = (f"`{one.name}`:\n\n```python\n{one.snippet}\n```" for one in FORMATS.values())
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         contents=_contents(stats),
         categories=pluralize(len(stats), "category"),
@@ -61,7 +74,7 @@ def write(
         url_table=_code_name(settings.url_data),
         annotations=f"{_code_name(settings.annotations_dir)}/",
         root=RESULT_FOLDER,
-        raw=snippets.RAW,
+        raw=RAW_SNIPPET,
         exports="\n\n".join(exports),
     )
     write_atomic(path, text.encode(errors="replace"))

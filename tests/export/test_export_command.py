@@ -1,4 +1,4 @@
-"""`--export` as users give it: after a run, with its own exit codes, and with flags that belong to it."""
+"""`--export` and its flags: exports after a run, messages and exit codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from demo.answers import Answer
 from demo.web import Web
-from tests.export_project import draw, files, lines, stored
+from tests.export.export_project import draw, files, lines, stored
 from tests.project import Project
 from utils.cli import extract_flags
 from utils.export.build_dataset import CODE
@@ -19,8 +19,8 @@ from utils.export.formats import FORMATS
 RED, BLUE = "n00000001", "n00000002"
 
 
-def offer(project: Project, web: Web, images: int) -> None:
-    """Offer images of one category, with boxes for every second one, and nothing but death of another."""
+def add_images(project: Project, web: Web, images: int) -> None:
+    """Add images of one category, with boxes for every second one, and a dead URL of another."""
     project.category(RED, "red")
     project.category(BLUE, "blue")
     for number in range(images):
@@ -32,15 +32,15 @@ def offer(project: Project, web: Web, images: int) -> None:
 
 
 def test_export_after_a_run(project: Project, web: Web) -> None:
-    """What stands is exported even if another category is barren, whose exit code stays.
+    """Saved images are exported even if a category has none; the exit code is that of the run.
 
-    A dry run only says what would be, and a folder in the way ends a run before it begins.
+    A dry run lists the folders, and a folder in the way stops a run before it downloads anything.
     """
-    offer(project, web, 20)
+    add_images(project, web, 20)
     flags = ("--parallel", "False", "--export", "yolo", "coco", "--val_fraction", "0.3")
     dry = project.run(*flags, "--dry_run")
     assert dry.code == 0
-    assert "0 images that are there already" in dry.out
+    assert "the 0 images saved before" in dry.out
     assert not project.result.exists()
 
     done = project.run(*flags)
@@ -60,13 +60,13 @@ def test_export_after_a_run(project: Project, web: Web) -> None:
     (yolo / ".part_of_imagenet_export.json").unlink()
     refused = project.run(*flags, "--categories", "red")
     assert refused.code == 2
-    assert "no export of ours" in refused.err
+    assert "was not made by an export" in refused.err
     assert "saved" not in refused.out
 
 
-def test_what_is_there_and_nothing_more(project: Project, web: Web) -> None:
-    """With --how_many 0 nothing is asked for, not even what failed in passing; what is there goes out."""
-    offer(project, web, 4)
+def test_export_without_downloads(project: Project, web: Web) -> None:
+    """With --how_many 0 nothing is requested, and the saved images are exported."""
+    add_images(project, web, 4)
     web.answer("/0", Answer(status=503))
     project.run("--retries", "0")
     asked = len(web.requests)
@@ -75,9 +75,9 @@ def test_what_is_there_and_nothing_more(project: Project, web: Web) -> None:
     assert len(files(project.path / "partial_imagenet_imagefolder", ".jpg")) == 3
 
 
-def test_an_interrupted_run_exports_nothing(project: Project, web: Web) -> None:
-    """Ctrl-C while images arrive ends the run in order; it exports nothing, and says so."""
-    offer(project, web, 4)
+def test_interrupted_run_exports_nothing(project: Project, web: Web) -> None:
+    """Ctrl-C during downloads ends the run without an export, and a message says so."""
+    add_images(project, web, 4)
     web.answer("/slow", Answer(body=stored(draw(99)), delay=60))
     project.url(f"{RED}_99", web.url("/slow"))
     with project.start("--parallel", "False", "--export", "yolo", "--timeout", "60") as process:
@@ -94,9 +94,10 @@ def test_an_interrupted_run_exports_nothing(project: Project, web: Web) -> None:
     assert not (project.path / "partial_imagenet_yolo").exists()
 
 
-def test_formats_are_those_that_there_are() -> None:
-    """The words of the flags are those that the exports know."""
-    assert list(extract_flags.EXPORTS) == list(FORMATS)
+def test_export_flag() -> None:
+    """The flag takes the names of the registry in any case, each once."""
+    for name in FORMATS:
+        assert extract_flags.settings(["--export", name.upper()]).export == (name,)
     assert CODE in extract_flags.LABELS
     settings = extract_flags.settings(["--export", "YOLO", "coco", "yolo"])
     assert settings.export == ("yolo", "coco")
@@ -120,10 +121,8 @@ def test_formats_are_those_that_there_are() -> None:
         (["--export", "yolo", "--labels", "both"], "none of name, code"),
     ],
 )
-def test_flags_that_make_no_sense(
-    flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A flag that is wrong, or about nothing, ends the run at once with a sentence and exit code 2."""
+def test_invalid_flags(flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong value, or a flag without effect, ends the run with a message and exit code 2."""
     with pytest.raises(SystemExit) as ended:
         extract_flags.settings(flags)
     assert ended.value.code == 2

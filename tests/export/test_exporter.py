@@ -1,4 +1,4 @@
-"""An export is whole or not there, replaces only what is ours, and says in tables what it holds."""
+"""An export is complete or absent, replaces only exports, and has tables of its contents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.export_project import ExportProject, draw, files, lines, read_json, stored
+from tests.export.export_project import ExportProject, draw, files, lines, read_json, stored
 from utils.errors import DatasetError, DiskError, InputError
 from utils.export import exporter, tables, yolo
 from utils.export.exporter import MARKER
@@ -20,7 +20,7 @@ CUP, CARTON = "n03147509", "n02971356"
 
 @pytest.fixture
 def project(tmp_path: Path) -> ExportProject:
-    """Give a folder with two categories and six images."""
+    """Make two categories with six images."""
     made = ExportProject(tmp_path, {CUP: "cup", CARTON: "carton"})
     for number in range(4):
         made.add(CUP, f"{CUP}_{number}", None, *[(1, 1, 9, 9), (2, 2, 30, 30)][: number % 3])
@@ -30,12 +30,12 @@ def project(tmp_path: Path) -> ExportProject:
 
 
 def beside(project: ExportProject) -> list[str]:
-    """Name what lies beside the result folder, but for that itself."""
+    """List what lies next to the result folder."""
     return sorted(path.name for path in project.path.iterdir() if path.name != "partial_imagenet")
 
 
-def test_an_export_is_replaced_whole(project: ExportProject) -> None:
-    """The folder of an earlier export goes with all that was in it, and nothing else is left."""
+def test_export_is_replaced(project: ExportProject) -> None:
+    """The previous export is removed with all its files."""
     folder = project.export("yolo")
     (folder / "labels" / "train.cache").write_text("of a training")
     project.add(CUP, f"{CUP}_9", None, (1, 1, 9, 9))
@@ -45,8 +45,8 @@ def test_an_export_is_replaced_whole(project: ExportProject) -> None:
     assert beside(project) == ["partial_imagenet_yolo"]
 
 
-def test_an_export_says_what_it_is(project: ExportProject) -> None:
-    """A marker tells how an export was made, and what it holds."""
+def test_marker(project: ExportProject) -> None:
+    """The marker holds format, options and counts."""
     marker = read_json(project.export("coco", val_fraction=0, seed=7) / MARKER)
     assert marker == {
         "format": "coco",
@@ -60,8 +60,8 @@ NAMES = ["partial_imagenet_yolo", ".partial_imagenet_yolo.part", ".partial_image
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
-def test_what_is_not_ours_is_left_alone(project: ExportProject, name: str, kind: str) -> None:
-    """A folder without our marker, a file, a link: refused with a sentence, and as it was."""
+def test_other_folders_are_not_replaced(project: ExportProject, name: str, kind: str) -> None:
+    """A folder without our marker, a file or a link is rejected, and not changed."""
     path, elsewhere = project.path / name, project.path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "mine.txt").write_text("mine")
@@ -72,36 +72,38 @@ def test_what_is_not_ours_is_left_alone(project: ExportProject, name: str, kind:
     else:
         path.symlink_to(elsewhere)
     before = files(project.path)
-    with pytest.raises(InputError, match="no export of ours"):
+    with pytest.raises(InputError, match="was not made by an export"):
         project.export("yolo")
     assert [file for file in files(project.path) if "fingerprints" not in file] == before
 
 
-def test_an_empty_folder_is_taken(project: ExportProject) -> None:
-    """A folder in which nothing lies is nobody's."""
+def test_empty_folder_is_replaced(project: ExportProject) -> None:
+    """An empty folder is replaced."""
     (project.path / "partial_imagenet_yolo").mkdir()
     assert (project.export("yolo") / MARKER).is_file()
 
 
-def stale(path: Path) -> None:
-    """Make something of an export of ours."""
+def make_stale(path: Path) -> None:
+    """Make a folder of an old export."""
     path.mkdir()
     (path / MARKER).write_text("{}")
     (path / "stale.txt").write_text("stale")
 
 
 @pytest.mark.parametrize("left", [NAMES[1:2], NAMES[1:], NAMES[2:], NAMES])
-def test_what_a_killed_export_left_is_mended(project: ExportProject, left: list[str]) -> None:
-    """Whenever an export was killed, the next one leaves its own folder whole, and nothing beside it."""
+def test_recovery_from_a_killed_export(project: ExportProject, left: list[str]) -> None:
+    """After a kill at any moment the next export is complete, and nothing else is left."""
     for name in left:
-        stale(project.path / name)
+        make_stale(project.path / name)
     assert not (project.export("yolo") / "stale.txt").exists()
     assert beside(project) == ["partial_imagenet_yolo"]
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_stopped_between_two_names(project: ExportProject, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
-    """Ctrl-C while folders change names leaves the export of before, or the new one, under its name."""
+def test_interrupted_between_renames(
+    project: ExportProject, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """Ctrl-C between the two renames leaves the previous or the new export under its name."""
     folder = project.export("yolo")
     before = files(folder)
     rename, calls = Path.rename, []
@@ -119,19 +121,19 @@ def test_stopped_between_two_names(project: ExportProject, monkeypatch: pytest.M
     assert beside(project) == ["partial_imagenet_yolo"]
 
 
-def test_stopped_while_writing(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while images are placed leaves nothing half done, and the export of before as it was."""
+def test_interrupted_while_writing(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while images are linked leaves the previous export, and nothing unfinished."""
     folder = project.export("yolo")
     placed: list[str] = []
-    put = yolo.put
+    link_image = yolo.link_image
 
-    def interrupted(*arguments: object) -> str:
+    def interrupted(*arguments: object, **options: object) -> str:
         if len(placed) == 3:
             raise KeyboardInterrupt
-        placed.append(put(*arguments))  # type: ignore[arg-type]
+        placed.append(link_image(*arguments, **options))  # type: ignore[arg-type]
         return placed[-1]
 
-    monkeypatch.setattr(yolo, "put", interrupted)
+    monkeypatch.setattr(yolo, "link_image", interrupted)
     with pytest.raises(KeyboardInterrupt):
         project.export("yolo")
     assert len(placed) == 3
@@ -140,7 +142,7 @@ def test_stopped_while_writing(project: ExportProject, monkeypatch: pytest.Monke
 
 
 def test_killed_while_removing(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left of a folder that was being removed is known as ours, and removed by the next export."""
+    """A folder that was being removed can be identified, and the next export removes the rest."""
     project.export("yolo")
     removed: list[Path] = []
 
@@ -162,7 +164,7 @@ def test_killed_while_removing(project: ExportProject, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Give a file system of its own, of a few kilobytes."""
+    """Return a function that mounts a small file system."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = []
@@ -180,12 +182,12 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_a_full_disk(small_disk: Callable[[str], Path], format_name: str) -> None:
-    """An export that finds no room says so, and leaves nothing behind but what was there before."""
+def test_full_disk(small_disk: Callable[[str], Path], format_name: str) -> None:
+    """On a full disk an export fails with a message, and leaves nothing."""
     project = ExportProject(small_disk("600k"), {CUP: "cup"})
     for number in range(30):
         project.add(CUP, f"{CUP}_{number}", stored(draw(number, (40, 40))), (1, 1, 9, 9))
-    project.gather()
+    project.dataset()
     free = project.path / "ballast"
     with pytest.raises(DiskError, match="make room"):  # noqa: PT012  # the disk is filled for the export
         try:
@@ -198,7 +200,7 @@ def test_a_full_disk(small_disk: Callable[[str], Path], format_name: str) -> Non
 
 
 def test_nothing_to_export(project: ExportProject, tmp_path: Path) -> None:
-    """No image at all, or none with boxes where only those are wanted: one sentence, and no folder."""
+    """Without images, or without boxes where only those are wanted, there is an error and no folder."""
     empty = ExportProject(tmp_path / "empty", {CUP: "cup"})
     (tmp_path / "empty" / "partial_imagenet").mkdir(parents=True)
     with pytest.raises(DatasetError, match="no image of the selected categories"):
@@ -211,8 +213,8 @@ def test_nothing_to_export(project: ExportProject, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_every_image_has_its_row(project: ExportProject, format_name: str) -> None:
-    """images.csv has a row for each image, with the file that it is in, and labels.csv adds them up."""
+def test_tables_list_every_image(project: ExportProject, format_name: str) -> None:
+    """images.csv has a row with the file of each image, and labels.csv counts them."""
     folder = project.export(format_name, val_fraction=0.5)
     images = pd.read_csv(folder / "images.csv")
     assert list(images.columns) == [
@@ -234,18 +236,18 @@ def test_every_image_has_its_row(project: ExportProject, format_name: str) -> No
     assert counts.loc["cup"].filter(like="images").sum() == 4
 
 
-def test_the_table_fits_a_screen(project: ExportProject) -> None:
-    """The largest labels come first, the others are added up, and long names are cut."""
+def test_table_fits_the_screen(project: ExportProject) -> None:
+    """The largest labels come first, the rest is added up, and long names are cut."""
     names = {f"n{number:08}": f"a category called {'so' * 20} {number}" for number in range(30)}
     made = ExportProject(project.path / "many", names)
     for number, code in enumerate(names):
         for image in range(1 + number % 2):
             made.add(code, f"{code}_{image}")
-    counts = exporter.export(made.gather(), "imagefolder", made.settings()).counts
-    told = tables.as_text(counts).splitlines()
-    assert len(told) == 1 + tables.ROWS_SHOWN + 2
-    assert told[-2].startswith("... and 5 more")
-    assert [int(number) for number in told[-1].split()[1:3]] == list(
+    counts = exporter.export(made.dataset(), "imagefolder", made.settings()).counts
+    printed = tables.as_text(counts).splitlines()
+    assert len(printed) == 1 + tables.MAX_ROWS + 2
+    assert printed[-2].startswith("... and 5 more")
+    assert [int(number) for number in printed[-1].split()[1:3]] == list(
         counts[["train images", "val images"]].sum()
     )
-    assert max(map(len, told)) < 110
+    assert max(map(len, printed)) < 110

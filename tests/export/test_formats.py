@@ -1,4 +1,4 @@
-"""What each format holds, down to its files and numbers; `tests/readers` has them read by their tools."""
+"""Files and numbers of each format; `tests/readers` reads them with the tools they are for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from tests.export_project import ExportProject, draw, files, lines, read_json, stored
+from tests.export.export_project import ExportProject, draw, files, lines, read_json, stored
 from utils.annotations import voc_xml
 from utils.export import link_image, webdataset
 from utils.export.formats import FORMATS
@@ -24,7 +24,7 @@ DETECTION = ["yolo", "coco", "voc"]
 
 @pytest.fixture
 def project(tmp_path: Path) -> ExportProject:
-    """Give a folder with two categories: an image with boxes, one without, and another kind of each."""
+    """Make two categories: an image with boxes, one without, and a PNG with a box."""
     made = ExportProject(tmp_path, {CUP: "cup", CARTON: "carton, it's"})
     made.add(CUP, f"{CUP}_1", None, (0, 0, 95, 71), (10, 20, 29, 59))
     made.add(CUP, f"{CUP}_2")
@@ -33,18 +33,18 @@ def project(tmp_path: Path) -> ExportProject:
 
 
 def stems(folder: Path) -> list[str]:
-    """Name the images below a folder, without extensions."""
+    """List the images below a folder, without extensions."""
     return sorted(Path(name).stem for name in files(folder, ".jpg", ".png", ".webp"))
 
 
 def members(shard: Path) -> list[tuple[str, bytes]]:
-    """Read all that is in a tar."""
+    """Read all members of a tar."""
     with tarfile.open(shard) as tar:
         return [(one.name, tar.extractfile(one).read()) for one in tar]  # type: ignore[union-attr]
 
 
 def test_yolo(project: ExportProject) -> None:
-    """Boxes reach from the first pixel's edge to the last one's; an image without has an empty file."""
+    """Box edges are those of pixels; an image without boxes has an empty label file."""
     folder = project.export("yolo", val_fraction=0)
     assert files(folder) == [
         ".part_of_imagenet_export.json",
@@ -73,15 +73,15 @@ def test_yolo(project: ExportProject) -> None:
     ]
 
 
-def test_yolo_quotes_what_yaml_would_break_at(project: ExportProject) -> None:
-    """A label may hold whatever an XML may: quotes, colons, letters that YAML takes for a line's end."""
+def test_yolo_quotes_labels(project: ExportProject) -> None:
+    """Quotes, colons and letters that YAML takes for line breaks are escaped in a label."""
     project.add(CUP, f"{CUP}_3", None, (1, 1, 9, 9), label='a: "b" \\ \u2028 #')
     folder = project.export("yolo")
     assert '  2: "a: \\"b\\" \\\\ \\U00002028 #"' in lines(folder / "data.yaml")
 
 
 def test_coco(project: ExportProject) -> None:
-    """Numbers count from 1, boxes are corner and size, and both sides know all classes."""
+    """Ids count from 1, boxes are corner and size, and both splits list all classes."""
     made = read_json(project.export("coco", val_fraction=0) / "annotations" / "instances_train.json")
     assert [(one["id"], one["name"]) for one in made["categories"]] == [(1, "carton,_it's"), (2, "cup")]
     assert [(one["id"], one["file_name"], one["width"], one["height"]) for one in made["images"]] == [
@@ -100,7 +100,7 @@ def test_coco(project: ExportProject) -> None:
 
 
 def test_voc(project: ExportProject) -> None:
-    """Coordinates count from 1, every image is called .jpg, and lists name stems, for each class as well."""
+    """Coordinates count from 1, file names end in .jpg, and image sets list stems by split and class."""
     root = project.export("voc", val_fraction=0) / "VOCdevkit" / "VOC2012"
     assert files(root / "JPEGImages") == [f"{CARTON}_1.jpg", f"{CUP}_1.jpg", f"{CUP}_2.jpg"]
     xml = ElementTree.parse(root / "Annotations" / f"{CUP}_1.xml").getroot()
@@ -122,7 +122,7 @@ def test_voc(project: ExportProject) -> None:
 
 
 def test_imagefolder(project: ExportProject) -> None:
-    """A folder a class, and a line of metadata for each image."""
+    """Each class has a folder, and each image a line of metadata."""
     folder = project.export("imagefolder", val_fraction=0)
     assert files(folder / "train") == [
         f"carton,_it's/{CARTON}_1.png",
@@ -142,7 +142,7 @@ def test_imagefolder(project: ExportProject) -> None:
 
 
 def test_webdataset(project: ExportProject) -> None:
-    """Each sample has its three parts side by side, and the same images make the same bytes."""
+    """Each sample has its three parts in sequence, and equal images give equal shards."""
     folder = project.export("webdataset", val_fraction=0)
     shard = folder / "train-000000.tar"
     with tarfile.open(shard) as tar:
@@ -159,18 +159,18 @@ def test_webdataset(project: ExportProject) -> None:
     assert (project.export("webdataset", val_fraction=0) / shard.name).read_bytes() == before
 
 
-def test_webdataset_begins_another_shard(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shard holds so many samples, or so many bytes; none is lost between them."""
-    monkeypatch.setattr(webdataset, "MOST_SAMPLES", 2)
+def test_webdataset_limits_shards(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new shard begins after a number of samples or bytes; no sample is lost."""
+    monkeypatch.setattr(webdataset, "MAX_SAMPLES", 2)
     folder = project.export("webdataset", val_fraction=0)
     assert files(folder, ".tar") == ["train-000000.tar", "train-000001.tar"]
-    monkeypatch.setattr(webdataset, "MOST_BYTES", 1)
+    monkeypatch.setattr(webdataset, "MAX_BYTES", 1)
     assert len(files(project.export("webdataset", val_fraction=0), ".tar")) == 3
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_codes_for_labels(project: ExportProject, format_name: str) -> None:
-    """With --labels code classes are wnids in all formats; a label that is no folder's stays."""
+def test_labels_code(project: ExportProject, format_name: str) -> None:
+    """With --labels code class names are wnids in all formats; labels without a category stay."""
     project.add(CUP, f"{CUP}_3", None, (1, 1, 9, 9), label="stranger")
     folder = project.export(format_name, labels="code")
     table = lines(folder / "labels.csv")
@@ -178,8 +178,8 @@ def test_codes_for_labels(project: ExportProject, format_name: str) -> None:
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_images_without_boxes(project: ExportProject, format_name: str) -> None:
-    """--export_unannotated False leaves them out of the formats that are about boxes, and of those alone."""
+def test_export_unannotated(project: ExportProject, format_name: str) -> None:
+    """--export_unannotated False leaves images without boxes out of formats with boxes only."""
     folder = project.export(format_name, export_unannotated=False)
     left_out = format_name in DETECTION
     assert len(lines(folder / "images.csv")) == 1 + (2 if left_out else 3)
@@ -187,8 +187,8 @@ def test_images_without_boxes(project: ExportProject, format_name: str) -> None:
 
 
 @pytest.mark.parametrize("format_name", DETECTION)
-def test_an_image_of_two_categories_stands_once(project: ExportProject, format_name: str) -> None:
-    """The same bytes under one image code are one image with the boxes of both: neither lacks the other's."""
+def test_image_in_two_categories_is_merged(project: ExportProject, format_name: str) -> None:
+    """Equal bytes with the same image code are one image with the boxes of both categories."""
     data = stored(draw(5))
     project.add(CUP, f"{CUP}_7", data, (1, 1, 9, 9))
     project.add(CARTON, f"{CUP}_7", data, (30, 30, 60, 60))
@@ -199,8 +199,8 @@ def test_an_image_of_two_categories_stands_once(project: ExportProject, format_n
 
 
 @pytest.mark.parametrize("format_name", DETECTION)
-def test_two_images_of_one_code_stand_both(project: ExportProject, format_name: str) -> None:
-    """Where one image code brought other bytes for another category, the category stands before it."""
+def test_different_images_with_one_code(project: ExportProject, format_name: str) -> None:
+    """Different bytes with the same image code are two images, with the wnids of their categories."""
     project.add(CUP, f"{CUP}_7", stored(draw(5)), (1, 1, 9, 9))
     project.add(CARTON, f"{CUP}_7", stored(draw(6)), (30, 30, 60, 60))
     found = stems(project.export(format_name))
@@ -209,8 +209,8 @@ def test_two_images_of_one_code_stand_both(project: ExportProject, format_name: 
 
 
 @pytest.mark.parametrize("format_name", ["imagefolder", "webdataset"])
-def test_classes_keep_all_their_images(project: ExportProject, format_name: str) -> None:
-    """Where an image's class is its folder, one that lies in two folders stands in both classes."""
+def test_image_in_two_folders_is_in_both_classes(project: ExportProject, format_name: str) -> None:
+    """If the class of an image is its folder, an image in two folders is in both classes."""
     data = stored(draw(5))
     project.add(CUP, f"{CUP}_7", data)
     project.add(CARTON, f"{CUP}_7", data)
@@ -219,8 +219,8 @@ def test_classes_keep_all_their_images(project: ExportProject, format_name: str)
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_a_gif_becomes_a_png(project: ExportProject, format_name: str) -> None:
-    """Detectors know no GIF: its first frame is exported, pixel by pixel the same."""
+def test_gif_becomes_png(project: ExportProject, format_name: str) -> None:
+    """The first frame of a GIF is exported as PNG, with equal pixels."""
     frames = [draw(7).quantize(), draw(8).quantize()]
     data = stored(frames[0], ImageFormat.GIF, save_all=True, append_images=frames[1:])
     project.add(CUP, f"{CUP}_9", data, kind=ImageFormat.GIF)
@@ -235,8 +235,8 @@ def test_a_gif_becomes_a_png(project: ExportProject, format_name: str) -> None:
         assert image.convert("RGB").tobytes() == original.convert("RGB").tobytes()
 
 
-def test_a_picture_that_asks_to_be_turned_asks_no_more(project: ExportProject) -> None:
-    """Its boxes were drawn on the stored pixels, so that no reader may turn them; all else stays."""
+def test_exif_orientation_is_removed(project: ExportProject) -> None:
+    """Only EXIF metadata are removed, so that readers use the stored pixels, on which boxes were drawn."""
     exif = Image.Exif()
     exif[274] = 6
     data = stored(draw(9), exif=exif, icc_profile=b"colours", comment=b"hello")
@@ -251,7 +251,7 @@ def test_a_picture_that_asks_to_be_turned_asks_no_more(project: ExportProject) -
 
 @pytest.mark.parametrize("format_name", ["yolo", "coco", "voc", "imagefolder"])
 def test_images_are_linked(project: ExportProject, format_name: str) -> None:
-    """An export costs no room for its images, and is none that breaks when the other goes: a hard link."""
+    """Images are hard links, which take no space and do not depend on the result folder."""
     folder = project.export(format_name)
     exported = next(folder.rglob(f"{CUP}_1.jpg"))
     original = project.path / "partial_imagenet" / "cup" / "Images" / f"{CUP}_1.jpg"
@@ -259,10 +259,10 @@ def test_images_are_linked(project: ExportProject, format_name: str) -> None:
     assert not exported.is_symlink()
 
 
-def test_copied_where_no_link_can_be(
+def test_copy_if_linking_fails(
     project: ExportProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """No permission, or too many links already: a copy does as well."""
+    """Without permission, or with too many links, images are copied."""
 
     def refuse(*_paths: object) -> None:
         raise OSError(31, "Too many links")
@@ -274,8 +274,8 @@ def test_copied_where_no_link_can_be(
     assert not exported.samefile(original)
 
 
-def test_copied_from_another_disk(project: ExportProject, tmp_path: Path) -> None:
-    """Where the images lie on another file system than the export, they are copied."""
+def test_copy_to_another_file_system(project: ExportProject, tmp_path: Path) -> None:
+    """Images are copied if the export is on another file system."""
     shared_memory = Path("/dev/shm")
     if not shared_memory.is_dir() or shared_memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is no second file system here")
@@ -289,7 +289,7 @@ def test_copied_from_another_disk(project: ExportProject, tmp_path: Path) -> Non
 
 
 def test_edited_boxes_are_fitted(project: ExportProject) -> None:
-    """A box that was edited beyond its picture is clipped, so that no reader stumbles over it."""
+    """A box that was edited to exceed its image is clipped."""
     project.add(CUP, f"{CUP}_8", None, (-5, -5, 400, 400))
     folder = project.export("yolo")
     (path,) = folder.rglob(f"{CUP}_8.txt")
@@ -297,7 +297,7 @@ def test_edited_boxes_are_fitted(project: ExportProject) -> None:
 
 
 def test_odd_names(project: ExportProject) -> None:
-    """An image that the user brought may be called anything: lists, tars and labels bear it all the same."""
+    """Images that the user added can have any name; lists and tars still work."""
     images = [project.add(CUP, name, None, (1, 1, 9, 9)) for name in ("a b.c", "A_b_c", "ü,'")]
     assert all(path.exists() for path in images)
     root = project.export("voc") / "VOCdevkit" / "VOC2012"

@@ -1,4 +1,4 @@
-"""Names that get in an export's way: classes that are called like files, like sides, or like each other."""
+"""Class names that collide with file names, names of splits, or each other."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.export_project import ExportProject, files, lines, sides
+from tests.export.export_project import ExportProject, files, lines, splits
 
 CUP, CARTON = "n03147509", "n02971356"
 
 
 @pytest.mark.parametrize("name", ["metadata.jsonl", "Metadata.JSONL"])
-def test_a_class_that_is_called_like_the_metadata(tmp_path: Path, name: str) -> None:
-    """Its folder has its code appended, and its label stays."""
+def test_class_with_the_name_of_the_metadata_file(tmp_path: Path, name: str) -> None:
+    """The folder of such a class has its code appended; its label does not change."""
     project = ExportProject(tmp_path, {CUP: name, CARTON: "carton"})
     project.add(CUP, f"{CUP}_1")
     project.add(CARTON, f"{CARTON}_1")
@@ -30,25 +30,25 @@ def test_a_class_that_is_called_like_the_metadata(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize(
     ("fraction", "wanted"), [(0, ["train"]), (0.5, ["train", "val"]), (0.999_999, ["val"])]
 )
-def test_an_image_folder_says_which_side_is_which(tmp_path: Path, fraction: float, wanted: list[str]) -> None:
-    """Its README.md names the sides that there are, in words that `datasets` knows."""
+def test_imagefolder_readme_names_the_splits(tmp_path: Path, fraction: float, wanted: list[str]) -> None:
+    """README.md lists the splits that have images, by the names that `datasets` uses."""
     project = ExportProject(tmp_path, {CUP: "test tube"})
     for number in range(20):
         project.add(CUP, f"{CUP}_{number}")
     folder = project.export("imagefolder", val_fraction=fraction)
-    words = {"train": "train", "val": "validation"}
-    sides = [line for side in wanted for line in (f"  - split: {words[side]}", f"    path: {side}/**")]
+    names = {"train": "train", "val": "validation"}
+    sides = [line for side in wanted for line in (f"  - split: {names[side]}", f"    path: {side}/**")]
     start = ["---", "configs:", "- config_name: default", "  data_files:"]
     assert lines(folder / "README.md")[: len(start) + len(sides) + 1] == [*start, *sides, "---"]
 
 
-def test_labels_that_differ_by_case_have_lists_of_the_same_names(tmp_path: Path) -> None:
-    """In Pascal VOC's folders a class's lists are called the same on both sides, whichever has which."""
+def test_voc_labels_that_differ_by_case(tmp_path: Path) -> None:
+    """The image sets of a class have the same file name in both splits, with a number if needed."""
     project = ExportProject(tmp_path, {CUP: "cup"})
     for number in range(20):
         project.add(CUP, f"{CUP}_{number}")
-    split = sides(project.gather(val_fraction=0.5))
-    train, val = (sorted(code for code in split if split[code] == side) for side in ("train", "val"))
+    split_of = splits(project.dataset(val_fraction=0.5))
+    train, val = (sorted(code for code in split_of if split_of[code] == side) for side in ("train", "val"))
     project.add(CUP, train[0], None, (1, 1, 9, 9), label="Sky")
     for code, label in ((train[1], "sky"), (val[0], "sky"), (val[1], "an apple"), (train[2], "an apple")):
         project.add(CUP, code, None, (1, 1, 9, 9), label=label)

@@ -1,4 +1,4 @@
-"""A result folder made for a test of exports, without downloading: images, XML files, journals."""
+"""Makes result folders for tests of exports, without a run: images, XML files, journals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from PIL import Image
 
 from utils.annotations import voc_xml
 from utils.catalog.folder_names import folder_names
-from utils.export import build_dataset, exporter
+from utils.export import exporter
+from utils.export.build_dataset import build_dataset
 from utils.export.dataset import Dataset
 from utils.models.images import Annotation, Box, ImageFormat, Picture
 from utils.models.rows import Category, UrlRow
@@ -31,13 +32,13 @@ FORMATS = {ImageFormat.JPEG: "JPEG", ImageFormat.PNG: "PNG", ImageFormat.GIF: "G
 
 
 def draw(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    """Draw a picture that looks like no other: soft spots, as a photograph seen from afar."""
+    """Draw a picture with soft spots, unlike that of any other seed."""
     spots = Image.frombytes("L", (8, 8), random.Random(seed).randbytes(64))
     return spots.resize(size, Image.Resampling.BICUBIC).convert("RGB")
 
 
 def stored(image: Image.Image, kind: ImageFormat = ImageFormat.JPEG, **options: Any) -> bytes:
-    """Store a picture in a format."""
+    """Encode a picture."""
     data = io.BytesIO()
     image.save(data, FORMATS[kind], **options)
     return data.getvalue()
@@ -45,12 +46,12 @@ def stored(image: Image.Image, kind: ImageFormat = ImageFormat.JPEG, **options: 
 
 @dataclass
 class ExportProject:
-    """The folder in which a result folder is made; `names` are those of categories by their codes."""
+    """The folder of a result folder; `names` are the names of categories by their codes."""
 
     path: Path
     names: dict[str, str]
     _positions: int = 0
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     @property
     def categories(self) -> list[Category]:
@@ -67,11 +68,11 @@ class ExportProject:
         kind: ImageFormat = ImageFormat.JPEG,
         label: str = "",
     ) -> Path:
-        """Let an image stand in a category's folder, drawn from its name if no bytes are given."""
+        """Add a saved image to a category; without bytes it is drawn, with its name as the seed."""
         (category,) = (one for one in self.categories if one.code == code)
         folder = CategoryFolder(self.path / RESULT_FOLDER / category.folder)
         folder.make()
-        data = stored(draw(hash_of(image_code)), kind) if data is None else data
+        data = stored(draw(number_of(image_code)), kind) if data is None else data
         with Image.open(io.BytesIO(data)) as image:
             size = image.size
         picture = Picture(kind, *size, len(data), hashlib.sha256(data).hexdigest())
@@ -93,37 +94,37 @@ class ExportProject:
         return path
 
     def settings(self, **flags: Any) -> Settings:
-        """Give the settings of a run into this folder."""
+        """Return the settings of a run into this folder."""
         return Settings(self.path, self.path, self.path, self.path, **flags)
 
-    def gather(self, **flags: Any) -> Dataset:
-        """Gather what would be exported."""
+    def dataset(self, **flags: Any) -> Dataset:
+        """Build the dataset to export."""
         root = self.path / RESULT_FOLDER
-        return build_dataset.gather(
+        return build_dataset(
             collect(root, self.categories),
             {category.folder: category.code for category in self.categories},
             self.settings(**flags),
-            memory=root / FINGERPRINTS_NAME,
-            tell=self.said.append,
+            cache=root / FINGERPRINTS_NAME,
+            say=self.messages.append,
         )
 
     def export(self, format_name: str, **flags: Any) -> Path:
-        """Export in a format; gives its folder."""
-        return exporter.export(self.gather(**flags), format_name, self.settings(**flags)).folder
+        """Export in a format, and return the folder."""
+        return exporter.export(self.dataset(**flags), format_name, self.settings(**flags)).folder
 
 
-def hash_of(text: str) -> int:
-    """Give a number that depends on a text alone."""
+def number_of(text: str) -> int:
+    """Return a number that depends only on the text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
-def sides(dataset: Dataset) -> dict[str, str]:
-    """Say on which side each image is."""
-    return {item.sample.image_code: item.side.value for item in dataset.items}
+def splits(dataset: Dataset) -> dict[str, str]:
+    """Return the split of each image code."""
+    return {item.record.image_code: item.split.value for item in dataset.items}
 
 
 def files(folder: Path, *suffixes: str) -> list[str]:
-    """Name the files below a folder, hidden ones as well."""
+    """List the files below a folder, including hidden ones."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return sorted(
         path.relative_to(folder).as_posix() for path in found if not suffixes or path.suffix in suffixes
@@ -136,5 +137,5 @@ def read_json(path: Path) -> Any:
 
 
 def lines(path: Path) -> Sequence[str]:
-    """Read the lines of a text."""
+    """Read the lines of a text file."""
     return path.read_text(encoding="utf-8").splitlines()
