@@ -25,7 +25,7 @@ from utils.models.tasks import Outcome
 from utils.reasons import Status
 from utils.results.journal import Journal
 from utils.results.paths import FINGERPRINTS_NAME, RESULT_FOLDER, CategoryFolder
-from utils.results.reader import collect
+from utils.results.reader import read_categories
 
 Corners = tuple[int, int, int, int]
 FORMATS = {ImageFormat.JPEG: "JPEG", ImageFormat.PNG: "PNG", ImageFormat.GIF: "GIF", ImageFormat.WEBP: "WEBP"}
@@ -101,7 +101,7 @@ class ExportProject:
         """Build the dataset to export."""
         root = self.path / RESULT_FOLDER
         return build_dataset(
-            collect(root, self.categories),
+            read_categories(root, self.categories, {category.code for category in self.categories}),
             {category.folder: category.code for category in self.categories},
             self.settings(**flags),
             cache=root / FINGERPRINTS_NAME,

@@ -15,7 +15,6 @@ from utils.gallery.meanings import MEANINGS, meaning
 from utils.models.http_defaults import USER_AGENT
 from utils.models.images import Box
 from utils.models.rows import UrlRow
-from utils.models.settings import ImageSource
 from utils.models.tasks import Outcome
 from utils.reasons import Reason, Status
 from utils.results.journal import Journal
@@ -218,7 +217,7 @@ def test_no_secrets(made: ResultFolder, arguments: tuple[str, ...], monkeypatch:
     monkeypatch.setenv("PART_OF_IMAGENET_TOKEN", SECRET)
     monkeypatch.setenv("PART_OF_IMAGENET_COOKIE", f"a={SECRET}")
     address = f"https://me:{SECRET}@host.example/{{code}}.tar?token={SECRET}"
-    made.write(command=arguments, source=ImageSource.BOTH, archive_url=address)
+    made.write(command=arguments, source=("urls", "archive"), archive_url=address)
     state = (made.root / ".gallery.jsonl").read_text(encoding="utf-8")
     assert SECRET not in made.card + made.page + state
     assert "--archive_url" in made.card or "--categories" in made.card

@@ -1,8 +1,9 @@
-"""What stands in a result folder is read as it lies there: images of journals, boxes of XML files."""
+"""Reading saved images: images from journals, boxes from XML files."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from demo.answers import Answer
@@ -11,16 +12,22 @@ from demo.web import Web
 from tests.project import Project
 from tests.result_folder import ResultFolder, with_red_and_blue
 from utils.catalog import categories
-from utils.export import build_dataset
+from utils.export.build_dataset import build_dataset
 from utils.models.images import Box
+from utils.models.rows import Category
 from utils.results.paths import FINGERPRINTS_NAME
-from utils.results.reader import collect
+from utils.results.reader import CategoryContents, read_categories
 
 RED, BLUE = "n00000001", "n00000002"
 
 
-def test_what_stands_is_collected(project: Project, web: Web) -> None:
-    """Images with their boxes, category by category; failures and what was deleted are only counted."""
+def read_all(root: Path, everything: Sequence[Category]) -> list[CategoryContents]:
+    """Read all categories."""
+    return list(read_categories(root, everything, {category.code for category in everything}))
+
+
+def test_saved_images_are_read(project: Project, web: Web) -> None:
+    """Saved images are read with their boxes, by category; failures and deleted images are only counted."""
     project.category(RED, "red")
     project.category(BLUE, "sky blue")
     for number in range(4):
@@ -34,14 +41,14 @@ def test_what_stands_is_collected(project: Project, web: Web) -> None:
     (project.result / "by hand").mkdir()
 
     everything = categories.read(project.path / "ncodes.csv")
-    red, blue = collect(project.result, everything)
+    red, blue = read_all(project.result, everything)
 
     assert [(one.category.code, one.category.folder) for one in (red, blue)] == [
         (RED, "red"),
         (BLUE, "sky_blue"),
     ]
-    assert [sample.image_code for sample in red.samples] == [f"{RED}_0", f"{RED}_1"]
-    boxed, bare = red.samples
+    assert [image.image_code for image in red.images] == [f"{RED}_0", f"{RED}_1"]
+    boxed, bare = red.images
     assert boxed.annotation
     assert boxed.annotation.boxes == (Box("red", 1, 2, 9, 8), Box("red", 0, 0, 63, 47))
     assert bare.annotation is None
@@ -50,8 +57,8 @@ def test_what_stands_is_collected(project: Project, web: Web) -> None:
     assert blue.summary.reasons == {"http_404": 1}
 
 
-def test_spoilt_xml_brings_no_boxes(project: Project, web: Web) -> None:
-    """An XML that was removed or spoilt since costs its boxes, not the image."""
+def test_damaged_xml(project: Project, web: Web) -> None:
+    """An XML file that was removed or damaged costs its boxes, not the image."""
     project.category(RED, "red")
     for number in range(2):
         web.answer(f"/{number}", Answer.jpeg(jpeg(seed=number)))
@@ -62,13 +69,13 @@ def test_spoilt_xml_brings_no_boxes(project: Project, web: Web) -> None:
     (folder / f"{RED}_0.xml").unlink()
     (folder / f"{RED}_1.xml").write_bytes(b"<annotation>")
 
-    (red,) = collect(project.result, categories.read(project.path / "ncodes.csv"))
+    (red,) = read_all(project.result, categories.read(project.path / "ncodes.csv"))
 
-    assert [sample.annotation for sample in red.samples] == [None, None]
+    assert [image.annotation for image in red.images] == [None, None]
 
 
-def test_one_broken_folder_costs_only_its_category(tmp_path: Path) -> None:
-    """What cannot be read is named, with a sentence; the others are read, and exported."""
+def test_unreadable_folder_affects_its_category_only(tmp_path: Path) -> None:
+    """A folder that cannot be read is reported; the others are read and exported."""
     made = with_red_and_blue(ResultFolder(tmp_path / "partial_imagenet"))
     green = made.category("n00000003", "green")
     made.image(green, "n00000003_1", Box("green", 0, 0, 63, 47))
@@ -78,16 +85,16 @@ def test_one_broken_folder_costs_only_its_category(tmp_path: Path) -> None:
     journal.unlink()
     journal.mkdir()
 
-    blue, broken, red = collect(made.root, made.categories)
+    blue, broken, red = read_all(made.root, made.categories)
 
-    assert (len(blue.samples), len(broken.samples), len(red.samples)) == (0, 0, 2)
+    assert [len(one.images) for one in (blue, broken, red)] == [0, 0, 2]
     assert blue.fault.startswith(f"blue: Cannot work with {journal}: ")
     assert broken.fault.startswith(f"green: Cannot work with {green.annotations}: ")
     assert red.fault == ""
 
-    said: list[str] = []
-    memory = made.root / FINGERPRINTS_NAME
-    collected = collect(made.root, made.categories)
-    dataset = build_dataset.gather(collected, {}, made.settings(), memory=memory, tell=said.append)
-    assert [item.sample.folder for item in dataset.items] == ["red", "red"]
-    assert [sentence.split(":")[0] for sentence in said] == ["blue", "green"]
+    messages: list[str] = []
+    dataset = build_dataset(
+        [blue, broken, red], {}, made.settings(), cache=made.root / FINGERPRINTS_NAME, say=messages.append
+    )
+    assert [item.record.folder for item in dataset.items] == ["red", "red"]
+    assert [message.split(":")[0] for message in messages] == ["blue", "green"]

@@ -1,4 +1,4 @@
-"""--verify judges a result folder again, and downloads nothing."""
+"""`--verify`: saved files are validated again, without downloads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from demo.web import Web
 from tests.project import Project
 
 RED = "n00000001"
-pytestmark = pytest.mark.alone  # what is judged again is what a run has left, whoever did its work
+pytestmark = pytest.mark.alone  # the result of a run does not depend on workers
 
 
 @pytest.fixture
@@ -31,25 +31,25 @@ def finished(project: Project, web: Web) -> Project:
 
 
 def image(project: Project, number: int) -> Path:
-    """Say where an image lies."""
+    """Return the path of an image."""
     return project.result / "red" / "Images" / f"{RED}_{number}.jpg"
 
 
-def test_sound_folder_is_left_alone(finished: Project, web: Web) -> None:
-    """A folder in which everything holds stays as it is, and verifying it is exit code 0."""
+def test_valid_folder(finished: Project, web: Web) -> None:
+    """A valid folder is not changed, nothing is requested, and the exit code is 0."""
     before = {path: path.stat().st_mtime_ns for path in finished.result.rglob("*.[jx]*")}
     asked = len(web.requests)
     verified = finished.run("--verify")
     assert verified.code == 0, verified.out
-    assert "6 images in 1 folder are whole" in verified.out
+    assert "Valid: 6 images in 1 folder." in verified.out
     assert len(web.requests) == asked
-    journal = finished.result / "red" / ".journal.jsonl"
+    journal, state = finished.result / "red" / ".journal.jsonl", finished.result / ".gallery.jsonl"
     after = {path: path.stat().st_mtime_ns for path in finished.result.rglob("*.[jx]*")}
-    assert {path for path in before if before[path] != after.get(path)} <= {journal}
+    assert {path for path in before if before[path] != after.get(path)} <= {journal, state}
 
 
-def test_no_flag_removes_what_was_saved(finished: Project) -> None:
-    """Images under --min_side stay with their XML, also those that look changed, or are in no journal."""
+def test_no_flag_removes_saved_images(finished: Project) -> None:
+    """Images below --min_side stay with their XML, even if they look changed or are in no journal."""
     xmls, images = finished.xmls("red"), finished.images("red")
     os.utime(image(finished, 0), (0, 0))
     journal = finished.result / "red" / ".journal.jsonl"
@@ -62,8 +62,8 @@ def test_no_flag_removes_what_was_saved(finished: Project) -> None:
     assert [row["status"] for row in finished.report("red")] == ["already_present"] * 6
 
 
-def test_what_does_not_hold_is_taken_back(finished: Project, web: Web) -> None:
-    """Hidden damage, lost images, XML that does not fit: all is found, and the next run mends it."""
+def test_invalid_files_are_removed(finished: Project, web: Web) -> None:
+    """Damaged and missing images and XML files that do not fit are found, and the next run restores them."""
     hole = image(finished, 2)
     stat = hole.stat()
     data = bytearray(hole.read_bytes())
@@ -75,7 +75,7 @@ def test_what_does_not_hold_is_taken_back(finished: Project, web: Web) -> None:
     xml.write_text(xml.read_text().replace("<width>64", "<width>65"))
     verified = finished.run("--verify")
     assert verified.code == 1
-    for name in (f"{RED}_2.jpg was removed", f"{RED}_3.jpg is not there", f"{RED}_0.xml was removed"):
+    for name in (f"{RED}_2.jpg was removed", f"{RED}_3.jpg does not exist", f"{RED}_0.xml was removed"):
         assert name in verified.out
     rows = finished.report("red")
     assert [row["status"] for row in rows].count("already_present") == 4
@@ -86,14 +86,14 @@ def test_what_does_not_hold_is_taken_back(finished: Project, web: Web) -> None:
     assert finished.run("--verify").code == 0
 
 
-def everything(project: Project) -> dict[Path, tuple[int, bytes]]:
-    """Give all that lies in the result folder, with its time and content."""
+def contents(project: Project) -> dict[Path, tuple[int, bytes]]:
+    """Return time and content of every file in the result folder."""
     files = (path for path in project.result.rglob("*") if path.is_file())
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
-def test_a_dry_judgement_changes_nothing(finished: Project) -> None:
-    """--verify --dry_run finds all that --verify takes back, each once, and leaves every byte as it is."""
+def test_dry_run(finished: Project) -> None:
+    """--verify --dry_run finds what --verify finds, each once, and changes no file."""
     assert finished.run("--verify", "--dry_run").code == 0
     image(finished, 0).write_text("<html>gone</html>")
     image(finished, 1).unlink()
@@ -104,9 +104,9 @@ def test_a_dry_judgement_changes_nothing(finished: Project) -> None:
     (finished.result / "red" / "Images" / ".part-1.tmp").write_text("half")
     index = finished.path / "imageNetURLs.csv.index"
     index.unlink()
-    before = everything(finished)
+    before = contents(finished)
     dry = finished.run("--verify", "--dry_run")
-    assert everything(finished) == before
+    assert contents(finished) == before
     assert not index.exists()
     assert dry.code == 1, dry.err
     assert "Nothing was changed" in dry.out
@@ -114,27 +114,27 @@ def test_a_dry_judgement_changes_nothing(finished: Project) -> None:
     real = finished.run("--verify")
     assert found == set(real.out.splitlines()[:-2])
     assert len(found) == len(dry.out.splitlines()) - 2 == 8
-    assert dry.out.splitlines()[-2].split(";")[0].rstrip(".") == real.out.splitlines()[-2].split(";")[0]
+    assert dry.out.splitlines()[-2] == real.out.splitlines()[-2] == "Valid: 4 images in 1 folder."
 
 
-def test_placeholders_are_told_by_a_dry_judgement(finished: Project) -> None:
-    """A picture that stands for many is told once for its category, and stays."""
+def test_dry_run_with_placeholders(finished: Project) -> None:
+    """A placeholder is reported once for its category, and kept."""
     data = pictures.jpeg(seed=77)
     for number in range(3):
         image(finished, number).write_bytes(data)
     dry = finished.run("--verify", "--dry_run")
     assert dry.code == 1
     assert "red: 3 would be removed: placeholder" in dry.out
-    assert "3 images in 1 folder are whole" in dry.out
+    assert "Valid: 3 images in 1 folder." in dry.out
     assert all(image(finished, number).read_bytes() == data for number in range(3))
 
 
 def test_folder_of_another_tool(project: Project) -> None:
-    """Without journal and URL table, junk, cut images and one picture under many names are taken back."""
+    """Without journal and URL table, invalid images and placeholders are removed."""
     project.category(RED, "red", marked=False)
     project.write()
     (project.path / "imageNetURLs.csv").unlink()
-    for folder in ("red", "nobody_knows"):
+    for folder in ("red", "unknown_folder"):
         images = project.result / folder / "Images"
         images.mkdir(parents=True)
         for number in range(4):
@@ -147,13 +147,13 @@ def test_folder_of_another_tool(project: Project) -> None:
     project.write = lambda: None  # type: ignore[method-assign]  # leave the folder as it is
     verified = project.run("--verify")
     assert verified.code == 1, verified.err
-    for folder in ("red", "nobody_knows"):
+    for folder in ("red", "unknown_folder"):
         assert project.images(folder) == {"notes.txt", *(f"{RED}_{number}.JPEG" for number in range(4))}
     assert "Traceback" not in verified.err
 
 
-def test_placeholders_over_all_categories(project: Project, web: Web) -> None:
-    """One picture of one host that is spread over three categories is found by looking at all of them."""
+def test_placeholders_in_several_categories(project: Project, web: Web) -> None:
+    """Equal images of one host in several categories are found together."""
     for number in range(3):
         project.category(f"n0000000{number}", f"colour {number}")
         web.answer(f"/{number}", Answer.jpeg(pictures.jpeg(seed=number)))
@@ -170,8 +170,8 @@ def test_placeholders_over_all_categories(project: Project, web: Web) -> None:
 
 
 @pytest.mark.parametrize("in_the_way", ["Annotation", "Images", ".journal.jsonl"])
-def test_one_broken_folder_costs_only_its_category(finished: Project, in_the_way: str) -> None:
-    """It is named, and the others are judged: what does not hold there is found; also by a dry judgement."""
+def test_broken_folder_affects_its_category_only(finished: Project, in_the_way: str) -> None:
+    """A folder that cannot be read is reported, and the others are verified, also in a dry run."""
     broken = finished.result / "a_broken"
     (broken / "Images").mkdir(parents=True)
     (broken / "Images" / "n00000009_1.jpg").write_bytes(pictures.jpeg(seed=9))
@@ -186,7 +186,7 @@ def test_one_broken_folder_costs_only_its_category(finished: Project, in_the_way
         verified = finished.run("--verify", *flags)
         assert verified.code == 1
         assert f"{RED}_3.jpg w" in verified.out  # would be, or was removed
-        assert "5 images in 1 folder are whole" in verified.out
+        assert "Valid: 5 images in 1 folder." in verified.out
         assert (verified.err.count("a_broken: Cannot work with"), verified.err.count("\n")) == (1, 1)
     assert not image(finished, 3).exists()
     if in_the_way != "Images":
@@ -195,7 +195,7 @@ def test_one_broken_folder_costs_only_its_category(finished: Project, in_the_way
 
 
 def test_nothing_to_verify(project: Project) -> None:
-    """Without a result folder there is nothing to verify: exit code 2, and a sentence."""
+    """Without a result folder there is a message and exit code 2."""
     project.category(RED, "red")
     project.url(f"{RED}_1", "http://127.0.0.1:1/")
     verified = project.run("--verify")

@@ -15,7 +15,7 @@ from ..export.notes import notes
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..results.paths import FINGERPRINTS_NAME, RESULT_FOLDER
-from ..results.reader import collect
+from ..results.reader import read_categories
 from .arguments import Signals
 from .console import Console
 from .messages import warn
@@ -66,7 +66,7 @@ class ExportCommand:
         begun = time.monotonic()
         root, codes = self.settings.save_dir / RESULT_FOLDER, {one.code for one in self.selected}
         dataset = build_dataset(
-            collect(root, self.everything, codes),
+            read_categories(root, self.everything, codes),
             {category.folder: category.code for category in self.everything},
             self.settings,
             cache=root / FINGERPRINTS_NAME,

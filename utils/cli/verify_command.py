@@ -1,4 +1,4 @@
-"""--verify: the result folder judged again, and what was found."""
+"""`--verify`: validates the result folder again, and prints what was found."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ..catalog import selection
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
-from ..results import verify
-from ..results.category_folders import categories_in
 from ..results.paths import RESULT_FOLDER, FolderLock
+from ..results.reader import find_categories
+from ..results.verify import Verification
 from ..sources.url_table import NoUrlTable, open_table
 from ..text import pluralize
 from . import gallery_command
@@ -20,41 +20,33 @@ from .messages import warn
 
 
 def verify_all(everything: Sequence[Category], settings: Settings, console: Console) -> int:
-    """Judge the result folder again, download nothing; returns the exit code."""
+    """Verify the result folder; returns the exit code."""
     root = settings.save_dir / RESULT_FOLDER
     if not root.is_dir():
-        raise InputError(
-            f"There is nothing to verify: {root} is not there. Give the --save_dir that it is in."
-        )
-    named = selection.selected(everything, settings).categories if settings.categories else None
-    codes = {category.code for category in named or ()}
-    chosen = [one for one in categories_in(root, everything) if named is None or one.code in codes]
-    dry = settings.dry_run
-    place = settings.url_data
-    table = open_table(place, keep=not dry) if place.exists() else NoUrlTable(place)
-    verification = verify.Verification(root, table.rows_of, tell=console.print, dry=dry)
+        raise InputError(f"There is nothing to verify: {root} does not exist. Give its folder by --save_dir.")
+    categories = find_categories(root, everything)
+    if settings.categories:
+        codes = {category.code for category in selection.selected(everything, settings).categories}
+        categories = [category for category in categories if category.code in codes]
+    dry, path = settings.dry_run, settings.url_data
+    table = open_table(path, keep=not dry) if path.exists() else NoUrlTable(path)
+    verification = Verification(root, table.rows_of, say=console.print, dry=dry)
     with contextlib.nullcontext() if dry else FolderLock(root):
-        verification.run(chosen)
+        verification.run(categories)
         if not dry:
             gallery_command.write(root, everything, settings, console, faulty=bool(verification.faults))
-    for sentence in _verified(verification, len(chosen) - len(verification.faults)):
-        console.print(sentence)
+    folders = pluralize(len(categories) - len(verification.faults), "folder")
+    console.print(f"Valid: {pluralize(verification.images, 'image')} in {folders}.")
+    console.print(_conclusion(verification.findings, dry=dry))
     for fault in verification.faults.values():
         warn(fault)
     return 1 if verification.findings or verification.faults else 0
 
 
-def _verified(verification: verify.Verification, folders: int) -> list[str]:
-    """Say what a judgement came to."""
-    images, number = verification.images, verification.findings
-    are = "is" if images == 1 else "are"
-    whole = f"{pluralize(images, 'image')} in {pluralize(folders, 'folder')} {are} whole"
-    said = [f"{whole}; no boxes are left that do not fit them."]
-    things = f"{pluralize(number, 'thing')} "
-    if verification.dry:
-        said = [f"{whole}."]
-        things += f"{'does' if number == 1 else 'do'} not hold; --verify without --dry_run takes back what "
-        things += "is wrong. "
-        return [*said, f"{things if number else ''}Nothing was changed: this was a dry run."]
-    things += f"did not hold, and {'was' if number == 1 else 'were'} taken back; see the reports."
-    return [*said, things] if number else said
+def _conclusion(findings: int, *, dry: bool) -> str:
+    if not findings:
+        return "Nothing is invalid." if not dry else "Nothing is invalid. Nothing was changed (dry run)."
+    problems = f"{pluralize(findings, 'problem')} found"
+    if dry:
+        return f"{problems}. Nothing was changed (dry run); --verify alone removes invalid files."
+    return f"{problems}, and invalid files removed; see the reports. The next run downloads them again."

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..annotations import geometry
 from ..models.images import Box
 from ..models.settings import Settings
-from ..results.reader import Collected, ImageRecord
+from ..results.reader import CategoryContents, ImageRecord
 from . import hash_cache, split
 from .dataset import Dataset, Item
 
@@ -19,7 +19,7 @@ CODE = "code"
 
 
 def build_dataset(
-    collected: Iterable[Collected],
+    categories: Iterable[CategoryContents],
     codes: Mapping[str, str],
     settings: Settings,
     *,
@@ -43,10 +43,10 @@ def build_dataset(
         If an image cannot be read, or the file of hashes cannot be written.
     """
     records: list[ImageRecord] = []
-    for category in collected:
+    for category in categories:
         if category.fault:
             say(f"{category.fault} It is left out of the export.")
-        records += category.samples
+        records += category.images
     paths = {record.picture.sha256: record.path for record in reversed(records)}
     hashes = hash_cache.update(cache, dict(reversed(paths.items())), say)
     groups = split.groups(hashes)

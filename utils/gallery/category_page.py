@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ..models.images import Picture
 from ..models.rows import Category
 from ..reasons import Status
-from ..results.reader import Collected, ImageRecord
+from ..results.reader import CategoryContents, ImageRecord
 from ..results.statistics import Summary
 from .category_stats import CategoryStats, GalleryImage
 
@@ -30,11 +30,11 @@ class CategoryPage:
     labels: list[str]
 
     @classmethod
-    def from_folder(cls, collected: Collected) -> CategoryPage:
+    def from_folder(cls, contents: CategoryContents) -> CategoryPage:
         """Make the page of a category that was read from its folder."""
         indices: dict[str, int] = {}
-        images = [_image(record, indices) for record in collected.samples if _is_possible(record.picture)]
-        return cls._of(collected.category, collected.summary, images, list(indices))
+        images = [_image(record, indices) for record in contents.images if _is_possible(record.picture)]
+        return cls._of(contents.category, contents.summary, images, list(indices))
 
     @classmethod
     def from_record(cls, category: Category, record: dict[str, Any]) -> CategoryPage:

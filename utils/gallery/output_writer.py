@@ -122,12 +122,12 @@ class OutputWriter:
         """Read the categories that have changed since the last run, and take the others from its state."""
         self._check_interrupted()
         last_run = _mtime_ns(self._root / GALLERY_STATE_NAME) or _mtime_ns(self._root / CARD)
-        for category, folder in reader.places(self._root, self._everything):
+        for category, folder in reader.readable_folders(self._root, self._everything):
             with wrap_os_errors(folder.path):
                 stamp = stamp_of(folder)
                 category_page = state.unchanged(category, stamp)
                 if category_page is None:
-                    category_page = CategoryPage.from_folder(reader.read(category, folder))
+                    category_page = CategoryPage.from_folder(reader.read_category(category, folder))
                     state.keep(category_page, stamp)
                 if folder.journal.stat().st_mtime_ns > last_run:  # so this run downloaded the category
                     self._saved += category_page.stats.summary.statuses[Status.DOWNLOADED]

@@ -1,10 +1,11 @@
-"""The images that stand in a result folder, category by category, for those who show them or hand them on.
+"""Reads the saved images of a result folder, by category, for exports and the gallery.
 
-It changes nothing, and asks only what lies on disk: journals say which images stand, XML files their boxes.
+It changes nothing. Which images are saved is read from the journals, and their boxes from the XML files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,29 +18,28 @@ from ..models.rows import Category
 from ..models.tasks import Outcome
 from . import journal
 from .annotation_writer import MAX_XML_BYTES
-from .category_folders import categories_in, require_readable_boxes
 from .paths import CategoryFolder
 from .statistics import Summary
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """An image that stands, with its boxes.
+    """A saved image with its boxes.
 
     Attributes
     ----------
     folder
-        The name of the category's folder that it lies in: its class.
+        Name of the category's folder, which is the class of the image.
     path
-        Where it lies.
+        The image file.
     image_code
-        Its name in ImageNet; begins with the wnid under which ImageNet lists it.
+        ImageNet's name of the image; it begins with the wnid under which ImageNet lists it.
     url
-        Where it came from.
+        Download URL.
     picture
-        Its format, size and checksum.
+        Format, size and checksum.
     annotation
-        Its boxes, labelled by folder names, 0-based and inclusive; None if it has none.
+        Boxes, labelled by folder names, 0-based and inclusive; None if the image has none.
     """
 
     folder: str
@@ -51,50 +51,71 @@ class ImageRecord:
 
 
 @dataclass(frozen=True)
-class Collected:
-    """A category as it stands in the result folder: its numbers, and its images in the URL table's order.
+class CategoryContents:
+    """The statistics and saved images of a category, in the order of the URL table.
 
-    If its folder cannot be read, `fault` says why, and there is nothing else.
+    If the folder cannot be read, `fault` is the reason, and the rest is empty.
     """
 
     category: Category
     summary: Summary
-    samples: tuple[ImageRecord, ...]
+    images: tuple[ImageRecord, ...]
     fault: str = ""
 
 
-def collect(
-    root: Path, everything: Sequence[Category], among: Container[str] | None = None
-) -> Iterator[Collected]:
-    """Read a result folder, one category after the other, by the names of their folders.
+def find_categories(root: Path, everything: Sequence[Category]) -> list[Category]:
+    """List the categories that have a folder of images, by folder name.
 
     Parameters
     ----------
     everything
-        The rows of `ncodes.csv`; folders that it does not know are read as well.
-    among
-        The codes of the categories that are read; None for all.
-
-    Raises
-    ------
-    DiskError
-        If the disk does not give what it holds; a fault of one folder costs no more than its category.
+        The rows of `ncodes.csv`; a folder that is not in it becomes a category without a code.
     """
-    for category, folder in places(root, everything):
-        if among is None or category.code in among:
-            yield _read_or_fault(category, folder)
+    by_folder = {category.folder: category for category in everything}
+    names = [path.name for path in sorted(root.glob("*")) if _has_images(CategoryFolder(path))]
+    return [by_folder.get(name) or Category(code="", name=name, folder=name) for name in names]
 
 
-def places(root: Path, everything: Sequence[Category]) -> Iterator[tuple[Category, CategoryFolder]]:
-    """Find the categories that `collect` reads, and their folders."""
-    for category in categories_in(root, everything):
+def _has_images(folder: CategoryFolder) -> bool:
+    try:
+        folder.images.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # an error is reported when the folder is read
+    return True
+
+
+def readable_folders(root: Path, everything: Sequence[Category]) -> Iterator[tuple[Category, CategoryFolder]]:
+    """Find the categories that have images and a journal, and their folders."""
+    for category in find_categories(root, everything):
         folder = CategoryFolder(root / category.folder)
         if folder.images.is_dir() and folder.journal.exists():
             yield category, folder
 
 
-def read(category: Category, folder: CategoryFolder) -> Collected:
-    """Read a category as it stands in its folder.
+def read_categories(
+    root: Path, everything: Sequence[Category], codes: Container[str]
+) -> Iterator[CategoryContents]:
+    """Read the categories with these codes, one after another; an unreadable folder affects only its own.
+
+    Raises
+    ------
+    DiskError
+        If the disk fails.
+    """
+    for category, folder in readable_folders(root, everything):
+        if category.code in codes:
+            try:
+                check_annotations_readable(folder)
+                yield read_category(category, folder)
+            except FolderError as error:
+                summary = Summary(category.folder, category.code)
+                yield CategoryContents(category, summary, (), fault=f"{category.folder}: {error}")
+
+
+def read_category(category: Category, folder: CategoryFolder) -> CategoryContents:
+    """Read a category from its folder.
 
     Raises
     ------
@@ -104,42 +125,36 @@ def read(category: Category, folder: CategoryFolder) -> Collected:
     summary = Summary(category.folder, category.code)
     with wrap_os_errors(folder.path):
         outcomes = summary.counting(journal.read_outcomes(folder.journal))
-        return Collected(category, summary, tuple(_samples(folder, outcomes)))
+        return CategoryContents(category, summary, tuple(_images(folder, outcomes)))
 
 
-def _read_or_fault(category: Category, folder: CategoryFolder) -> Collected:
-    """Read a category, boxes included, or say why that cannot be."""
-    try:
-        require_readable_boxes(folder)
-        return read(category, folder)
-    except FolderError as error:
-        summary = Summary(category.folder, category.code)
-        return Collected(category, summary, (), fault=f"{category.folder}: {error}")
+def check_annotations_readable(folder: CategoryFolder) -> None:
+    """Check that the folder of XML files can be read, if there is one.
+
+    Raises
+    ------
+    DiskError, FolderError
+        If it cannot.
+    """
+    with wrap_os_errors(folder.path), contextlib.suppress(FileNotFoundError):
+        os.scandir(folder.annotations).close()
 
 
-def _samples(folder: CategoryFolder, outcomes: Iterable[Outcome]) -> Iterator[ImageRecord]:
-    there = _names(folder.images)
+def _images(folder: CategoryFolder, outcomes: Iterable[Outcome]) -> Iterator[ImageRecord]:
+    with os.scandir(folder.images) as entries:  # one system call instead of one for each image
+        files = {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
     for outcome in outcomes:
-        if not outcome.status.is_saved or not outcome.picture:
-            continue
         path = folder.path / outcome.file
-        if path.name in there:
+        if outcome.status.is_saved and outcome.picture and path.name in files:
             annotation = _annotation(folder, path.stem) if outcome.boxes is not None else None
             row = outcome.row
             yield ImageRecord(folder.path.name, path, row.image_code, row.url, outcome.picture, annotation)
 
 
-def _names(folder: Path) -> frozenset[str]:
-    """Name the files of a folder: one question in place of one for each file."""
-    with os.scandir(folder) as entries:
-        return frozenset(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
-
-
 def _annotation(folder: CategoryFolder, image_code: str) -> Annotation | None:
-    """Read an image's XML; None if it was removed or spoilt since."""
-    path = folder.annotation(image_code)
+    """Read the XML file of an image; None if it was removed or damaged."""
     try:
-        data = path.read_bytes()
+        data = folder.annotation(image_code).read_bytes()
     except OSError:
-        return None  # the next run sees it, and makes it anew
+        return None  # the next run restores it
     return voc_xml.parse(data, image_code) if len(data) <= MAX_XML_BYTES else None
