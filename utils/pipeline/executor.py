@@ -182,4 +182,7 @@ class LocalExecutor:
             else:
                 if event.outcome.from_proxy:
                     events.proxy_error = event.outcome.description
-                events.results += self._schedule.finish(event.number, event.outcome, now)
+                results = self._schedule.finish(event.number, event.outcome, now)
+                events.results += results
+                if event.outcome.staged and all(one.task.number != event.number for one in results):
+                    events.unused.append(event.outcome)  # it was cancelled meanwhile
