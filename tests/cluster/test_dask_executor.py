@@ -1,351 +1,442 @@
-"""What is out on many machines: heard of as it happens, settled once, saved only if wanted, whoever dies."""
+"""The Dask executor on a simulated cluster: every task gets one result, whatever dies or runs twice."""
 
 from __future__ import annotations
 
+import itertools
+import pickle
 import random
-import tempfile
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from utils.cluster.mail import Mailbox
-from utils.results.shards import ShardFolder
 
-from utils.cluster import dask_executor, shard
+from utils.cluster import dask_executor
 from utils.cluster.dask_executor import DaskExecutor
-from utils.cluster.shard import Lease, Shard
-from utils.errors import DatasetError
+from utils.cluster.shard import Shard, ShardEvents
+from utils.errors import DiskError, WorkersLostError
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
 from utils.pipeline.executor import TaskEvents
-from utils.pipeline.messages import CancelTasks, Save, StartTasks, WorkerConfig
+from utils.pipeline.messages import CancelTasks, Command, WorkerConfig
 from utils.reasons import Reason, Status
-from utils.results import segments
-from utils.scheduler.scheduled_task import TaskResult
 
-RED = "red"
+distributed = pytest.importorskip("distributed")
+CONFIG = WorkerConfig(Path("result"), 5.0, min_side=16, honour_opt_out=True, with_annotation=False)
 
 
 def is_dead(number: int) -> bool:
-    """Whether nothing comes of a task: 40 of 100."""
+    """Whether a task fails: 40 of 100."""
     return number * 7919 % 100 < 40
 
 
-@dataclass
-class Holder:
-    """Whoever works on a shard, a step at a time; a second one knows what the first was told, and told."""
+def make_task(number: int, hosts: str = "aaabcd") -> ImageTask:
+    """Make a task of one of several hosts."""
+    url = f"http://{hosts[number % len(hosts)]}/{number}.jpg"
+    return ImageTask(number, "red", UrlRow(number, f"n00000001_{number}", url))
 
+
+@dataclass(eq=False)
+class FakeFuture:
+    """The future of a shard."""
+
+    key: str
     shard: Shard
-    dice: random.Random
-    saved: Counter[int]
+    status: str = "pending"
+    value: str | None = ""
+    error: Exception | None = None
 
-    def __post_init__(self) -> None:
-        self.folder = ShardFolder(self.shard.folder)
-        self.lease = Lease(self.shard, lambda: False)
-        self.mailbox = Mailbox(self.folder.mail(self.shard.name))
-        self.left: dict[int, ImageTask] = {}
-        self.asking: set[int] = set()
-        self.wanted: set[int] = set()
-        told = {outcome.row for _, outcome in segments.read(self.folder.segment_so_far(self.shard.name))}
-        self.begin(self.shard.tasks)
-        self.obey()
-        self.left = {number: one for number, one in self.left.items() if one.row not in told}
+    def result(self, timeout: float) -> str | None:
+        """Return what the shard returned."""
+        return self.value
 
-    def begin(self, tasks: Iterable[ImageTask]) -> None:
-        """Take tasks."""
-        self.left |= {one.number: one for one in tasks}
+    def exception(self, timeout: float) -> Exception | None:
+        """Return what it raised."""
+        return self.error
 
-    def obey(self) -> None:
-        """Do what the mail says."""
-        for command in self.mailbox.new():
-            if isinstance(command, StartTasks):
-                self.begin(command.tasks)
-            elif isinstance(command, Save):
-                self.wanted.update(command.numbers)
-            elif isinstance(command, CancelTasks):
-                for number in command.numbers:
-                    self.left.pop(number, None)
+    def release(self) -> None:
+        """Do nothing."""
 
-    def die(self) -> None:
-        """Save some images that are wanted, and do not live to tell."""
-        for number in list(self.left):
-            if number in self.wanted and self.dice.random() < 0.5:
-                self.end(number)
 
-    def step(self) -> bool:
-        """Go on for a moment; says whether it has ended."""
-        if not self.lease.holds(len(self.left)):
-            return True
-        self.obey()
-        some = [number for number in self.left if self.dice.random() < 0.3]
-        told = [self.end(number) for number in some if self.is_ended(number)]
-        ready = [number for number in some if number in self.left and number not in self.asking]
-        self.asking.update(ready)
-        segments.append(self.folder.segment_so_far(self.shard.name), told, ready)
-        if not self.left:
-            self.leave()
-        return not self.left
+@dataclass(eq=False)
+class Attempt:
+    """One attempt of a shard on some worker; a stale one goes on for a while after it was given up."""
 
-    def is_ended(self, number: int) -> bool:
-        """Whether there is nothing to wait for."""
-        return is_dead(number) or not self.left[number].ask_before_saving or number in self.wanted
-
-    def end(self, number: int) -> tuple[str, Outcome]:
-        """Bring a task to its end."""
-        task = self.left.pop(number)
-        if is_dead(number):
-            return RED, Outcome(task.row, Status.FAILED, Reason.TIMEOUT, "No.", attempts=1)
-        self.saved[number] = 1
-        return RED, Outcome(task.row, Status.DOWNLOADED, attempts=1, http_status=200)
-
-    def leave(self) -> None:
-        """Give the segment its name."""
-        self.folder.segment_so_far(self.shard.name).rename(self.folder.segment(self.shard.name))
+    future: FakeFuture
+    inbox: str
+    commands: deque[Command | None] = field(default_factory=deque)
+    left: dict[int, ImageTask] = field(default_factory=dict)
+    steps_left: int | None = None
 
 
 @dataclass
-class Workers:
-    """Workers that do a little whenever they are asked what has ended; some die, and some fall silent."""
+class Cluster:
+    """Scheduler, workers and queues; a step is done whenever the executor asks for messages.
 
-    dice: random.Random
-    deaths: float = 0.0
-    second_tries: float = 0.0
-    slots: int = 2
-    is_reachable: bool = True
-    saved: Counter[int] = field(default_factory=Counter)
-    queue: list[Shard] = field(default_factory=list)
-    at_work: dict[str, Holder] = field(default_factory=dict)
+    It stands in for the connection, its client, `as_completed` and the messenger.
 
-    def require_what_is_needed(self, _file: Path) -> None:
-        """Have it."""
+    Attributes
+    ----------
+    death_rate
+        The probability that an attempt ends in a step.
+    is_busy
+        Whether no shard is started.
+    staged
+        The names of all images that were staged and reported.
+    """
 
-    def send(self, one: Shard) -> None:
-        """Take a shard."""
-        self.queue.append(one)
+    rng: random.Random
+    death_rate: float = 0.0
+    threads: int = 2
+    is_alive: bool = True
+    is_busy: bool = False
+    staged: set[str] = field(default_factory=set)
+    pending: list[FakeFuture] = field(default_factory=list)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    stale: list[Attempt] = field(default_factory=list)
+    ended: list[FakeFuture] = field(default_factory=list)
+    messages: deque[tuple[str, str, bytes]] = field(default_factory=deque)
+    results: str = "results"
+    loop: None = None
+    _names: Iterator[int] = field(default_factory=itertools.count)
 
-    def call_off(self, names: Iterable[str]) -> None:
-        """Forget shards."""
-        names = set(names)
-        self.queue = [one for one in self.queue if one.name not in names]
-        for name in names:
-            self.at_work.pop(name, None)
+    @property
+    def client(self) -> Cluster:
+        """Return the client."""
+        return self
 
-    def shun_holders(self, _names: Collection[str]) -> set[str]:
-        """Know nothing of who has what."""
-        return set()
+    def submit(self, *arguments: Any, key: str, pure: bool) -> FakeFuture:
+        """Queue a shard."""
+        self.pending.append(FakeFuture(key, pickle.loads(arguments[4])))
+        return self.pending[-1]
 
-    def finished(self, _seconds: float) -> list[tuple[str, DatasetError | None]]:
-        """Do a little of everything."""
-        while self.queue and len(self.at_work) < self.slots:
-            one = self.queue.pop(0)
-            self.at_work[one.name] = Holder(one, self.dice, self.saved)
-        ended: list[tuple[str, DatasetError | None]] = []
-        for name, holder in list(self.at_work.items()):
-            is_dead = self.dice.random() < self.deaths
-            if is_dead:
-                holder.die()
-            if is_dead and self.dice.random() < self.second_tries:
-                self.at_work[name] = Holder(holder.shard, self.dice, self.saved)
-            elif is_dead or holder.step():
-                del self.at_work[name]
-                ended.append((name, None))
+    def cancel(self, futures: Sequence[FakeFuture], *, force: bool) -> None:
+        """Cancel shards; their attempts notice it later."""
+        for future in futures:
+            if future.status == "pending":
+                self._end(future, "cancelled")
+
+    def add(self, future: FakeFuture) -> None:
+        """Do nothing: all futures are watched."""
+
+    def next_batch(self, *, block: bool) -> list[FakeFuture]:
+        """Return futures that have ended."""
+        ended, self.ended = self.ended, []
         return ended
 
+    def send(self, inbox: str, command: Command | None) -> None:
+        """Put a command into the queue of an attempt."""
+        for attempt in [*self.attempts.values(), *self.stale]:
+            if attempt.inbox == inbox:
+                attempt.commands.append(command)
 
-def task(number: int, *, asks: bool, hosts: str = "aaabcd") -> ImageTask:
-    """Make a task of some host."""
-    url = f"http://{hosts[number % len(hosts)]}/{number}.jpg"
-    return ImageTask(number, RED, UrlRow(number, f"n00000001_{number}", url), ask_before_saving=asks)
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function."""
+        function()
 
+    def close(self) -> None:
+        """Do nothing."""
 
-def made(workers: Workers, path: Path) -> DaskExecutor:
-    """Make a fleet of workers."""
-    order = WorkerConfig(path, 5.0, 16, honour_opt_out=True, with_annotation=False, transfers=16)
-    (path / "run").mkdir()
-    return DaskExecutor(workers, ShardFolder(path / "run"), order, batch_size=8, retries=1)  # type: ignore[arg-type]
+    def receive(self, timeout: float) -> Iterator[tuple[str, str, bytes]]:
+        """Do a step; some messages stay in the queue for later."""
+        while self.pending and len(self.attempts) < self.threads and not self.is_busy:
+            self._start(self.pending.pop(0))
+        for attempt in [*self.attempts.values(), *self.stale]:
+            self._step(attempt)
+        for _ in range(self.rng.randint(len(self.messages) // 2, len(self.messages))):
+            yield self.messages.popleft()
 
+    def _start(self, future: FakeFuture) -> None:
+        attempt = Attempt(future, f"inbox-{next(self._names)}")
+        self.attempts[future.key] = attempt
+        self.messages.append((future.key, attempt.inbox, b""))
 
-def nothing(_number: int) -> None:
-    """Find no image of a task whose worker died."""
+    def _step(self, attempt: Attempt) -> None:
+        while attempt.commands:
+            command = attempt.commands.popleft()
+            if command is None:
+                self._end(attempt.future, "finished")
+                return
+            if isinstance(command, CancelTasks):
+                for number in command.numbers:
+                    attempt.left.pop(number, None)
+            else:
+                attempt.left |= {task.number: task for task in command.tasks}
+        self._report(attempt)
+        if attempt.steps_left is not None:
+            attempt.steps_left -= 1
+            if attempt.steps_left <= 0 and attempt in self.stale:
+                self.stale.remove(attempt)
+        elif self.rng.random() < self.death_rate:
+            self._lose(attempt)
+
+    def _report(self, attempt: Attempt) -> None:
+        """Finish some tasks, and report them."""
+        numbers = [number for number in attempt.left if self.rng.random() < 0.3]
+        outcomes = []
+        for number in numbers:
+            task = attempt.left.pop(number)
+            if is_dead(number):
+                outcomes.append((number, Outcome(task.row, Status.FAILED, Reason.TIMEOUT, "No.", attempts=1)))
+            else:
+                name = f"staged-{next(self._names)}"
+                self.staged.add(name)
+                good = Outcome(task.row, Status.DOWNLOADED, attempts=1, http_status=200, staged=name)
+                outcomes.append((number, good))
+        events = ShardEvents(tuple(outcomes), in_flight=len(attempt.left))
+        self.messages.append((attempt.future.key, attempt.inbox, pickle.dumps(events)))
+
+    def _lose(self, attempt: Attempt) -> None:
+        """Give an attempt up: Dask runs the shard again, or reports its end; the attempt may go on."""
+        del self.attempts[attempt.future.key]
+        if self.rng.random() < 0.5:
+            attempt.steps_left = self.rng.randint(1, 9)
+            self.stale.append(attempt)
+        if self.rng.random() < 0.5:
+            self._start(attempt.future)
+        else:
+            how = self.rng.choice(["killed process", "killed worker", "lost"])
+            attempt.future.value = None if how == "killed process" else ""
+            if how == "killed worker":
+                attempt.future.error = distributed.KilledWorker("shard", None, 3)
+            self._end(attempt.future, {"killed process": "finished", "lost": "lost"}.get(how, "error"))
+
+    def _end(self, future: FakeFuture, status: str) -> None:
+        attempt = self.attempts.pop(future.key, None)
+        if status == "cancelled" and attempt:
+            attempt.steps_left = self.rng.randint(1, 9)
+            self.stale.append(attempt)
+        self.pending = [one for one in self.pending if one is not future]
+        if future.status == "pending":
+            future.status = status
+            self.ended.append(future)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def hasty() -> Iterable[None]:
-    """Listen and beat as often as is asked for."""
+def simulated() -> Iterator[None]:
+    """Replace the parts of Dask, and let shards be given up many times."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dask_executor, "LISTENING_INTERVAL", 0.0)
-        patch.setattr(dask_executor, "LAST_WORDS", 0.0)
-        patch.setattr(dask_executor, "MOST_FRUITLESS", 1_000)
-        patch.setattr(dask_executor, "MOST_GIVEN", 250)
-        patch.setattr(shard, "HEARTBEAT", 0.0)
+        patch.setattr(dask_executor, "_Messenger", lambda client, _name: client)
+        patch.setattr(distributed, "as_completed", lambda loop: Watched.cluster)
+        patch.setattr(dask_executor, "MAX_FRUITLESS", 1_000)
+        patch.setattr(dask_executor, "CLOSING_TIME", 0.0)
         yield
 
 
-@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.02, 0.1]))
-@settings(max_examples=40)
-def test_every_task_is_settled_once(seed: int, deaths: float) -> None:
-    """Whoever dies, and whenever: each task has one end, and no file of a shard is left."""
-    dice = random.Random(seed)
-    workers = Workers(dice, deaths, second_tries=0.5)
-    with tempfile.TemporaryDirectory() as path:
-        many = made(workers, Path(path))
-        coming = [task(number, asks=False) for number in range(dice.randrange(1, 900))]
-        count, ends = len(coming), Counter[int]()
-        while coming or not many.idle:
-            for _ in range(min(len(coming), many.room, dice.randrange(300))):
-                ends.update(one.task.number for one in many.offer(coming.pop()))
-            ends.update(one.task.number for one in many.turn(nothing).settled)
-        assert not many.abandon()
-        assert list(Path(path).rglob("*")) == []
-    assert ends == Counter(range(count))
+class Watched:
+    """The cluster whose futures are watched."""
+
+    cluster: Cluster
 
 
-@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.02, 0.1]), st.integers(0, 250))
-@settings(max_examples=40)
-def test_no_more_is_saved_than_is_wanted(seed: int, deaths: float, wanted: int) -> None:
-    """Of many images that wait, as many are saved as were granted, though who had asked may have died."""
-    dice = random.Random(seed)
-    workers = Workers(dice, deaths, second_tries=0.5)
-    with tempfile.TemporaryDirectory() as path:
-        many = made(workers, Path(path))
-        owner = Owner(many, [task(number, asks=True) for number in range(300)], wanted, workers)
-        while not owner.is_content and not (many.idle and not owner.active):
-            owner.take_in(many.turn(owner.recover))
-        owner.drop_the_rest()
-        while not many.idle:
-            assert not many.turn(nothing).settled
-        many.abandon()
-        assert list(Path(path).rglob("*")) == []
-    assert owner.there == workers.saved.total() == min(wanted, 180 - owner.crashed), "40 of 100 are dead"
+def make_executor(cluster: Cluster) -> DaskExecutor:
+    """Make an executor on a cluster."""
+    Watched.cluster = cluster
+    return DaskExecutor(cluster, CONFIG, batch_size=8, retries=1)  # type: ignore[arg-type]
+
+
+def poll_often(executor: DaskExecutor) -> None:
+    """Poll until something is raised, or something else is wrong."""
+    for _ in range(1_000):
+        executor.poll()
 
 
 @dataclass
-class Owner:
-    """Who wants images: it offers tasks, grants what it wants, and drops the rest."""
+class Checked:
+    """An executor's results, of which no task may have two."""
 
-    many: DaskExecutor
-    tasks: list[ImageTask]
-    wanted: int
-    workers: Workers
-    there: int = 0
-    crashed: int = 0
-    asking: list[int] = field(default_factory=list)
-    granted: set[int] = field(default_factory=set)
+    executor: DaskExecutor
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    unused: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.active = {one.number for one in self.tasks}
-        for one in self.tasks:
-            assert not self.many.offer(one)
+    def poll(self) -> list[int]:
+        """Poll once; returns the tasks that got a result."""
+        return self.take(self.executor.poll())
+
+    def take(self, events: TaskEvents) -> list[int]:
+        """Take results in."""
+        for result in events.results:
+            assert result.task.number not in self.outcomes, "two results"
+            assert result.outcome.row == result.task.row
+            self.outcomes[result.task.number] = result.outcome
+        for outcome in events.unused:
+            assert outcome.staged not in self.unused
+            self.unused.update(filter(None, [outcome.staged]))
+        return [result.task.number for result in events.results]
 
     @property
-    def is_content(self) -> bool:
-        """Whether it has what it wants."""
-        return self.there >= self.wanted
-
-    def take_in(self, news: TaskEvents) -> None:
-        """Hear what has happened, and grant what may be saved."""
-        for one in news.settled:
-            self.settle(one)
-        assert not set(news.ready) & set(self.asking), "nobody asks twice"
-        self.asking += news.ready
-        while self.asking and self.there + len(self.granted) < self.wanted:
-            number = self.asking.pop(0)
-            if number in self.active:
-                self.granted.add(number)
-                self.many.save(number)
-
-    def recover(self, number: int) -> Outcome | None:
-        """Hear that a worker died; what it had saved is there, what was granted must be asked for again."""
-        if number in self.asking:
-            self.asking.remove(number)
-        if number in self.workers.saved:
-            return Outcome(self.tasks[number].row, Status.DOWNLOADED)
-        self.granted.discard(number)
-        return None
-
-    def settle(self, one: TaskResult) -> None:
-        """Take an end in."""
-        self.active.remove(one.task.number)
-        self.granted.discard(one.task.number)
-        self.there += one.outcome.status is Status.DOWNLOADED
-        self.crashed += one.outcome.reason is Reason.CRASHED and not is_dead(one.task.number)
-
-    def drop_the_rest(self) -> None:
-        """Drop what is not needed any more; what somebody had begun is told."""
-        dropped = self.many.drop(list(self.active))
-        assert {one.task.number for one in dropped} <= self.active
-        assert {one.outcome.status for one in dropped} <= {Status.SKIPPED}
+    def staged(self) -> set[str]:
+        """The staged names of results."""
+        return {outcome.staged for outcome in self.outcomes.values() if outcome.staged}
 
 
-def test_what_is_told_counts_at_once(tmp_path: Path) -> None:
-    """Nobody waits for the end of a shard to hear of what it has done, and its hosts get more to do."""
-    workers = Workers(random.Random(1), slots=1)
-    many = made(workers, tmp_path)
-    for number in (50, 51):
-        assert not is_dead(number)
-        many.offer(task(number, asks=True, hosts="a"))  # they wait to be wanted
-    ready: list[int] = []
-    while len(ready) < 2:
-        ready += many.turn(nothing).ready
-    assert is_dead(100)
-    many.offer(task(100, asks=True, hosts="a"))
-    while not (settled := many.turn(nothing).settled):
-        assert list(workers.at_work) == ["000000"]
-    assert [one.task.number for one in settled] == [100]
-    assert list(workers.at_work) == ["000000"]
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.02, 0.1]))
+@settings(max_examples=25)
+def test_every_task_gets_one_result(seed: int, death_rate: float) -> None:
+    """Whatever dies or reports late; every staged image belongs to a result, or is reported as unused."""
+    rng = random.Random(seed)
+    cluster = Cluster(rng, death_rate, threads=rng.randint(1, 4))
+    checked = Checked(make_executor(cluster))
+    coming = deque(make_task(number) for number in range(rng.randrange(1, 900)))
+    count = len(coming)
+    while coming or not checked.executor.idle:
+        some = [coming.popleft() for _ in range(min(len(coming), rng.randrange(300)))]
+        assert not checked.executor.submit(some)
+        checked.poll()
+    while cluster.messages or cluster.stale or cluster.attempts:
+        assert not checked.poll()
+    assert sorted(checked.outcomes) == list(range(count))
+    for number, outcome in checked.outcomes.items():
+        if outcome.reason is not Reason.CRASHED:
+            assert (outcome.reason is Reason.TIMEOUT) == is_dead(number)
+    assert not checked.staged & checked.unused
+    assert checked.staged | checked.unused == cluster.staged
+    assert not checked.executor.close().results
 
 
-@pytest.mark.parametrize("second_tries", [0.0, 1.0])
-def test_who_was_told_dies(tmp_path: Path, second_tries: float) -> None:
-    """A second try of a shard knows what was granted; whoever gets its tasks in another has to ask again."""
-    workers = Workers(random.Random(3), second_tries=second_tries)
-    many = made(workers, tmp_path)
-    many.offer(task(50, asks=True))
-    while not many.turn(nothing).ready:
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.02, 0.1]), st.integers(1, 250))
+@settings(max_examples=25)
+def test_exactly_as_many_as_wanted(seed: int, death_rate: float, wanted: int) -> None:
+    """An owner that counts results and cancels the rest gets exactly as many images as it wants."""
+    cluster = Cluster(random.Random(seed), death_rate)
+    checked = Checked(make_executor(cluster))
+    executor, active = checked.executor, set(range(300))
+    assert not executor.submit([make_task(number) for number in sorted(active)])
+    saved = 0
+    while active and saved < wanted:
+        for number in checked.poll():
+            active.remove(number)
+            if checked.outcomes[number].staged and saved < wanted:
+                saved += 1
+    for result in executor.cancel(sorted(active)):
+        assert result.task.number in active
+        assert result.outcome.status is Status.SKIPPED
+    while not executor.idle:
+        assert not checked.poll()
+    crashed = sum(one.reason is Reason.CRASHED for one in checked.outcomes.values())
+    assert saved == wanted or (not active and saved >= 180 - crashed)
+
+
+def test_results_count_at_once() -> None:
+    """A shard reports while it runs, and gets more tasks of its hosts."""
+    cluster = Cluster(random.Random(1), threads=1)
+    checked = Checked(make_executor(cluster))
+    checked.executor.submit([make_task(number, "a") for number in range(50)])
+    while not checked.poll():
         pass
-    many.save(50)
-    workers.deaths, workers.dice = 1.0, random.Random(3)
-    many.turn(nothing)
-    workers.deaths = 0.0
-    asked, settled = [], []
-    while not settled:
-        news = many.turn(nothing)
-        asked += news.ready
-        settled += news.settled
-        for number in news.ready:
-            many.save(number)
-    assert asked == ([] if second_tries else [50])
-    assert [one.outcome.status for one in settled] == [Status.DOWNLOADED]
+    (shard,) = cluster.attempts
+    checked.executor.submit([make_task(number, "a") for number in range(50, 100)])
+    while len(checked.outcomes) < 100:
+        checked.poll()
+        assert set(cluster.attempts) | {one.key for one in cluster.ended} <= {shard}
 
 
-def test_a_shard_that_is_needed_no_more(tmp_path: Path) -> None:
-    """When all of it is dropped before anybody has begun with it, nobody waits for it, nor for a worker."""
-    workers = Workers(random.Random(4))
-    many = made(workers, tmp_path)
-    for number in range(5):
-        many.offer(task(number, asks=True))
-    many._send()
-    assert workers.queue
-    assert not many.drop(list(range(5)))
-    workers.slots = 0
-    many.turn(nothing)
-    assert many.idle
-    assert not workers.queue
+def test_in_flight_is_what_shards_report() -> None:
+    """The sum over all shards; nothing when all is done."""
+    cluster = Cluster(random.Random(1))
+    checked = Checked(make_executor(cluster))
+    checked.executor.submit([make_task(number, "ab") for number in range(60)])
+    seen = []
+    while not checked.executor.idle:
+        checked.poll()
+        seen.append(checked.executor.in_flight)
+    assert 0 < max(seen) <= 60
+    assert seen[-1] == 0
 
 
-def test_a_run_that_is_stopped(tmp_path: Path) -> None:
-    """What was told is settled, the rest is not attempted; both together are all, and nothing is left."""
-    workers = Workers(random.Random(2))
-    many = made(workers, tmp_path)
-    for number in range(400):
-        many.offer(task(number, asks=False))
-    settled = many.turn(nothing).settled + many.turn(nothing).settled
-    settled += many.stop(nothing).settled
-    left = many.abandon()
-    assert {one.outcome.reason for one in left} == {Reason.INTERRUPTED}
-    assert Counter(one.task.number for one in settled + left) == Counter(range(400))
-    assert list(tmp_path.rglob("*")) == []
+def test_cancelled_before_it_starts() -> None:
+    """If all tasks of a waiting shard are cancelled, Dask cancels the shard, and no worker is waited for."""
+    cluster = Cluster(random.Random(4), is_busy=True)
+    executor = make_executor(cluster)
+    executor.submit([make_task(number) for number in range(5)])
+    while not cluster.pending:
+        executor.poll()
+    assert not executor.cancel(list(range(5)))
+    executor.poll()
+    assert executor.idle
+    assert not cluster.pending
+
+
+def test_close() -> None:
+    """What was reported counts, the rest is interrupted; together these are all tasks."""
+    checked = Checked(make_executor(Cluster(random.Random(2))))
+    checked.executor.submit([make_task(number) for number in range(400)])
+    for _ in range(4):
+        checked.poll()
+    done = len(checked.outcomes)
+    assert 0 < done < 400
+    checked.take(checked.executor.close())
+    assert sorted(checked.outcomes) == list(range(400))
+    assert Counter(one.reason for one in checked.outcomes.values())[Reason.INTERRUPTED] == 400 - done
+
+
+def test_error_of_a_shard_ends_the_run() -> None:
+    """With its sentence and class, after the events that came with it."""
+    cluster = Cluster(random.Random(3))
+    executor = make_executor(cluster)
+    executor.submit([make_task(1)])
+    executor.poll()
+    events = ShardEvents(error=("DiskError", "It does not see /x."))
+    cluster.messages.append(("any", "any", pickle.dumps(events)))
+    with pytest.raises(DiskError, match=r"A Dask worker cannot work: It does not see /x\."):
+        poll_often(executor)
+
+
+@pytest.mark.parametrize("how", ["exit code", "exception"])
+def test_failure_of_a_shard_ends_the_run(how: str) -> None:
+    """If its process cannot start, the run ends with the last line of what it wrote."""
+    cluster = Cluster(random.Random(3))
+    executor = make_executor(cluster)
+    executor.submit([make_task(1)])
+    while not cluster.attempts:
+        executor.poll()
+    (attempt,) = cluster.attempts.values()
+    sentence = "ModuleNotFoundError: No module named 'pycurl'"
+    if how == "exit code":
+        attempt.future.value = sentence
+    else:
+        attempt.future.error = ModuleNotFoundError("No module named 'pycurl'")
+    cluster._end(attempt.future, "finished" if how == "exit code" else "error")
+    with pytest.raises(WorkersLostError, match=sentence):
+        poll_often(executor)
+
+
+def test_shards_without_any_result_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If every worker dies at once, shards are not submitted forever."""
+    monkeypatch.setattr(dask_executor, "MAX_FRUITLESS", 3)
+    cluster = Cluster(random.Random(3), death_rate=1.0)
+    monkeypatch.setattr(Cluster, "_report", lambda *_: None)
+    executor = make_executor(cluster)
+    executor.submit([make_task(number, "abcdefgh") for number in range(500)])
+    with pytest.raises(WorkersLostError, match="ended without any result"):
+        poll_often(executor)
+
+
+def test_scheduler_that_is_gone() -> None:
+    """It ends the run; nothing waits for it when the run closes."""
+    cluster = Cluster(random.Random(3))
+    executor = make_executor(cluster)
+    executor.submit([make_task(1)])
+    executor.poll()
+    cluster.is_alive = False
+    with pytest.raises(WorkersLostError, match="does not answer any more"):
+        executor.poll()
+    assert [one.outcome.reason for one in executor.close().results] == [Reason.INTERRUPTED]
+
+
+def test_no_workers() -> None:
+    """The user is told once, until there are some."""
+    cluster = Cluster(random.Random(3), threads=0)
+    executor = make_executor(cluster)
+    executor.submit([make_task(1)])
+    executor.poll()
+    assert list(executor.notices()) == [dask_executor.NO_WORKERS]
+    assert list(executor.notices()) == []
+    cluster.threads = 1
+    assert list(executor.notices()) == []
+    while not executor.idle:
+        executor.poll()

@@ -57,7 +57,9 @@ def make_task(number: int) -> ImageTask:
 def saved(number: int) -> TaskFinished:
     """Make the event of an image that was staged."""
     row = make_task(number).row
-    return TaskFinished(number, Outcome(row, Status.DOWNLOADED, attempts=1, http_status=200, staged=f"s{number}"))
+    return TaskFinished(
+        number, Outcome(row, Status.DOWNLOADED, attempts=1, http_status=200, staged=f"s{number}")
+    )
 
 
 def failed(number: int, reason: Reason = Reason.TIMEOUT) -> TaskFinished:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -72,7 +71,7 @@ def test_commit_renames_the_xml_first(
 
     def replace_and_record(source: str, target: str) -> None:
         renamed.append(Path(target))
-        os.rename(source, target)
+        Path(source).rename(target)
 
     monkeypatch.setattr(staging.os, "replace", replace_and_record)
     StagingFolder(tmp_path).commit(stage(tmp_path), red)
@@ -102,9 +101,7 @@ def test_commit_of_files_that_are_gone(red: CategoryFolder, tmp_path: Path) -> N
     assert files(tmp_path) == set()
 
 
-def test_commit_on_a_full_disk(
-    red: CategoryFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commit_on_a_full_disk(red: CategoryFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The outcome says that the disk is full, so that the run stops."""
 
     def fail(_source: str, _target: str) -> None:
