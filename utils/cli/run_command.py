@@ -234,7 +234,7 @@ def _conclude(manager: CategoryManager, context: RunContext, console: Console, s
         warn(fault)
     if signals.received():
         written = "Not all reports" if manager.unreported else "The reports"
-        warn(f"Interrupted. {written} are written; run the same command again to go on.")
+        warn(f"Interrupted. {written} are written; run the same command again to continue.")
         return 0  # the signal's own exit code takes its place
     for sentence in shortfall.incomplete(manager, context):
         console.print(sentence)

@@ -57,7 +57,7 @@ NO_WORKERS = "There is no Dask worker: waiting until one is started, e.g. by `da
 CANNOT_WORK = "A Dask worker cannot work: {} If a package is missing, install requirement.txt there."
 UNREACHABLE = (
     "The Dask scheduler does not answer any more. What is done is kept: start it and its workers again, and "
-    "run the same command to go on."
+    "run the same command to continue."
 )
 
 

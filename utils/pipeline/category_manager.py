@@ -206,7 +206,7 @@ class CategoryManager:
         if outcome.disk_full and not self.fatal:
             self.fatal = DiskError(
                 f"{outcome.row.image_code} could not be saved. {outcome.description} "
-                "Saved images stay; make room, and run again to go on."
+                "Saved images are kept; make room, and run again to continue."
             )
 
     def _open(
