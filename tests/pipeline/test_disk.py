@@ -125,6 +125,14 @@ def test_full_for_images(offered: Project, web: Web, mount: Callable[[Path, str]
     check_complete(offered)
 
 
+def test_images_on_another_disk(offered: Project, mount: Callable[[Path, str], None]) -> None:
+    """Category folders may lie on other file systems than the result folder."""
+    mount(offered.result / "red" / "Images", "size=20m")
+    assert offered.run().code == 0
+    check_complete(offered)
+    assert "60 already there" in offered.run().out
+
+
 def make_read_only(folder: Path, mount: Callable[[Path, str], None]) -> None:
     """Make a folder read-only, also for root."""
     if os.geteuid() == 0:

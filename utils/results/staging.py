@@ -8,6 +8,7 @@ a worker of another machine that was given up can do no harm.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import shutil
@@ -15,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import FATAL_ERRNOS, wrap_os_errors
-from ..files import write_new
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_new
 from ..models.tasks import Outcome
 from ..reasons import Reason, Status
 from .paths import CategoryFolder
@@ -89,8 +90,8 @@ class StagingFolder:
         xml = folder.annotation(outcome.row.image_code)
         try:
             if outcome.boxes is not None:
-                os.replace(staged + XML_SUFFIX, xml)  # noqa: PTH105  # done for every image
-            os.replace(staged, f"{folder.path}/{outcome.file}")  # noqa: PTH105
+                _move(staged + XML_SUFFIX, os.fspath(xml))
+            _move(staged, f"{folder.path}/{outcome.file}")
         except OSError as error:
             with contextlib.suppress(OSError):
                 xml.unlink(missing_ok=True)
@@ -116,6 +117,24 @@ def disk_failure(outcome: Outcome, error: OSError) -> Outcome:
         seconds=outcome.seconds,
         disk_full=error.errno in FATAL_ERRNOS,
     )
+
+
+def _move(source: str, target: str) -> None:
+    """Rename a file; a category folder may be a link to another file system, to which it is copied."""
+    try:
+        os.replace(source, target)  # noqa: PTH105  # done for every image
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        folder, name = os.path.split(target)
+        partial = Path(folder) / f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}"
+        try:
+            shutil.copy2(source, partial)  # keeps the modification time, which the journal records
+            partial.replace(target)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        os.unlink(source)  # noqa: PTH108
 
 
 def _remove(path: str) -> None:
