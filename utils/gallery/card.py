@@ -10,13 +10,12 @@ from string import Template
 from ..export.formats import FORMATS
 from ..files import write_atomic
 from ..models.settings import Settings
-from ..reasons import Status
+from ..reasons import Status, meaning
 from ..results.paths import RESULT_FOLDER
 from ..sources.registry import source_types
 from ..text import pluralize
 from . import markdown, run_history
 from .category_stats import CategoryStats, total
-from .meanings import meaning
 from .run_history import RunHistory
 
 TEMPLATE = Path(__file__).with_name("card.md")

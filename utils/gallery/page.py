@@ -18,10 +18,10 @@ from string import Template
 from typing import Any
 
 from ..files import atomic_file
+from ..reasons import meaning
 from ..text import pluralize
 from .category_page import CategoryPage, url_quoted
 from .category_stats import BOX_COUNT, BOX_SHARE, LONGEST_SIDE, CategoryStats, GalleryImage, total
-from .meanings import meaning
 from .state import MAX_IMAGES
 
 ASSETS = Path(__file__).parent
