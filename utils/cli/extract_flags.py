@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,12 +49,22 @@ class Option:
     arguments: Mapping[str, Any]
 
 
-def _option(flag: str, text: str, default: object = None, **arguments: Any) -> Option:
-    return Option(flag, text, default, arguments)
+def _value(
+    flag: str, metavar: str, parse: Callable[[str], Any], text: str, default: object = None, **more: Any
+) -> Option:
+    return Option(flag, text, default, {"metavar": metavar, "type": parse, **more})
 
 
 def _boolean(flag: str, text: str, default: bool | None) -> Option:
-    return _option(flag, text, default, type=boolean, nargs="?", const=True, metavar="BOOL")
+    return _value(flag, "BOOL", boolean, text, default, nargs="?", const=True)
+
+
+def _switch(flag: str, text: str) -> Option:
+    return Option(flag, text, None, {"action": "store_true"})
+
+
+def _words(flag: str, words: Sequence[str], text: str, default: object = None) -> Option:
+    return _value(flag, f"{{{','.join(words)}}}", partial(choice, words), text, default)
 
 
 def _scheduler(text: str) -> str:
@@ -77,18 +87,16 @@ def _fraction(text: str) -> float:
 
 GROUPS: dict[str, tuple[Option, ...]] = {
     "which categories and how many": (
-        _option(
+        _value(
             "categories",
+            "X",
+            str,
             "codes, names or synonyms (default: the marked rows of ncodes.csv)",
-            metavar="X",
             nargs="+",
         ),
         _boolean("with_subcategories", "also select all categories below them in WordNet", default=False),
-        _option(
-            "how_many",
-            "number for every category; -1 is all (default: the column how_many)",
-            metavar="N",
-            type=number(-1),
+        _value(
+            "how_many", "N", number(-1), "number for every category; -1 is all (default: the column how_many)"
         ),
         _boolean("with_annotation", "only images with bounding boxes", default=False),
         _boolean(
@@ -99,55 +107,40 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _boolean("retry_failed", "retry URLs that failed permanently in an earlier run", default=False),
     ),
     "find and mark categories (nothing is downloaded)": (
-        _option(
-            "find", "list the categories that have these words in their names", metavar="WORD", nargs="+"
-        ),
-        _option(
-            "format",
-            "list all results of --find, as a table or as CSV",
-            metavar="{table,csv}",
-            type=partial(choice, FORMATS),
-        ),
-        _option(
+        _value("find", "WORD", str, "list the categories that have these words in their names", nargs="+"),
+        _words("format", FORMATS, "list all results of --find, as a table or as CSV"),
+        _value(
             "mark",
+            "N",
+            number(-1),
             "mark the results of --find, or --categories, in ncodes.csv; N sets how_many",
-            metavar="N",
-            type=number(-1),
             nargs="?",
             const=True,
         ),
-        _option("unmark", "undo such marks", action="store_true"),
+        _switch("unmark", "undo such marks"),
     ),
     "files and folders": (
-        _option(
-            "save_dir", "folder for partial_imagenet/ (default: beside the script)", metavar="DIR", type=path
+        _value("save_dir", "DIR", path, "folder for partial_imagenet/ (default: beside the script)"),
+        _value(
+            "annotations_dir", "DIR", path, "annotation archives (default: annotation/ beside the script)"
         ),
-        _option(
-            "annotations_dir",
-            "annotation archives (default: annotation/ beside the script)",
-            metavar="DIR",
-            type=path,
-        ),
-        _option(
-            "url_data", "URL table (default: imageNetURLs.csv beside the script)", metavar="FILE", type=file
-        ),
-        _option(
-            "ncode_data", "categories (default: ncodes.csv beside the script)", metavar="FILE", type=file
-        ),
+        _value("url_data", "FILE", file, "URL table (default: imageNetURLs.csv beside the script)"),
+        _value("ncode_data", "FILE", file, "categories (default: ncodes.csv beside the script)"),
     ),
     "where images come from": (
-        _option(
+        _value(
             "source",
+            "{urls,archive,both}",
+            lambda text: source_names(choice(SOURCE_WORDS, text)),
             "download from URLs, from ImageNet's tars, or from both",
             UrlSource.name,
-            metavar="{urls,archive,both}",
-            type=lambda text: source_names(choice(SOURCE_WORDS, text)),
         ),
-        _option(
+        _value(
             "archive_url",
+            "ADDRESS",
+            str,
             "URL of a tar with {code} for the category, or a folder of tars",
             tar_address.IMAGENET,
-            metavar="ADDRESS",
         ),
         _boolean(
             "accept_imagenet_terms",
@@ -157,76 +150,50 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     ),
     "how to download": (
         _boolean("parallel", "False: one image at a time, in one process", default=True),
-        _option(
+        _value(
             "batch_size",
+            "N",
+            number(1),
             "maximum concurrent downloads (default: from network speed and cores)",
-            metavar="N",
-            type=number(1),
         ),
-        _option(
+        _value(
             "scheduler",
+            "ADDRESS",
+            _scheduler,
             "address of a Dask scheduler to run on, or `local` (default: this process)",
-            metavar="ADDRESS",
-            type=_scheduler,
         ),
         _boolean("speed_test", "measure the network speed at most once a day", default=True),
-        _option(
+        _value(
             "timeout",
+            "SECONDS",
+            number(0.1, float, most=3600),
             "limit of one attempt, redirects included",
             Settings.timeout,
-            metavar="SECONDS",
-            type=number(0.1, float, most=3600),
         ),
-        _option(
-            "retries", "retries after a temporary failure", Settings.retries, metavar="N", type=number(0)
-        ),
-        _option(
-            "min_side",
-            "reject images with a shorter side",
-            Settings.min_side,
-            metavar="PIXELS",
-            type=number(1),
-        ),
+        _value("retries", "N", number(0), "retries after a temporary failure", Settings.retries),
+        _value("min_side", "PIXELS", number(1), "reject images with a shorter side", Settings.min_side),
         _boolean("honour_opt_out", "reject images whose server sends noai or noindex", default=True),
     ),
     "gallery and export": (
         _boolean("gallery", "write index.html, a page of all images with their boxes", default=True),
-        _option(
+        _value(
             "export",
-            "export for training: yolo, coco, voc, imagefolder, webdataset",
-            metavar="FORMAT",
-            type=partial(choice, tuple(formats.FORMATS)),
+            "FORMAT",
+            partial(choice, tuple(formats.FORMATS)),
+            f"export for training: {', '.join(formats.FORMATS)}",
             nargs="+",
         ),
-        _option(
-            "val_fraction",
-            "fraction of the images for validation",
-            Settings.val_fraction,
-            metavar="F",
-            type=_fraction,
+        _value(
+            "val_fraction", "F", _fraction, "fraction of the images for validation", Settings.val_fraction
         ),
-        _option("seed", "seed of the split", Settings.seed, metavar="N", type=number(0)),
-        _option(
-            "labels",
-            "class names: folder names, or codes",
-            Settings.labels,
-            metavar="{name,code}",
-            type=partial(choice, LABELS),
-        ),
-        _boolean(
-            "export_unannotated",
-            "include images without boxes in yolo, coco and voc",
-            Settings.export_unannotated,
-        ),
+        _value("seed", "N", number(0), "seed of the split", Settings.seed),
+        _words("labels", LABELS, "class names: folder names, or codes", Settings.labels),
+        _boolean("export_unannotated", "include images without boxes in yolo, coco and voc", default=True),
     ),
     "output and checks": (
         _boolean("verbose", "print one line for each finished category", default=True),
-        _option("dry_run", "print what would be done, and write nothing", action="store_true"),
-        _option(
-            "verify",
-            "validate the result folder again, and remove invalid files; no downloads",
-            action="store_true",
-        ),
+        _switch("dry_run", "print what would be done, and write nothing"),
+        _switch("verify", "validate the result folder again, and remove invalid files; no downloads"),
     ),
 }
 DEFAULT_PATHS = {
