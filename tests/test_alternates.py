@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation import make_task
+from tests.scheduler.simulation import make_task
 from utils.fetch import url_rewrites
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome, RequestTarget

@@ -1,4 +1,4 @@
-"""What the schedule does when workers die, when tasks are not needed any more, and when the run ends."""
+"""Tasks of dead workers: run again, and apart from others until the cause is found."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import random
 
 import pytest
 
-from tests.simulation import (
+from tests.scheduler.simulation import (
     GOOD,
     NOT_FOUND,
     REFUSED,
     RESET,
     TOO_MANY,
-    Ask,
     Reply,
+    Request,
     Simulation,
     after,
     make_outcome,
@@ -27,12 +27,12 @@ from utils.scheduler.schedule import Schedule
 
 @pytest.fixture
 def schedule() -> Schedule:
-    """Give a schedule for 8 in flight."""
+    """Return a schedule for 8 tasks in flight."""
     return Schedule(batch_size=8, retries=2, rng=random.Random(1))
 
 
-def offer(schedule: Schedule, count: int, host: str = "") -> None:
-    """Offer tasks, each at a host of its own if none is named; one that is named has answered before."""
+def submit(schedule: Schedule, count: int, host: str = "") -> None:
+    """Submit tasks of one host that has answered before, or of a host each."""
     if host:
         assert schedule.submit(make_task(-1), host) is None
         (first,) = schedule.start_ready(0.0)
@@ -41,36 +41,36 @@ def offer(schedule: Schedule, count: int, host: str = "") -> None:
         assert schedule.submit(make_task(number), host or f"h{number}") is None
 
 
-def test_the_image_that_kills_twice_is_the_one_that_crashed(schedule: Schedule) -> None:
-    """Its neighbours, lost with it both times, are saved, and their losses are no tries."""
+def test_image_that_crashes_twice_fails(schedule: Schedule) -> None:
+    """The tasks that were lost with it are saved, and their losses do not count as attempts."""
 
-    def web(ask: Ask) -> Reply:
-        return after(GOOD, 5.0 if ask.of_task < 2 else 0.1)
+    def web(request: Request) -> Reply:
+        return after(GOOD, 5.0 if request.of_task < 2 else 0.1)
 
     simulation = Simulation(schedule, web)
-    simulation.offer("one", range(20))
+    simulation.submit("one", range(20))
     for moment in (101.0, 102.0):
         simulation.run(until=moment)
         assert 2 in simulation.in_flight
         simulation.lose(simulation.in_flight, culprit=2)
     simulation.run()
-    crashed = simulation.settled.pop(2)
+    crashed = simulation.outcomes.pop(2)
     assert (crashed.reason, crashed.status) == (Reason.CRASHED, Status.FAILED)
     assert simulation.reasons() == {"": 19}
-    assert {outcome.attempts for outcome in simulation.settled.values()} == {1}
+    assert {outcome.attempts for outcome in simulation.outcomes.values()} == {1}
 
 
-def test_what_is_lost_goes_first(schedule: Schedule) -> None:
-    """It is started again before what has not been started yet."""
-    offer(schedule, 30, "one")
+def test_lost_tasks_start_first(schedule: Schedule) -> None:
+    """Before tasks that have not been started yet."""
+    submit(schedule, 30, "one")
     first = [task.number for task in schedule.start_ready(0.0)]
     assert schedule.recover_lost(first, culprit=None, now=1.0) == []
     assert sorted(task.number for task in schedule.start_ready(1.0)) == sorted(first)
 
 
-def test_deaths_of_unknown_cause_end_some_time(schedule: Schedule) -> None:
-    """An image that is lost again and again, though nobody accuses it, is given up."""
-    offer(schedule, 1)
+def test_task_with_many_unexplained_losses_fails(schedule: Schedule) -> None:
+    """A task that is lost again and again is not retried for ever."""
+    submit(schedule, 1)
     settled, losses = [], 0
     while not settled:
         assert [task.number for task in schedule.start_ready(losses)] == [0]
@@ -80,30 +80,30 @@ def test_deaths_of_unknown_cause_end_some_time(schedule: Schedule) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("killers", [{7}, {7, 8}, {0, 33, 66}])
-def test_who_kills_while_being_fetched_is_found_among_many(killers: set[int], seed: int) -> None:
-    """A worker dies of it with all that it has, unseen; the neighbours of the guilty are all saved."""
-    dice = random.Random(seed)
-    simulation = Simulation(Schedule(batch_size=64, retries=2, rng=dice), lambda _: after(GOOD, 1.0))
+@pytest.mark.parametrize("culprits", [{7}, {7, 8}, {0, 33, 66}])
+def test_cause_is_found_among_many_tasks(culprits: set[int], seed: int) -> None:
+    """A worker dies during the transfer with all its tasks; all but the causes are saved."""
+    rng = random.Random(seed)
+    simulation = Simulation(Schedule(batch_size=64, retries=2, rng=rng), lambda _: after(GOOD, 1.0))
     for host in range(10):
-        simulation.offer(f"h{host}", range(host * 20, host * 20 + 20))
+        simulation.submit(f"h{host}", range(host * 20, host * 20 + 20))
     for _ in range(500):
-        simulation.run(until=simulation.now + dice.uniform(0.1, 0.9))
-        for guilty in killers.intersection(simulation.in_flight):
-            worker = guilty % 2  # there are two
-            theirs = [n for n in simulation.in_flight if n % 2 == worker]
-            simulation.lose(theirs, culprit=None) if guilty in theirs else None
+        simulation.run(until=simulation.now + rng.uniform(0.1, 0.9))
+        for culprit in culprits.intersection(simulation.in_flight):
+            worker = culprit % 2  # there are two
+            tasks_of_worker = [n for n in simulation.in_flight if n % 2 == worker]
+            simulation.lose(tasks_of_worker, culprit=None) if culprit in tasks_of_worker else None
         if not (simulation.schedule.in_flight or simulation.schedule.waiting):
             break
-    crashed = {n for n, outcome in simulation.settled.items() if outcome.reason is Reason.CRASHED}
-    assert crashed == killers
-    assert len(simulation.settled) == 200
+    crashed = {n for n, outcome in simulation.outcomes.items() if outcome.reason is Reason.CRASHED}
+    assert crashed == culprits
+    assert len(simulation.outcomes) == 200
 
 
-def test_suspects_are_tried_apart_beside_the_others(schedule: Schedule) -> None:
-    """A group of them at once, and one at a time when a group was lost; the others go on meanwhile."""
+def test_suspects_run_in_groups_then_alone(schedule: Schedule) -> None:
+    """A group at a time, then one at a time; other tasks run meanwhile."""
     schedule.batch_size = 40
-    offer(schedule, 30)
+    submit(schedule, 30)
     for now in (0.0, 1.0):
         assert (
             schedule.recover_lost([task.number for task in schedule.start_ready(now)], culprit=None, now=now)
@@ -124,9 +124,9 @@ def test_suspects_are_tried_apart_beside_the_others(schedule: Schedule) -> None:
     assert (schedule.in_flight, schedule.waiting) == (6, 0)
 
 
-def test_what_is_lost_after_its_host_was_given_up_is_not_tried_again(schedule: Schedule) -> None:
-    """A dead host stays dead for a task whose worker died, too."""
-    offer(schedule, 8, "dead")
+def test_lost_task_of_a_given_up_host_fails(schedule: Schedule) -> None:
+    """It is not tried again."""
+    submit(schedule, 8, "dead")
     tasks = schedule.start_ready(0.0)
     schedule._queues.host("dead").given_up = Reason.DEAD_HOST
     (settled,) = schedule.recover_lost([tasks[7].number], culprit=None, now=5.0)
@@ -134,9 +134,9 @@ def test_what_is_lost_after_its_host_was_given_up_is_not_tried_again(schedule: S
     assert schedule.start_ready(1000.0) == []
 
 
-def test_losing_what_is_not_in_flight_changes_nothing(schedule: Schedule) -> None:
-    """Neither what waits, nor what has ended, nor what never was."""
-    offer(schedule, 20)
+def test_loss_of_tasks_not_in_flight_is_ignored(schedule: Schedule) -> None:
+    """Waiting, finished and unknown tasks are left alone."""
+    submit(schedule, 20)
     task = schedule.start_ready(0.0)[0]
     schedule.finish(task.number, make_outcome(task, GOOD), 1.0)
     before = (schedule.in_flight, schedule.waiting)
@@ -144,9 +144,9 @@ def test_losing_what_is_not_in_flight_changes_nothing(schedule: Schedule) -> Non
     assert (schedule.in_flight, schedule.waiting) == before
 
 
-def test_what_was_started_and_is_dropped_is_skipped(schedule: Schedule) -> None:
-    """It is settled as not needed; what waits untouched is forgotten without a word."""
-    offer(schedule, 20)
+def test_cancelled_task_is_skipped_if_started(schedule: Schedule) -> None:
+    """Tasks that were never started disappear without a result."""
+    submit(schedule, 20)
     started = {task.number for task in schedule.start_ready(0.0)}
     settled = schedule.cancel(list(range(20)), 1.0)
     assert {one.task.number for one in settled} == started
@@ -154,9 +154,9 @@ def test_what_was_started_and_is_dropped_is_skipped(schedule: Schedule) -> None:
     assert (schedule.in_flight, schedule.waiting, schedule.start_ready(100.0)) == (0, 0, [])
 
 
-def test_what_was_tried_or_lost_before_counts_as_started(schedule: Schedule) -> None:
-    """A task that waits for its next try has a row in the report: it was considered."""
-    offer(schedule, 3)
+def test_retried_and_lost_tasks_count_as_started(schedule: Schedule) -> None:
+    """A cancelled task that waits for a retry has a row in the report."""
+    submit(schedule, 3)
     tasks = schedule.start_ready(0.0)
     schedule.finish(0, make_outcome(tasks[0], RESET), 1.0)
     schedule.recover_lost([1], culprit=1, now=1.0)
@@ -165,18 +165,18 @@ def test_what_was_tried_or_lost_before_counts_as_started(schedule: Schedule) -> 
     assert schedule.start_ready(100.0) == []
 
 
-def test_places_that_a_drop_frees_are_used_at_once(schedule: Schedule) -> None:
-    """In the batch, and at the host."""
-    offer(schedule, 40, "one")
+def test_cancelling_frees_slots(schedule: Schedule) -> None:
+    """Of the batch, and of the host."""
+    submit(schedule, 40, "one")
     first = [task.number for task in schedule.start_ready(0.0)]
     assert len(first) == 8
     schedule.cancel(first[:5], 0.5)
     assert len(schedule.start_ready(0.5)) == 5
 
 
-def test_the_answer_to_a_dropped_task_is_not_heard(schedule: Schedule) -> None:
-    """It was settled already; it settles nothing, and frees no place twice."""
-    offer(schedule, 9)
+def test_result_of_a_cancelled_task_is_ignored(schedule: Schedule) -> None:
+    """It frees no slot twice."""
+    submit(schedule, 9)
     task = schedule.start_ready(0.0)[0]
     schedule.cancel([task.number], 0.5)
     assert schedule.finish(task.number, make_outcome(task, GOOD), 1.0) == []
@@ -184,9 +184,9 @@ def test_the_answer_to_a_dropped_task_is_not_heard(schedule: Schedule) -> None:
 
 
 @pytest.mark.parametrize("reply", [RESET, TOO_MANY])
-def test_what_is_dropped_while_it_waits_never_starts(schedule: Schedule, reply: Reply) -> None:
-    """Not when its retry is due, and not when its host has rested."""
-    offer(schedule, 30, "one")
+def test_cancelled_waiting_task_never_starts(schedule: Schedule, reply: Reply) -> None:
+    """Neither when its retry is due, nor when its host's pause is over."""
+    submit(schedule, 30, "one")
     for task in schedule.start_ready(0.0):
         schedule.finish(task.number, make_outcome(task, reply), 1.0)
     schedule.cancel(list(range(0, 30, 2)), 1.0)
@@ -200,9 +200,9 @@ def test_what_is_dropped_while_it_waits_never_starts(schedule: Schedule, reply: 
     assert started == set(range(1, 30, 2))
 
 
-def test_what_an_interrupted_run_leaves_is_not_attempted(schedule: Schedule) -> None:
-    """All that waits and all that is under way is settled, and nothing ever starts again."""
-    offer(schedule, 20, "one")
+def test_interrupt_ends_all_tasks(schedule: Schedule) -> None:
+    """All end as not_attempted, and nothing starts afterwards."""
+    submit(schedule, 20, "one")
     tasks = schedule.start_ready(0.0)
     schedule.finish(tasks[0].number, make_outcome(tasks[0], RESET), 1.0)
     settled = {one.task.number: one.outcome for one in schedule.interrupt()}
@@ -215,9 +215,9 @@ def test_what_an_interrupted_run_leaves_is_not_attempted(schedule: Schedule) -> 
     assert schedule.finish(tasks[1].number, make_outcome(tasks[1], GOOD), 2.0) == []
 
 
-def test_wake_at_names_the_next_moment(schedule: Schedule) -> None:
-    """The end of a rest or of a wait, or when what is in flight begins to hang; None if there is nothing."""
-    offer(schedule, 1)
+def test_next_wakeup(schedule: Schedule) -> None:
+    """The end of a pause or a retry delay, or when a request starts to hang; None if there is nothing."""
+    submit(schedule, 1)
     assert schedule.next_wakeup() is None
     (task,) = schedule.start_ready(0.0)
     assert schedule.next_wakeup() == HANGS_AFTER
@@ -229,8 +229,8 @@ def test_wake_at_names_the_next_moment(schedule: Schedule) -> None:
     assert [again.number for again in schedule.start_ready(wake_at)] == [0]
 
 
-def test_a_resting_host_wakes_when_its_rest_is_over(schedule: Schedule) -> None:
-    """With tasks that wait at it, though none of them is to be tried again."""
+def test_next_wakeup_of_a_paused_host(schedule: Schedule) -> None:
+    """For tasks that wait for it, even if none is to be retried."""
     for number in range(4):
         assert schedule.submit(make_task(number), "one") is None
     for task in schedule.start_ready(0.0):

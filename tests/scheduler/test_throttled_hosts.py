@@ -1,4 +1,4 @@
-"""Hosts that ask for fewer requests get them: they rest as long as they say, and nothing is lost by that."""
+"""Runs against real servers that throttle: Retry-After is kept, and no image is lost."""
 
 from __future__ import annotations
 
@@ -15,81 +15,81 @@ from tests.project import Project
 from utils.scheduler.host_state import FIRST_LIMIT, HIGHEST_LIMIT
 
 RED = "n00000001"
-REST = 3.0
+PAUSE = 3.0
 NAMED = {
-    "in seconds": lambda: f"Retry-After: {REST:.0f}",
-    "as a date": lambda: f"Retry-After: {email.utils.formatdate(time.time() + REST + 1, usegmt=True)}",
+    "in seconds": lambda: f"Retry-After: {PAUSE:.0f}",
+    "as a date": lambda: f"Retry-After: {email.utils.formatdate(time.time() + PAUSE + 1, usegmt=True)}",
 }
 
 
-class Moody:
-    """Answers well, but says "too many requests" while it wants peace; notes who came then."""
+class ThrottlingServer:
+    """Answers well, and throttles for some seconds after a number of requests; records early ones."""
 
     def __init__(self, header: Callable[[], str], *, status: int, good: int) -> None:
         self._header = header
         self._status = status
         self._good = good
         self._until = 0.0
-        self.at_rest: list[float] = []
+        self.early: list[float] = []
 
     def __call__(self, request: Request) -> Answer:
-        """Answer one request; after so many good ones comes one rest."""
+        """Answer one request."""
         if request.at < self._until:
-            self.at_rest.append(self._until - request.at)
+            self.early.append(self._until - request.at)
         elif self._good or self._until:
             self._good -= 1
             return Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/"))))
-        self._until = self._until or request.at + REST
+        self._until = self._until or request.at + PAUSE
         return Answer(status=self._status, headers=(self._header(),))
 
 
-def offer(project: Project, web: Web, numbers: range) -> None:
-    """Offer URLs of a host."""
+def add_urls(project: Project, web: Web, numbers: range) -> None:
+    """Add URLs of a host."""
     for number in numbers:
         project.url(f"{RED}_{number}", web.url(f"/{number}"))
 
 
 @pytest.mark.parametrize(("named", "status"), [("in seconds", 429), ("as a date", 503)])
-def test_a_rest_is_kept(project: Project, web: Web, named: str, status: int) -> None:
-    """What was under way when the rest began may come, 32 at most; then there is peace, and all is saved."""
-    moody = Moody(NAMED[named], status=status, good=10)
-    web.otherwise(moody)
+def test_retry_after_is_kept(project: Project, web: Web, named: str, status: int) -> None:
+    """Only requests that had been sent before arrive during the pause; all images are saved."""
+    server = ThrottlingServer(NAMED[named], status=status, good=10)
+    web.otherwise(server)
     project.category(RED, "red")
-    offer(project, web, range(60))
+    add_urls(project, web, range(60))
     finished = project.run()
     assert (finished.code, finished.err) == (0, "")
     assert len(project.images("red")) == 60
-    late = [left for left in moody.at_rest if left < REST - 1.5]
-    assert len(moody.at_rest) <= 32
-    assert not late
+    during_pause = [left for left in server.early if left < PAUSE - 1.5]
+    assert len(server.early) <= 32
+    assert not during_pause
 
 
-def test_too_many_requests_for_ever(project: Project, make_web: Callable[[], Web]) -> None:
-    """Such a host costs no other anything; its URLs are rate_limited, none is dead, and few are asked for."""
-    strict, good = make_web(), make_web()
-    strict.otherwise(Answer(status=429, headers=("Retry-After: 1",)))
+def test_host_that_always_throttles(project: Project, make_web: Callable[[], Web]) -> None:
+    """Its URLs are rate_limited after few requests; other hosts are not affected."""
+    throttling, good = make_web(), make_web()
+    throttling.otherwise(Answer(status=429, headers=("Retry-After: 1",)))
     good.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
     project.category(RED, "red")
-    offer(project, strict, range(50))
-    offer(project, good, range(100, 150))
+    add_urls(project, throttling, range(50))
+    add_urls(project, good, range(100, 150))
     finished = project.run("--retries", "1")
     assert (finished.code, finished.err) == (0, "")
     rows = project.report("red")
     assert [row["reason"] for row in rows] == ["rate_limited"] * 50 + [""] * 50
-    assert len(strict.requests) <= 50
-    strict.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
+    assert len(throttling.requests) <= 50
+    throttling.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
     assert project.run().code == 0
     assert len(project.images("red")) == 100
 
 
 @pytest.mark.parametrize("header", ["Retry-After: 61", "Retry-After: 999999999999"])
-def test_a_wait_too_long_fails_only_that_url(project: Project, web: Web, header: str) -> None:
-    """Who is told to wait for more than a minute is rate_limited after one try; the others are served."""
+def test_too_long_retry_after_fails_only_its_url(project: Project, web: Web, header: str) -> None:
+    """It is rate_limited after one attempt; the other URLs of the host are saved."""
     web.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
     for number in range(0, 30, 3):
         web.answer(f"/{number}", Answer(status=429, headers=(header,)))
     project.category(RED, "red")
-    offer(project, web, range(30))
+    add_urls(project, web, range(30))
     finished = project.run()
     assert (finished.code, finished.err) == (0, "")
     rows = project.report("red")
@@ -98,13 +98,15 @@ def test_a_wait_too_long_fails_only_that_url(project: Project, web: Web, header:
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_500_for_ever(project: Project, web: Web, retries: int) -> None:
-    """Each URL is asked for once and as often as --retries says, and never again in this run."""
+def test_permanent_500_is_requested_as_often_as_retries_allow(
+    project: Project, web: Web, retries: int
+) -> None:
+    """And not again in this run."""
     web.otherwise(Answer.page("Broken", 500))
     web.answer("/100", Answer.jpeg(pictures.jpeg(seed=1)))
     project.category(RED, "red")
-    offer(project, web, range(10))
-    offer(project, web, range(100, 101))
+    add_urls(project, web, range(10))
+    add_urls(project, web, range(100, 101))
     finished = project.run("--retries", str(retries))
     assert (finished.code, finished.err) == (0, "")
     assert {web.count(f"/{number}") for number in range(10)} == {retries + 1}
@@ -112,10 +114,8 @@ def test_500_for_ever(project: Project, web: Web, retries: int) -> None:
     assert {(row["reason"], row["attempts"]) for row in rows} == {("http_500", str(retries + 1))}
 
 
-def test_redirects_to_one_host_from_many_do_not_flood_it(
-    project: Project, make_web: Callable[[], Web]
-) -> None:
-    """Twelve hosts that lead to one bring it no more requests at once than any host gets; all is saved."""
+def test_redirects_do_not_flood_the_target(project: Project, make_web: Callable[[], Web]) -> None:
+    """Twelve hosts that redirect to one: it gets no more concurrent requests than any host."""
     target = make_web()
     target.otherwise(lambda request: Answer(body=pictures.jpeg(seed=int(request.path.strip("/"))), delay=0.3))
     project.category(RED, "red")
@@ -123,7 +123,7 @@ def test_redirects_to_one_host_from_many_do_not_flood_it(
         web = make_web()
         for number in range(host * 8, host * 8 + 8):
             web.answer(f"/{number}", Answer.redirect(target.url(f"/{number}")))
-        offer(project, web, range(host * 8, host * 8 + 8))
+        add_urls(project, web, range(host * 8, host * 8 + 8))
     finished = project.run("--batch_size", "96")
     assert (finished.code, finished.err) == (0, "")
     assert len(project.images("red")) == 96

@@ -1,10 +1,10 @@
-"""A host is treated politely while it lives, and given up only when it is surely dead."""
+"""The state of one host: limit, pauses, and when it is given up."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.simulation import (
+from tests.scheduler.simulation import (
     BLACKHOLE,
     CUT,
     ERROR_500,
@@ -33,18 +33,18 @@ from utils.scheduler.host_state import (
 
 
 def record(host: HostState, reply: Reply, *, now: float, started: float | None = None, task: int = 0) -> None:
-    """Tell a host of the end of a request."""
+    """Record the result of a request."""
     began = now - 0.1 if started is None else started
     host.record_result(make_outcome(make_task(task), reply), started=began, now=now)
 
 
-def limited(reply: Reply, retry_after: float) -> Reply:
-    """Give a reply that names a time to wait."""
+def with_retry_after(reply: Reply, retry_after: float) -> Reply:
+    """Return a reply with a Retry-After header."""
     return Reply(reason=reply.reason, http_status=reply.http_status, retry_after=retry_after)
 
 
-def test_a_host_gets_eight_at_once_and_more_while_it_answers_well() -> None:
-    """Three until it has answered; then each good answer, a "no such page" too, allows one more, up to 32."""
+def test_limit_grows_with_good_responses() -> None:
+    """3 before the first response, then 8, and one more for each good response (also a 404), up to 32."""
     host = HostState("a:80")
     assert host.limit == UNKNOWN_LIMIT == 3
     for now in range(3):
@@ -55,8 +55,8 @@ def test_a_host_gets_eight_at_once_and_more_while_it_answers_well() -> None:
     assert host.limit == HIGHEST_LIMIT == 32
 
 
-def test_who_shares_a_host_gets_a_part() -> None:
-    """Where four ask the same host each gets a quarter of every limit, and one request at least."""
+def test_limits_are_divided() -> None:
+    """With four parts each limit is a quarter, and at least one request."""
     host = HostState("a:80", 4)
     assert host.limit == 1
     record(host, GOOD, now=0)
@@ -67,8 +67,8 @@ def test_who_shares_a_host_gets_a_part() -> None:
 
 
 @pytest.mark.parametrize("reply", [ERROR_500, RESET])
-def test_trouble_earns_no_more_requests(reply: Reply) -> None:
-    """An answer that shows trouble does not raise the limit, and is no reason to give the host up."""
+def test_errors_do_not_raise_the_limit(reply: Reply) -> None:
+    """Nor do they give the host up."""
     host = HostState("a:80")
     for now in range(100):
         record(host, reply, now=now)
@@ -76,8 +76,8 @@ def test_trouble_earns_no_more_requests(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("reply", [TOO_MANY, UNAVAILABLE])
-def test_the_limit_is_halved_once_for_a_burst(reply: Reply) -> None:
-    """What was sent before the limit was halved does not halve it again; what was sent after does."""
+def test_limit_is_halved_once_for_a_burst(reply: Reply) -> None:
+    """Requests that were sent before do not halve it again; later ones do."""
     host = HostState("a:80")
     for now in (10.0, 10.1, 10.2):
         record(host, reply, started=9.0, now=now)
@@ -87,8 +87,8 @@ def test_the_limit_is_halved_once_for_a_burst(reply: Reply) -> None:
     assert host.limit == 1
 
 
-def test_a_host_that_wanted_less_gets_more_only_slowly() -> None:
-    """After a halving a host earns one more request by as many good answers as it may have requests."""
+def test_limit_grows_slowly_after_throttling() -> None:
+    """By one for as many good responses as it allows requests."""
     host = HostState("a:80")
     record(host, TOO_MANY, now=10.0)
     limits = []
@@ -99,33 +99,33 @@ def test_a_host_that_wanted_less_gets_more_only_slowly() -> None:
 
 
 @pytest.mark.parametrize("reply", [TOO_MANY, UNAVAILABLE])
-def test_a_host_is_left_alone_as_long_as_it_says(reply: Reply) -> None:
-    """Not one request goes out before Retry-After is over, and then one may."""
+def test_retry_after_pauses_the_host(reply: Reply) -> None:
+    """No request starts before Retry-After is over."""
     host = HostState("a:80")
-    record(host, limited(reply, 30.0), now=100.0)
+    record(host, with_retry_after(reply, 30.0), now=100.0)
     assert not host.can_start(129.9)
     assert host.can_start(130.0)
 
 
-def test_the_longest_wait_of_a_burst_counts() -> None:
-    """An answer to a request of before the rest may lengthen it, and never shortens it."""
+def test_longest_retry_after_of_a_burst_counts() -> None:
+    """A later response may lengthen the pause, and never shortens it."""
     host = HostState("a:80")
     for now, seconds in ((10.0, 5.0), (10.1, 40.0), (10.2, 1.0), (10.3, 3600.0)):
-        record(host, limited(TOO_MANY, seconds), started=9.0, now=now)
+        record(host, with_retry_after(TOO_MANY, seconds), started=9.0, now=now)
     assert host.limit == 4
     assert host.paused_until == pytest.approx(50.1)
 
 
-def test_a_wait_too_long_is_no_rest() -> None:
-    """Whoever asks for more than a minute fails that URL; the host goes on, at half the pace."""
+def test_too_long_retry_after_does_not_pause() -> None:
+    """It fails that URL; the host continues with half the limit."""
     host = HostState("a:80")
-    record(host, limited(TOO_MANY, MAX_PAUSE + 1), now=10.0)
+    record(host, with_retry_after(TOO_MANY, MAX_PAUSE + 1), now=10.0)
     assert host.can_start(10.0)
     assert (host.limit, host.given_up) == (4, None)
 
 
-def test_without_a_time_the_rests_grow() -> None:
-    """A "too many requests" that names no time brings rests of 2, 4, 8 … 60 seconds, and at last the end."""
+def test_pauses_without_retry_after_grow() -> None:
+    """2, 4, 8 … 60 seconds; then the host is given up."""
     host, now, rests = HostState("a:80"), 0.0, []
     while host.given_up is None:
         record(host, TOO_MANY, started=now, now=now)
@@ -136,8 +136,8 @@ def test_without_a_time_the_rests_grow() -> None:
     assert host.given_up is Reason.RATE_LIMITED
 
 
-def test_one_good_answer_ends_the_row_of_rests() -> None:
-    """A host that works between its rests is never given up."""
+def test_good_response_resets_the_pauses() -> None:
+    """A host that answers between its pauses is never given up."""
     host = HostState("a:80")
     for now in range(0, 10_000, 100):
         record(host, TOO_MANY, now=now)
@@ -147,8 +147,8 @@ def test_one_good_answer_ends_the_row_of_rests() -> None:
     assert host.given_up is None
 
 
-def test_three_silent_urls_of_one_round_are_enough() -> None:
-    """A host that never answered and lets three URLs time out is dead, without a second round."""
+def test_three_connect_timeouts_in_one_round() -> None:
+    """A host that never answered is dead, without a second round."""
     host = HostState("a:80")
     for _ in range(2):
         record(host, BLACKHOLE, started=0.0, now=5.0)
@@ -157,8 +157,8 @@ def test_three_silent_urls_of_one_round_are_enough() -> None:
     assert host.given_up is Reason.DEAD_HOST
 
 
-def test_two_rounds_of_silence_are_enough() -> None:
-    """With fewer URLs it takes a second try."""
+def test_connect_timeouts_in_two_rounds() -> None:
+    """A host with fewer URLs is dead after a second round."""
     host = HostState("a:80")
     record(host, BLACKHOLE, started=0.0, now=5.0)
     assert host.given_up is None
@@ -168,8 +168,8 @@ def test_two_rounds_of_silence_are_enough() -> None:
 
 
 @pytest.mark.parametrize("reply", [REFUSED, NO_NAME])
-def test_refusals_count_by_rounds(reply: Reply) -> None:
-    """A burst of refusals is one round; after three rounds with rests in between it is sure."""
+def test_refused_connections_count_by_rounds(reply: Reply) -> None:
+    """A burst is one round; after three rounds with pauses in between the host is dead."""
     host = HostState("a:80")
     for started in (10.0, 10.6, 11.7):
         assert host.given_up is None
@@ -181,7 +181,7 @@ def test_refusals_count_by_rounds(reply: Reply) -> None:
 
 @pytest.mark.parametrize("reply", [REFUSED, NO_NAME, BLACKHOLE])
 @pytest.mark.parametrize("sign_of_life", [GOOD, ERROR_500, CUT, RESET, TOO_MANY])
-def test_a_sign_of_life_wipes_failures_out(reply: Reply, sign_of_life: Reply) -> None:
+def test_connection_resets_the_failures(reply: Reply, sign_of_life: Reply) -> None:
     """Only a host that gives nothing but connect failures is given up."""
     host = HostState("a:80")
     for now in range(0, 1000, 100):
@@ -190,8 +190,8 @@ def test_a_sign_of_life_wipes_failures_out(reply: Reply, sign_of_life: Reply) ->
     assert host.given_up is not Reason.DEAD_HOST
 
 
-def test_who_accepts_and_says_nothing_is_nobody() -> None:
-    """After three rounds in which several URLs got no word, from a host that never said one."""
+def test_host_that_accepts_but_never_responds_is_dead() -> None:
+    """After three rounds of timeouts of several URLs."""
     host = HostState("a:80")
     for started in (0.0, 11.0):
         for task in range(2):
@@ -201,8 +201,8 @@ def test_who_accepts_and_says_nothing_is_nobody() -> None:
     assert host.given_up is Reason.DEAD_HOST
 
 
-def test_one_silent_url_says_nothing_of_its_host() -> None:
-    """Nor do many, once the host has answered anybody."""
+def test_one_silent_url_does_not_give_up_its_host() -> None:
+    """Nor do many, if the host has answered any."""
     alone, good = HostState("a:80"), HostState("b:80")
     record(good, NOT_FOUND, now=0.0)
     for number in range(50):
@@ -212,8 +212,8 @@ def test_one_silent_url_says_nothing_of_its_host() -> None:
     assert good.limit == FIRST_LIMIT + 1
 
 
-def test_a_recovered_host_has_its_places_back() -> None:
-    """While it fails one request at a time probes it; when it answers all may go out again."""
+def test_recovered_host_has_its_limit_back() -> None:
+    """While it fails, one request at a time probes it."""
     host = HostState("a:80")
     record(host, REFUSED, now=1.0)
     assert host.limit == 1
@@ -222,8 +222,8 @@ def test_a_recovered_host_has_its_places_back() -> None:
 
 
 @pytest.mark.parametrize("reply", [REFUSED, NO_NAME, BLACKHOLE])
-def test_a_host_that_was_good_is_given_more_time(reply: Reply) -> None:
-    """It survives twice as many rounds, but not for ever, nor for more than five minutes."""
+def test_host_that_has_answered_gets_twice_the_rounds(reply: Reply) -> None:
+    """But less than five minutes."""
     host, now, rounds = HostState("a:80"), 10.0, 0
     record(host, GOOD, now=now)
     while host.given_up is None:
@@ -233,7 +233,7 @@ def test_a_host_that_was_good_is_given_more_time(reply: Reply) -> None:
     assert now < 300
 
 
-def test_a_proxy_that_refuses_says_nothing_about_the_host() -> None:
+def test_proxy_error_does_not_change_the_host() -> None:
     """No failure of the proxy changes anything."""
     host = HostState("a:80")
     for now in range(50):
