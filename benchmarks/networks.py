@@ -68,7 +68,7 @@ def _with_known_speed(job: Job, bits_per_second: float) -> Command:
     """Store a result in the cache of the speed test; a real test would use the internet."""
     command = our_command(job, set_batch_size=False)
     command[command.index("--speed_test") + 1] = "True"
-    store = "import sys; from utils.fetch.speed_cache import remember; remember(float(sys.argv[1]))"
+    store = "import sys; from utils.fetch.speed_test import cache_speed; cache_speed(float(sys.argv[1]))"
     cache = {"XDG_CACHE_HOME": str(job.folder / "cache")}
     subprocess.run(  # noqa: S603
         [command[0], "-c", store, f"{bits_per_second}"], check=True, cwd=HERE.parent, env=os.environ | cache

@@ -139,7 +139,9 @@ def test_redirected_task_can_be_cancelled_lost_and_interrupted() -> None:
     tasks = schedule.start_ready(1.0)
     assert {(task.address, task.redirect_history) for task in tasks} == {("http://target/", redirect.history)}
     assert schedule.recover_lost([1], culprit=None, now=2.0) == []
-    assert [(task.number, task.redirect_history) for task in schedule.start_ready(2.0)] == [(1, redirect.history)]
+    assert [(task.number, task.redirect_history) for task in schedule.start_ready(2.0)] == [
+        (1, redirect.history)
+    ]
     assert schedule.redirect(99, redirect, 2.0) == []
     assert schedule.finish(1, make_outcome(tasks[0], GOOD), 3.0)
     (left,) = schedule.interrupt()

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import errors, machine
 from ..errors import DatasetError, WorkersLostError
-from ..fetch.speed_test import DEFAULT_BATCH
 from ..models.settings import Settings
 from ..models.tasks import ImageTask, Outcome
+from ..pipeline.concurrency import DEFAULT_BATCH
 from ..pipeline.executor import POLL_TIMEOUT, TaskEvents
 from ..pipeline.messages import CancelTasks, Command, StartTasks, WorkerConfig
 from ..reasons import CUT_SHORT, NOT_NEEDED

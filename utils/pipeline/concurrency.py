@@ -1,82 +1,149 @@
-"""How many images are in flight, and why: from the flag, or from the network's speed and the cores.
+"""The batch size, i.e. how many images are in flight: from the flag, or from network speed and cores.
 
-A speed test runs beside the work; until it ends the default holds.
+A network carries bits per second / 8 / `MEAN_IMAGE_BYTES` images a second, each of which is in flight for
+`MEAN_SECONDS_IN_FLIGHT`; the product of the two keeps the network busy. The speed test runs while images are
+downloaded; until it ends, the default is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .. import machine
-from ..fetch import speed_cache, speed_test
-from ..fetch.speed_test import BatchSize, SpeedTest
+from ..fetch.speed_test import SpeedTest, cached_speed, valid_speed
 from ..models.settings import Settings
 from ..scheduler.host_state import FIRST_LIMIT, HIGHEST_LIMIT
 from ..text import pluralize
 
+DEFAULT_BATCH, MIN_BATCH, MAX_BATCH = 256, 16, 1024
+UNKNOWN = "the default for an unknown network"
+MEAN_IMAGE_BYTES = 110_000
+# Half of the URLs are alive and answer within 0.46 s. Of the dead half, a third fails within 0.5 s, and two
+# thirds take the connect timeout of 5 s: 0.5 * 0.46 + 0.5 * (0.5 / 3 + 5 * 2 / 3) s.
+MEAN_SECONDS_IN_FLIGHT = 1.98
+# On a slow network, all of so few tasks often wait for dead hosts, and the network is idle. It gets more,
+# but not so many that an image would need half of its 10 s.
+SLOW_NETWORK_BATCH, SECONDS_ON_SLOW_NETWORK = 64, 4.0
+IMAGES_PER_CORE = 500  # a second: 1.5 ms to validate an image, 0.5 ms for everything else
+
+FILES_PER_TRANSFER = 3  # IPv4 and IPv6 are tried at the same time, and the resolver needs one
+FILES_PER_WORKER = 40  # modules, pipes, and the image that is written
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """The number of images in flight over all workers, and the reason for the screen."""
+
+    number: int
+    why: str
+
 
 class ConcurrencyController:
-    """Keeps the batch size of a run, and the speed test from which it may come."""
+    """Chooses the batch size of a run, and runs the speed test that it may depend on.
+
+    Parameters
+    ----------
+    say
+        Prints a line about the batch size when it is chosen or changes.
+    many_hosts
+        Whether images come from the network; False for those that are read from disk.
+    """
 
     def __init__(self, settings: Settings, say: Callable[[str], None], *, many_hosts: bool = True) -> None:
+        self._settings = settings
         self._say = say
         self._many_hosts = many_hosts
         self._cores = machine.cores() if settings.parallel else 1
         self._open_files = machine.raise_open_file_limit()
-        self._settings = settings
         self._test: SpeedTest | None = None
-        self._chosen = self._first(settings)
-        self._tell()
+        self._chosen = self._choose_first()
+        self._report()
 
     @property
     def processes(self) -> int:
-        """How many workers are worth their while."""
+        """The number of workers that have something to do."""
         return min(self._cores, self._chosen.number)
 
     def batch_size(self) -> int:
-        """Say how many images may be in flight now."""
+        """Return how many images may be in flight now."""
         if self._test:
-            measured = self._test.result()
-            if measured.finished:
+            measurement = self._test.result()
+            if measurement.finished:
                 self._test = None
-                self._chosen = self._for_speed(measured.bits_per_second)
-                self._tell()
+                self._chosen = self._for_speed(measurement.bits_per_second)
+                self._report()
         return self._chosen.number
 
     def stop(self) -> None:
-        """End a speed test that is under way."""
+        """End a running speed test."""
         if self._test:
             self._test.stop()
 
-    def _first(self, settings: Settings) -> BatchSize:
+    def _choose_first(self) -> BatchSize:
+        settings = self._settings
         if not settings.parallel:
             return BatchSize(1, "one after another, as --parallel False says")
         if settings.batch_size is not None:
             asked = BatchSize(settings.batch_size, "as --batch_size says")
-            return speed_test.allowed(asked, cores=self._cores, open_files=self._open_files)
-        remembered = speed_cache.remembered()
-        if settings.speed_test and remembered is None and self._many_hosts:
+            return limit_to_open_files(asked, cores=self._cores, open_files=self._open_files)
+        speed = cached_speed() if settings.speed_test else None
+        if settings.speed_test and speed is None and self._many_hosts:
             self._test = SpeedTest()
             self._test.start()
-        return self._for_speed(remembered if settings.speed_test else None)
+        return self._for_speed(speed)
 
     def _for_speed(self, bits_per_second: float | None) -> BatchSize:
-        return speed_test.batch_size(bits_per_second, cores=self._cores, open_files=self._open_files)
+        return choose_batch_size(bits_per_second, cores=self._cores, open_files=self._open_files)
 
-    def _tell(self) -> None:
-        number = self._chosen.number
+    def _report(self) -> None:
+        number, why = self._chosen.number, self._chosen.why
         images = f"Up to {pluralize(number, 'image')}"
         if not self._many_hosts:
             self._say(f"{images} in work at once.")
             return
-        each = f", {FIRST_LIMIT} to {HIGHEST_LIMIT} from one host" if number > FIRST_LIMIT else ""
-        self._say(f"{images} in flight{each}: {self._chosen.why}{self._of_speed()}.")
+        if why == UNKNOWN:
+            if self._test:
+                why += ", while its speed is being measured"
+            elif self._settings.speed_test:
+                why += ", whose speed could not be measured"
+            else:
+                why += ", without a speed test"
+        per_host = f", {FIRST_LIMIT} to {HIGHEST_LIMIT} from one host" if number > FIRST_LIMIT else ""
+        self._say(f"{images} in flight{per_host}: {why}.")
 
-    def _of_speed(self) -> str:
-        """Say why the network's speed is not known, where the default stands for it."""
-        if self._chosen.why != speed_test.UNKNOWN:
-            return ""
-        if self._test:
-            return ", while its speed is being measured"
-        measured = self._settings.speed_test
-        return ", whose speed could not be measured" if measured else ", without a speed test"
+
+def choose_batch_size(bits_per_second: float | None, *, cores: int, open_files: int) -> BatchSize:
+    """Choose the batch size for a network.
+
+    Parameters
+    ----------
+    bits_per_second
+        The network's speed; None or an invalid number if it is unknown.
+    cores
+        CPUs, i.e. worker processes.
+    open_files
+        How many descriptors each process may open.
+    """
+    speed, cores = valid_speed(bits_per_second), max(1, cores)
+    if not speed:
+        chosen = BatchSize(DEFAULT_BATCH, UNKNOWN)
+    else:
+        images = min(speed / 8 / MEAN_IMAGE_BYTES, cores * IMAGES_PER_CORE)  # a second
+        number = round(
+            max(
+                images * MEAN_SECONDS_IN_FLIGHT,
+                min(images * SECONDS_ON_SLOW_NETWORK, SLOW_NETWORK_BATCH),
+            )
+        )
+        megabits = speed / 1e6
+        shown = f"{megabits:.0f}" if megabits >= 10 else f"{megabits:.1f}"
+        why = f"for {shown} Mbit/s on {pluralize(cores, 'core')}"
+        chosen = BatchSize(min(max(number, MIN_BATCH), MAX_BATCH), why)
+    return limit_to_open_files(chosen, cores=cores, open_files=open_files)
+
+
+def limit_to_open_files(batch: BatchSize, *, cores: int, open_files: int) -> BatchSize:
+    """Limit a batch size to what the descriptors of each process allow."""
+    allowed = max(1, cores) * max(1, (open_files - FILES_PER_WORKER) // FILES_PER_TRANSFER)
+    return batch if batch.number <= allowed else BatchSize(allowed, f"as {open_files} open files allow")

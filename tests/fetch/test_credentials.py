@@ -1,4 +1,4 @@
-"""What lets us in: shown to whom it is meant for, and to nobody else, on no way."""
+"""Credentials are sent to their host only, and never shown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SENT = {"authorization": f"Bearer {TOKEN}", "cookie": COOKIE}
 
 
 def fetch(folder: Path, url: str, credentials: Credentials | None = BOTH) -> TarDownload:
-    """Read a feed to its end."""
+    """Download a tar."""
     feed = TarDownload(url, folder / f"{WNID}.tar", terms=replace(QUICK, credentials=credentials))
     feed.start()
     to_end(feed)
@@ -39,8 +39,8 @@ def fetch(folder: Path, url: str, credentials: Credentials | None = BOTH) -> Tar
     return feed
 
 
-def shown(request: Request) -> dict[str, str]:
-    """Say what a server was shown."""
+def received(request: Request) -> dict[str, str]:
+    """Return the credentials that a server received."""
     return {name: request.headers[name] for name in SENT if name in request.headers}
 
 
@@ -54,73 +54,73 @@ def shown(request: Request) -> dict[str, str]:
     ],
 )
 def test_from_the_environment(environment: dict[str, str], headers: dict[str, str]) -> None:
-    """They are taken as people copy them: with the header's name, blanks and line ends round them."""
+    """As users copy them: with the header's name, spaces and line ends around them."""
     credentials = Credentials.from_environment(environment)
     assert credentials
     assert credentials.headers() == headers
 
 
 @pytest.mark.parametrize("environment", [{}, {TOKEN_VARIABLE: " "}, {"HOME": "/"}])
-def test_none_in_the_environment(environment: dict[str, str]) -> None:
-    """Where there are none, nothing is shown."""
+def test_no_credentials(environment: dict[str, str]) -> None:
+    """Empty and missing variables give none."""
     assert Credentials.from_environment(environment) is None
 
 
 @pytest.mark.parametrize("variable", [TOKEN_VARIABLE, COOKIE_VARIABLE])
 @pytest.mark.parametrize("value", ["s3cret\r\nX: y", "s3cret\0", "s3crét", "s3cret\u2026"])
-def test_what_no_header_may_hold(variable: str, value: str) -> None:
-    """A value that cannot be sent is told by its variable's name, and not shown."""
+def test_invalid_header_value(variable: str, value: str) -> None:
+    """The error names the variable and does not show the value."""
     with pytest.raises(InputError, match=variable) as told:
         Credentials.from_environment({variable: value})
     assert "s3cr" not in str(told.value)
 
 
-def test_they_show_nothing() -> None:
-    """Printed, they are empty."""
+def test_repr_has_no_secrets() -> None:
+    """Neither of the credentials nor of options that hold them."""
     assert "s3cret" not in f"{BOTH!r} {BOTH} {TERMS!r}"
     assert asdict(BOTH)["token"] == TOKEN
 
 
-def test_they_reach_the_host(web: Web, tmp_path: Path) -> None:
-    """The host that the user named is shown them, with every request."""
+def test_credentials_are_sent_with_every_request(web: Web, tmp_path: Path) -> None:
+    """To the host that the user named, also when a download resumes."""
     web.answer(NAME, Answer(body=BODY, cut=30_000, headers=('ETag: "1"',)), resumable(BODY))
     assert fetch(tmp_path, web.url(NAME)).problem == ""
-    assert [shown(request) for request in web.requests] == [SENT, SENT]
+    assert [received(request) for request in web.requests] == [SENT, SENT]
 
 
-def test_none_are_made_up(web: Web, tmp_path: Path) -> None:
-    """Without any, nothing is sent."""
+def test_without_credentials_none_are_sent(web: Web, tmp_path: Path) -> None:
+    """The request has neither header."""
     web.answer(NAME, resumable(BODY))
     fetch(tmp_path, web.url(NAME), None)
-    assert shown(web.requests[0]) == {}
+    assert received(web.requests[0]) == {}
 
 
-def test_a_redirect_on_the_same_host(web: Web, tmp_path: Path) -> None:
-    """The same host is shown them again, wherever it leads on itself."""
+def test_redirect_on_the_same_host(web: Web, tmp_path: Path) -> None:
+    """The host gets them again."""
     web.answer(NAME, Answer.redirect("/elsewhere"))
     web.answer("/elsewhere", resumable(BODY))
     assert fetch(tmp_path, web.url(NAME)).problem == ""
-    assert [shown(request) for request in web.requests] == [SENT, SENT]
+    assert [received(request) for request in web.requests] == [SENT, SENT]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_a_redirect_to_another_host(
+def test_redirect_to_another_host(
     make_web: Callable[[], Web], tmp_path: Path, status: int, name: str
 ) -> None:
-    """Another host, or another port, is shown nothing, nor is the next one; our own is, on the way back."""
+    """Another host or port gets none; the own host does on the way back."""
     own, other = make_web(), make_web()
     own.answer(NAME, Answer.redirect(f"http://{name}:{other.port}/1", status))
     other.answer("/1", Answer.redirect("/2", status))
     other.answer("/2", Answer.redirect(own.url("/3"), status))
     own.answer("/3", resumable(BODY))
     assert fetch(tmp_path, own.url(NAME)).problem == ""
-    assert [shown(request) for request in other.requests] == [{}, {}]
-    assert [shown(request) for request in own.requests if request.path in (NAME, "/3")] == [SENT, SENT]
+    assert [received(request) for request in other.requests] == [{}, {}]
+    assert [received(request) for request in own.requests if request.path in (NAME, "/3")] == [SENT, SENT]
 
 
-def test_cookies_of_the_server(make_web: Callable[[], Web], tmp_path: Path) -> None:
-    """A server that hands out cookies, and then leads elsewhere, does not carry ours there."""
+def test_cookies_of_the_server_do_not_carry_ours(make_web: Callable[[], Web], tmp_path: Path) -> None:
+    """To where it redirects."""
     own, other = make_web(), make_web()
     headers = (f"Location: {other.url(NAME)}", "Set-Cookie: crumb=1")
     own.answer(NAME, Answer(status=302, headers=headers))
@@ -129,10 +129,10 @@ def test_cookies_of_the_server(make_web: Callable[[], Web], tmp_path: Path) -> N
     assert "s3cret" not in str(other.requests[0].headers)
 
 
-def test_netrc_does_not_take_their_place(
+def test_netrc_does_not_replace_them(
     make_web: Callable[[], Web], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the user set for the archive counts, whatever lies in .netrc."""
+    """Credentials of the environment take precedence."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password other\n")
     netrc.chmod(0o600)
@@ -141,7 +141,7 @@ def test_netrc_does_not_take_their_place(
     own.answer(NAME, Answer.redirect("/2"))
     own.answer("/2", resumable(BODY))
     fetch(tmp_path, own.url(NAME))
-    assert [shown(request) for request in own.requests] == [SENT, SENT]
+    assert [received(request) for request in own.requests] == [SENT, SENT]
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def test_netrc_does_not_take_their_place(
         resumable(BODY),
     ],
 )
-def test_they_are_told_to_nobody(
+def test_no_secrets_in_logs_and_errors(
     web: Web, tmp_path: Path, reply: Reply, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither messages nor logs nor files hold them, nor what else is secret in the address."""
+    """Whatever the server answers."""
     web.answer(f"{NAME}?key={PASSWORD}", reply)
     with caplog.at_level(logging.DEBUG):
         url = web.url(f"{NAME}?key={PASSWORD}").replace("http://", f"http://me:{PASSWORD}@")
@@ -173,8 +173,8 @@ def test_they_are_told_to_nobody(
     assert not any(b"s3cret" in path.read_bytes() for path in tmp_path.iterdir())
 
 
-def test_advice_when_they_are_not_accepted(web: Web, tmp_path: Path) -> None:
-    """Who has set something that is not accepted is told that, and not to set it."""
+def test_rejected_credentials(web: Web, tmp_path: Path) -> None:
+    """The message says that they are not accepted."""
     web.answer(NAME, Answer(status=403))
     assert f"what {TOKEN_VARIABLE} or {COOKIE_VARIABLE} holds is not accepted" in (
         fetch(tmp_path, web.url(NAME)).problem
@@ -189,14 +189,14 @@ def test_advice_when_they_are_not_accepted(web: Web, tmp_path: Path) -> None:
         ("http://[::1/secret", "the address"),
     ],
 )
-def test_addresses_as_they_are_shown(url: str, spelled: str) -> None:
-    """Of an address only what is no secret is shown."""
+def test_redacted_locations(url: str, spelled: str) -> None:
+    """User, password, query and fragment are removed."""
     assert redacted(url) == spelled
 
 
 @pytest.fixture
 def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], str]]:
-    """Give a maker of https servers that send one answer; the machine trusts them."""
+    """Return a function that starts https servers with one reply, which this machine trusts."""
     if shutil.which("openssl") is None:
         pytest.skip("certificates are made by openssl")
     folder = tmp_path / "certificates"
@@ -230,22 +230,22 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         server.__exit__(None, None, None)
 
 
-def test_https_is_read_like_http(secure: Callable[[bytes], str], tmp_path: Path) -> None:
-    """A tar comes over TLS as well."""
+def test_tar_over_https(secure: Callable[[bytes], str], tmp_path: Path) -> None:
+    """A tar is read over TLS as over http."""
     url = secure(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY))
     assert fetch(tmp_path, url).problem == ""
 
 
-def test_they_do_not_go_from_https_to_http(secure: Callable[[bytes], str], web: Web, tmp_path: Path) -> None:
-    """Who is led from https to http shows nothing there, even if it is the same host."""
+def test_redirect_from_https_to_http(secure: Callable[[bytes], str], web: Web, tmp_path: Path) -> None:
+    """Even the same host gets none."""
     web.answer("/plain", resumable(BODY))
     url = secure(f"HTTP/1.1 302 Found\r\nLocation: {web.url('/plain')}\r\nContent-Length: 0\r\n\r\n".encode())
     assert fetch(tmp_path, url).problem == ""
-    assert shown(web.requests[0]) == {}
+    assert received(web.requests[0]) == {}
 
 
-def test_silence_over_tls_is_cut(secure: Callable[[bytes], str], tmp_path: Path) -> None:
-    """A silent server holds nobody, over TLS either."""
+def test_silent_server_over_tls(secure: Callable[[bytes], str], tmp_path: Path) -> None:
+    """It is aborted."""
     feed = TarDownload(secure(b""), tmp_path / f"{WNID}.tar")
     feed.start()
     threading.Event().wait(0.5)

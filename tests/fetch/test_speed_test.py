@@ -1,4 +1,4 @@
-"""A speed test is a process beside the work, and costs a run nothing, whatever happens."""
+"""The speed test runs in a process of its own, costs a run nothing, and its result is kept for a day."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from utils.fetch import speed_cache, speed_test
-from utils.fetch.speed_test import Measured, SpeedTest
+from utils.fetch import speed_test
+from utils.fetch.speed_test import Measurement, SpeedTest
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-SILENT = speed_test.MOST_SECONDS / 2  # well before a speed test would end by itself
+SILENT = speed_test.MAX_SECONDS / 2  # well before a speed test would end by itself
 CONFIG = """<settings><client ip="127.0.0.1" lat="0" lon="0"/>
 <server-config threadcount="4" ignoreids=""/><download testlength="10" threadsperurl="4"/>
 <upload ratio="5" maxchunkcount="50" threads="2" testlength="10"/></settings>"""
@@ -29,7 +29,7 @@ CONFIG = """<settings><client ip="127.0.0.1" lat="0" lon="0"/>
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep each test's cache apart from the user's, and the user's proxies away."""
+    """Use a cache of the test, and no proxies of the user."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -38,23 +38,23 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "part-of-imagenet" / "network_speed.json"
 
 
-def through(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    """Send all web traffic of speed tests to a port of this machine."""
+def use_proxy(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    """Send the requests of speed tests to a port of this machine."""
     for name in PROXIES[:2]:
         monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
 
 
-def outcome(test: SpeedTest) -> Measured:
-    """Wait until a speed test is over."""
+def wait_for_result(test: SpeedTest) -> Measurement:
+    """Wait until a speed test has ended."""
     begin = time.monotonic()
     while not (measured := test.result()).finished:
-        assert time.monotonic() < begin + 1.5 * speed_test.MOST_SECONDS, "the speed test does not end"
+        assert time.monotonic() < begin + 1.5 * speed_test.MAX_SECONDS, "the speed test does not end"
         time.sleep(0.02)
     return measured
 
 
-class Speedtests(http.server.BaseHTTPRequestHandler):
-    """Plays speedtest.net as its proxy, and one of its servers; counts what it gave away."""
+class SpeedtestHandler(http.server.BaseHTTPRequestHandler):
+    """Acts as speedtest.net, as its proxy; counts the pictures that it sent."""
 
     pictures = 0
     broken = False
@@ -89,13 +89,13 @@ class Speedtests(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def speedtests(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Speedtests]]:
-    """Run the made-up speedtest.net."""
-    handler = type("Handler", (Speedtests,), {})
+def speedtests(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[SpeedtestHandler]]:
+    """Run a simulated speedtest.net."""
+    handler = type("Handler", (SpeedtestHandler,), {})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        through(monkeypatch, server.server_address[1])
+        use_proxy(monkeypatch, server.server_address[1])
         yield handler
         server.shutdown()
         thread.join()
@@ -103,79 +103,77 @@ def speedtests(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Speedtests]]:
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """Be a proxy that takes connections and says nothing."""
+    """Run a proxy that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(SILENT)
-        through(monkeypatch, listener.getsockname()[1])
+        use_proxy(monkeypatch, listener.getsockname()[1])
         yield listener
 
 
 def wait_until_gone(connection: socket.socket) -> None:
-    """Wait until the process at the other end is dead, as its connections are closed then."""
+    """Wait until the process at the other end is dead and its connections are closed."""
     connection.settimeout(SILENT)
     with contextlib.suppress(ConnectionResetError):
         while connection.recv(4096):
             pass
 
 
-def test_a_speed_is_measured_and_remembered(
-    speedtests: type[Speedtests], cache: Path, capfd: pytest.CaptureFixture[str]
+def test_speed_is_measured_and_cached(
+    speedtests: type[SpeedtestHandler], cache: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The whole way over a server: five pictures are asked for, no more, and nothing reaches the terminal."""
+    """With five pictures, and no output on the terminal."""
     test = SpeedTest(secure=False)
     test.start()
-    measured = outcome(test)
+    measured = wait_for_result(test)
     assert measured.bits_per_second is not None
     assert measured.bits_per_second > 1e5
     assert test.result() == measured, "what was found is said again"
     assert speedtests.pictures == speed_test.PICTURES
-    assert speed_cache.remembered() == measured.bits_per_second
+    assert speed_test.cached_speed() == measured.bits_per_second
     assert list(cache.parent.iterdir()) == [cache]
     assert capfd.readouterr() == ("", "")
 
 
-def test_pictures_that_do_not_come_are_a_failure(speedtests: type[Speedtests], cache: Path) -> None:
-    """Speedtest-cli calls that 0 bit/s; here it is a failure, and is not remembered."""
+def test_failed_downloads_are_a_failure(speedtests: type[SpeedtestHandler], cache: Path) -> None:
+    """speedtest-cli reports 0 bit/s, which is not cached."""
     speedtests.broken = True
     test = SpeedTest(secure=False)
     test.start()
-    assert outcome(test) == Measured(finished=True)
+    assert wait_for_result(test) == Measurement(finished=True)
     assert not cache.exists()
 
 
-def test_a_network_that_refuses_is_a_failure(
+def test_refusing_network_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, cache: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is raised, nothing reaches the terminal, nothing is remembered."""
+    """Without an exception and without output."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    through(monkeypatch, port)
+    use_proxy(monkeypatch, port)
     test = SpeedTest()
     test.start()
-    assert outcome(test) == Measured(finished=True)
+    assert wait_for_result(test) == Measurement(finished=True)
     assert not cache.exists()
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_hanging_network_costs_a_bounded_time(
-    monkeypatch: pytest.MonkeyPatch, silent: socket.socket
-) -> None:
-    """When its time is up, the test is ended and has failed; asking for its result never waits."""
-    monkeypatch.setattr(speed_test, "MOST_SECONDS", 1.0)
+def test_hanging_network_takes_bounded_time(monkeypatch: pytest.MonkeyPatch, silent: socket.socket) -> None:
+    """`result` never waits."""
+    monkeypatch.setattr(speed_test, "MAX_SECONDS", 1.0)
     test = SpeedTest()
     begin = time.monotonic()
     test.start()
-    assert test.result() == Measured(finished=False)
+    assert test.result() == Measurement(finished=False)
     assert time.monotonic() - begin < 0.5, "the result was waited for"
     connection, _ = silent.accept()
-    assert outcome(test) == Measured(finished=True)
+    assert wait_for_result(test) == Measurement(finished=True)
     assert time.monotonic() - begin < 2
     with connection:
         wait_until_gone(connection)
 
 
-def test_stop_leaves_no_child(silent: socket.socket) -> None:
-    """A test that is under way is ended at once, and again does no harm."""
+def test_stop_ends_the_process(silent: socket.socket) -> None:
+    """At once, and may be called again."""
     test = SpeedTest()
     test.start()
     connection, _ = silent.accept()
@@ -183,13 +181,13 @@ def test_stop_leaves_no_child(silent: socket.socket) -> None:
     test.stop()
     test.stop()
     assert time.monotonic() - begin < 1
-    assert test.result() == Measured(finished=True)
+    assert test.result() == Measurement(finished=True)
     with connection:
         wait_until_gone(connection)
 
 
-def test_a_test_outlives_no_parent(silent: socket.socket) -> None:
-    """Where the parent is killed, the child sees it and ends."""
+def test_process_ends_with_its_parent(silent: socket.socket) -> None:
+    """Even if the parent is killed."""
     code = (
         "import time; from utils.fetch.speed_test import SpeedTest;"
         "test = SpeedTest(); test.start(); time.sleep(60)"
@@ -201,10 +199,10 @@ def test_a_test_outlives_no_parent(silent: socket.socket) -> None:
         wait_until_gone(connection)
 
 
-def test_a_foreign_utils_is_not_taken_for_ours(
-    speedtests: type[Speedtests], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_other_utils_packages_are_ignored(
+    speedtests: type[SpeedtestHandler], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The child finds this project from any folder, with warnings as errors, and with PYTHONSAFEPATH."""
+    """From any folder, with warnings as errors, and with PYTHONSAFEPATH."""
     (tmp_path / "utils.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
@@ -212,15 +210,15 @@ def test_a_foreign_utils_is_not_taken_for_ours(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     test = SpeedTest(secure=False)
     test.start()
-    assert outcome(test).bits_per_second is not None
+    assert wait_for_result(test).bits_per_second is not None
     assert speedtests.pictures == speed_test.PICTURES
 
 
-def test_without_a_process_the_test_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that starts no further process costs the run nothing."""
+def test_process_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs the run nothing."""
     monkeypatch.setattr(sys, "executable", str(PROJECT / "no-such-python"))
     test = SpeedTest()
-    assert test.result() == Measured(finished=True)
+    assert test.result() == Measurement(finished=True)
     test.start()
-    assert test.result() == Measured(finished=True)
+    assert test.result() == Measurement(finished=True)
     test.stop()

@@ -1,4 +1,4 @@
-"""The embedded web serves many at once, records what it is asked, and stops without a trace."""
+"""The demo server serves many clients at once, records requests, and stops without leftovers."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from demo.web import Answer, Web
 BODY = bytes(range(256)) * 300
 
 
-def test_answers_come_in_turn_and_the_last_repeats(web: Web) -> None:
-    """Successive requests get successive answers; a function among them sees the request."""
+def test_answers_in_order_and_the_last_repeats(web: Web) -> None:
+    """A function among them gets the request."""
     web.answer("/x", Answer(status=503), Answer(status=429), lambda request: Answer.page(request.method))
     assert [requests.get(web.url("/x"), timeout=10).status_code for _ in range(4)] == [503, 429, 200, 200]
     assert requests.post(web.url("/x"), timeout=10).text == "POST"
     assert web.count("/x") == 5
 
 
-def test_unknown_paths_get_the_answer_for_all_others(web: Web) -> None:
-    """They are 404 unless said otherwise; a function may look at the request."""
+def test_unknown_paths_get_the_default_answer(web: Web) -> None:
+    """404 unless set otherwise."""
     assert requests.get(web.url("/?a=1"), timeout=10).status_code == 404
     web.otherwise(lambda request: Answer.page(request.path))
     assert requests.get(web.url("/?a=1"), timeout=10).text == "/?a=1"
 
 
 def test_requests_are_recorded(web: Web) -> None:
-    """What was asked, when, and with which headers is known; a request's body is no second request."""
+    """Method, path, headers and time; the body of a request is no second request."""
     before = time.monotonic()
     requests.post(web.url("/x"), data=b"GET / HTTP/1.1\r\n\r\n", headers={"User-Agent": "me"}, timeout=10)
     (request,) = web.requests
@@ -42,8 +42,8 @@ def test_requests_are_recorded(web: Web) -> None:
     assert before <= request.at <= time.monotonic()
 
 
-def test_a_connection_serves_many_requests(web: Web) -> None:
-    """Keep-alive is kept, after a HEAD and after a chunked body, too."""
+def test_keep_alive(web: Web) -> None:
+    """After a HEAD and after a chunked body as well."""
     web.answer(
         "/x", Answer(body=BODY), Answer(body=BODY, chunked=True), Answer(status=204), Answer.page("end")
     )
@@ -58,8 +58,8 @@ def test_a_connection_serves_many_requests(web: Web) -> None:
     assert bodies == [b"", BODY, b"", b"end"]
 
 
-def test_it_answers_whole_urls_for_a_client_that_takes_it_for_its_proxy(web: Web) -> None:
-    """A proxy is asked for whole URLs; it opens tunnels only where told."""
+def test_server_as_a_proxy(web: Web) -> None:
+    """A proxy gets whole URLs; tunnels are refused by default."""
     web.answer("http://a.example/x.jpg", Answer.jpeg(b"a"))
     proxies = {"http": web.url(""), "https": web.url("")}
     assert requests.get("http://a.example/x.jpg", proxies=proxies, timeout=10).content == b"a"
@@ -68,7 +68,7 @@ def test_it_answers_whole_urls_for_a_client_that_takes_it_for_its_proxy(web: Web
     assert [request.path for request in web.requests] == ["http://a.example/x.jpg", "a.example:443"]
 
 
-def test_redirects_lead_to_another_host(make_web: Callable[[], Web]) -> None:
+def test_redirect_to_another_host(make_web: Callable[[], Web]) -> None:
     """Each server is a host of its own."""
     here, there = make_web(), make_web()
     here.answer("/x", Answer.redirect(there.url("/y"), status=301))
@@ -92,8 +92,8 @@ async def ask_at_once(web: Web, how_many: int) -> list[bytes]:
     return await asyncio.gather(*(ask(web) for _ in range(how_many)))
 
 
-def test_hundreds_are_served_at_once(web: Web) -> None:
-    """No connection waits for another one, and the most at once is known."""
+def test_hundreds_of_concurrent_requests(web: Web) -> None:
+    """The largest number of concurrent ones is recorded."""
     web.answer("/x", Answer(body=b"ok", delay=0.5))
     began = time.monotonic()
     assert [answer[-6:] for answer in asyncio.run(ask_at_once(web, 400))] == [b"\r\n\r\nok"] * 400
@@ -104,8 +104,8 @@ def test_hundreds_are_served_at_once(web: Web) -> None:
 @pytest.mark.parametrize(
     "answer", [Answer(hang=True), Answer(delay=60), Answer(endless=True), Answer(raw=b"", delay=60)]
 )
-def test_it_stops_at_once_whatever_goes_on(answer: Answer) -> None:
-    """No thread and no socket is left, even with clients in the middle of something."""
+def test_stop_leaves_nothing(answer: Answer) -> None:
+    """No thread and no socket, even in the middle of requests."""
     with contextlib.ExitStack() as clients:
         with Web() as web:
             web.answer("/x", answer)
@@ -119,8 +119,8 @@ def test_it_stops_at_once_whatever_goes_on(answer: Answer) -> None:
         socket.create_connection(("127.0.0.1", web.port), timeout=10)
 
 
-def test_a_client_that_talks_no_http_ends_only_its_own_connection(web: Web) -> None:
-    """Garbage is hung up on."""
+def test_client_that_does_not_speak_http(web: Web) -> None:
+    """Its connection is closed."""
     for nonsense in (
         b"\x16\x03\x01\x00\r\n\r\n",
         b"GET /\r\n\r\n",
@@ -132,7 +132,7 @@ def test_a_client_that_talks_no_http_ends_only_its_own_connection(web: Web) -> N
     assert requests.get(web.url("/x"), timeout=10).status_code == 404
 
 
-def test_a_path_without_answers_is_a_mistake(web: Web) -> None:
-    """Saying that a path answers nothing is refused at once."""
+def test_path_without_answers_is_an_error(web: Web) -> None:
+    """An empty list of answers is refused at once."""
     with pytest.raises(ValueError, match="No answer given for /x"):
         web.answer("/x")

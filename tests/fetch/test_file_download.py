@@ -1,4 +1,4 @@
-"""A big file from a server that cuts, ignores, lies and refuses."""
+"""Downloads of big files: resume, checks, retries."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ TAG = 'ETag: "1"'
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """Give the place where the file is to go."""
+    """Return the path of the file."""
     return tmp_path / "file.tgz"
 
 
 def fetch(web: Web, target: Path, *replies: Reply, **options: object) -> list[Request]:
-    """Download from a server that answers so; give what it was asked."""
+    """Download from a server with these replies; returns the requests."""
     web.answer("/file.tgz", *replies)
     download(web.url("/file.tgz"), target, options=DownloadOptions(retry_delays=QUICK, **options))  # type: ignore[arg-type]
     return web.requests
 
 
 def leftovers(target: Path) -> list[str]:
-    """List what lies beside the target."""
+    """List the files beside the target."""
     return sorted(path.name for path in target.parent.iterdir() if path != target)
 
 
 def leave_half(web: Web, target: Path, *headers: str) -> None:
-    """Break a download off in the middle."""
+    """Interrupt a download in the middle."""
     with pytest.raises(OneSourceError):
         fetch(web, target, Answer(body=BODY, cut=HALF, headers=headers), Answer(status=404))
     web.requests.clear()
     assert target.with_name("file.tgz.part").stat().st_size == HALF
 
 
-def test_a_file_arrives_whole_and_nothing_else_stays(web: Web, target: Path) -> None:
-    """The file gets its name when it is whole; we say who we are."""
+def test_complete_file(web: Web, target: Path) -> None:
+    """No part is left; the User-Agent is sent."""
     seen: list[tuple[int, int]] = []
     web.answer("/file.tgz", resumable(BODY))
     download(web.url("/file.tgz"), target, progress=lambda done, total: seen.append((done, total)))
@@ -58,15 +58,15 @@ def test_a_file_arrives_whole_and_nothing_else_stays(web: Web, target: Path) -> 
     assert seen[-1] == (len(BODY), len(BODY))
 
 
-def test_a_cut_download_goes_on_where_it_broke_off(web: Web, target: Path) -> None:
-    """The rest is asked for with Range and If-Range, within one run."""
+def test_broken_download_resumes(web: Web, target: Path) -> None:
+    """With Range and If-Range, in the same run."""
     asked = fetch(web, target, Answer(body=BODY, cut=HALF, headers=(TAG,)), resumable(BODY))
     assert target.read_bytes() == BODY
     assert (asked[1].headers["range"], asked[1].headers["if-range"]) == (f"bytes={HALF}-", '"1"')
 
 
-def test_a_later_run_goes_on_with_the_part(web: Web, target: Path) -> None:
-    """What an earlier run fetched is not fetched again."""
+def test_later_run_resumes(web: Web, target: Path) -> None:
+    """Bytes of an earlier run are not downloaded again."""
     leave_half(web, target, TAG)
     asked = fetch(web, target, resumable(BODY))
     assert target.read_bytes() == BODY
@@ -74,14 +74,14 @@ def test_a_later_run_goes_on_with_the_part(web: Web, target: Path) -> None:
     assert leftovers(target) == []
 
 
-def test_the_modification_time_serves_where_the_etag_is_weak(web: Web, target: Path) -> None:
-    """If-Range takes no weak ETag."""
+def test_weak_etag(web: Web, target: Path) -> None:
+    """If-Range has the modification time instead."""
     leave_half(web, target, 'ETag: W/"1"', "Last-Modified: Mon, 01 Jan 2018 00:00:00 GMT")
     assert fetch(web, target, Answer(body=BODY))[0].headers["if-range"] == "Mon, 01 Jan 2018 00:00:00 GMT"
 
 
-def test_a_server_without_validators_is_asked_for_the_rest_too(web: Web, target: Path) -> None:
-    """Where no header tells the version, the size does."""
+def test_resume_without_validators(web: Web, target: Path) -> None:
+    """The size has to match."""
     leave_half(web, target)
     asked = fetch(web, target, resumable(BODY))
     assert asked[0].headers["range"] == f"bytes={HALF}-"
@@ -89,15 +89,15 @@ def test_a_server_without_validators_is_asked_for_the_rest_too(web: Web, target:
     assert target.read_bytes() == BODY
 
 
-def test_a_server_that_ignores_range_restarts_it(web: Web, target: Path) -> None:
-    """An answer with 200 is the whole file, from its beginning."""
+def test_server_that_ignores_range(web: Web, target: Path) -> None:
+    """A 200 is the whole file."""
     leave_half(web, target, TAG)
     fetch(web, target, Answer(body=BODY))
     assert target.read_bytes() == BODY
 
 
-def test_a_file_that_changed_meanwhile_is_not_mixed(web: Web, target: Path) -> None:
-    """The old part is dropped when the server has another file now."""
+def test_changed_file_starts_again(web: Web, target: Path) -> None:
+    """The old part is deleted."""
     leave_half(web, target, TAG)
     fetch(web, target, resumable(BODY[::-1], etag='"2"'))
     assert target.read_bytes() == BODY[::-1]
@@ -106,8 +106,8 @@ def test_a_file_that_changed_meanwhile_is_not_mixed(web: Web, target: Path) -> N
 @pytest.mark.parametrize(
     "content_range", [f"bytes 0-{len(BODY) - 1}/{len(BODY)}", f"bytes {HALF}-9/99", "bytes */*", "nonsense"]
 )
-def test_a_wrong_content_range_restarts_it(web: Web, target: Path, content_range: str) -> None:
-    """A part other than the one asked for is not glued on."""
+def test_wrong_content_range_starts_again(web: Web, target: Path, content_range: str) -> None:
+    """Another range than the requested one is not appended."""
     leave_half(web, target, TAG)
     wrong = Answer(status=206, body=BODY[HALF:], headers=(TAG, f"Content-Range: {content_range}"))
     asked = fetch(web, target, wrong, Answer(body=BODY))
@@ -115,16 +115,16 @@ def test_a_wrong_content_range_restarts_it(web: Web, target: Path, content_range
     assert "range" not in asked[1].headers
 
 
-def test_a_part_longer_than_the_file_restarts_it(web: Web, target: Path) -> None:
-    """An answer with 416 means that the part is no part of that file."""
+def test_part_longer_than_the_file_starts_again(web: Web, target: Path) -> None:
+    """The server answers 416."""
     leave_half(web, target, TAG)
     target.with_name("file.tgz.part").write_bytes(BODY + b"more")
     fetch(web, target, resumable(BODY))
     assert target.read_bytes() == BODY
 
 
-def test_a_part_that_was_whole_needs_no_request(web: Web, target: Path) -> None:
-    """A run killed just before the renaming lost nothing."""
+def test_complete_part_needs_no_request(web: Web, target: Path) -> None:
+    """The run was killed before the file got its name."""
     leave_half(web, target, TAG)
     target.with_name("file.tgz.part").write_bytes(BODY)
     assert fetch(web, target, Answer(status=500)) == []
@@ -134,8 +134,8 @@ def test_a_part_that_was_whole_needs_no_request(web: Web, target: Path) -> None:
 @pytest.mark.parametrize(
     "note", ["", "[]", "{}", '{"url": "other"}', '{"url": 1, "size": "x"}', '{"url": "%s", "size": "9"}']
 )
-def test_a_garbled_note_makes_the_part_worthless(web: Web, target: Path, note: str) -> None:
-    """Without knowing what it is a part of, nothing is glued on."""
+def test_damaged_metadata_starts_again(web: Web, target: Path, note: str) -> None:
+    """Nothing is appended to a part of an unknown file."""
     leave_half(web, target, TAG)
     target.with_name("file.tgz.part.json").write_text(note.replace("%s", web.url("/file.tgz")))
     assert "range" not in fetch(web, target, resumable(BODY))[0].headers
@@ -143,21 +143,21 @@ def test_a_garbled_note_makes_the_part_worthless(web: Web, target: Path, note: s
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
-def test_passing_answers_are_tried_again(web: Web, target: Path, status: int) -> None:
-    """What says "not now" is asked again."""
+def test_temporary_status_is_retried(web: Web, target: Path, status: int) -> None:
+    """408, 429 and 5xx."""
     fetch(web, target, Answer(status=status), Answer(status=status), Answer(body=BODY))
     assert target.read_bytes() == BODY
 
 
-def test_patience_ends(web: Web, target: Path) -> None:
-    """A server that always fails is given up after the waits, with its answer in the sentence."""
+def test_retries_end(web: Web, target: Path) -> None:
+    """The error has the last status."""
     with pytest.raises(OneSourceError, match="it answers 500 Internal Server Error"):
         fetch(web, target, Answer(status=500))
     assert len(web.requests) == len(QUICK) + 1
 
 
-def test_headway_renews_patience(web: Web, target: Path) -> None:
-    """A line that breaks often, but gets on each time, arrives in the end."""
+def test_progress_resets_the_retries(web: Web, target: Path) -> None:
+    """A connection that breaks often but makes progress succeeds."""
 
     def cut_soon(request: Request) -> Answer:
         rest = resumable(BODY)(request)
@@ -168,31 +168,31 @@ def test_headway_renews_patience(web: Web, target: Path) -> None:
     assert len(asked) > len(QUICK)
 
 
-def test_a_server_that_always_cuts_at_the_same_place_is_given_up(web: Web, target: Path) -> None:
-    """Bytes that came before are no headway."""
+def test_no_progress_ends_the_retries(web: Web, target: Path) -> None:
+    """Bytes that had arrived before are no progress."""
     with pytest.raises(OneSourceError, match=f"connection broke after {HALF:,} bytes"):
         fetch(web, target, Answer(body=BODY, cut=HALF))
     assert len(web.requests) <= len(QUICK) + 2
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_refusal_is_final(web: Web, target: Path, status: int) -> None:
-    """What is forbidden or gone is asked for once."""
+def test_permanent_status_is_not_retried(web: Web, target: Path, status: int) -> None:
+    """403, 404 and the like."""
     with pytest.raises(OneSourceError, match=f"it answers {status}"):
         fetch(web, target, Answer(status=status))
     assert len(web.requests) == 1
     assert leftovers(target) == []
 
 
-def test_a_long_retry_after_is_no_wait_of_ours(web: Web, target: Path) -> None:
-    """A server that wants an hour is left to the next source at once."""
+def test_too_long_retry_after(web: Web, target: Path) -> None:
+    """The download fails at once."""
     with pytest.raises(OneSourceError, match="503"):
         fetch(web, target, Answer(status=503, headers=("Retry-After: 3600",)))
     assert len(web.requests) == 1
 
 
-def test_what_is_refused_by_its_beginning_does_not_harm_the_part(web: Web, target: Path) -> None:
-    """A log-in page in place of the file is told, and the part stays for better days."""
+def test_rejected_start_keeps_the_part(web: Web, target: Path) -> None:
+    """A log-in page instead of the file is an error."""
     leave_half(web, target, TAG)
     with pytest.raises(OneSourceError, match="a page"):
         fetch(
@@ -203,8 +203,8 @@ def test_what_is_refused_by_its_beginning_does_not_harm_the_part(web: Web, targe
     assert target.read_bytes() == BODY
 
 
-def test_a_wrong_checksum_leaves_nothing(web: Web, target: Path) -> None:
-    """What is not the file that was promised gets no name; the right one does."""
+def test_wrong_checksum(web: Web, target: Path) -> None:
+    """The download is deleted."""
     with pytest.raises(OneSourceError, match="SHA-1"):
         fetch(web, target, Answer(body=BODY[:-1]), sha1=hashlib.sha1(BODY).hexdigest())
     assert leftovers(target) == []
@@ -213,16 +213,16 @@ def test_a_wrong_checksum_leaves_nothing(web: Web, target: Path) -> None:
     assert target.read_bytes() == BODY
 
 
-def test_an_old_file_stays_until_the_new_one_is_whole(web: Web, target: Path) -> None:
-    """A failed download touches nothing that is there."""
+def test_old_file_stays_until_the_new_one_is_complete(web: Web, target: Path) -> None:
+    """A failed download changes no existing file."""
     target.write_bytes(b"old")
     with pytest.raises(OneSourceError):
         fetch(web, target, Answer(body=BODY, cut=HALF))
     assert target.read_bytes() == b"old"
 
 
-def test_disk_space_is_checked_before(web: Web, target: Path) -> None:
-    """A file for which there is no room is not begun."""
+def test_disk_space_is_checked_first(web: Web, target: Path) -> None:
+    """A file for which there is not enough space is not started."""
     free = shutil.disk_usage(target.parent).free
     with pytest.raises(OneSourceError, match="MB of disk"):
         fetch(web, target, Answer(body=BODY), disk_factor=2 * free / len(BODY))
@@ -230,8 +230,8 @@ def test_disk_space_is_checked_before(web: Web, target: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["chunked", "until-closed", "packed-by-name"])
-def test_other_ways_to_send_a_file(web: Web, target: Path, kind: str) -> None:
-    """Without a length, or with an archive called an encoding, the bytes arrive as they are."""
+def test_unusual_encodings(web: Web, target: Path, kind: str) -> None:
+    """Without a length, or with an archive sent as an encoding, the bytes are unchanged."""
     answers = {
         "chunked": Answer(body=BODY, chunked=True),
         "until-closed": Answer(body=BODY, length=Length.OMITTED),
@@ -241,14 +241,14 @@ def test_other_ways_to_send_a_file(web: Web, target: Path, kind: str) -> None:
     assert target.read_bytes() == BODY
 
 
-def test_a_cut_chunked_body_is_not_whole(web: Web, target: Path) -> None:
-    """A body without length that breaks off is tried again."""
+def test_truncated_chunked_body_is_retried(web: Web, target: Path) -> None:
+    """A body without a length is complete only with its last chunk."""
     fetch(web, target, Answer(body=BODY, chunked=True, cut=HALF), Answer(body=BODY, chunked=True))
     assert target.read_bytes() == BODY
 
 
-def test_a_folder_that_cannot_be_written(web: Web, tmp_path: Path) -> None:
-    """Where nothing can be written, the run stops and says so: no other source would help."""
+def test_folder_that_cannot_be_written(web: Web, tmp_path: Path) -> None:
+    """It is an error of the disk, not of the source."""
     target = tmp_path / "x.tgz"
     target.with_name("x.tgz.part").mkdir()
     web.answer("/x.tgz", Answer(body=BODY))
@@ -256,8 +256,8 @@ def test_a_folder_that_cannot_be_written(web: Web, tmp_path: Path) -> None:
         download(web.url("/x.tgz"), target, options=DownloadOptions(retry_delays=QUICK))
 
 
-def test_an_interruption_leaves_a_part_to_go_on_with(web: Web, target: Path) -> None:
-    """Ctrl-C loses nothing of what has arrived."""
+def test_interruption_keeps_the_part(web: Web, target: Path) -> None:
+    """Ctrl-C loses no bytes that have arrived."""
 
     def interrupt(done: int, _total: int) -> None:
         if done >= HALF:

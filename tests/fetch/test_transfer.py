@@ -1,4 +1,4 @@
-"""How much of all bodies lies in memory at once is bounded, and that costs no body."""
+"""The memory of all bodies is bounded, and no body is lost by that."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
     [Answer(body=PICTURE * 6, pace=2_000_000), Answer(body=PICTURE * 18, gzip=True)],
     ids=["slow", "packed"],
 )
-def test_bodies_in_memory_are_bounded_and_all_arrive(web: Web, answer: Answer) -> None:
-    """Over the budget all transfers wait but one; room goes to the next, and none is forgotten."""
+def test_memory_is_bounded_and_all_bodies_arrive(web: Web, answer: Answer) -> None:
+    """Over the budget all transfers but one are paused, and all continue later."""
     web.answer("/x", answer)
     size, budget, most = len(answer.body), 1_000_000, 0
     with contextlib.closing(Fetcher(10.0, memory_budget=budget)) as fetcher:
@@ -42,8 +42,8 @@ def test_bodies_in_memory_are_bounded_and_all_arrive(web: Web, answer: Answer) -
     assert budget <= most <= budget + size + 200_000
 
 
-def test_too_much_that_had_to_wait_ends_like_any_other(web: Web) -> None:
-    """Bombs and endless bodies neither break the loop nor keep the memory."""
+def test_paused_transfers_keep_their_limits(web: Web) -> None:
+    """Compression bombs and endless bodies neither break the loop nor keep memory."""
     web.answer("/bomb", Answer(body=bytes(21_000_000), gzip=True))
     web.answer("/endless", Answer(body=PICTURE, endless=True))
     web.answer("/good", Answer(body=PICTURE))
@@ -61,8 +61,8 @@ def test_too_much_that_had_to_wait_ends_like_any_other(web: Web) -> None:
     assert reasons == {Reason.TOO_LARGE}
 
 
-def test_cancelling_while_the_budget_is_used_up_lets_others_go_on(web: Web) -> None:
-    """Also when the one that was allowed to go on is the one that is given up."""
+def test_cancelling_resumes_paused_transfers(web: Web) -> None:
+    """Also if the cancelled one is the one that was not paused."""
     web.answer("/stuck", Answer(body=PICTURE * 5, cut=400_000, hang=True))
     web.answer("/good", Answer(body=PICTURE * 5))
     with contextlib.closing(Fetcher(10.0, memory_budget=300_000)) as fetcher:
@@ -78,8 +78,8 @@ def test_cancelling_while_the_budget_is_used_up_lets_others_go_on(web: Web) -> N
     assert [len(result.data) for result in results.values() if isinstance(result, Response)] == [512_010] * 5
 
 
-def test_what_waits_goes_on_though_nothing_was_freed() -> None:
-    """Another ended, but what is held by the one that waits fills the budget by itself."""
+def test_paused_transfer_resumes_when_the_running_one_ends() -> None:
+    """Even if the paused one fills the budget by itself."""
     signals = {"/large": threading.Event(), "/small": threading.Event()}
 
     def handle(client: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""A redirect leads to a web address, from a public one only to a public one, or not at all."""
+"""Redirects lead to http and https only, and from a public address never to a private one."""
 
 from __future__ import annotations
 
@@ -65,34 +65,34 @@ HERE = "http://me:pw@somewhere.test/a/x?q"
 
 
 def address(ip: str, port: int = 80) -> tuple[object, ...]:
-    """Spell an address as pycurl hands it over."""
+    """Return an address as pycurl passes it."""
     if ":" in ip:
         return (socket.AF_INET6, socket.SOCK_STREAM, 6, (ip, port, 0, 0))
     return (socket.AF_INET, socket.SOCK_STREAM, 6, (ip, port))
 
 
 def redirected(first_ip: str, url: str = "http://elsewhere.test/") -> RedirectGuard:
-    """Give the guard of a request that follows a redirect; the try began at an address."""
+    """Return the guard of a request after a redirect; the attempt started at an address."""
     first = RedirectGuard("http://somewhere.test/a")
     assert first.before_request(first_ip) == pycurl.PREREQFUNC_OK
     return RedirectGuard(url, first.from_public)
 
 
 @pytest.mark.parametrize("ip", PRIVATE)
-def test_private_addresses_are_known(ip: str) -> None:
-    """Private, loopback, link-local, shared, reserved ones and groups, also as IPv4 within IPv6."""
+def test_private_addresses(ip: str) -> None:
+    """Private, loopback, link-local, shared, reserved and multicast ones, also as IPv4 in IPv6."""
     assert is_private(ip)
 
 
 @pytest.mark.parametrize("ip", [*PUBLIC, "example.org", "", "1.2.3", "no address"])
 def test_public_addresses_and_names_are_not_private(ip: str) -> None:
-    """A name says nothing about where it leads."""
+    """A name does not tell where it leads."""
     assert not is_private(ip)
 
 
 @pytest.mark.parametrize("ip", [ip.strip("[]") for ip in PRIVATE])
 def test_from_public_to_private_is_refused(ip: str) -> None:
-    """On a new connection before its socket is made, and on an old one before the request is sent."""
+    """On a new connection before its socket is created, on a reused one before the request is sent."""
     guard = redirected("8.8.8.8")
     assert guard.open_socket(0, address(ip)) == pycurl.SOCKET_BAD
     assert guard.blocked
@@ -112,8 +112,8 @@ def test_from_public_to_public_is_allowed(ip: str) -> None:
 
 
 @pytest.mark.parametrize("ip", ["127.0.0.1", "192.168.1.1", "::1"])
-def test_what_begins_in_private_may_stay_there(ip: str) -> None:
-    """A mirror in one's own network may redirect within it."""
+def test_from_private_to_private_is_allowed(ip: str) -> None:
+    """A mirror in a private network may redirect within it."""
     guard = redirected(ip, "http://10.0.0.1/")
     assert not guard.from_public
     assert isinstance(guard.open_socket(0, address("10.0.0.1")), socket.socket)
@@ -122,22 +122,22 @@ def test_what_begins_in_private_may_stay_there(ip: str) -> None:
 
 
 def test_without_a_redirect_any_address_is_allowed() -> None:
-    """A host with a dead public address may have a private one, too: the user named it."""
+    """A host that the user named may have a public and a private address."""
     guard = RedirectGuard("http://somewhere.test/a")
     for ip in ("8.8.8.8", "10.0.0.1"):
         assert isinstance(guard.open_socket(0, address(ip)), socket.socket)
     assert guard.before_request("8.8.8.8") == pycurl.PREREQFUNC_OK
 
 
-def test_a_socket_that_cannot_be_made_is_an_address_that_cannot_be_reached() -> None:
-    """An address family that the machine lacks, or a lack of descriptors, raises nothing within curl."""
+def test_socket_that_cannot_be_created() -> None:
+    """An unsupported family or too many open files raise nothing in curl's callback."""
     guard = RedirectGuard("http://somewhere.test/a")
     assert guard.open_socket(0, (9999, socket.SOCK_STREAM, 6, ("8.8.8.8", 80))) == pycurl.SOCKET_BAD
     assert not guard.blocked
 
 
-def test_sockets_are_handed_over_without_a_leak() -> None:
-    """The socket that pycurl has copied is closed, and silently so (warnings are errors)."""
+def test_sockets_do_not_leak() -> None:
+    """The socket that pycurl has duplicated is closed without a warning."""
     guard = RedirectGuard("http://somewhere.test/a")
     made = guard.open_socket(0, address("8.8.8.8"))
     assert isinstance(made, socket.socket)
@@ -149,8 +149,8 @@ def test_sockets_are_handed_over_without_a_leak() -> None:
 
 
 @pytest.mark.parametrize("location", ODD_SPELLINGS)
-def test_literal_private_targets_are_refused_in_every_spelling(location: str) -> None:
-    """Before any connection is made, as curl or a resolver would understand them."""
+def test_private_hosts_in_any_spelling_are_refused(location: str) -> None:
+    """Before a connection is made."""
     refused = redirect_target(HERE, location.encode(), from_public=True)
     # Spellings that no URL may have are refused as such.
     assert refused in (Reason.FORBIDDEN_REDIRECT, Reason.INVALID_URL)
@@ -173,13 +173,13 @@ def test_literal_private_targets_are_refused_in_every_spelling(location: str) ->
         ("http://1.2.3.4.5/", "http://1.2.3.4.5/"),
     ],
 )
-def test_other_targets_are_left_to_the_addresses(location: str, expected: str) -> None:
-    """Relative ones, public ones and names, spelled as they are asked for; credentials stay at their host."""
+def test_other_targets_are_accepted(location: str, expected: str) -> None:
+    """Relative ones, public addresses and names; credentials stay with their host."""
     assert redirect_target(HERE, location.encode(), from_public=True) == expected
 
 
-def test_a_target_in_an_old_encoding_keeps_its_bytes() -> None:
-    """What is no UTF-8 is asked for byte by byte."""
+def test_target_that_is_not_utf_8() -> None:
+    """Its bytes are percent-encoded."""
     assert redirect_target(HERE, b"/caf\xe9 1", from_public=True) == "http://me:pw@somewhere.test/caf%E9%201"
 
 
@@ -195,24 +195,22 @@ def test_a_target_in_an_old_encoding_keeps_its_bytes() -> None:
         ("/" + "a" * 9000, Reason.INVALID_URL),
     ],
 )
-def test_targets_that_nobody_follows(location: str, reason: Reason) -> None:
-    """Other protocols, and what is no address; wherever the try began."""
+def test_invalid_targets(location: str, reason: Reason) -> None:
+    """Other schemes and invalid URLs, wherever the attempt started."""
     for from_public in (True, False):
         assert redirect_target(HERE, location.encode(), from_public=from_public) is reason
 
 
-def through(monkeypatch: pytest.MonkeyPatch, proxy: Web, **exceptions: str) -> None:
-    """Let a web play the forward proxy for http."""
+def use_proxy(monkeypatch: pytest.MonkeyPatch, proxy: Web, **exceptions: str) -> None:
+    """Make a server the http proxy."""
     monkeypatch.setenv("http_proxy", proxy.url(""))
     for name, value in exceptions.items():
         monkeypatch.setenv(name, value)
 
 
-def test_behind_a_proxy_the_proxys_own_address_does_not_matter(
-    web: Web, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Public names lead to public names through a proxy on loopback."""
-    through(monkeypatch, web)
+def test_address_of_the_proxy_is_not_checked(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Public names redirect to public names through a proxy on loopback."""
+    use_proxy(monkeypatch, web)
     web.answer("http://one.test/a", Answer.redirect("http://two.test/b"))
     web.answer("http://two.test/b", Answer.redirect("c"))
     web.answer("http://two.test/c", Answer.jpeg(b"picture"))
@@ -222,11 +220,11 @@ def test_behind_a_proxy_the_proxys_own_address_does_not_matter(
 @pytest.mark.parametrize(
     "target", ["http://127.0.0.1/", "http://10.1.2.3/x", "http://[::1]/", "http:/127.1/"]
 )
-def test_behind_a_proxy_literal_addresses_count(
+def test_private_addresses_in_urls_are_refused_behind_a_proxy(
     web: Web, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    """The proxy is never asked for the private address, be it the first redirect or a later one."""
-    through(monkeypatch, web)
+    """The proxy gets no request for them, at the first redirect or a later one."""
+    use_proxy(monkeypatch, web)
     web.answer("http://one.test/a", Answer.redirect(target))
     web.answer("http://one.test/b", Answer.redirect("/a"))
     for start in ("http://one.test/a", "http://one.test/b"):
@@ -234,45 +232,43 @@ def test_behind_a_proxy_literal_addresses_count(
     assert {request.path for request in web.requests} == {"http://one.test/a", "http://one.test/b"}
 
 
-def test_behind_a_proxy_what_begins_in_private_may_stay_there(
-    web: Web, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A literal private address as the beginning is the user's own wish."""
-    through(monkeypatch, web)
+def test_from_private_to_private_is_allowed_behind_a_proxy(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user gave a private address."""
+    use_proxy(monkeypatch, web)
     web.answer("http://10.0.0.1/a", Answer.redirect("http://10.0.0.2/b"))
     web.answer("http://10.0.0.2/b", Answer.jpeg(b"picture"))
     assert body("http://10.0.0.1/a").data == b"picture"
 
 
-def test_past_a_proxy_the_address_counts(
+def test_private_address_without_the_proxy_is_refused(
     make_web: Callable[[], Web], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a public name behind a proxy to a private address that is asked directly."""
+    """From a name behind a proxy to an address that no_proxy excludes."""
     proxy, inside = make_web(), make_web()
-    through(monkeypatch, proxy, no_proxy="example.org,127.0.0.1")
+    use_proxy(monkeypatch, proxy, no_proxy="example.org,127.0.0.1")
     proxy.answer("http://one.test/a", Answer.redirect(inside.url("/secret")))
     assert nothing("http://one.test/a").reason is Reason.FORBIDDEN_REDIRECT
     assert inside.requests == []
 
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTP_PROXY"])
-def test_a_proxy_for_something_else_opens_no_door(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """What curl does not send through a proxy is judged by its address."""
+def test_unused_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """What curl does not send through a proxy is checked by its address."""
     monkeypatch.setenv(name, "http://127.0.0.1:9")
     guard = redirected("8.8.8.8")
     assert guard.open_socket(0, address("10.0.0.1")) == pycurl.SOCKET_BAD
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "all_proxy", "ALL_PROXY"])
-def test_a_proxy_that_is_used_is_not_judged(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Its address is no target of the redirect."""
+def test_used_proxy_variables_are_known(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The address of the connection is the proxy's."""
     monkeypatch.setenv(name, "http://127.0.0.1:9")
     guard = redirected("127.0.0.1")
     assert isinstance(guard.open_socket(0, address("127.0.0.1")), socket.socket)
     assert guard.before_request("127.0.0.1") == pycurl.PREREQFUNC_OK
 
 
-def test_a_location_on_an_answer_that_is_no_redirect_is_no_redirect(web: Web) -> None:
-    """A 200 with a Location header is the picture."""
+def test_location_of_a_200_is_ignored(web: Web) -> None:
+    """The body is returned."""
     web.answer("/a", Answer(body=b"picture", headers=("Location: http://10.0.0.1/",)))
     assert body(web.url("/a")).data == b"picture"

@@ -1,11 +1,10 @@
-"""Images that moved are looked for where they lie today, and only then at their old address."""
+"""Fallback addresses in the schedule: the original URL of an image that has moved."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.scheduler.simulation import make_task
-from utils.fetch import url_rewrites
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome, RequestTarget
 from utils.reasons import Reason, Status
@@ -17,7 +16,7 @@ NEW = "live.staticflickr.com:443"
 
 
 def failed(reason: Reason, *, http_status: int = 0, connect_failed: bool = False) -> Outcome:
-    """Make the outcome of one failed try."""
+    """Return the outcome of a failed attempt."""
     return Outcome(
         ROW,
         Status.FAILED,
@@ -32,38 +31,8 @@ def failed(reason: Reason, *, http_status: int = 0, connect_failed: bool = False
 UNREACHED = failed(Reason.CONNECT_TIMEOUT, connect_failed=True)
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg",
-        "http://static.flickr.com/2348/2392903754_04ec8ab8b3.jpg",
-        "http://farm3.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg",
-    ],
-)
-def test_flickr_moved(url: str) -> None:
-    """Flickr's old addresses are tried at live.staticflickr.com first, the original second."""
-    best, second = url_rewrites.targets(url)
-    assert best == RequestTarget("https://live.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg", NEW)
-    assert second.address == url
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.org/farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg",
-        "http://farm3.static.flickr.com.example.org/2348/2392903754_04ec8ab8b3.jpg",
-        "http://farm3.static.flickr.com/2348/buddyicons/1.jpg",
-        "https://live.staticflickr.com/2348/2392903754_04ec8ab8b3.jpg",
-        "http://www.flickr.com/photos/x",
-    ],
-)
-def test_nothing_else_moved(url: str) -> None:
-    """Any other URL has one way, its own."""
-    assert [target.address for target in url_rewrites.targets(url)] == [url]
-
-
-def test_unreached_alternate_leads_to_the_original() -> None:
-    """Only a failure to connect goes on to the original; both attempts are counted in the one row."""
+def test_connect_failure_leads_to_the_fallback() -> None:
+    """Both attempts are counted in the one row."""
     schedule = Schedule(batch_size=4, retries=0)
     assert schedule.submit(make_task(1), NEW, OLD) is None
     assert [task.number for task in schedule.start_ready(0.0)] == [1]
@@ -75,8 +44,8 @@ def test_unreached_alternate_leads_to_the_original() -> None:
     assert settled.outcome.http_status == 404
 
 
-def test_retries_of_the_original_are_all_its_own() -> None:
-    """The try at the alternate is not taken from the tries of the original."""
+def test_fallback_has_all_its_retries() -> None:
+    """The attempt at the first address does not count."""
     schedule = Schedule(batch_size=4, retries=1)
     schedule.submit(make_task(1), NEW, OLD)
     schedule.start_ready(0.0)
@@ -89,8 +58,8 @@ def test_retries_of_the_original_are_all_its_own() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_an_answer_of_the_alternate_is_final(status: int) -> None:
-    """A 404 or 410 at the new address is the end; the old one is not asked."""
+def test_response_of_the_first_address_is_final(status: int) -> None:
+    """After a 404 or 410 the fallback is not requested."""
     schedule = Schedule(batch_size=4, retries=2)
     schedule.submit(make_task(1), NEW, OLD)
     schedule.start_ready(0.0)
@@ -99,8 +68,8 @@ def test_an_answer_of_the_alternate_is_final(status: int) -> None:
     assert not schedule.waiting
 
 
-def test_dead_alternate_says_nothing_of_the_original() -> None:
-    """A hundred images behind a dead alternate cost it a few tries, and all get theirs at the original."""
+def test_dead_first_host_does_not_affect_the_fallback() -> None:
+    """A hundred images cost the first host a few requests, and are saved from the fallback."""
     schedule = Schedule(batch_size=300, retries=0)
     for number in range(100):
         schedule.submit(make_task(number), NEW, OLD)

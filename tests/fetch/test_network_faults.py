@@ -1,4 +1,4 @@
-"""What may go wrong on the way, from real servers to the report: one run, each fault at its own host."""
+"""Network faults from real servers to the report: one run, each fault at its own host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"
 
 @dataclass(frozen=True)
 class Case:
-    """What a host answers, one after the other, and how often it is asked and tried for it."""
+    """The replies of a host in order, and the expected requests and attempts."""
 
     replies: tuple[Reply, ...]
     requests: int = 1
@@ -34,17 +34,17 @@ class Case:
 
 
 def once(reply: Reply) -> Case:
-    """Say that one look is enough."""
+    """Expect one request."""
     return Case((reply,))
 
 
 def again(*replies: Reply) -> Case:
-    """Say that it is tried a second time (`--retries 1`), and not a third."""
+    """Expect a retry (`--retries 1`), and no second one."""
     return Case(replies, requests=2, attempts=2)
 
 
 def via(location: str, requests: int = 2) -> Case:
-    """Redirect; following is no further try."""
+    """Redirect; following is no further attempt."""
     return Case((Answer.redirect(location),), requests)
 
 
@@ -54,7 +54,7 @@ def busy(*headers: str, status: int = 429) -> Answer:
 
 
 def busy_until_a_date(_request: Request) -> Answer:
-    """Ask for peace until two seconds from now, as a date."""
+    """Ask to wait until two seconds from now, as a date."""
     return busy(f"Retry-After: {email.utils.formatdate(time.time() + 2, usegmt=True)}")
 
 
@@ -149,8 +149,8 @@ NOT_REACHED = {
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What came of one case."""
+class Result:
+    """The result of one case."""
 
     row: dict[str, str]
     requests: int
@@ -159,7 +159,7 @@ class Seen:
 
 @contextlib.contextmanager
 def unreached() -> Iterator[dict[str, str]]:
-    """Give a URL for each way in which nothing is reached."""
+    """Return a URL for each way in which no server is reached."""
     with contextlib.ExitStack() as stack:
         vanished = stack.enter_context(vanishing())
         alert = stack.enter_context(serving(lambda client: client.sendall(b"\x15\x03\x01\x00\x02\x02\x16")))
@@ -177,8 +177,8 @@ def unreached() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
-    """Run the script once over all cases; give what came of each by its name."""
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    """Run the script once over all cases; returns the results by name."""
     project = Project(tmp_path_factory.mktemp("transport"))
     project.category(RED, "red")
     with contextlib.ExitStack() as stack:
@@ -196,14 +196,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     assert [row["image_code"] for row in rows] == [f"{RED}_{number}" for number in range(len(urls))]
     assert project.images("red") == {Path(row["file"]).name for row in rows if row["file"]}
     folder = project.result / "red"
-    return {name: Seen(row, counts.get(name, 0), folder) for name, row in zip(urls, rows, strict=True)}
+    return {name: Result(row, counts.get(name, 0), folder) for name, row in zip(urls, rows, strict=True)}
 
 
 def _script(web: Web, replies: tuple[Reply, ...]) -> None:
     """Let a web answer one after the other, whatever it is asked for."""
     left = list(replies)
     for answer in replies:
-        _ = answer.coded if isinstance(answer, Answer) else None  # bombs are packed now, not when asked for
+        _ = answer.encoded if isinstance(answer, Answer) else None  # bombs are packed now, not when asked for
 
     def reply(request: Request) -> Answer:
         now = left.pop(0) if len(left) > 1 else left[0]
@@ -213,35 +213,35 @@ def _script(web: Web, replies: tuple[Reply, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", REASONS)
-def test_failed(seen: dict[str, Seen], name: str) -> None:
-    """Each fault has its reason, in words as well; it is asked for as often as it may pass, and no more."""
-    row = seen[name].row
+def test_failed(results: dict[str, Result], name: str) -> None:
+    """Each fault has its reason and description, and is retried if it is temporary."""
+    row = results[name].row
     assert (row["status"], row["reason"]) == ("failed", REASONS[name]), row["description"]
     assert row["description"].endswith(".")
     assert (row["file"], row["sha256"]) == ("", "")
     assert int(row["attempts"]) == CASES[name].attempts
-    assert seen[name].requests == CASES[name].requests
+    assert results[name].requests == CASES[name].requests
 
 
 @pytest.mark.parametrize("name", SAVED)
-def test_saved(seen: dict[str, Seen], name: str) -> None:
-    """What is only oddly framed, late or elsewhere is saved, byte for byte."""
-    row = seen[name].row
+def test_saved(results: dict[str, Result], name: str) -> None:
+    """Images that are oddly framed, late or redirected are saved byte for byte."""
+    row = results[name].row
     assert row["status"] == "downloaded", (row["reason"], row["description"])
-    assert (seen[name].folder / row["file"]).read_bytes() == JPEG
+    assert (results[name].folder / row["file"]).read_bytes() == JPEG
     assert int(row["attempts"]) == CASES[name].attempts
-    assert seen[name].requests == CASES[name].requests
+    assert results[name].requests == CASES[name].requests
 
 
 @pytest.mark.parametrize("name", NOT_REACHED)
-def test_not_reached(seen: dict[str, Seen], name: str) -> None:
-    """A host that cannot be reached is told from one that breaks off; what proves itself is tried once."""
-    row = seen[name].row
+def test_not_reached(results: dict[str, Result], name: str) -> None:
+    """Unreachable hosts are told from broken connections; final failures are not retried."""
+    row = results[name].row
     assert (row["status"], row["reason"], int(row["attempts"])) == ("failed", *NOT_REACHED[name])
     assert row["description"].endswith(".")
 
 
-def test_no_try_takes_longer_than_its_timeout(seen: dict[str, Seen]) -> None:
-    """However a server drags it out; the waits between tries do not count."""
+def test_no_attempt_exceeds_its_timeout(results: dict[str, Result]) -> None:
+    """However slowly a server responds."""
     for name, case in CASES.items():
-        assert float(seen[name].row["seconds"]) < case.attempts * (TIMEOUT + 0.5), name
+        assert float(results[name].row["seconds"]) < case.attempts * (TIMEOUT + 0.5), name

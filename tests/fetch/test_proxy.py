@@ -1,4 +1,4 @@
-"""A proxy from the environment: used where it works, told of where not, and no door to private places."""
+"""Runs with a proxy from the environment."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ URLS = 40
 
 @pytest.fixture
 def public(project: Project) -> Project:
-    """Offer URLs of ten hosts that exist behind a proxy only."""
+    """Add URLs of ten hosts that exist only behind a proxy."""
     project.category(RED, "red")
     for number in range(URLS):
         project.url(f"{RED}_{number}", f"http://host{number % 10}.test/{number}")
     return project
 
 
-def play(proxy: Web) -> None:
-    """Let a web be the proxy of these hosts."""
+def serve(proxy: Web) -> None:
+    """Make a server the proxy of these hosts."""
     for number in range(URLS):
         body = pictures.jpeg(seed=number)
         proxy.answer(f"http://host{number % 10}.test/{number}", Answer.jpeg(body))
 
 
-def test_a_good_proxy(public: Project, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything comes through it, each URL asked for once."""
-    play(web)
+def test_working_proxy(public: Project, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All images are saved, each with one request."""
+    serve(web)
     monkeypatch.setenv("http_proxy", web.url(""))
     finished = public.run()
     assert (finished.code, finished.err) == (0, "")
@@ -45,10 +45,10 @@ def test_a_good_proxy(public: Project, web: Web, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("fault", ["refuses", "vanishes", "has no name", "wants a password"])
-def test_a_proxy_that_does_not_let_us_through(
+def test_unusable_proxy_ends_the_run(
     public: Project, web: Web, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    """The run ends soon with one message that names it; no host is condemned, and the next run is whole."""
+    """With one message that names it; no host is given up, and the next run succeeds."""
     web.otherwise(Answer.page("Who are you?", 407))
     with vanishing() as port:
         proxies = {
@@ -66,7 +66,7 @@ def test_a_proxy_that_does_not_let_us_through(
     rows = public.report("red")
     assert [row["image_code"] for row in rows] == [f"{RED}_{number}" for number in range(URLS)]
     assert {row["reason"] for row in rows} <= {"connection_error", "interrupted"}
-    play(web)
+    serve(web)
     monkeypatch.setenv("http_proxy", web.url(""))
     assert public.run(*ALONE).code == 0
     assert len(public.images("red")) == URLS
@@ -75,7 +75,7 @@ def test_a_proxy_that_does_not_let_us_through(
 def test_no_redirect_to_a_private_address_through_a_proxy(
     project: Project, make_web: Callable[[], Web], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A public host cannot make us ask for what lies in the user's own network, in whatever spelling."""
+    """In any spelling."""
     proxy, inside = make_web(), make_web()
     inside.otherwise(Answer.jpeg(pictures.jpeg(seed=1)))
     targets = [
@@ -100,8 +100,8 @@ def test_no_redirect_to_a_private_address_through_a_proxy(
     assert all(".test/" in request.path for request in proxy.requests)
 
 
-def test_credentials_go_to_their_host_only(project: Project, make_web: Callable[[], Web]) -> None:
-    """Those in a URL are sent to its host, not to where it redirects, and no others are ever sent."""
+def test_credentials_are_sent_to_their_host_only(project: Project, make_web: Callable[[], Web]) -> None:
+    """Those of a URL are not sent to where it redirects, and no others are sent."""
     here, there = make_web(), make_web()
     here.answer("/open", Answer.jpeg(pictures.jpeg(seed=1)))
     here.answer("/away", Answer.redirect(there.url("/final")))

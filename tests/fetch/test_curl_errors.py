@@ -1,4 +1,4 @@
-"""Every way in which a transfer can bring no body ends in bounded time and has its reason."""
+"""Every transfer without a body ends in bounded time, with its reason."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ MISBEHAVIOUR = {
 
 
 @pytest.mark.parametrize("case", MISBEHAVIOUR)
-def test_misbehaviour_has_its_reason(web: Web, case: str) -> None:
-    """Whatever a server does, the transfer ends within its time, and says why in words."""
+def test_reason_of_misbehaviour(web: Web, case: str) -> None:
+    """Whatever a server does, the transfer ends in its time, with a reason and a description."""
     answer, reason = MISBEHAVIOUR[case]
     web.answer("/x", answer)
     began = time.monotonic()
@@ -85,72 +85,72 @@ def test_misbehaviour_has_its_reason(web: Web, case: str) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451, 500, 502, 503, 504, 599])
-def test_an_http_error_keeps_its_number(web: Web, status: int) -> None:
-    """The status is told, for the report names it."""
+def test_status_of_http_errors(web: Web, status: int) -> None:
+    """The error has the status for the report."""
     web.answer("/x", Answer.page("No", status))
     result = nothing(web.url("/x"))
     assert (result.reason, result.http_status) == (Reason.HTTP_STATUS, status)
     assert result.description == f"The server answered {status}."
 
 
-def test_a_407_of_a_host_is_not_a_proxys(web: Web) -> None:
-    """Without a proxy nobody but the host can have said it."""
+def test_407_without_a_proxy(web: Web) -> None:
+    """It is the host's."""
     web.answer("/x", Answer.page("No", 407))
     result = nothing(web.url("/x"))
     assert (result.reason, result.from_proxy) == (Reason.HTTP_STATUS, False)
 
 
-def test_nobody_listens() -> None:
-    """A refusal is told from silence."""
+def test_refused_connection() -> None:
+    """It is told from a timeout."""
     assert nothing(f"http://127.0.0.1:{unused_port()}/").reason is Reason.CONNECTION_REFUSED
 
 
-def test_no_such_name() -> None:
-    """The name server's no is told from a connection that fails (`.invalid` never resolves, RFC 6761)."""
+def test_unknown_host_name() -> None:
+    """`.invalid` never resolves (RFC 6761)."""
     assert nothing("http://no-such-host.invalid/", 5.0).reason is Reason.DNS_ERROR
 
 
-def test_connections_that_vanish() -> None:
-    """Who does not take a connection is given half of the time."""
+def test_connect_timeout() -> None:
+    """Connecting gets half of the time."""
     with vanishing() as port:
         result = nothing(f"http://127.0.0.1:{port}/")
     assert result.reason is Reason.CONNECT_TIMEOUT
     assert TIMEOUT / 2 - 0.05 < result.seconds < TIMEOUT
 
 
-def test_an_endless_body_is_too_large(web: Web) -> None:
-    """It is cut off at 20 MB, however fast it comes, with or without chunks."""
+def test_endless_body_is_too_large(web: Web) -> None:
+    """It is aborted at 20 MB, with or without chunks."""
     for chunked in (False, True):
         web.answer("/x", Answer(body=PICTURE, endless=True, chunked=chunked))
         assert nothing(web.url("/x"), 10.0).reason is Reason.TOO_LARGE
 
 
-def test_a_gzip_bomb_is_too_large(web: Web) -> None:
-    """It is cut off while it is being unpacked, also behind a redirect."""
+def test_gzip_bomb_is_too_large(web: Web) -> None:
+    """It is aborted while it is decompressed, also after a redirect."""
     web.answer("/bomb", Answer(body=bytes(40_000_000), gzip=True))
     web.answer("/x", Answer.redirect("/bomb"))
     for path in ("/bomb", "/x"):
         assert nothing(web.url(path), 10.0).reason is Reason.TOO_LARGE
 
 
-def test_a_redirect_to_a_dead_host_names_the_failure_and_the_redirect(web: Web) -> None:
-    """The status tells that the first host answered."""
+def test_redirect_to_a_dead_host(web: Web) -> None:
+    """The status is that of the redirect."""
     web.answer("/x", Answer.redirect(f"http://127.0.0.1:{unused_port()}/"))
     result = nothing(web.url("/x"))
     assert (result.reason, result.http_status) == (Reason.CONNECTION_REFUSED, 302)
 
 
 @pytest.mark.parametrize("value", ["7", " 7 ", "0", "Wed, 21 Oct 2099 07:28:00 GMT", "soon", "-1", ""])
-def test_retry_after_is_told(web: Web, value: str) -> None:
-    """In seconds as a number, or not at all."""
+def test_retry_after(web: Web, value: str) -> None:
+    """In seconds, or None."""
     web.answer("/x", Answer(status=429, headers=(f"Retry-After: {value}",)))
     expected = {"7": 7.0, " 7 ": 7.0, "0": 0.0, "Wed, 21 Oct 2099 07:28:00 GMT": MAX_RETRY_AFTER}
     assert nothing(web.url("/x")).retry_after == expected.get(value)
 
 
 @pytest.fixture(params=["GMT0", "PST8", "IST-5:30"])
-def somewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Move this machine to other time zones."""
+def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run in other time zones."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield
@@ -158,9 +158,9 @@ def somewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     time.tzset()
 
 
-@pytest.mark.usefixtures("somewhere")
-def test_retry_after_may_be_a_date() -> None:
-    """Several forms are in use, all in GMT wherever this machine stands; what is past means now."""
+@pytest.mark.usefixtures("time_zone")
+def test_retry_after_as_a_date() -> None:
+    """In several forms, all in GMT; a past date means now."""
     now = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
     for text in (
         "Sun, 06 Nov 1994 08:50:07 GMT",
@@ -180,15 +180,15 @@ def test_retry_after_may_be_a_date() -> None:
     )
     | st.sampled_from(["Mon, 01 Jan 0001 00:00:00 -0000", "9" * 5000, "²", "٣", "1e9", "nan", "inf"])
 )
-def test_no_retry_after_is_harmful(text: str) -> None:
-    """Whatever a server writes there is a bounded number of seconds, or nothing."""
+def test_any_retry_after_is_bounded(text: str) -> None:
+    """Whatever a server sends is a bounded number of seconds, or None."""
     seconds = parse_retry_after(text)
     assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a certificate that nobody has signed."""
+    """Make a self-signed certificate."""
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     command = f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -days 1 -keyout {path} -out {path}.crt"
     try:
@@ -200,7 +200,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tls_handler(certificate: Path) -> Callable[..., None]:
-    """Give what answers one connection with TLS."""
+    """Return a handler that answers one connection with TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
@@ -211,8 +211,8 @@ def tls_handler(certificate: Path) -> Callable[..., None]:
     return handle
 
 
-def test_a_certificate_that_nobody_signed(certificate: Path) -> None:
-    """No picture comes over a connection that cannot be trusted; of a redirect, either."""
+def test_self_signed_certificate(certificate: Path) -> None:
+    """Neither a body nor a redirect is accepted."""
     with serving(tls_handler(certificate)) as port:
         assert nothing(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
         with Web() as web:
@@ -220,14 +220,14 @@ def test_a_certificate_that_nobody_signed(certificate: Path) -> None:
             assert nothing(web.url("/x"), 5.0).reason is Reason.TLS_ERROR
 
 
-def test_plain_words_to_a_secure_port(certificate: Path) -> None:
-    """It hangs up, or says something that is no HTTP."""
+def test_http_to_a_tls_port(certificate: Path) -> None:
+    """The server hangs up, or sends bytes that are not HTTP."""
     with serving(tls_handler(certificate)) as port:
         assert nothing(f"http://127.0.0.1:{port}/", 5.0).reason is Reason.CONNECTION_ERROR
 
 
-def test_secure_words_to_a_plain_port() -> None:
-    """It answers in plain text, which is no TLS; who says nothing is late."""
+def test_tls_to_an_http_port() -> None:
+    """A server that does not answer times out."""
     with serving(lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         assert nothing(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
     with serving(lambda client: client.recv(1 << 20) and time.sleep(2)) as port:
@@ -238,7 +238,7 @@ PROXIED = ("http://public.test/a", "https://public.test/a")
 
 
 def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> FetchError:
-    """Ask for a URL through a proxy that does not work."""
+    """Fetch a URL through a proxy that does not work."""
     monkeypatch.setenv("http_proxy", proxy)
     monkeypatch.setenv("https_proxy", proxy)
     result = nothing(url, 1.0)
@@ -247,8 +247,8 @@ def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> Fetc
 
 
 @pytest.mark.parametrize("url", PROXIED)
-def test_a_proxy_that_cannot_be_used_is_at_fault(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Whether it refuses, vanishes, has no name, or is spelled wrong: it is not the host's failure."""
+def test_unusable_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Whether it refuses, is unreachable, has no name or an invalid URL: the failure is not the host's."""
     with vanishing() as port:
         for proxy in (
             f"http://127.0.0.1:{unused_port()}",
@@ -263,18 +263,16 @@ def test_a_proxy_that_cannot_be_used_is_at_fault(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("url", PROXIED)
-def test_a_proxy_that_wants_a_password_is_at_fault(
-    web: Web, monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
-    """A 407 is no answer of the host, and not for good."""
+def test_proxy_that_requires_a_password(web: Web, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """A 407 is an error of the proxy."""
     web.otherwise(Answer.page("Who are you?", 407))
     web.answer("public.test:443", Answer.page("Who are you?", 407))
     result = proxy_failure(monkeypatch, url, web.url(""))
     assert (result.reason, result.from_proxy) == (Reason.CONNECTION_ERROR, True)
 
 
-def test_what_a_proxy_says_of_a_host_is_not_its_fault(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """502, 403 and silence of a proxy that works are about the one host behind it."""
+def test_error_of_a_host_behind_a_proxy(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """502, 403 and a timeout of a working proxy are about the host."""
     web.otherwise(Answer.page("No answer from there", 502))
     web.answer("http://public.test/slow", Answer(hang=True))
     web.answer("public.test:443", Answer.page("Not allowed", 403))
@@ -283,8 +281,8 @@ def test_what_a_proxy_says_of_a_host_is_not_its_fault(web: Web, monkeypatch: pyt
         assert (result.http_status, result.from_proxy) == (status, False)
 
 
-def test_a_length_that_is_unknown_is_said(web: Web) -> None:
-    """Only then a body that is cut looks like a whole one."""
+def test_unknown_length(web: Web) -> None:
+    """Only then a truncated body looks complete."""
     for known, answer in (
         (True, Answer(body=PICTURE)),
         (True, Answer(body=PICTURE, chunked=True)),

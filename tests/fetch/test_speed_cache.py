@@ -1,4 +1,4 @@
-"""A measured speed is kept for a day; a cache that does not work is no error."""
+"""A measured speed is cached for a day; a cache that does not work is no error."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from utils.fetch import speed_cache
+from utils.fetch import speed_test
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep each test's cache apart from the user's."""
+    """Use a cache of the test."""
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / "cache"))
     return tmp_path / "cache" / "part-of-imagenet" / "network_speed.json"
@@ -23,11 +23,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("age", "speed_kept"),
     [(0, 1e8), (23 * 3600, 1e8), (25 * 3600, None), (-3600, None), (1e300, None)],
 )
-def test_a_speed_is_kept_for_a_day(cache: Path, age: float, speed_kept: float | None) -> None:
-    """What is older, or was measured in the future as the clock was set back, is forgotten."""
+def test_speed_is_cached_for_a_day(cache: Path, age: float, speed_kept: float | None) -> None:
+    """A time in the future, from before the clock was set back, does not count."""
     cache.parent.mkdir(parents=True)
     cache.write_text(json.dumps({"bits_per_second": 1e8, "measured_at": time.time() - age}))
-    assert speed_cache.remembered() == speed_kept
+    assert speed_test.cached_speed() == speed_kept
 
 
 @pytest.mark.parametrize(
@@ -39,26 +39,26 @@ def test_a_speed_is_kept_for_a_day(cache: Path, age: float, speed_kept: float | 
     ]
     + [b'{"bits_per_second": 1e8, "measured_at": "today"}', b'{"bits_per_second": 1e8, "measured_at": NaN}'],
 )
-def test_a_garbled_cache_is_no_error(cache: Path, garbage: bytes) -> None:
-    """Whatever lies there, the speed is unknown then, and the next one is remembered."""
+def test_damaged_cache_is_no_error(cache: Path, garbage: bytes) -> None:
+    """The speed is unknown, and the next one is cached."""
     cache.parent.mkdir(parents=True)
     cache.write_bytes(garbage.replace(b"NOW", b"%d" % time.time()))
-    assert speed_cache.remembered() is None
-    speed_cache.remember(2e8)
-    assert speed_cache.remembered() == 2e8
+    assert speed_test.cached_speed() is None
+    speed_test.cache_speed(2e8)
+    assert speed_test.cached_speed() == 2e8
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+def test_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     """The speed is measured again next time then."""
     (tmp_path / "cache").write_text("a file where the folder should be")
-    speed_cache.remember(1e8)
-    assert speed_cache.remembered() is None
+    speed_test.cache_speed(1e8)
+    assert speed_test.cached_speed() is None
 
 
-def test_without_a_variable_the_cache_is_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative folder in the variable counts as none, as the XDG specification says."""
+def test_cache_is_in_the_home_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative folder in the variable is ignored, as the XDG specification says."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     for value in ("", "relative"):
-        monkeypatch.setenv(speed_cache._VARIABLE, value)
-        assert speed_cache.cache_file().is_relative_to(tmp_path)
+        monkeypatch.setenv(speed_test._CACHE_VARIABLE, value)
+        assert speed_test.cache_file().is_relative_to(tmp_path)

@@ -1,4 +1,4 @@
-"""Each way of answering, and of misbehaving, looks on the wire as it is promised."""
+"""Each kind of answer of the demo server looks on the wire as documented."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BODY = bytes(range(256)) * 300
 
 @contextlib.contextmanager
 def asked(web: Web, path: str = "/x") -> Iterator[socket.socket]:
-    """Send a GET over a bare socket, so that the test sees what really comes."""
+    """Send a GET over a plain socket."""
     with socket.create_connection(("127.0.0.1", web.port), timeout=10) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         yield client
@@ -29,7 +29,7 @@ def received(client: socket.socket) -> bytes:
 
 
 def received_before(error: type[OSError], client: socket.socket) -> bytes:
-    """Read until the error comes, which must come."""
+    """Read until an error occurs, which must occur."""
     arrived: list[bytes] = []
     with pytest.raises(error):
         arrived.extend(iter(lambda: client.recv(65536), b""))
@@ -37,12 +37,12 @@ def received_before(error: type[OSError], client: socket.socket) -> bytes:
 
 
 def body_of(answer: bytes) -> bytes:
-    """Give what follows the head."""
+    """Return the part after the headers."""
     return answer.partition(b"\r\n\r\n")[2]
 
 
-def test_an_answer_arrives_as_it_was_written(web: Web) -> None:
-    """Status, headers, type and body are the script's."""
+def test_answer_arrives_as_defined(web: Web) -> None:
+    """Status, headers, type and body."""
     web.answer("/x", Answer(status=203, body=BODY, headers=("X-Robots-Tag: noai",), content_type="image/png"))
     got = requests.get(web.url("/x"), timeout=10)
     assert (got.status_code, got.content) == (203, BODY)
@@ -51,8 +51,8 @@ def test_an_answer_arrives_as_it_was_written(web: Web) -> None:
     assert got.headers["Content-Length"] == str(len(BODY))
 
 
-def test_delay_holds_back_the_answer(web: Web) -> None:
-    """Nothing comes before the delay is over."""
+def test_delay(web: Web) -> None:
+    """Nothing is sent before the delay is over."""
     web.answer("/x", Answer(body=b"late", delay=0.3))
     with asked(web) as client:
         client.settimeout(0.1)
@@ -62,8 +62,8 @@ def test_delay_holds_back_the_answer(web: Web) -> None:
         assert client.recv(12) == b"HTTP/1.1 200"
 
 
-def test_pace_drips(web: Web) -> None:
-    """A paced body takes its size divided by its pace."""
+def test_pace(web: Web) -> None:
+    """A body takes its size divided by its pace."""
     web.answer("/x", Answer(body=BODY[:500], pace=1000))
     began = time.monotonic()
     assert requests.get(web.url("/x"), timeout=10).content == BODY[:500]
@@ -71,8 +71,8 @@ def test_pace_drips(web: Web) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_cut_sends_that_much_and_closes(web: Web, chunked: bool) -> None:
-    """A cut body is short by its declared length, or lacks the last chunk."""
+def test_cut(web: Web, chunked: bool) -> None:
+    """The body is shorter than its Content-Length, or lacks the last chunk."""
     web.answer("/x", Answer(body=BODY, cut=1000, chunked=chunked))
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError)):
         _ = requests.get(web.url("/x"), timeout=10).content
@@ -82,16 +82,16 @@ def test_cut_sends_that_much_and_closes(web: Web, chunked: bool) -> None:
     assert body_of(answer) == (b"3e8\r\n%b\r\n" % BODY[:1000] if chunked else BODY[:1000])
 
 
-def test_reset_aborts_the_connection_after_what_was_sent(web: Web) -> None:
-    """The client sees RST, not an end: at once, or behind the bytes that came before."""
+def test_reset(web: Web) -> None:
+    """The client sees RST, at once or after some bytes."""
     web.answer("/x", Answer(reset=True), Answer(body=BODY, cut=1000, reset=True))
     for expected in (b"", BODY[:1000]):
         with asked(web) as client:
             assert body_of(received_before(ConnectionResetError, client)) == expected
 
 
-def test_hang_keeps_silent(web: Web) -> None:
-    """Nothing comes, or nothing more, and the connection stays open until the client goes."""
+def test_hang(web: Web) -> None:
+    """The connection stays open until the client closes it."""
     web.answer("/x", Answer(hang=True), Answer(body=BODY, cut=1000, hang=True))
     for expected in (b"", BODY[:1000]):
         with asked(web) as client:
@@ -103,8 +103,8 @@ def test_hang_keeps_silent(web: Web) -> None:
     ("length", "stated"),
     [(5, b"\r\nContent-Length: 5\r\n"), (10**6, b"\r\nContent-Length: 1000000\r\n"), (Length.OMITTED, b"")],
 )
-def test_the_declared_length_may_lie_or_be_missing(web: Web, length: int | Length, stated: bytes) -> None:
-    """The whole body comes all the same, and then the connection ends."""
+def test_wrong_or_missing_length(web: Web, length: int | Length, stated: bytes) -> None:
+    """The whole body is sent nevertheless."""
     web.answer("/x", Answer(body=b"0123456789", length=length))
     with asked(web) as client:
         answer = received(client)
@@ -113,16 +113,16 @@ def test_the_declared_length_may_lie_or_be_missing(web: Web, length: int | Lengt
     assert body_of(answer) == b"0123456789"
 
 
-def test_raw_bytes_are_sent_as_they_are(web: Web) -> None:
-    """Garbage for a status line, or nothing at all."""
+def test_raw_bytes(web: Web) -> None:
+    """They are sent unchanged, also if there are none."""
     web.answer("/x", Answer(raw=b"\x16\x03\x01 what?"), Answer(raw=b""))
     for expected in (b"\x16\x03\x01 what?", b""):
         with asked(web) as client:
             assert received(client) == expected
 
 
-def test_an_endless_body_ends_when_the_client_goes(web: Web) -> None:
-    """It is the body over and over, and keeps no request in progress afterwards."""
+def test_endless_body_ends_with_the_client(web: Web) -> None:
+    """The body is repeated until the client closes the connection."""
     web.answer("/x", Answer(body=b"abc", endless=True))
     with asked(web) as client:
         arrived = b""
@@ -133,8 +133,8 @@ def test_an_endless_body_ends_when_the_client_goes(web: Web) -> None:
     assert requests.get(web.url("/y"), timeout=10).status_code == 404
 
 
-def test_gzip_compresses_the_body_on_its_way(web: Web) -> None:
-    """The client unpacks what it is told is packed."""
+def test_gzip(web: Web) -> None:
+    """The body is sent compressed, with the header that says so."""
     web.answer("/x", Answer(body=BODY, gzip=True))
     got = requests.get(web.url("/x"), timeout=10)
     assert (got.content, got.headers["Content-Encoding"]) == (BODY, "gzip")
@@ -150,10 +150,8 @@ def test_gzip_compresses_the_body_on_its_way(web: Web) -> None:
         ({}, 200, BODY),
     ],
 )
-def test_a_file_is_resumed_while_it_is_the_same(
-    web: Web, asked_for: dict[str, str], status: int, body: bytes
-) -> None:
-    """Range gives the rest, a changed file comes whole, and beyond the end is nothing."""
+def test_resumable_file(web: Web, asked_for: dict[str, str], status: int, body: bytes) -> None:
+    """Range returns the rest, a changed file is sent completely, and 416 comes beyond its end."""
     web.answer("/x", resumable(BODY, etag='"2"'))
     got = requests.get(web.url("/x"), headers=asked_for, timeout=10)
     assert (got.status_code, got.content) == (status, body)

@@ -1,4 +1,4 @@
-"""How a big file's server is reached, and how another thread cuts that short."""
+"""Connections of downloads of big files, and how another thread cancels them."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ def fetched(url: str, folder: Path) -> bytes:
     return (folder / "file").read_bytes()
 
 
-def test_a_redirects_page_is_not_read(web: Web, tmp_path: Path) -> None:
-    """A redirect whose page never ends leads on at once."""
+def test_body_of_a_redirect_is_not_read(web: Web, tmp_path: Path) -> None:
+    """It may be endless."""
     web.answer("/1", Answer(status=302, headers=(f"Location: {web.url('/2')}",), body=b"x", endless=True))
     web.answer("/2", resumable(BODY))
     assert fetched(web.url("/1"), tmp_path) == BODY
 
 
-def test_through_a_proxy(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy from the environment is used."""
     monkeypatch.setenv("http_proxy", web.url(""))
     web.answer("http://archive.test/1", resumable(BODY))
     assert fetched("http://archive.test/1", tmp_path) == BODY
 
 
-def test_the_second_address_serves(web: Web, tmp_path: Path) -> None:
-    """A host of which one address is dead is reached at another."""
+def test_second_address(web: Web, tmp_path: Path) -> None:
+    """A host with a dead address is reached at another."""
     web.answer("/1", resumable(BODY))
     assert fetched(f"http://localhost:{web.port}/1", tmp_path) == BODY
 
 
 def test_ipv6(tmp_path: Path) -> None:
-    """A literal address of the newer kind is one, too."""
+    """IPv6 addresses in URLs work."""
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
 
@@ -63,14 +63,14 @@ def test_ipv6(tmp_path: Path) -> None:
         pytest.skip("no IPv6 here")
 
 
-def test_a_name_that_nobody_knows(tmp_path: Path) -> None:
-    """A host name that does not resolve is told as such."""
+def test_unknown_host_name(tmp_path: Path) -> None:
+    """The error says that the name does not resolve."""
     with pytest.raises(OneSourceError, match="its host name does not resolve"):
         fetched("http://nobody.invalid/1", tmp_path)
 
 
-def test_a_connection_that_vanishes(tmp_path: Path) -> None:
-    """Who does not take the connection is told as not answering."""
+def test_connect_timeout(tmp_path: Path) -> None:
+    """A host that does not accept the connection does not respond."""
     with vanishing() as port, pytest.raises(OneSourceError, match="it does not respond"):
         download(
             f"http://127.0.0.1:{port}/1",
@@ -111,14 +111,14 @@ def assert_cancellable(url: str, folder: Path) -> None:
         Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, pace=100.0),
     ],
 )
-def test_stopping(web: Web, tmp_path: Path, answer: Answer) -> None:
-    """Wherever a download is, it ends as soon as it is told to."""
+def test_cancel(web: Web, tmp_path: Path, answer: Answer) -> None:
+    """Wherever a download is, it ends."""
     web.answer("/1", answer)
     assert_cancellable(web.url("/1"), tmp_path)
 
 
-def test_stopping_behind_redirects(make_web: Callable[[], Web], tmp_path: Path) -> None:
-    """Led from host to host and back, it is still the right connection that is cut."""
+def test_cancel_after_redirects(make_web: Callable[[], Web], tmp_path: Path) -> None:
+    """The current connection is closed."""
     one, other = make_web(), make_web()
     one.answer("/1", Answer.redirect(other.url("/2")))
     other.answer("/2", Answer.redirect(one.url("/3")))
@@ -126,14 +126,14 @@ def test_stopping_behind_redirects(make_web: Callable[[], Web], tmp_path: Path) 
     assert_cancellable(one.url("/1"), tmp_path)
 
 
-def test_stopping_while_it_connects(tmp_path: Path) -> None:
-    """So does one whose connection never comes about."""
+def test_cancel_while_connecting(tmp_path: Path) -> None:
+    """Even if the connection would never be made."""
     with vanishing() as port:
         assert_cancellable(f"http://127.0.0.1:{port}/1", tmp_path)
 
 
-def test_stopped_before_it_begins(web: Web, tmp_path: Path) -> None:
-    """Nobody is asked for what is not wanted any more."""
+def test_cancelled_before_the_start(web: Web, tmp_path: Path) -> None:
+    """No request is sent."""
     web.answer("/1", resumable(BODY))
     connections = Connections()
     connections.cancel()
@@ -142,8 +142,8 @@ def test_stopped_before_it_begins(web: Web, tmp_path: Path) -> None:
     assert web.requests == []
 
 
-def test_cutting_what_is_silent(web: Web, tmp_path: Path) -> None:
-    """A connection that another thread cuts costs a try, not the download; one that speaks is left alone."""
+def test_idle_connection_is_aborted(web: Web, tmp_path: Path) -> None:
+    """The download resumes; active connections are left alone."""
     web.answer("/1", Answer(body=BODY, cut=50_000, hang=True, headers=('ETag: "1"',)), resumable(BODY))
     part = PartFile(tmp_path / "file", web.url("/1"))
     connections = Connections()
@@ -159,8 +159,8 @@ def test_cutting_what_is_silent(web: Web, tmp_path: Path) -> None:
     assert [request.headers.get("range") for request in web.requests] == [None, "bytes=50000-"]
 
 
-def test_a_cut_is_no_end(web: Web, tmp_path: Path) -> None:
-    """A body that ends where the connection does is not taken for whole because we cut it."""
+def test_aborted_body_is_not_complete(web: Web, tmp_path: Path) -> None:
+    """Even if the body has no length."""
     web.answer("/1", Answer(raw=b"HTTP/1.1 200 OK\r\n\r\n" + BODY, hang=True))
     connections, part = Connections(), PartFile(tmp_path / "file", web.url("/1"))
     options = DownloadOptions(retry_delays=())

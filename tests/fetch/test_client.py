@@ -1,4 +1,4 @@
-"""Many URLs side by side, each whole or not at all, within limits of time and memory."""
+"""The client fetches many URLs at once, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
         Answer(body=PICTURE, pace=1_000_000),
     ],
 )
-def test_a_whole_body_comes_as_it_is(web: Web, answer: Answer) -> None:
-    """However it is framed, called or packed."""
+def test_body_arrives_unchanged(web: Web, answer: Answer) -> None:
+    """Whatever its framing, type or compression."""
     web.answer("/x", answer)
     got = body(web.url("/x"))
     assert (got.data, got.http_status, got.final_url) == (PICTURE, answer.status, web.url("/x"))
     assert 0 < got.seconds < 5
 
 
-def test_an_answer_without_content_is_an_empty_body(web: Web) -> None:
-    """204, or 200 with nothing in it; what it is worth is not judged here."""
+def test_response_without_content(web: Web) -> None:
+    """204, or 200 with an empty body."""
     web.answer("/204", Answer(status=204))
     web.answer("/200", Answer())
     for path in ("/204", "/200"):
@@ -69,7 +69,7 @@ def test_an_answer_without_content_is_an_empty_body(web: Web) -> None:
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_followed(web: Web, status: int, location: str, asked: str) -> None:
-    """Relative, with blanks and letters beyond ASCII; the last URL is told."""
+    """Relative, with spaces and with non-ASCII characters."""
     web.answer("/a/x", Answer.redirect(location.format(port=web.port), status))
     web.otherwise(Answer.jpeg(PICTURE))
     got = body(web.url("/a/x"))
@@ -77,8 +77,8 @@ def test_redirects_are_followed(web: Web, status: int, location: str, asked: str
     assert got.final_url.partition("#")[0].lower() == web.url(asked)
 
 
-def test_ten_redirects_and_no_more(web: Web) -> None:
-    """The eleventh is one too many."""
+def test_at_most_ten_redirects(web: Web) -> None:
+    """The eleventh is an error."""
     for step in range(MAX_REDIRECTS + 1):
         web.answer(f"/{step}", Answer.redirect(f"/{step + 1}"))
     web.answer(f"/{MAX_REDIRECTS + 1}", Answer.jpeg(PICTURE))
@@ -86,8 +86,8 @@ def test_ten_redirects_and_no_more(web: Web) -> None:
     assert nothing(web.url("/0"), 5.0).reason is Reason.TOO_MANY_REDIRECTS
 
 
-def test_servers_are_told_who_asks(web: Web) -> None:
-    """And that pictures are wanted, unpacked."""
+def test_request_headers(web: Web) -> None:
+    """User-Agent, Accept and Accept-Encoding."""
     body_or_not = nothing(web.url("/x"))
     assert body_or_not.http_status == 404
     headers = web.requests[0].headers
@@ -96,8 +96,8 @@ def test_servers_are_told_who_asks(web: Web) -> None:
     assert headers["accept-encoding"] == "identity"
 
 
-def test_credentials_in_the_url_are_sent_to_their_host_only(make_web: Callable[[], Web]) -> None:
-    """And not to where it redirects."""
+def test_credentials_in_a_url_are_sent_to_its_host_only(make_web: Callable[[], Web]) -> None:
+    """Not to where it redirects."""
     one, two = make_web(), make_web()
     one.answer("/x", Answer.redirect(two.url("/y")))
     nothing(one.url("/x").replace("http://", "http://me:p%40ss@"))
@@ -105,7 +105,7 @@ def test_credentials_in_the_url_are_sent_to_their_host_only(make_web: Callable[[
     assert "authorization" not in two.requests[0].headers
 
 
-def test_no_cookies_are_kept(web: Web) -> None:
+def test_cookies_are_not_kept(web: Web) -> None:
     """Neither for a redirect, nor for the next URL on the same connection."""
     web.answer("/x", Answer(status=302, headers=("Set-Cookie: a=b; Path=/", "Location: /y")))
     with contextlib.closing(Fetcher(5.0)) as fetcher:
@@ -116,15 +116,15 @@ def test_no_cookies_are_kept(web: Web) -> None:
     assert not [request for request in web.requests if "cookie" in request.headers]
 
 
-def test_what_robots_are_told_is_passed_on(web: Web) -> None:
-    """Every X-Robots-Tag of the last answer, and none of a redirect before it."""
+def test_robots_headers_are_returned(web: Web) -> None:
+    """Every X-Robots-Tag of the last response, and none of a redirect before it."""
     web.answer("/x", Answer(status=302, headers=("X-Robots-Tag: noai", "Location: /y")))
     web.answer("/y", Answer(headers=("x-robots-tag: noindex, nofollow", "X-Robots-Tag:bot: all")))
     assert body(web.url("/x")).robots == ("noindex, nofollow", "bot: all")
 
 
-def test_a_slot_that_is_used_again_remembers_nothing(web: Web) -> None:
-    """Neither headers, nor body, nor length, nor a verdict of the URL before."""
+def test_reused_handle_has_no_state(web: Web) -> None:
+    """Neither headers, body, length nor rejection of the URL before."""
     spoilers = [
         Answer(body=PICTURE, headers=("X-Robots-Tag: noai",)),
         Answer(status=429, headers=("Retry-After: 30",)),
@@ -152,8 +152,8 @@ def test_a_slot_that_is_used_again_remembers_nothing(web: Web) -> None:
             assert (refused.reason, refused.http_status) == (Reason.CONNECTION_REFUSED, 0)
 
 
-def test_connections_are_used_again(web: Web) -> None:
-    """One URL after the other of a host goes over the same connection, also after a small error page."""
+def test_connections_are_reused(web: Web) -> None:
+    """Also after a small error page."""
     clients: set[str] = set()
 
     def handle(client: socket.socket) -> None:
@@ -168,8 +168,8 @@ def test_connections_are_used_again(web: Web) -> None:
     assert len(clients) == 1
 
 
-def test_hundreds_are_in_flight_at_once(web: Web) -> None:
-    """400 URLs that each take half a second take far less than one after the other."""
+def test_hundreds_of_concurrent_requests(web: Web) -> None:
+    """400 requests of half a second each run at the same time."""
     web.otherwise(lambda request: Answer(body=request.path.encode(), delay=0.5))
     began = time.monotonic()
     results = fetch_all([web.url(f"/{number}") for number in range(400)], timeout=10.0)
@@ -180,8 +180,8 @@ def test_hundreds_are_in_flight_at_once(web: Web) -> None:
     assert web.most_at_once > 200
 
 
-def test_one_bad_url_does_not_touch_the_others(web: Web) -> None:
-    """Good, hanging, refused and reset ones side by side."""
+def test_bad_urls_do_not_affect_others(web: Web) -> None:
+    """Good, hanging, refused and reset ones at the same time."""
     web.otherwise(Answer.jpeg(PICTURE))
     web.answer("/hang", Answer(hang=True))
     web.answer("/reset", Answer(reset=True))
@@ -191,14 +191,14 @@ def test_one_bad_url_does_not_touch_the_others(web: Web) -> None:
     assert [isinstance(result, Response) for result in results] == [True, False, True, False, False, True] * 5
 
 
-def test_a_name_with_a_dead_address_beside_a_living_one(web: Web) -> None:
-    """`localhost` may mean ::1, where nobody listens, and 127.0.0.1, where somebody does."""
+def test_name_with_a_dead_and_a_working_address(web: Web) -> None:
+    """`localhost` may resolve to ::1, where no server listens, and 127.0.0.1."""
     web.answer("/x", Answer.jpeg(PICTURE))
     assert body(f"http://localhost:{web.port}/x").data == PICTURE
 
 
-def test_what_is_cancelled_is_never_heard_of_again(web: Web) -> None:
-    """Its memory is free, its number may be used again, and cancelling twice says so."""
+def test_cancelled_request_gives_no_result(web: Web) -> None:
+    """Its memory is free, and its number can be used again."""
     web.answer("/slow", Answer(body=PICTURE, cut=50_000, hang=True))
     web.answer("/good", Answer(body=PICTURE))
     with contextlib.closing(Fetcher(5.0)) as fetcher:
@@ -217,8 +217,8 @@ def test_what_is_cancelled_is_never_heard_of_again(web: Web) -> None:
     assert [result.data for result in results.values() if isinstance(result, Response)] == [PICTURE]
 
 
-def test_waiting_ends_when_something_happens_or_time_is_up() -> None:
-    """A turn without work takes as long as it is told, or until it is woken from another thread."""
+def test_poll_waits_until_timeout_or_wake() -> None:
+    """`wake` may be called from another thread, and never blocks."""
     with contextlib.closing(Fetcher(5.0)) as fetcher:
         began = time.monotonic()
         assert list(fetcher.poll(0.2)) == []
@@ -233,8 +233,8 @@ def test_waiting_ends_when_something_happens_or_time_is_up() -> None:
         assert list(fetcher.poll(0.0)) == []
 
 
-def test_closing_gives_everything_up(web: Web) -> None:
-    """What is under way ends, and its connections with it."""
+def test_close_aborts_requests(web: Web) -> None:
+    """And closes their connections."""
     gone = threading.Event()
 
     def handle(client: socket.socket) -> None:
@@ -252,8 +252,8 @@ def test_closing_gives_everything_up(web: Web) -> None:
         assert gone.wait(5)
 
 
-def test_requests_arrive_once(web: Web) -> None:
-    """Nothing is asked for behind the caller's back, whatever came of it."""
+def test_each_request_is_sent_once(web: Web) -> None:
+    """Curl does not repeat one."""
     seen: list[str] = []
 
     def reply(request: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""https is trusted as far as a certificate goes: signed by somebody known, in time, and for this host."""
+"""Runs over https: only valid certificates of a known authority are accepted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certifi
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make an authority, and certificates that it has signed; gives their folder."""
+    """Make an authority and certificates that it has signed; returns their folder."""
     folder = tmp_path_factory.mktemp("certificates")
     _openssl(folder, "ecparam -name prime256v1 -genkey -noout -out key.pem")
     _openssl(folder, "req -x509 -new -key key.pem -subj /CN=authority -days 2 -out authority.pem")
@@ -45,8 +45,8 @@ def _openssl(folder: Path, command: str) -> bytes:
     ).stdout
 
 
-def speaker(authority: Path, case: str) -> Callable[[socket.socket], None]:
-    """Give what answers one connection with a picture, under a certificate."""
+def tls_server(authority: Path, case: str) -> Callable[[socket.socket], None]:
+    """Return a handler that sends a picture over TLS with a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / f"{case}.pem", authority / "key.pem")
     body = pictures.jpeg(seed=1)
@@ -61,19 +61,19 @@ def speaker(authority: Path, case: str) -> Callable[[socket.socket], None]:
 
 
 @contextlib.contextmanager
-def offered(project: Project, authority: Path, *cases: str) -> Iterator[None]:
-    """Offer one URL of a host for each certificate."""
+def served(project: Project, authority: Path, *cases: str) -> Iterator[None]:
+    """Add a URL of a host for each certificate."""
     project.category(RED, "red")
     with contextlib.ExitStack() as stack:
         for number, case in enumerate(cases):
-            port = stack.enter_context(serving(speaker(authority, case)))
+            port = stack.enter_context(serving(tls_server(authority, case)))
             project.url(f"{RED}_{number}", f"https://127.0.0.1:{port}/{number}")
         yield
 
 
-def test_a_certificate_that_nobody_known_has_signed(project: Project, authority: Path) -> None:
-    """Neither one that has signed itself, nor one of an unknown authority is taken; it is tried once."""
-    with offered(project, authority, "self-signed", "sound"):
+def test_unknown_authority(project: Project, authority: Path) -> None:
+    """Neither self-signed certificates nor those of unknown authorities are accepted; there is no retry."""
+    with served(project, authority, "self-signed", "sound"):
         finished = project.run("--retries", "1")
     assert finished.code == 1
     assert "Traceback" not in finished.err
@@ -81,10 +81,10 @@ def test_a_certificate_that_nobody_known_has_signed(project: Project, authority:
     assert told == [("tls_error", "1")] * 2
 
 
-def test_certificates_of_a_known_authority(project: Project, authority: Path) -> None:
-    """Once the authority is known the sound one is taken, and the expired and the stranger's are not."""
+def test_known_authority(project: Project, authority: Path) -> None:
+    """Valid certificates are accepted, expired ones and those of other hosts are not."""
     prefix = replacing({Path(certifi.where()): authority / "authority.pem"})
-    with offered(project, authority, "sound", "expired", "of another host"):
+    with served(project, authority, "sound", "expired", "of another host"):
         finished = project.run("--retries", "1", prefix=prefix)
     assert (finished.code, finished.err) == (0, "")
     assert [row["reason"] for row in project.report("red")] == ["", "tls_error", "tls_error"]

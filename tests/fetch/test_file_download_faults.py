@@ -1,4 +1,4 @@
-"""What can go wrong between a server of big files and us; see `test_web_file` for resuming and checking."""
+"""Server faults during downloads of big files."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ CUT = Answer(body=BODY, headers=(TAG,), cut=HALF)
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """Give the place where the file is to go."""
+    """Return the path of the file."""
     return tmp_path / "file.tgz"
 
 
 def fetch(web: Web, target: Path, *replies: Reply, seconds: float = 5.0) -> list[str]:
-    """Download from a server that answers so; give the ranges that it was asked for."""
+    """Download from a server with these replies; returns the requested ranges."""
     web.answer("/file.tgz", *replies)
     options = DownloadOptions(retry_delays=(0.01, 0.01), connect_timeout=seconds, read_timeout=seconds)
     download(web.url("/file.tgz"), target, options=options)
@@ -50,8 +50,8 @@ def fetch(web: Web, target: Path, *replies: Reply, seconds: float = 5.0) -> list
     ],
     ids=["stalls", "resets", "cuts", "said-more"],
 )
-def test_a_transfer_that_breaks_goes_on(web: Web, target: Path, broken: Answer) -> None:
-    """However it breaks, what came is kept, and the rest is asked for."""
+def test_broken_transfer_resumes(web: Web, target: Path, broken: Answer) -> None:
+    """However it breaks."""
     first, second, *_ = fetch(web, target, broken, resumable(BODY), seconds=0.2)
     assert first == ""
     assert 0 < int(second.removeprefix("bytes=").removesuffix("-")) <= HALF
@@ -85,8 +85,8 @@ def test_a_transfer_that_breaks_goes_on(web: Web, target: Path, broken: Answer) 
         "long-header",
     ],
 )
-def test_an_answer_that_is_none_is_asked_for_again(web: Web, target: Path, broken: Answer) -> None:
-    """Once costs nothing; for ever, and the source is given up after as many tries as there are waits."""
+def test_invalid_response_is_retried(web: Web, target: Path, broken: Answer) -> None:
+    """As often as there are delays."""
     fetch(web, target, broken, Answer(body=BODY), seconds=0.2)
     assert target.read_bytes() == BODY
     web.requests.clear()
@@ -106,8 +106,8 @@ def test_an_answer_that_is_none_is_asked_for_again(web: Web, target: Path, broke
     ],
     ids=["negative", "word", "twice", "two"],
 )
-def test_a_length_that_is_none(web: Web, target: Path, length: str, arrives: bool) -> None:
-    """What cannot be understood counts as not said, unless it contradicts itself."""
+def test_invalid_content_length(web: Web, target: Path, length: str, arrives: bool) -> None:
+    """It is ignored, unless it contradicts itself."""
     raw = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode() + BODY
     with contextlib.nullcontext() if arrives else pytest.raises(OneSourceError, match="contradict"):
         fetch(web, target, Answer(raw=raw))
@@ -115,52 +115,52 @@ def test_a_length_that_is_none(web: Web, target: Path, length: str, arrives: boo
     assert not arrives or target.read_bytes() == BODY
 
 
-def test_a_server_that_only_drips_is_given_up(web: Web, target: Path) -> None:
-    """A byte now and then is no transfer, though the server never falls silent."""
+def test_minimum_speed(web: Web, target: Path) -> None:
+    """A byte now and then is not enough."""
     began = time.monotonic()
     with pytest.raises(OneSourceError, match=r"it sends only \d+ bytes a second"):
         fetch(web, target, Answer(body=BODY, pace=40), seconds=0.2)
     assert time.monotonic() - began < 5
 
 
-def test_a_host_that_swallows_connections_is_given_up(target: Path) -> None:
-    """Who neither accepts nor refuses costs the time-out, and three tries."""
+def test_connect_timeout(target: Path) -> None:
+    """There are two retries."""
     options = DownloadOptions(retry_delays=(0.01, 0.01), connect_timeout=0.2)
     with vanishing() as port, pytest.raises(OneSourceError, match="it does not respond"):
         download(f"http://127.0.0.1:{port}/x", target, options=options)
 
 
-def test_no_content_is_no_file(web: Web, target: Path) -> None:
-    """204 is a success that brings nothing."""
+def test_204_is_an_error(web: Web, target: Path) -> None:
+    """It is a success without a file."""
     with pytest.raises(OneSourceError, match="it answers 204 No Content"):
         fetch(web, target, Answer(status=204))
 
 
-def test_a_wait_beyond_all_measure_is_left_to_the_next_source(web: Web, target: Path) -> None:
-    """Said as a date, too."""
+def test_too_long_retry_after_as_a_date(web: Web, target: Path) -> None:
+    """The download fails at once."""
     tomorrow = email.utils.formatdate(time.time() + 86_400, usegmt=True)
     with pytest.raises(OneSourceError, match="429 Too Many Requests"):
         fetch(web, target, Answer(status=429, headers=(f"Retry-After: {tomorrow}",)))
     assert len(web.requests) == 1
 
 
-def test_a_server_is_left_alone_as_long_as_it_asks(web: Web, target: Path) -> None:
-    """Its word counts for more than our own waits."""
+def test_retry_after_is_kept(web: Web, target: Path) -> None:
+    """Instead of the shorter retry delay."""
     fetch(web, target, Answer(status=429, headers=("Retry-After: 1",)), Answer(body=BODY))
     first, second = web.requests
     assert second.at - first.at >= 1
 
 
-def test_a_redirect_is_followed_with_the_range(web: Web, target: Path) -> None:
-    """Archives keep files elsewhere: what broke off there goes on there."""
+def test_redirect_with_a_range(web: Web, target: Path) -> None:
+    """The download resumes at the target."""
     web.answer("/there", CUT, resumable(BODY))
     ranges = fetch(web, target, Answer.redirect("../there"))
     assert target.read_bytes() == BODY
     assert ranges == ["", "", f"bytes={HALF}-", f"bytes={HALF}-"]
 
 
-def test_a_server_that_ignores_if_range_mixes_nothing(web: Web, target: Path) -> None:
-    """It sends the rest of another version, and says so by the tag alone: then all starts anew."""
+def test_server_that_ignores_if_range(web: Web, target: Path) -> None:
+    """Its ETag shows another version: the download starts again."""
     other = BODY[::-1]
     rest = Answer(
         status=206,
@@ -179,7 +179,7 @@ def test_a_server_that_ignores_if_range_mixes_nothing(web: Web, target: Path) ->
         ("file:///etc/passwd", "neither"),
     ],
 )
-def test_redirects_that_lead_nowhere(web: Web, target: Path, location: str, words: str) -> None:
+def test_invalid_redirects(web: Web, target: Path, location: str, words: str) -> None:
     """Redirects stay on http and https, and end."""
     with pytest.raises(OneSourceError, match=words):
         fetch(web, target, Answer.redirect(location))
@@ -188,34 +188,34 @@ def test_redirects_that_lead_nowhere(web: Web, target: Path, location: str, word
 @pytest.mark.parametrize(
     "url", ["http://", "http://a b/", "http://[::1/x", "http://127.0.0.1:99999/x", "http://.../"]
 )
-def test_addresses_that_are_none(target: Path, url: str) -> None:
-    """An address that cannot be asked for is a sentence, not a traceback."""
+def test_invalid_urls(target: Path, url: str) -> None:
+    """An error, not a traceback."""
     with pytest.raises(OneSourceError):
         download(url, target, options=DownloadOptions(retry_delays=(0.01, 0.01)))
 
 
-def test_nobody_there(target: Path) -> None:
-    """Where no server listens, patience is short."""
+def test_refused_connection(target: Path) -> None:
+    """There are only two retries."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(OneSourceError, match="refused"):
         download(f"http://127.0.0.1:{port}/x", target, options=DownloadOptions(retry_delays=(0.01, 0.01)))
 
 
-def test_a_silent_server(web: Web, target: Path) -> None:
-    """A server that accepts and says nothing is given up after the time-out."""
+def test_read_timeout(web: Web, target: Path) -> None:
+    """A server that accepts and does not respond."""
     with pytest.raises(OneSourceError, match="stopped sending"):
         fetch(web, target, Answer(hang=True), seconds=0.05)
 
 
-def test_an_answer_that_is_no_http(web: Web, target: Path) -> None:
-    """Garbage in place of a status line is a sentence."""
+def test_response_that_is_not_http(web: Web, target: Path) -> None:
+    """Garbage instead of a status line is an error, not a traceback."""
     with pytest.raises(OneSourceError, match=r"broke|HTTP"):
         fetch(web, target, Answer(raw=b"\x16\x03\x01garbage\r\n\r\n"))
 
 
-def speaker(folder: Path, answer: bytes) -> Callable[[socket.socket], None]:
-    """Give what answers one connection over TLS, with a certificate that signed itself."""
+def tls_server(folder: Path, answer: bytes) -> Callable[[socket.socket], None]:
+    """Return a handler that answers over TLS with a self-signed certificate."""
     made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=me -days 2"
     names = "-addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out certificate.pem"
     subprocess.run(["openssl", *made.split(), *names.split()], cwd=folder, check=True, capture_output=True)
@@ -231,13 +231,11 @@ def speaker(folder: Path, answer: bytes) -> Callable[[socket.socket], None]:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
-def test_https_as_far_as_it_can_be_trusted(
-    web: Web, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A certificate that nobody knows is refused; from one that is known, no redirect leads to a file."""
+def test_https(web: Web, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates are checked."""
     answer = b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"
     options = DownloadOptions(retry_delays=())
-    with serving(speaker(tmp_path, answer)) as port:
+    with serving(tls_server(tmp_path, answer)) as port:
         url = f"https://127.0.0.1:{port}/x"
         with pytest.raises(OneSourceError, match="its certificate is not accepted"):
             download(url, target, options=options)
