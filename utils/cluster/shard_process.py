@@ -21,7 +21,7 @@ from ..pipeline.executor import LocalExecutor, TaskEvents
 from ..pipeline.messages import CancelTasks, Command
 from ..pipeline.worker_pool import WorkerPool
 from ..reasons import Status
-from ..results.staging import STAGING_NAME
+from ..results.staging import STAGING_NAME, StagingFolder
 from ..scheduler.schedule import Schedule
 from .remote_task import SECEDE, read_frame, write_frame
 from .shard import Shard, ShardEvents
@@ -65,6 +65,7 @@ class _ShardRunner:
         self._sent = time.monotonic()
         self._given = self._done = 0
         self._has_seceded = False
+        self._staging = StagingFolder(shard.config.result_folder)
 
     def work(self) -> None:
         folder = self._shard.config.result_folder / STAGING_NAME
@@ -108,6 +109,8 @@ class _ShardRunner:
         self._events.results += events.results
         self._events.proxy_error = events.proxy_error or self._events.proxy_error
         self._done += len(events.results)
+        for outcome in events.unused:
+            self._staging.discard(outcome)
 
     def _send(self, in_flight: int) -> None:
         waited = time.monotonic() - self._sent
