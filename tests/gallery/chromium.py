@@ -1,4 +1,4 @@
-"""A real browser for tests: Chromium without a window, spoken to over two pipes by its DevTools protocol."""
+"""Headless Chromium for tests, controlled by its DevTools protocol over two pipes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE = 30.0
-STARTING = """
+TIMEOUT = 30.0
+LAUNCHER = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.dup2(int(sys.argv[2]), 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""Starts a browser, which reads commands from 3 and writes answers to 4. Ends of pipes are numbered upwards,
-so that the first step does not close what the second one needs."""
+"""Starts a browser that reads commands from descriptor 3 and writes answers to 4. The first pipe must have the
+lower descriptors, so that the first `dup2` does not close the second pipe."""
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -31,13 +31,13 @@ FLAGS = (
 )
 
 
-def path() -> str | None:
-    """Say where a browser is; None if there is none."""
+def executable() -> str | None:
+    """Find a browser; None if there is none."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class BrowserError(Exception):
-    """The browser, or a script in its page, says that something went wrong."""
+    """The browser, or a script in its page, reported an error."""
 
 
 class Page:
@@ -51,14 +51,14 @@ class Page:
         self.events: list[Mapping[str, Any]] = []
 
     def attach(self) -> None:
-        """Open a tab and listen to what it does."""
+        """Open a tab, and enable its events."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
-        """Call a method of the protocol, and wait for what it returns."""
+        """Call a method of the protocol, and return its result."""
         self._number += 1
         message: dict[str, object] = {"id": self._number, "method": method, "params": parameters}
         if self._session:
@@ -73,21 +73,21 @@ class Page:
             self.events.append(answer)
 
     def open(self, address: str) -> None:
-        """Go to an address, and wait until the page and its first pictures are loaded."""
-        self.call("Page.navigate", url="about:blank")  # or another hash would be no new page
+        """Open a URL, and wait until the page and its first images are loaded."""
+        self.call("Page.navigate", url="about:blank")  # or a new fragment would not reload the page
         self.wait("location.href === 'about:blank'")
         self.events.clear()
         self.call("Page.navigate", url=address)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def reload(self) -> None:
-        """Load the page anew."""
+        """Reload the page."""
         self.evaluate("window.old = true")
         self.call("Page.reload")
         self.wait("document.readyState === 'complete' && !window.old")
 
     def evaluate(self, expression: str) -> Any:
-        """Evaluate an expression in the page, as the console would."""
+        """Evaluate an expression in the page."""
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             details = result["exceptionDetails"]
@@ -95,10 +95,10 @@ class Page:
         return result["result"].get("value")
 
     def wait(self, expression: str) -> None:
-        """Wait until an expression comes true; it must."""
-        deadline = time.monotonic() + PATIENCE
+        """Wait until an expression becomes true; fail after `TIMEOUT` seconds."""
+        deadline = time.monotonic() + TIMEOUT
         while not self._is_true(expression):
-            assert time.monotonic() < deadline, f"never came true: {expression}"
+            assert time.monotonic() < deadline, f"timeout: {expression}"
             time.sleep(0.02)
 
     def press(self, *keys: str) -> None:
@@ -112,7 +112,7 @@ class Page:
             self.call("Input.dispatchKeyEvent", type="keyUp", **about)
 
     def click(self, selector: str) -> None:
-        """Click with the mouse on the middle of an element."""
+        """Click on the middle of an element."""
         x, y = self.evaluate(
             f"(() => {{ const at = document.querySelector({json.dumps(selector)});"
             "at.scrollIntoView({block: 'nearest'}); const box = at.getBoundingClientRect();"
@@ -122,7 +122,7 @@ class Page:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def window(self, width: int, height: int, *, phone: bool = False) -> None:
-        """Give the window a size."""
+        """Set the size of the window."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -132,17 +132,17 @@ class Page:
         )
 
     def screenshot(self) -> bytes:
-        """Take a picture of the window, a PNG."""
+        """Return a PNG of the window."""
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
-    def requested(self) -> list[str]:
-        """Give the addresses that were asked for since the page was opened."""
-        self.evaluate("0")  # what has happened is heard before its answer
+    def requested_urls(self) -> list[str]:
+        """Return the URLs requested since the page was opened."""
+        self.evaluate("0")  # events arrive before the answer
         found = [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
         return [event["params"]["request"]["url"] for event in found]
 
-    def complaints(self) -> list[str]:
-        """Give what the page and the browser complained about: exceptions, errors, refused scripts."""
+    def errors(self) -> list[str]:
+        """Return exceptions, errors and policy violations since the page was opened."""
         self.evaluate("0")
         thrown = [one["params"] for one in self.events if one.get("method") == "Runtime.exceptionThrown"]
         logged = [one["params"] for one in self.events if one.get("method") == "Log.entryAdded"]
@@ -153,14 +153,14 @@ class Page:
     def _is_true(self, expression: str) -> bool:
         try:
             return bool(self.evaluate(expression))
-        except BrowserError:  # the page is just being replaced
+        except BrowserError:  # the page is being replaced
             return False
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._read:
             data = os.read(self._answers, 1 << 20)
             if not data:
-                raise BrowserError("the browser is gone")
+                raise BrowserError("the browser has exited")
             self._read += data
         message, _, self._read = self._read.partition(b"\0")
         answer: dict[str, Any] = json.loads(message)
@@ -169,12 +169,21 @@ class Page:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Page]:
-    """Start a browser that keeps its things in a folder, and give a page of it."""
+    """Start a browser with its profile in `folder`, and yield a page."""
     from_us, commands = os.pipe()
     answers, to_us = os.pipe()
     about = (f"--user-data-dir={folder}", "--remote-debugging-pipe")
     with subprocess.Popen(
-        [sys.executable, "-c", STARTING, str(from_us), str(to_us), path() or "chromium", *FLAGS, *about],
+        [
+            sys.executable,
+            "-c",
+            LAUNCHER,
+            str(from_us),
+            str(to_us),
+            executable() or "chromium",
+            *FLAGS,
+            *about,
+        ],
         pass_fds=(from_us, to_us),
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -188,6 +197,6 @@ def browser(folder: Path) -> Iterator[Page]:
         finally:
             page._session = None
             page.call("Browser.close")
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
             os.close(commands)
             os.close(answers)

@@ -1,4 +1,4 @@
-"""What all readers share: the result folder, made once; and no way to the internet."""
+"""Fixtures of all readers: one result folder, and no internet."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.readers import truth
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> ExportProject:
-    """Give the result folder that all readers' exports are made of."""
+    """Make the result folder from which all exports are made."""
     return truth.make(tmp_path_factory.mktemp("readers"))
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> str:
-    """Give a folder for what a reader keeps."""
+    """Return a folder for a reader's cache."""
     return str(tmp_path / "cache")

@@ -1,4 +1,4 @@
-"""COCO, read by pycocotools."""
+"""COCO exports, read by pycocotools."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pycocotools.cocoeval import COCOeval
 
 from tests.export.export_project import ExportProject, files
 from tests.readers import truth
-from tests.readers.truth import Seen
+from tests.readers.truth import SeenBox
 
 
-def seen(coco: COCO) -> dict[str, list[Seen]]:
-    """Give what a JSON says, by image code."""
+def seen(coco: COCO) -> dict[str, list[SeenBox]]:
+    """Return the boxes in a JSON file, by image code."""
     names = {one["id"]: one["name"] for one in coco.loadCats(coco.getCatIds())}
     found = {}
     for image in coco.loadImgs(coco.getImgIds()):
         annotations = coco.loadAnns(coco.getAnnIds(imgIds=[image["id"]]))
         boxes = [(names[one["category_id"]], *one["bbox"]) for one in annotations]
         found[Path(image["file_name"]).stem] = [
-            Seen(name, x, y, x + width, y + height) for name, x, y, width, height in boxes
+            SeenBox(name, x, y, x + width, y + height) for name, x, y, width, height in boxes
         ]
     return found
 
 
 @pytest.mark.parametrize("labels", ["name", "code"])
 def test_same_images_boxes_and_labels(project: ExportProject, labels: str) -> None:
-    """Both sides together are what there is, and every image lies where its JSON says, in its size."""
+    """Both splits together have all images and boxes, and each image has the size in the JSON."""
     folder = project.export("coco", val_fraction=0.3, labels=labels)
-    read: dict[str, list[Seen]] = {}
+    read: dict[str, list[SeenBox]] = {}
     for side in ("train", "val"):
         coco = COCO(folder / "annotations" / f"instances_{side}.json")
         for image in coco.loadImgs(coco.getImgIds()):
@@ -44,8 +44,8 @@ def test_same_images_boxes_and_labels(project: ExportProject, labels: str) -> No
     truth.assert_same(read, truth.boxes(project, labels=labels))
 
 
-def test_the_truth_evaluates_to_one(project: ExportProject) -> None:
-    """Who detects exactly what is annotated has an average precision of 1."""
+def test_perfect_detections_have_precision_one(project: ExportProject) -> None:
+    """Detections equal to the annotations have an average precision of 1."""
     coco = COCO(project.export("coco", val_fraction=0) / "annotations" / "instances_train.json")
     detected = [
         {key: one[key] for key in ("image_id", "category_id", "bbox")} | {"score": 1.0}

@@ -1,4 +1,4 @@
-"""Image folders and tar shards, read by Hugging Face's datasets."""
+"""Image folders and tar shards, read by Hugging Face's `datasets`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import pytest
 
 from tests.export.export_project import ExportProject
 from tests.readers import truth
-from tests.readers.truth import FOLDERS, Seen
+from tests.readers.truth import FOLDERS, SeenBox
 
 
-def seen(rows: Any) -> dict[str, list[Seen]]:
-    """Give what rows say, by image code; the last part of its URL says which image it is."""
+def seen(rows: Any) -> dict[str, list[SeenBox]]:
+    """Return the boxes in rows, by the image code in the URL."""
     found = {}
     for row in rows:
         boxes = zip(row["objects"]["category"], row["objects"]["bbox"], strict=True)
         code = row["url"].rpartition("/")[2].partition("?")[0]
-        found[code] = [Seen(label, x, y, x + width, y + height) for label, (x, y, width, height) in boxes]
+        found[code] = [SeenBox(label, x, y, x + width, y + height) for label, (x, y, width, height) in boxes]
     return found
 
 
 @pytest.mark.parametrize("labels", ["name", "code"])
 def test_imagefolder(project: ExportProject, cache: str, labels: str) -> None:
-    """Every image has its label, its boxes and their labels, and can be decoded."""
+    """Every image has its label, its boxes and their labels, and decodes."""
     folder = project.export("imagefolder", val_fraction=0.3, labels=labels)
     loaded = datasets.load_dataset(str(folder), cache_dir=cache)
     assert set(loaded) == {"train", "validation"}
@@ -39,21 +39,21 @@ def test_imagefolder(project: ExportProject, cache: str, labels: str) -> None:
 
 
 def test_labels_become_classes(project: ExportProject, cache: str) -> None:
-    """The column of labels becomes a feature that knows all classes, with one call."""
+    """The column of labels can be encoded to a feature with all classes."""
     folder = project.export("imagefolder", val_fraction=0.3)
     loaded = datasets.load_dataset(str(folder), cache_dir=cache)
     encoded = loaded.class_encode_column("label")
     assert encoded["train"].features["label"].names == sorted(FOLDERS.values())
 
 
-LIKE_SIDES = {"n00000001": "test equipment", "n00000002": "subway train", "n00000003": "dev, test-rocket"}
+LIKE_SPLITS = {"n00000001": "test equipment", "n00000002": "subway train", "n00000003": "dev, test-rocket"}
 
 
 @pytest.mark.parametrize("fraction", [0, 0.4, 0.999_999])
-def test_classes_that_are_called_like_a_side(tmp_path: Path, cache: str, fraction: float) -> None:
-    """A class whose name has the word train, dev or test in it is no side of its own, and loses nothing."""
-    project = ExportProject(tmp_path, LIKE_SIDES)
-    for code in LIKE_SIDES:
+def test_classes_with_names_of_splits(tmp_path: Path, cache: str, fraction: float) -> None:
+    """A class with train, dev or test in its name is not taken for a split."""
+    project = ExportProject(tmp_path, LIKE_SPLITS)
+    for code in LIKE_SPLITS:
         for number in range(10):
             project.add(code, f"{code}_{number}", None, (number, 2, 30, 40))
     folder = project.export("imagefolder", val_fraction=fraction)
@@ -65,12 +65,12 @@ def test_classes_that_are_called_like_a_side(tmp_path: Path, cache: str, fractio
     folders = {category.code: category.folder for category in project.categories}
     for code, boxes in read.items():
         wnid, _, number = code.partition("_")
-        assert boxes == [Seen(folders[wnid], int(number), 2, 31, 41)]
+        assert boxes == [SeenBox(folders[wnid], int(number), 2, 31, 41)]
     assert {row["label"] for rows in loaded.values() for row in rows} == set(folders.values())
 
 
-def test_a_class_that_is_called_like_the_metadata(tmp_path: Path, cache: str) -> None:
-    """A class may even be called as the file is in which labels stand."""
+def test_class_with_the_name_of_the_metadata_file(tmp_path: Path, cache: str) -> None:
+    """A class with the name of the metadata file is loaded like any other."""
     project = ExportProject(tmp_path, {"n00000001": "metadata.jsonl", "n00000002": "cup"})
     for number in range(10):
         project.add("n00000001", f"n00000001_{number}", None, (1, 2, 30, 40))
@@ -81,8 +81,8 @@ def test_a_class_that_is_called_like_the_metadata(tmp_path: Path, cache: str) ->
 
 
 @pytest.mark.parametrize("boxed", ["train", "val", "both", "none"])
-def test_boxes_on_one_side_only(tmp_path: Path, cache: str, boxed: str) -> None:
-    """Whether both sides have boxes or one or none, all images can be loaded; boxes are told if both have."""
+def test_boxes_in_one_split_only(tmp_path: Path, cache: str, boxed: str) -> None:
+    """All images can be loaded, whichever splits have boxes; boxes are there if both splits have some."""
     project = ExportProject(tmp_path, {truth.HUSKY: "husky", truth.MOUSE: "mouse"})
     for number in range(12):
         project.add(truth.HUSKY, f"{truth.HUSKY}_{number}")
@@ -102,7 +102,7 @@ def test_boxes_on_one_side_only(tmp_path: Path, cache: str, boxed: str) -> None:
 
 
 def test_webdataset(project: ExportProject, cache: str) -> None:
-    """The same shards are read by datasets, too."""
+    """The shards can be loaded, too."""
     folder = project.export("webdataset", val_fraction=0.3)
     loaded = datasets.load_dataset("webdataset", data_dir=str(folder), cache_dir=cache)
     codes = [row["__key__"] for rows in loaded.values() for row in rows]

@@ -1,4 +1,4 @@
-"""What the demo leaves, as a detector's trainer would read it."""
+"""The YOLO export of the demo, read by supervision."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BOXED_IMAGES = 24
 
 
-def test_the_demos_export() -> None:
-    """The demo runs, and supervision finds its images in its YOLO export, each with boxes."""
+def test_export_of_the_demo() -> None:
+    """The demo runs, and supervision reads its YOLO export."""
     finished = subprocess.run(
         [sys.executable, "-m", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )

@@ -1,4 +1,4 @@
-"""YOLO and Pascal VOC, read by supervision; data.yaml as any reader of YAML has it."""
+"""YOLO and Pascal VOC exports, read by supervision; data.yaml, read by PyYAML."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import yaml
 
 from tests.export.export_project import ExportProject, lines
 from tests.readers import truth
-from tests.readers.truth import Seen
+from tests.readers.truth import SeenBox
 
 
-def seen(dataset: supervision.DetectionDataset) -> dict[str, list[Seen]]:
-    """Give what supervision found, by image code; it decodes every image."""
+def seen(dataset: supervision.DetectionDataset) -> dict[str, list[SeenBox]]:
+    """Return the boxes that supervision reads, by image code; it decodes every image."""
     found = {}
     for path, image, detections in dataset:
         assert image.ndim == 3
         boxes = zip(detections.xyxy.tolist(), detections.class_id, strict=True)
-        found[Path(path).stem] = [Seen(dataset.classes[number], *box) for box, number in boxes]
+        found[Path(path).stem] = [SeenBox(dataset.classes[number], *box) for box, number in boxes]
     return found
 
 
 @pytest.mark.parametrize("labels", ["name", "code"])
 def test_yolo(project: ExportProject, labels: str) -> None:
-    """Both sides together are what there is."""
+    """Both splits together have all images and boxes."""
     folder = project.export("yolo", val_fraction=0.3, labels=labels)
     described = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
-    read: dict[str, list[Seen]] = {}
+    read: dict[str, list[SeenBox]] = {}
     for side in ("train", "val"):
         images = folder / described[side]
         dataset = supervision.DetectionDataset.from_yolo(
@@ -42,7 +42,7 @@ def test_yolo(project: ExportProject, labels: str) -> None:
 
 
 def test_yolo_without_validation(project: ExportProject) -> None:
-    """With fraction 0 all images are for training, and `val` names a folder that is there."""
+    """With fraction 0 all images are for training, and `val` names an existing folder."""
     folder = project.export("yolo", val_fraction=0)
     described = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
     assert "path" not in described
@@ -55,7 +55,7 @@ def test_yolo_without_validation(project: ExportProject) -> None:
 
 @pytest.mark.parametrize("labels", ["name", "code"])
 def test_voc(project: ExportProject, labels: str) -> None:
-    """All images are there, and the lists name each of them on one side."""
+    """All images are read, and the image sets name each of them in one split."""
     root = project.export("voc", val_fraction=0.3, labels=labels) / "VOCdevkit" / "VOC2012"
     dataset = supervision.DetectionDataset.from_pascal_voc(
         str(root / "JPEGImages"), str(root / "Annotations")
@@ -69,7 +69,7 @@ def test_voc(project: ExportProject, labels: str) -> None:
 
 
 def test_pixels(project: ExportProject) -> None:
-    """What is decoded is the picture that the boxes were drawn on, even where metadata ask to turn it."""
+    """Decoded images are those on which boxes were drawn, even with an EXIF orientation."""
     root = project.export("voc") / "VOCdevkit" / "VOC2012"
     dataset = supervision.DetectionDataset.from_pascal_voc(
         str(root / "JPEGImages"), str(root / "Annotations")

@@ -1,4 +1,4 @@
-"""A result folder with all that readers may stumble over, and what is true of it."""
+"""A result folder with everything that readers handle differently, and its expected contents."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ FOLDERS = {
     KLIPPE: "Älvsborgs-fästning_å_城",
     BARE: "yes",
 }
-STRANGER = 'a: "b" & <c>'
-"""A label that no category has."""
+UNKNOWN_LABEL = 'a: "b" & <c>'
+"""A label of no category."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A box as a reader gives it: its label, and its edges in pixels."""
+class SeenBox:
+    """A box as a reader returns it: its label, and its edges in pixels."""
 
     label: str
     left: float
@@ -38,15 +38,15 @@ class Seen:
     right: float
     bottom: float
 
-    def is_near(self, other: Seen) -> bool:
-        """Say whether two are the same to half a pixel."""
+    def is_near(self, other: SeenBox) -> bool:
+        """Return whether two boxes are equal to half a pixel."""
         ours, theirs = ((one.left, one.top, one.right, one.bottom) for one in (self, other))
         apart = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
         return self.label == other.label and apart <= 0.5
 
 
 def make(path: Path) -> ExportProject:
-    """Make the folder."""
+    """Make the result folder."""
     project = ExportProject(path, NAMES)
     for number in range(24):
         boxes: list[Corners] = [(number, 3, number + 20, 40), (0, 0, 95, 71), (94, 70, 95, 71)]
@@ -62,25 +62,25 @@ def make(path: Path) -> ExportProject:
     turned = Image.Exif()
     turned[274] = 6
     project.add(KLIPPE, f"{KLIPPE}_6", stored(draw(1_006), exif=turned), (5, 5, 90, 60))
-    project.add(KLIPPE, f"{KLIPPE}_7", None, (5, 5, 60, 60), label=STRANGER)
+    project.add(KLIPPE, f"{KLIPPE}_7", None, (5, 5, 60, 60), label=UNKNOWN_LABEL)
     return project
 
 
-def boxes(project: ExportProject, *, labels: str = "name") -> dict[str, list[Seen]]:
-    """Say which boxes each image has, by its image code: read off what the project was made of."""
+def boxes(project: ExportProject, *, labels: str = "name") -> dict[str, list[SeenBox]]:
+    """Return the boxes of each image code, as they were put into the project."""
     codes = {folder: code for code, folder in FOLDERS.items()}
-    found: dict[str, list[Seen]] = {}
+    found: dict[str, list[SeenBox]] = {}
     for item in project.dataset().items:
         for box in item.record.annotation.boxes if item.record.annotation else ():
             label = codes.get(box.label, box.label) if labels == "code" else box.label
-            seen = Seen(label, box.xmin, box.ymin, box.xmax + 1, box.ymax + 1)
+            seen = SeenBox(label, box.xmin, box.ymin, box.xmax + 1, box.ymax + 1)
             found.setdefault(item.record.image_code, []).append(seen)
         found.setdefault(item.record.image_code, [])
     return found
 
 
 def pictures(project: ExportProject) -> dict[str, Image.Image]:
-    """Give every picture as it is stored, by its image code."""
+    """Return the stored pixels of each image code."""
     found = {}
     for item in project.dataset().items:
         with Image.open(item.record.path) as image:
@@ -88,15 +88,15 @@ def pictures(project: ExportProject) -> dict[str, Image.Image]:
     return found
 
 
-def assert_same(read: dict[str, list[Seen]], true: dict[str, list[Seen]]) -> None:
-    """See that a reader found the same images with the same boxes, to half a pixel."""
+def assert_same(read: dict[str, list[SeenBox]], true: dict[str, list[SeenBox]]) -> None:
+    """Check that a reader found the same images with the same boxes, to half a pixel."""
     assert read.keys() == true.keys()
     for code, seen in read.items():
         assert_same_boxes(seen, true[code])
 
 
-def assert_same_boxes(read: Sequence[Seen], true: Iterable[Seen]) -> None:
-    """See that a reader found the same boxes, in whatever order."""
+def assert_same_boxes(read: Sequence[SeenBox], true: Iterable[SeenBox]) -> None:
+    """Check that a reader found the same boxes, in any order."""
     left = list(read)
     for box in true:
         near = [one for one in left if one.is_near(box)]
