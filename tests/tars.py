@@ -81,7 +81,7 @@ def contents(download: TarDownload, members: list[TarMember]) -> dict[str, bytes
 
 def feed_threads() -> list[str]:
     """Return the names of running download threads."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("feed ")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("tar-download ")]
 
 
 def files(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The statuses and reasons of the report: for each reason its word, when it is retried, and what it means."""
+"""The statuses and reasons of the report: one table of all reasons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 
 class Status(str, Enum):
-    """What became of one URL: the `status` column of the report."""
+    """The result of one URL: the column `status` of the report."""
 
     DOWNLOADED = "downloaded"
     ALREADY_PRESENT = "already_present"
@@ -18,76 +18,54 @@ class Status(str, Enum):
 
     @property
     def is_saved(self) -> bool:
-        """Whether the image lies in `Images/`."""
+        """Whether the image is in `Images/`."""
         return self in (Status.DOWNLOADED, Status.ALREADY_PRESENT)
 
 
 class RetryPolicy(Enum):
-    """When a failed URL is tried again."""
+    """When a failure is retried; the values are those of docs/report.md."""
 
-    PERMANENT = "only with --retry_failed"
-    TEMPORARY = "in the same run, and in the next one"
-    NEXT_RUN = "in the next run"
-    FLAG_DEPENDENT = "when the flag that caused it has changed"
+    PERMANENT = "no"
+    TEMPORARY = "in this run, then by the next"
+    NEXT_RUN = "by the next run"
+    FLAG_DEPENDENT = "when the flag has changed"
 
 
 class Reason(Enum):
-    """Why an image was not saved: the `reason` column of the report.
+    """Why an image is not saved: the column `reason` of the report.
 
-    Each member has its word, its retry policy, and its meaning for page and card. `HTTP_STATUS` stands for
-    `http_400` to `http_599`.
+    Each line has the word in the report, when the failure is retried, and what it means. `HTTP_STATUS` stands
+    for `http_400` to `http_599`, except statuses that have a reason in `fetch.curl_errors.STATUS_REASONS`.
+
+    A new reason also needs a line in docs/report.md.
     """
 
-    INVALID_URL = ("invalid_url", RetryPolicy.PERMANENT, "The row of the URL table has no valid URL.")
-    INVALID_IMAGE_CODE = (
-        "invalid_image_code",
-        RetryPolicy.PERMANENT,
-        "The row of the URL table has no valid image code.",
-    )
-    DUPLICATE_IMAGE_CODE = (
-        "duplicate_image_code",
-        RetryPolicy.PERMANENT,
-        "The URL table has the same image code in an earlier row.",
-    )
-    FORBIDDEN_REDIRECT = (
-        "forbidden_redirect",
-        RetryPolicy.PERMANENT,
-        "The server redirects to an address that is not allowed.",
-    )
-    OPTED_OUT = ("opted_out", RetryPolicy.FLAG_DEPENDENT, "The server asks not to use its images this way.")
-    DNS_ERROR = ("dns_error", RetryPolicy.NEXT_RUN, "The host name does not exist any more.")
-    CONNECTION_REFUSED = ("connection_refused", RetryPolicy.NEXT_RUN, "The host accepts no connections.")
-    CONNECT_TIMEOUT = ("connect_timeout", RetryPolicy.TEMPORARY, "The host does not answer.")
-    TIMEOUT = ("timeout", RetryPolicy.TEMPORARY, "The image did not arrive in time.")
-    TLS_ERROR = ("tls_error", RetryPolicy.NEXT_RUN, "No secure connection was possible.")
-    CONNECTION_ERROR = ("connection_error", RetryPolicy.TEMPORARY, "The connection broke.")
-    TOO_MANY_REDIRECTS = ("too_many_redirects", RetryPolicy.PERMANENT, "The server redirects too often.")
-    HTTP_STATUS = ("http_status", RetryPolicy.PERMANENT, "The server said no.")
-    NOT_AN_IMAGE = ("not_an_image", RetryPolicy.PERMANENT, "The response is not an image, e.g. a web page.")
-    TRUNCATED = ("truncated", RetryPolicy.TEMPORARY, "Only a part of the image arrived.")
-    CORRUPT = ("corrupt", RetryPolicy.PERMANENT, "The image is damaged.")
-    TOO_SMALL = ("too_small", RetryPolicy.FLAG_DEPENDENT, "The image is smaller than --min_side.")
-    TOO_LARGE = ("too_large", RetryPolicy.PERMANENT, "The image is larger than the limits.")
-    PLACEHOLDER = (
-        "placeholder",
-        RetryPolicy.PERMANENT,
-        'A picture that says "no longer available" arrived instead.',
-    )
-    ANNOTATION_MISMATCH = (
-        "annotation_mismatch",
-        RetryPolicy.FLAG_DEPENDENT,
-        "The image is not the one on which the boxes were drawn.",
-    )
-    DEAD_HOST = ("dead_host", RetryPolicy.NEXT_RUN, "The host answered no request, and was given up.")
-    RATE_LIMITED = (
-        "rate_limited",
-        RetryPolicy.TEMPORARY,
-        "The host wants fewer requests, for longer than a run waits.",
-    )
-    DISK_ERROR = ("disk_error", RetryPolicy.TEMPORARY, "The image could not be saved.")
-    CRASHED = ("crashed", RetryPolicy.NEXT_RUN, "The image crashed the process that validated it.")
-    INTERRUPTED = ("interrupted", RetryPolicy.NEXT_RUN, "The run ended before this URL was tried.")
-    FILLED = ("filled", RetryPolicy.NEXT_RUN, "Enough images were saved before.")
+    INVALID_URL = "invalid_url", RetryPolicy.PERMANENT, "The URL is malformed."
+    INVALID_IMAGE_CODE = "invalid_image_code", RetryPolicy.PERMANENT, "The image code is malformed."
+    DUPLICATE_IMAGE_CODE = "duplicate_image_code", RetryPolicy.PERMANENT, "An earlier row has the same code."
+    DNS_ERROR = "dns_error", RetryPolicy.NEXT_RUN, "The host name does not resolve."
+    CONNECTION_REFUSED = "connection_refused", RetryPolicy.NEXT_RUN, "The host refuses connections."
+    CONNECT_TIMEOUT = "connect_timeout", RetryPolicy.TEMPORARY, "The host accepted no connection in time."
+    TLS_ERROR = "tls_error", RetryPolicy.NEXT_RUN, "No TLS connection could be made."
+    CONNECTION_ERROR = "connection_error", RetryPolicy.TEMPORARY, "The connection broke."
+    TIMEOUT = "timeout", RetryPolicy.TEMPORARY, "The image did not arrive in time."
+    TRUNCATED = "truncated", RetryPolicy.TEMPORARY, "The connection closed before the whole body arrived."
+    HTTP_STATUS = "http_status", RetryPolicy.PERMANENT, "The server answered with an error status."
+    RATE_LIMITED = "rate_limited", RetryPolicy.TEMPORARY, "The host asks for fewer requests."
+    DEAD_HOST = "dead_host", RetryPolicy.NEXT_RUN, "The host does not respond."
+    FORBIDDEN_REDIRECT = "forbidden_redirect", RetryPolicy.PERMANENT, "A redirect to a forbidden address."
+    TOO_MANY_REDIRECTS = "too_many_redirects", RetryPolicy.PERMANENT, "More than 10 redirects."
+    NOT_AN_IMAGE = "not_an_image", RetryPolicy.PERMANENT, "The response is not an image, e.g. a web page."
+    CORRUPT = "corrupt", RetryPolicy.PERMANENT, "The image does not decode."
+    TOO_LARGE = "too_large", RetryPolicy.PERMANENT, "The image exceeds 20 MB or 50 megapixels."
+    PLACEHOLDER = "placeholder", RetryPolicy.PERMANENT, "A picture that stands for a removed image."
+    TOO_SMALL = "too_small", RetryPolicy.FLAG_DEPENDENT, "The image is smaller than --min_side."
+    ANNOTATION_MISMATCH = "annotation_mismatch", RetryPolicy.FLAG_DEPENDENT, "No boxes fit the image."
+    OPTED_OUT = "opted_out", RetryPolicy.FLAG_DEPENDENT, "The server opts out (X-Robots-Tag)."
+    DISK_ERROR = "disk_error", RetryPolicy.NEXT_RUN, "The image could not be saved."
+    CRASHED = "crashed", RetryPolicy.NEXT_RUN, "The image crashed the worker process."
+    INTERRUPTED = "interrupted", RetryPolicy.NEXT_RUN, "The run ended before the image was saved."
+    FILLED = "filled", RetryPolicy.NEXT_RUN, "Enough images were saved without this one."
 
     def __init__(self, word: str, retry_policy: RetryPolicy, meaning: str) -> None:
         self.word = word
@@ -95,39 +73,36 @@ class Reason(Enum):
         self.meaning = meaning
 
 
-_MEANINGS = {reason.word: reason.meaning for reason in Reason}
+REASONS = {reason.word: reason for reason in Reason}
+NOT_NEEDED = (Status.SKIPPED, Reason.FILLED, Reason.FILLED.meaning)
+INTERRUPTED = (Status.NOT_ATTEMPTED, Reason.INTERRUPTED, Reason.INTERRUPTED.meaning)
+"""Status, reason and description of outcomes that no attempt causes."""
+
+
+def is_temporary_status(http_status: int) -> bool:
+    """Whether an HTTP status may be another one soon."""
+    return http_status >= 500 or http_status in (408, 425, 429)
 
 
 def meaning(word: str) -> str:
-    """Explain a word of the report's `reason` column, e.g. `http_404`, in a sentence."""
-    if word in _MEANINGS:
-        return _MEANINGS[word]
-    sentence = Reason.HTTP_STATUS.meaning
+    """Return the meaning of a word of the column `reason`, e.g. `http_404`."""
+    if word in REASONS:
+        return REASONS[word].meaning
     try:
         status = HTTPStatus(int(word.removeprefix("http_")))
-    except ValueError:  # not a standard status
-        return sentence
-    return f"{sentence[:-1]}: {status.value} {status.phrase}."
-
-
-def is_passing_http(status: int) -> bool:
-    """Whether an HTTP status says "not now" rather than "no"."""
-    return status >= 500 or status in (408, 425, 429)
-
-
-NOT_NEEDED = (Status.SKIPPED, Reason.FILLED, "As many as wanted were there before it.")
-CUT_SHORT = (Status.NOT_ATTEMPTED, Reason.INTERRUPTED, "The run ended before it was there.")
-"""Ends that no attempt brings about: a status, a reason, a sentence."""
+    except ValueError:  # some servers use statuses of their own
+        return Reason.HTTP_STATUS.meaning
+    return f"The server answered {status.value} {status.phrase}."
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why something is not taken: the reason, and the same in words for the report."""
+    """Why a row or an image is rejected."""
 
     reason: Reason
     description: str
 
     @property
     def sentence(self) -> str:
-        """The description as the report and the screen say it."""
+        """The description as a sentence, for report and screen."""
         return f"{self.description[:1].upper()}{self.description[1:].removesuffix('.')}."

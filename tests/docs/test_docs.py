@@ -85,14 +85,23 @@ def test_commands_use_existing_flags() -> None:
 
 
 def test_report() -> None:
-    """Columns, statuses and reasons are those of the report."""
+    """Columns and statuses are those of the report."""
     text = section("report.md", "The report")
     assert words_of_first_column(text) == report.COLUMNS
     assert all(f"`{status.value}`" in text for status in Status)
-    reasons = {reason.word for reason in Reason if reason is not Reason.HTTP_STATUS}
-    words = words_of_first_column(section("report.md", "Reasons"))
-    assert set(words) == reasons | {"http_400", "http_599"}
-    assert len(words) == len(set(words))
+
+
+def test_reasons() -> None:
+    """The table has a row for each reason of `utils/reasons.py`, with its meaning and retry policy."""
+    rows = re.findall(
+        r"^\| (`http_400`|`\w+`)[^|]* \| ([^|]*) \| ([^|]*) \|", section("report.md", "Reasons"), re.M
+    )
+    assert rows == [
+        ("`http_400`", reason.meaning, "408, 425 and 5xx: in this run, then by the next; others: no")
+        if reason is Reason.HTTP_STATUS
+        else (f"`{reason.word}`", reason.meaning, reason.retry_policy.value)
+        for reason in Reason
+    ]
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "yolo"])

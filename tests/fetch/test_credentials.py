@@ -32,7 +32,7 @@ SENT = {"authorization": f"Bearer {TOKEN}", "cookie": COOKIE}
 
 def fetch(folder: Path, url: str, credentials: Credentials | None = BOTH) -> TarDownload:
     """Download a tar."""
-    feed = TarDownload(url, folder / f"{WNID}.tar", terms=replace(QUICK, credentials=credentials))
+    feed = TarDownload(url, folder / f"{WNID}.tar", options=replace(QUICK, credentials=credentials))
     feed.start()
     to_end(feed)
     feed.close(keep=True)
@@ -176,7 +176,7 @@ def test_no_secrets_in_logs_and_errors(
 def test_rejected_credentials(web: Web, tmp_path: Path) -> None:
     """The message says that they are not accepted."""
     web.answer(NAME, Answer(status=403))
-    assert f"what {TOKEN_VARIABLE} or {COOKIE_VARIABLE} holds is not accepted" in (
+    assert f"the value of {TOKEN_VARIABLE} or {COOKIE_VARIABLE} is not accepted" in (
         fetch(tmp_path, web.url(NAME)).problem
     )
 
@@ -250,4 +250,4 @@ def test_silent_server_over_tls(secure: Callable[[bytes], str], tmp_path: Path) 
     feed.start()
     threading.Event().wait(0.5)
     feed.close(keep=False)
-    assert not any(thread.name.startswith("feed ") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("tar-download ") for thread in threading.enumerate())

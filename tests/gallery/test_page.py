@@ -86,7 +86,7 @@ def test_images_for_the_script(some: ResultFolder) -> None:
         [f"{RED}_2.jpg", 400, 300, bytes_of[2], "http://a.example/1.jpg", []],
     ]
     assert bytes_of == [path.stat().st_size for path in sorted(some.root.glob("*/Images/*"))]
-    assert data["meanings"]["http_404"] == "The server said no: 404 Not Found."
+    assert data["meanings"]["http_404"] == "The server answered 404 Not Found."
 
 
 def test_numbers(some: ResultFolder) -> None:

@@ -59,10 +59,10 @@ def make_feed(web: Web, tmp_path: Path) -> Iterator[Callable[..., TarDownload]]:
     """Give a maker of started feeds of one tar; they are closed with the test."""
     made: list[TarDownload] = []
 
-    def make(*replies: Reply, terms: DownloadOptions = QUICK, address: str = "") -> TarDownload:
+    def make(*replies: Reply, options: DownloadOptions = QUICK, address: str = "") -> TarDownload:
         if replies:
             web.answer(NAME, *replies)
-        made.append(TarDownload(address or web.url(NAME), tmp_path / f"{WNID}.tar", terms=terms))
+        made.append(TarDownload(address or web.url(NAME), tmp_path / f"{WNID}.tar", options=options))
         made[-1].start()
         return made[-1]
 
@@ -136,7 +136,7 @@ def test_a_server_that_falls_silent_is_asked_again(make_feed: Callable[..., TarD
     feed = make_feed(
         Answer(body=BODY, cut=HALF, hang=True, headers=(TAG,)),
         resumable(BODY),
-        terms=replace(QUICK, read_timeout=0.2),
+        options=replace(QUICK, read_timeout=0.2),
     )
     assert read_all(feed) == IMAGES
     assert ranges(web) == [None, f"bytes={HALF}-"]
@@ -144,7 +144,7 @@ def test_a_server_that_falls_silent_is_asked_again(make_feed: Callable[..., TarD
 
 def test_who_is_slow_and_steady_is_left_alone(make_feed: Callable[..., TarDownload], web: Web) -> None:
     """A download may take many times the time-out, as long as it does not stand still."""
-    feed = make_feed(Answer(body=BODY, pace=200_000.0), terms=replace(QUICK, read_timeout=0.2))
+    feed = make_feed(Answer(body=BODY, pace=200_000.0), options=replace(QUICK, read_timeout=0.2))
     assert read_all(feed) == IMAGES
     assert ranges(web) == [None]
 
@@ -157,7 +157,7 @@ def test_a_later_run_goes_on(make_feed: Callable[..., TarDownload], web: Web, tm
     assert files(tmp_path) == [f"{WNID}.tar.part", f"{WNID}.tar.part.json"]
     size = first.path.stat().st_size
     web.requests.clear()
-    second = make_feed(Answer(hang=True), terms=DownloadOptions())
+    second = make_feed(Answer(hang=True), options=DownloadOptions())
     assert len(until(second, lambda members: len(members) >= len(begun))) >= len(begun)
     close_timed(second, keep=True)
     third = make_feed(resumable(BODY))
@@ -291,7 +291,7 @@ def test_nothing_behind_the_end_is_fetched(make_feed: Callable[..., TarDownload]
         (Answer(status=400), "it answers 400"),
         (Answer(status=500), "it answers 500"),
         (Answer(status=429, headers=("Retry-After: 3600",)), "it answers 429"),
-        (Answer(body=b"\x1f\x8bnonsense" * 200), "it is no tar archive"),
+        (Answer(body=b"\x1f\x8bnonsense" * 200), "it is not a tar archive"),
         (Answer(body=b"short nonsense"), "cut off after 14 bytes"),
         (Answer(), "it is empty"),
         (Answer(hang=True), "it stopped sending"),
@@ -304,7 +304,7 @@ def test_refusals(
     make_feed: Callable[..., TarDownload], web: Web, answer: Answer, words: str, tmp_path: Path
 ) -> None:
     """Why it cannot be had is one sentence, which names the tar; the run is not stopped by it."""
-    feed = make_feed(answer, terms=replace(QUICK, read_timeout=0.2))
+    feed = make_feed(answer, options=replace(QUICK, read_timeout=0.2))
     assert to_end(feed) == []
     assert feed.error is None
     assert feed.problem.startswith(f"{web.url(NAME)}: ")
@@ -388,7 +388,7 @@ def test_a_tar_beyond_all_measure(
     make_feed: Callable[..., TarDownload], answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is larger than any archive is given up, whether that is said or comes."""
-    monkeypatch.setattr(feed_module, "MAX_ARCHIVE_BYTES", 2_000_000)
+    monkeypatch.setattr(feed_module, "MAX_TAR_BYTES", 2_000_000)
     feed = make_feed(answer)
     to_end(feed)
     assert "larger than" in feed.problem or "MB of disk" in feed.problem
@@ -425,17 +425,17 @@ def test_closing_early(
     make_feed: Callable[..., TarDownload], answer: Answer, keep: bool, tmp_path: Path
 ) -> None:
     """Whatever the server does, it ends at once, leaves no thread, and just what it is told to leave."""
-    feed = make_feed(answer, terms=DownloadOptions())
+    feed = make_feed(answer, options=DownloadOptions())
     time.sleep(0.3)
     close_timed(feed, keep=keep)
     assert keep or files(tmp_path) == []
-    assert feed.problem == "" or "no tar" in feed.problem
+    assert feed.problem == "" or "not a tar" in feed.problem
 
 
 def test_closing_while_it_connects(make_feed: Callable[..., TarDownload]) -> None:
     """A connection that never comes about does not hold it either."""
     with vanishing() as port:
-        feed = make_feed(address=f"http://127.0.0.1:{port}{NAME}", terms=DownloadOptions())
+        feed = make_feed(address=f"http://127.0.0.1:{port}{NAME}", options=DownloadOptions())
         time.sleep(0.2)
         close_timed(feed, keep=False)
 
@@ -452,14 +452,14 @@ def test_closing_before_it_begins(web: Web, tmp_path: Path) -> None:
 def test_a_server_that_only_drips_headers(make_feed: Callable[..., TarDownload]) -> None:
     """Who never gets to the point is given up."""
     slow = Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, pace=100.0)
-    feed = make_feed(slow, terms=replace(QUICK, read_timeout=0.3))
+    feed = make_feed(slow, options=replace(QUICK, read_timeout=0.3))
     assert to_end(feed, seconds=10) == []
     assert feed.problem
 
 
 def test_a_bug_does_not_vanish(make_feed: Callable[..., TarDownload]) -> None:
     """What nobody has thought of ends the feed with a sentence, too."""
-    feed = make_feed(resumable(BODY), terms=DownloadOptions(credentials=object()))  # type: ignore[arg-type]
+    feed = make_feed(resumable(BODY), options=DownloadOptions(credentials=object()))  # type: ignore[arg-type]
     assert to_end(feed) == []
     assert "it cannot be read (AttributeError)" in feed.problem
 
@@ -500,7 +500,7 @@ def test_a_full_disk(web: Web, tmp_path: Path, said: bool) -> None:
     mounted(folder, "128k")
     try:
         web.answer(NAME, Answer(body=BODY, chunked=not said))
-        feed = TarDownload(web.url(NAME), folder / f"{WNID}.tar", terms=QUICK)
+        feed = TarDownload(web.url(NAME), folder / f"{WNID}.tar", options=QUICK)
         feed.start()
         members = to_end(feed)
         assert contents(feed, members) == dict(list(IMAGES.items())[: len(members)])
@@ -564,7 +564,11 @@ def test_no_tar_on_disk(tmp_path: Path) -> None:
     """A file that is not there, a folder and a pipe are no tars, and hold nobody up."""
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    for name, words in (("absent", "no such file"), ("folder", "it is no file"), ("pipe", "it is no file")):
+    for name, words in (
+        ("absent", "no such file"),
+        ("folder", "it is not a file"),
+        ("pipe", "it is not a file"),
+    ):
         feed = local(tmp_path / name)
         assert to_end(feed) == []
         assert feed.problem == f"{tmp_path / name}: {words}."

@@ -13,7 +13,7 @@ from demo.web import Answer, Web, resumable
 from tests.machine import wait_until
 from tests.tars import QUICK, bodies, contents, feed_threads, files, packed, to_end, until
 from utils.errors import InputError
-from utils.sources.tar_address import template
+from utils.sources.tar_address import address_template
 from utils.sources.tar_download import TarDownload
 from utils.sources.tar_download_queue import TarDownloadQueue
 
@@ -50,7 +50,7 @@ def paths(web: Web) -> list[str]:
 )
 def test_what_a_source_may_be(source: str, address: str) -> None:
     """A folder or a URL gets the tar's usual name, unless it says another."""
-    assert template(source) == address
+    assert address_template(source) == address
 
 
 @pytest.mark.parametrize("source", ["ftp://host/x", "s3://bucket/{code}.tar", "~nobody-of-that-name/x"])
@@ -64,7 +64,7 @@ def test_what_no_source_is(source: str, tmp_path: Path) -> None:
 def test_one_file_for_all_categories_is_refused(source: str) -> None:
     """Below it nothing can lie, so `{code}` was forgotten; no password is told."""
     with pytest.raises(InputError, match=r"names one file.* Put \{code\} where") as refused:
-        template(source)
+        address_template(source)
     assert "SECRET" not in str(refused.value)
 
 
@@ -78,7 +78,7 @@ def test_addresses_as_they_are_shown(tmp_path: Path) -> None:
 def test_one_after_the_other(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """Of many that are opened one downloads at a time, in their order; none waits for being polled."""
     web.otherwise(lambda request: Answer(**{**resumable(BODY)(request).__dict__, "delay": 0.05}))
-    feeds = TarDownloadQueue(web.url("/"), tmp_path, terms=QUICK)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path, options=QUICK)
     opened += [feeds.open(code) for code in CODES]
     assert len(feed_threads()) == 1
     for feed in opened:
@@ -90,7 +90,7 @@ def test_one_after_the_other(web: Web, tmp_path: Path, opened: list[TarDownload]
 def test_several_at_once(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """As many as are allowed download at the same time."""
     web.otherwise(Answer(hang=True))
-    feeds = TarDownloadQueue(web.url("/"), tmp_path, at_once=3)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path, max_running=3)
     opened += [feeds.open(code) for code in CODES]
     wait_until(lambda: web.most_at_once == 3)
     time.sleep(0.1)
@@ -115,7 +115,7 @@ def test_closed_ones_never_start(web: Web, tmp_path: Path, opened: list[TarDownl
 def test_a_refusal_makes_room(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """A category that the archive does not have holds up none of the others."""
     web.answer(f"/{CODES[1]}.tar", resumable(BODY))
-    feeds = TarDownloadQueue(web.url("/"), tmp_path, terms=QUICK)
+    feeds = TarDownloadQueue(web.url("/"), tmp_path, options=QUICK)
     opened += [feeds.open(code) for code in CODES[:3]]
     assert [len(to_end(feed)) for feed in opened] == [0, 4, 0]
     assert ["no such synset" in feed.problem for feed in opened] == [True, False, True]

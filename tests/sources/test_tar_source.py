@@ -287,7 +287,7 @@ def test_what_lets_us_in_is_shown_to_the_archive_alone(
         headers = shown[f"/{code}.tar"]
         assert (headers["authorization"], headers["cookie"]) == ("Bearer GEHEIM-1", "session=GEHEIM-2")
     assert not {"authorization", "cookie"} & shown[f"/{RED}_20"].keys()
-    assert "PART_OF_IMAGENET_COOKIE holds is not accepted" in finished.out
+    assert "PART_OF_IMAGENET_COOKIE is not accepted" in finished.out
     assert archive.standing() == ["20", "0", "1"]
     written = [path.read_bytes() for path in archive.project.path.rglob("*") if path.is_file()]
     assert not any(b"GEHEIM" in text for text in (*written, (finished.out + finished.err).encode()))
@@ -386,16 +386,16 @@ TWO = frozenset({"n1_1", "n1_2"})
         (SEEN, TarRequest("here"), {"n1_3"}, True),
         (SEEN, TarRequest("here"), set(), False),
         (SEEN, TarRequest("there"), {"n1_3"}, False),
-        (SEEN, TarRequest("here", among=TWO), {"n1_3"}, True),
+        (SEEN, TarRequest("here", only=TWO), {"n1_3"}, True),
         (FOUR, TarRequest("here", limit=4), {"n1_3"}, True),
         (FOUR, TarRequest("here", limit=4), {"n1_1"}, False),
         (FOUR, TarRequest("here", limit=5), {"n1_3"}, False),
         (FOUR, TarRequest("here"), {"n1_3"}, False),
         (FOUR, TarRequest("here", 4, TWO), {"n1_3"}, False),
         (replace(FOUR, codes=2), TarRequest("here", 4, TWO), {"n1_3"}, True),
-        (FOUR, TarRequest("here", among=TWO), {"n1_1", "n1_2", "n1_3"}, True),
-        (replace(FOUR, absent=("n1_2",)), TarRequest("here", among=TWO), {"n1_1", "n1_3"}, True),
-        (replace(FOUR, absent=("n1_2",)), TarRequest("here", among=TWO), {"n1_3"}, False),
+        (FOUR, TarRequest("here", only=TWO), {"n1_1", "n1_2", "n1_3"}, True),
+        (replace(FOUR, absent=("n1_2",)), TarRequest("here", only=TWO), {"n1_1", "n1_3"}, True),
+        (replace(FOUR, absent=("n1_2",)), TarRequest("here", only=TWO), {"n1_3"}, False),
     ],
 )
 def test_whether_a_tar_has_anything_new(

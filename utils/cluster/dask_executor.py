@@ -31,7 +31,7 @@ from ..models.tasks import ImageTask, Outcome
 from ..pipeline.concurrency import DEFAULT_BATCH
 from ..pipeline.executor import POLL_TIMEOUT, TaskEvents
 from ..pipeline.messages import CancelTasks, Command, StartTasks, WorkerConfig
-from ..reasons import CUT_SHORT, NOT_NEEDED
+from ..reasons import INTERRUPTED, NOT_NEEDED
 from ..scheduler.host_state import HIGHEST_LIMIT
 from ..scheduler.scheduled_task import TaskResult
 from ..text import pluralize
@@ -198,7 +198,7 @@ class DaskExecutor:
         left += self._planner.abandon()
         self._shards = {}
         self._messenger.close()
-        events.results += [TaskResult(task, Outcome(task.row, *CUT_SHORT)) for task in left]
+        events.results += [TaskResult(task, Outcome(task.row, *INTERRUPTED)) for task in left]
         return events
 
     def notices(self) -> Iterator[str]:

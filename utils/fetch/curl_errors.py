@@ -18,7 +18,7 @@ from ..models.tasks import FetchError
 from ..reasons import Reason
 
 MAX_RETRY_AFTER = 10**6
-REASONS = {
+CURL_REASONS = {
     pycurl.E_URL_MALFORMAT: Reason.INVALID_URL,
     pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS_ERROR,
     pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
@@ -32,20 +32,8 @@ REASONS = {
     pycurl.E_SSL_INVALIDCERTSTATUS: Reason.TLS_ERROR,
     pycurl.E_SSL_ENGINE_NOTFOUND: Reason.TLS_ERROR,
 }
-DESCRIPTIONS = {
-    Reason.INVALID_URL: "The URL is malformed.",
-    Reason.DNS_ERROR: "The host name does not resolve.",
-    Reason.TRUNCATED: "The connection closed before the whole body arrived.",
-    Reason.TOO_MANY_REDIRECTS: "More than 10 redirects.",
-    Reason.TOO_LARGE: "More than 20 MB.",
-    Reason.TLS_ERROR: "No TLS connection could be made.",
-    Reason.CONNECTION_REFUSED: "The host refuses connections.",
-    Reason.CONNECT_TIMEOUT: "The host did not accept a connection in time.",
-    Reason.TIMEOUT: "The image did not arrive in time.",
-    Reason.CONNECTION_ERROR: "The connection broke.",
-    Reason.FORBIDDEN_REDIRECT: "The redirect leads to an address that is not allowed.",
-    Reason.RATE_LIMITED: "The host asks for fewer requests (429).",
-}
+STATUS_REASONS = {429: Reason.RATE_LIMITED}
+"""The HTTP statuses that have a reason of their own; all others are `Reason.HTTP_STATUS`."""
 CONNECT_ERRORS = frozenset(
     {Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT, Reason.TLS_ERROR}
 )
@@ -82,9 +70,11 @@ def fetch_error(curl: pycurl.Curl, end: TransferEnd) -> FetchError:
         description = f"The proxy {'requires a name and a password' if needs_login else 'cannot be reached'}."
     else:
         reason = _reason(curl, end)
-        description = DESCRIPTIONS.get(reason) or f"The server answered {end.http_status}."
+        description = reason.meaning
         if end.rejected is Reason.TIMEOUT:
             description = "The image arrived too slowly to be complete in time."
+        elif reason in (Reason.HTTP_STATUS, Reason.NOT_AN_IMAGE):
+            description = f"The server answered {end.http_status}."
     return FetchError(
         reason=reason,
         description=description,
@@ -114,7 +104,7 @@ def _reason(curl: pycurl.Curl, end: TransferEnd) -> Reason:
     if end.rejected:
         return end.rejected
     if 400 <= end.http_status < 600:
-        return Reason.RATE_LIMITED if end.http_status == 429 else Reason.HTTP_STATUS
+        return STATUS_REASONS.get(end.http_status, Reason.HTTP_STATUS)
     if end.http_status >= 300 and end.code in (0, pycurl.E_WRITE_ERROR):
         return Reason.NOT_AN_IMAGE  # a redirect without a target, or an unknown status
     if end.code == pycurl.E_COULDNT_CONNECT:
@@ -126,7 +116,7 @@ def _reason(curl: pycurl.Curl, end: TransferEnd) -> Reason:
         # Only the message tells: the connect time is 0 on a reused connection as well.
         timeouts = {"Resolving": Reason.DNS_ERROR, "Connection": Reason.CONNECT_TIMEOUT}
         return timeouts.get(end.message.partition(" timed out")[0], Reason.TIMEOUT)
-    return REASONS.get(end.code, Reason.CONNECTION_ERROR)
+    return CURL_REASONS.get(end.code, Reason.CONNECTION_ERROR)
 
 
 def _is_proxy_error(curl: pycurl.Curl, end: TransferEnd) -> bool:

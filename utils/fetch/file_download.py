@@ -16,7 +16,7 @@ import urllib3
 
 from ..errors import DiskError, OneSourceError
 from ..models.http_defaults import USER_AGENT
-from ..reasons import is_passing_http
+from ..reasons import is_temporary_status
 from .credentials import Credentials
 from .curl_errors import parse_retry_after
 from .http_session import Connections, describe_error, open_session
@@ -211,7 +211,7 @@ class Download:
         sentence = f"it answers {status} {response.reason or ''}".strip()
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             self._part.discard()
-        elif not is_passing_http(status):
+        elif not is_temporary_status(status):
             raise OneSourceError(sentence, status=status)
         retry_after = parse_retry_after(response.headers.get("Retry-After", ""))
         raise _TemporaryError(sentence, retry_after=retry_after or 0.0)

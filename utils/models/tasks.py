@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..reasons import Reason, RetryPolicy, Status, is_passing_http
+from ..reasons import Reason, RetryPolicy, Status, is_temporary_status
 from .fast_pickle import FastPickle
 from .images import Annotation, BoxCounts, Picture
 from .rows import TarMemberRef, UrlRow
@@ -211,6 +211,6 @@ class Outcome(FastPickle):
     @property
     def retry_policy(self) -> RetryPolicy | None:
         """How long this failure is believed; None where the image stands."""
-        if self.reason is Reason.HTTP_STATUS and is_passing_http(self.http_status):
+        if self.reason is Reason.HTTP_STATUS and is_temporary_status(self.http_status):
             return RetryPolicy.TEMPORARY
         return self.reason.retry_policy if self.reason else None

@@ -20,7 +20,7 @@ from ..errors import wrap_os_errors
 from ..models.images import Annotation
 from ..models.rows import Candidate, Category
 from ..models.tasks import ImageTask, Outcome
-from ..reasons import Reason, Status
+from ..reasons import INTERRUPTED, Status
 from ..results import annotation_writer, reconcile
 from ..results.journal import Journal, pass_by
 from ..results.known_outcomes import is_final, not_needed, was_interrupted
@@ -33,7 +33,6 @@ from .context import RunContext
 TRIES_PER_IMAGE = 2
 """URLs tried at once for each missing image, and as many more: about half of the URLs are dead."""
 BATCH = 250
-NOT_REACHED = "The run ended before it was reached."
 
 
 class Decision(Enum):
@@ -227,7 +226,7 @@ class CategoryJob:
                 return False
             self._write(
                 [
-                    Outcome(one.row, Status.NOT_ATTEMPTED, Reason.INTERRUPTED, NOT_REACHED)
+                    Outcome(one.row, *INTERRUPTED)
                     for one in itertools.islice(unreached, BATCH)
                     if not self._is_recorded_as_unreached(one)
                 ]

@@ -9,12 +9,11 @@ from ..models.fast_pickle import FastPickle
 from ..models.images import BoxCounts, ImageFormat, Picture
 from ..models.rows import UrlRow
 from ..models.tasks import TRANSIENT, Outcome
-from ..reasons import Reason, Status
+from ..reasons import REASONS, Status
 
 ALWAYS = frozenset({"image_code", "url", "position"})
 """Written even if empty or 0. `boxes` 0 (no box is left) is written, too; None (no XML) is not."""
 STATUSES = {status.value: status for status in Status}
-REASONS = {reason.word: reason for reason in Reason}
 NUMBERS = ("http_status", "attempts", "modified_ns")
 TEXTS = {
     "description": "description",

@@ -43,12 +43,9 @@ def was_interrupted(known: Outcome) -> bool:
 
 def not_needed(outcome: Outcome) -> Outcome:
     """Turn an outcome into that of an image that is not needed any more."""
-    status, reason, description = NOT_NEEDED
     return Outcome(
         outcome.row,
-        status,
-        reason,
-        description,
+        *NOT_NEEDED,
         http_status=outcome.http_status,
         attempts=outcome.attempts,
         seconds=outcome.seconds,

@@ -63,7 +63,7 @@ class CategoryFolder:
         return self.path / f"{self.path.name}_download_report.csv"
 
     @property
-    def archive_note(self) -> Path:
+    def tar_progress(self) -> Path:
         """The file that says how far the category's tar in an archive has been read."""
         return self.path / ".archive.json"
 

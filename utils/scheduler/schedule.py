@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
-from ..reasons import CUT_SHORT, NOT_NEEDED, Reason, Status
+from ..reasons import INTERRUPTED, NOT_NEEDED, Reason, Status
 from . import crash_isolation
 from .congestion import Congestion
 from .crash_isolation import CrashIsolation
@@ -189,7 +189,7 @@ class Schedule:
         for entry in left:
             entry.cancelled = True
             self._release(entry)
-        return [self._close(entry, entry.end(*CUT_SHORT)) for entry in left]
+        return [self._close(entry, entry.end(*INTERRUPTED)) for entry in left]
 
     def poll(self, now: float) -> list[TaskResult]:
         """Return the tasks that are done because time has passed: failures that were held."""

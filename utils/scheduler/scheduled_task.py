@@ -10,7 +10,7 @@ from ..reasons import Reason, RetryPolicy, Status
 from .host_state import MAX_PAUSE, HostState, exceeds_max_pause, is_throttled
 
 GIVEN_UP = {
-    Reason.DEAD_HOST: "The host does not respond.",
+    Reason.DEAD_HOST: Reason.DEAD_HOST.meaning,
     Reason.RATE_LIMITED: "The host keeps asking for fewer requests; the next run tries again.",
 }
 TIMEOUTS = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
@@ -104,7 +104,7 @@ class ScheduledTask:
 
     def should_retry(self, outcome: Outcome, retries: int) -> bool:
         """Whether another attempt is allowed after this outcome, with so many retries."""
-        if outcome.retry_policy is not RetryPolicy.TEMPORARY or outcome.reason is Reason.DISK_ERROR:
+        if outcome.retry_policy is not RetryPolicy.TEMPORARY:
             return False
         allowed = min(retries, SLOW_BODY_RETRIES) if outcome.too_slow else retries
         return not exceeds_max_pause(outcome) and self.attempts - self.fallback_from <= allowed

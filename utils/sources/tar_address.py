@@ -1,4 +1,4 @@
-"""Where an archive keeps a category's tar, as the user says it."""
+"""Addresses of tars: a URL or path with `{code}` in the place of the category's code."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from ..errors import InputError, OneSourceError
 from ..fetch.locations import is_url, local_path, redacted
 
 CODE = "{code}"
-"""Stands in an address for the category's code."""
 IMAGENET = f"https://image-net.org/data/winter21_whole/{CODE}.tar"
-"""ImageNet's own tars, which are meant if the user says nothing else."""
-_NO_FOLDER = re.compile(r"\.tar$|\?")
-"""How an address in the web shows that nothing can lie below it."""
+"""ImageNet's own tars, the default of `--archive_url`."""
+_SINGLE_FILE = re.compile(r"\.tar$|\?")  # in a URL that cannot be a folder
 
 
-def template(source: str) -> str:
-    """Make an address with `CODE` of what the user gave: a folder, a path or a URL, with or without it.
+def address_template(address: str) -> str:
+    """Return an address with `CODE` in it, for the value of `--archive_url`: a folder, a path or a URL.
 
     Raises
     ------
     InputError
-        If it is none of these.
+        If it is none of these, or a single file.
     """
-    if not source.strip():
+    if not address.strip():
         raise InputError(f"--archive_url is empty. Give a folder, or an address with {CODE} in it.")
-    if is_url(source):
-        if CODE not in source and _NO_FOLDER.search(source):
+    if CODE in address:
+        template = address
+    else:
+        template = f"{address.rstrip('/')}/{CODE}.tar"
+        if is_url(address) and _SINGLE_FILE.search(address):
             raise InputError(
-                f"--archive_url {redacted(source)} names one file, and each category has its own. "
+                f"--archive_url {redacted(address)} names one file, but each category has its own. "
                 f"Put {CODE} where the category's code belongs."
             )
-    else:
+    if not is_url(address):
         try:
-            local_path(source)
+            local_path(address)
         except OneSourceError as error:
-            raise InputError(f"{source}: {error}. Give a folder, or an address with {CODE} in it.") from error
-    return source if CODE in source else f"{source.rstrip('/')}/{CODE}.tar"
+            raise InputError(
+                f"{address}: {error}. Give a folder, or an address with {CODE} in it."
+            ) from error
+    return template

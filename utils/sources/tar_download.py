@@ -1,58 +1,91 @@
-"""The images of a category from an archive that keeps whole categories: a tar each, read while it comes.
+"""Download of a category's tar, whose images can be used as soon as they have arrived.
 
-A feed never blocks who polls it: a thread downloads into `<target>.part`, and as soon as a member is whole
-on disk it is given, to be read from there with `image_tar.read`. Where the server makes the download begin
-anew (it knows no ranges, or its file has changed), the part becomes another file of the same name, and all
-members are given again: those of the old one either were read before, or are recognised as gone by
-`image_tar.read`.
+A thread downloads to `<target>.part`. Each image that is complete on disk is listed, and is read from there
+with `tar_members.read`. If the download starts again (the server does not support ranges, or its file has
+changed), a new part file replaces the old one and all images are listed again; `tar_members.read` detects
+references into the old file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import stat
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from ..errors import DatasetError, DiskError, disk_error
+from ..errors import DatasetError, DiskError, OneSourceError, disk_error
+from ..fetch.archive_stream import check_start
+from ..fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE
 from ..fetch.file_download import Download, DownloadOptions
 from ..fetch.http_session import Connections
 from ..fetch.locations import is_url, local_path, redacted
 from ..fetch.part_file import PartFile
 from ..models.rows import TarMember
-from .tar_errors import DamageError, Teller, cut_off
+from ..tar_reader import BLOCK, is_header
 from .tar_members import TarScanner
 
-MAX_ARCHIVE_BYTES = 16 * 10**9
-"""Of one category; ImageNet's largest has 3,047 images."""
-TERMS = DownloadOptions(retry_delays=(1, 2, 4, 8), read_timeout=20.0)
-"""Shorter than for files that a run cannot do without."""
+MAX_TAR_BYTES = 16 * 10**9
+"""Bytes of one tar; ImageNet's largest category has 3,047 images."""
+OPTIONS = DownloadOptions(retry_delays=(1, 2, 4, 8), read_timeout=20.0)
+"""Shorter delays than for the prerequisites, without which a run cannot start."""
 
-_SECONDS_TO_STOP = 0.5
-_MOST_PADDING = 1 << 20  # bytes of zeros that programs put behind the archive's end
+_STOP_TIMEOUT = 0.5  # seconds
+_MAX_PADDING = 1 << 20  # bytes of zeros after the end mark, which some programs write
+_LOG_IN = (
+    f"log in at {{host}}, accept the terms, and put the token into {TOKEN_VARIABLE}, "
+    f"or the cookie that your browser sends there into {COOKIE_VARIABLE}"
+)
+_LOG_IN_AGAIN = (
+    f"the value of {TOKEN_VARIABLE} or {COOKIE_VARIABLE} is not accepted; "
+    "log in at {host}, accept the terms, and set it again"
+)
+_log = logging.getLogger(__name__)
 
 
-class _EndError(Exception):
-    """The mark at the archive's end has come, at this place; what may follow is of no use."""
+class InvalidTarError(Exception):
+    """The file is not a tar, or incomplete."""
 
-    def __init__(self, place: int) -> None:
-        self.place = place
+
+class _EndOfTarError(Exception):
+    """The end mark was reached, at this position; further bytes are not needed."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
 
 
 class TarDownload:
-    """One category's tar, in the web or on disk, read from its front.
+    """One category's tar, from a URL or on disk, read from its beginning.
+
+    Parameters
+    ----------
+    address
+        A URL, or the path of a tar on disk, which is only read.
+    target
+        For a URL: the download grows as `<target>.part` with `<target>.part.json`, and continues from those
+        of an earlier run. The folder must exist.
+    options
+        Limits, and credentials.
+    on_end
+        Called from the download's thread when it ends.
 
     Attributes
     ----------
     path
-        The file in which the members' offsets count: what has been downloaded, or the user's own tar. The
-        path stays the same until `close`.
+        The file to which the members' offsets refer: the part file, or the tar on disk.
     problem
-        In one sentence, why it ended badly; empty otherwise. The members that were given are good.
+        Why the download failed, in a sentence; empty if it did not. Members listed before are valid.
     error
-        What stops the whole run, if that is why it ended: nothing can be written any more.
+        The error if nothing more can be written, which stops the whole run.
+
+    Raises
+    ------
+    OneSourceError
+        If the address is neither a URL nor a path.
     """
 
     def __init__(
@@ -60,92 +93,73 @@ class TarDownload:
         address: str,
         target: Path,
         *,
-        terms: DownloadOptions = TERMS,
-        at_end: Callable[[TarDownload], None] | None = None,
+        options: DownloadOptions = OPTIONS,
+        on_end: Callable[[TarDownload], None] = lambda _download: None,
     ) -> None:
-        """Prepare it; nothing is opened yet.
-
-        Parameters
-        ----------
-        address
-            A URL, or the path of a tar on disk, which is only read.
-        target
-            For a URL: beside it the download grows, as `<target>.part` and `<target>.part.json`; what an
-            earlier run left there is used. Its folder must exist.
-        terms
-            How long it is tried, and what lets us in.
-        at_end
-            Told from its thread that nothing is under way any more.
-
-        Raises
-        ------
-        OneSourceError
-            If the address is neither a URL nor a path.
-        """
-        self._address, self._terms, self._at_end = address, terms, at_end or (lambda _feed: None)
-        self._teller = Teller(redacted(address), has_credentials=terms.credentials is not None)
-        self._part = PartFile(target, redacted(address)) if is_url(address) else None
+        self._address, self._options, self._on_end = address, options, on_end
+        self._name = redacted(address)
+        self._part = PartFile(target, self._name) if is_url(address) else None
         self.path = self._part.path if self._part else local_path(address)
         self.problem = ""
         self.error: DatasetError | None = None
         self._lock = threading.Lock()
         self._connections = Connections()
         self._thread: threading.Thread | None = None
-        self._found: list[TarMember] = []
-        self._is_over = False
-        self._is_worthless = False
-        self._scan: TarScanner | None = None
+        self._members: list[TarMember] = []
+        self._ended = False
+        self._is_invalid = False
+        self._scanner: TarScanner | None = None
         self._generation = 0
 
     def start(self) -> bool:
-        """Begin, in a thread, unless it has been closed; says whether it did."""
-        thread = threading.Thread(target=self._run, name=f"feed {self.path.name}", daemon=True)
+        """Start the thread, unless the download was started or closed before; returns whether it started."""
+        thread = threading.Thread(target=self._run, name=f"tar-download {self.path.name}", daemon=True)
         with self._lock:
             if self._thread or self.closed:
                 return False
             try:
                 thread.start()
-            except RuntimeError as error:  # the system has no more of them
-                self.problem, self._is_over = self._teller.sentence(error), True
+            except RuntimeError as error:  # no more threads
+                self.problem, self._ended = self._sentence(error), True
                 return False
             self._thread = thread
         return True
 
     def poll(self) -> list[TarMember]:
-        """Give the members that have become whole since the last call; never blocks."""
-        self._connections.abort_if_idle(2 * self._terms.read_timeout)  # its own timeout says better why
+        """Return the members that have become complete since the last call; never blocks."""
+        # The download's own timeout comes first, and has a better message.
+        self._connections.abort_if_idle(2 * self._options.read_timeout)
         with self._lock:
-            found, self._found = self._found, []
-        return found
+            members, self._members = self._members, []
+        return members
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether `poll` will return no more members."""
         with self._lock:
-            return self._is_over and not self._found
+            return self._ended and not self._members
 
     @property
     def closed(self) -> bool:
-        """Whether it was told to end."""
+        """Whether `close` was called."""
         return self._connections.cancelled
 
     def close(self, *, keep: bool) -> None:
-        """End it, within half a second whatever the server does; a name look-up ends later, and does nothing.
+        """End the download within half a second; a name resolution that is running ends later.
 
         Parameters
         ----------
         keep
-            True: what has arrived stays for a later run to go on with, unless it proved worthless. False:
-            nothing stays. The user's own tar always does.
+            Whether the part file is kept for a later run, unless it is invalid. A tar on disk is always kept.
         """
         self._connections.cancel()
         with self._lock:
             thread = self._thread
         if thread:
-            thread.join(_SECONDS_TO_STOP)
+            thread.join(_STOP_TIMEOUT)
         with self._lock:
-            self._found, self._is_over = [], True
-        if self._part and (self._is_worthless or not keep):
+            self._members, self._ended = [], True
+        if self._part and (self._is_invalid or not keep):
             try:
                 self._part.discard()
             except OSError as error:
@@ -153,97 +167,129 @@ class TarDownload:
 
     def _run(self) -> None:
         try:
-            self._look() if self._part is None else self._fetch(self._part)
-        except Exception as error:  # whatever it is, it must not vanish with the thread
-            self._take_note(error)
+            with contextlib.suppress(_EndOfTarError):
+                if self._part is None:
+                    self._read_local()
+                else:
+                    self._download(self._part)
+        except Exception as error:  # a bug must not disappear with the thread
+            self._record_error(error)
         finally:
-            self._finish()
+            if self._scanner:
+                self._scanner.close()
+            with self._lock:
+                self._ended = True
+            self._on_end(self)
 
-    def _finish(self) -> None:
-        if self._scan:
-            self._scan.close()
-        with self._lock:
-            self._is_over = True
-        self._at_end(self)
-
-    def _look(self) -> None:
-        """Read a tar of the user's."""
+    def _read_local(self) -> None:
+        """List the members of a tar on disk."""
         status = self.path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would never end
-            raise DamageError("it is no file")
-        with contextlib.suppress(_EndError):
-            self._read_to(status.st_size)
-            raise cut_off(status.st_size)
+            raise InvalidTarError("it is not a file")
+        self._read_to(status.st_size)
+        raise _truncated(status.st_size)
 
-    def _fetch(self, part: PartFile) -> None:
-        """Read what an earlier run left, and then what comes."""
-        with contextlib.suppress(_EndError):
-            self._take_up(part)
-            terms = replace(self._terms, check_start=self._teller.of_beginning, disk_factor=1.0)
-            Download(self._address, part, terms, progress=self._advance, connections=self._connections).run()
-            raise cut_off(part.size())
+    def _download(self, part: PartFile) -> None:
+        """List the members of the existing part, and continue it."""
+        self._read_part(part)
+        options = replace(self._options, check_start=self._check_start, disk_factor=1.0)
+        Download(
+            self._address, part, options, progress=self._on_progress, connections=self._connections
+        ).run()
+        raise _truncated(part.size())
 
-    def _take_up(self, part: PartFile) -> None:
-        """Read a part from its front; one that cannot be the beginning of a sound tar is dropped.
+    def _read_part(self, part: PartFile) -> None:
+        """List the members of an existing part; discard it if it is not the beginning of a valid tar.
 
-        Where the power failed a part may hold zeros, and those look like the archive's end.
+        After a power failure a part may contain zeros, which look like the end mark.
         """
         if not part.is_resumable():
             return
         try:
             self._read_to(part.size())
-            is_sound = not part.is_complete()
-        except _EndError as end:
-            if part.info.size <= end.place + _MOST_PADDING:
+            is_valid = not part.is_complete()
+        except _EndOfTarError as end:
+            if part.info.size <= end.position + _MAX_PADDING:
                 raise
-            is_sound = False
-        except DamageError:
-            is_sound = False
-        if not is_sound:
+            is_valid = False
+        except InvalidTarError:
+            is_valid = False
+        if not is_valid:
             part.discard()
-            self._forget()
+            self._reset()
 
-    def _advance(self, done: int, total: int) -> None:
-        if max(done, total) > MAX_ARCHIVE_BYTES:
-            raise DamageError(f"it is larger than {MAX_ARCHIVE_BYTES // 10**9} GB")
+    def _on_progress(self, done: int, total: int) -> None:
+        if max(done, total) > MAX_TAR_BYTES:
+            raise InvalidTarError(f"it is larger than {MAX_TAR_BYTES // 10**9} GB")
         self._read_to(done)
 
     def _read_to(self, size: int) -> None:
-        """Give all members up to there."""
-        scan = self._scan_of_now()
+        """List all members within the first `size` bytes."""
+        generation = self._part.generation if self._part else 0
+        if self._scanner is None or generation != self._generation:
+            self._reset()
+            self._scanner, self._generation = TarScanner(self.path), generation
         try:
-            for member in scan.scan_to(size):
+            for member in self._scanner.scan_to(size):
                 self._connections.mark_active()
                 with self._lock:
-                    self._found.append(member)
+                    self._members.append(member)
         except ValueError as error:
-            raise DamageError(str(error)) from error
-        if scan.ended:
-            raise _EndError(scan.position)
+            raise InvalidTarError(str(error)) from error
+        if self._scanner.ended:
+            raise _EndOfTarError(self._scanner.position)
 
-    def _scan_of_now(self) -> TarScanner:
-        """Go on with the scan, or begin another if the file has been begun anew."""
-        generation = self._part.generation if self._part else 0
-        if self._scan is None or generation != self._generation:
-            self._forget()
-            self._scan, self._generation = TarScanner(self.path), generation
-        return self._scan
-
-    def _forget(self) -> None:
-        """Drop what was found in a file that is gone."""
-        if self._scan:
-            self._scan.close()
+    def _reset(self) -> None:
+        """Forget the members of a file that was replaced."""
+        if self._scanner:
+            self._scanner.close()
         with self._lock:
-            self._scan, self._found = None, []
+            self._scanner, self._members = None, []
 
-    def _take_note(self, error: Exception) -> None:
-        """Make a sentence of what ended it."""
-        if self._connections.cancelled:
+    def _record_error(self, error: Exception) -> None:
+        if self.closed:
             return
-        self._is_worthless = isinstance(error, DamageError)
+        self._is_invalid = isinstance(error, InvalidTarError)
         if isinstance(error, OSError) and self._part:
-            told = disk_error(self.path, error)
-            self.error = told if isinstance(told, DiskError) else None
-            self.problem = str(told)
+            failure = disk_error(self.path, error)
+            self.error = failure if isinstance(failure, DiskError) else None
+            self.problem = str(failure)
         else:
-            self.problem = self._teller.sentence(error)
+            self.problem = self._sentence(error)
+
+    def _check_start(self, start: bytes) -> str:
+        """Return what is wrong with the first bytes; empty if they may be those of a tar."""
+        if check_start(start):
+            return f"it sends a web page instead of the archive: {self._log_in_advice()}"
+        block = start[:BLOCK]  # all zeros: a tar without members
+        is_invalid = len(block) == BLOCK and any(block) and not is_header(block)
+        return "it is not a tar archive" if is_invalid else ""
+
+    def _sentence(self, error: Exception) -> str:
+        """Describe an error in a sentence that says what to do."""
+        if isinstance(error, OneSourceError) and error.status in (
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+        ):
+            words = f"it answers {error.status}: {self._log_in_advice()}"
+        elif isinstance(error, OneSourceError) and error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            words = f"no such synset in the archive (it answers {error.status})"
+        elif isinstance(error, (OneSourceError, InvalidTarError)):
+            words = str(error)
+        elif isinstance(error, FileNotFoundError):
+            words = "no such file"
+        else:
+            _log.debug("%s", self._name, exc_info=error)
+            words = f"it cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})"
+        return f"{self._name}: {words}."
+
+    def _log_in_advice(self) -> str:
+        advice = _LOG_IN if self._options.credentials is None else _LOG_IN_AGAIN
+        return advice.format(host=urlsplit(self._name).hostname)
+
+
+def _truncated(size: int) -> InvalidTarError:
+    """Describe a tar that ends after so many bytes, without an end mark."""
+    if not size:
+        return InvalidTarError("it is empty")
+    return InvalidTarError(f"it is cut off after {size:,} bytes; the images before that are used")

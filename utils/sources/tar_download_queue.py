@@ -1,7 +1,4 @@
-"""An archive that keeps whole categories, in the web or in a folder: where a tar is, and whose turn it is.
-
-Opening hundreds of categories must not start hundreds of downloads from one host.
-"""
+"""Queue of tar downloads: a run opens several categories, but downloads one tar at a time."""
 
 from __future__ import annotations
 
@@ -13,69 +10,71 @@ from pathlib import Path
 from ..fetch.file_download import DownloadOptions
 from ..fetch.locations import is_url, local_path, redacted
 from ..fetch.part_file import PartFile
-from .tar_address import CODE, template
-from .tar_download import TERMS, TarDownload
+from .tar_address import CODE, address_template
+from .tar_download import OPTIONS, TarDownload
 
 
 class TarDownloadQueue:
-    """The feeds of a run: so many at work at once, in the order in which they were opened."""
+    """The tars of a run, downloaded in the order in which they were opened.
+
+    Parameters
+    ----------
+    address
+        See `address_template`.
+    folder
+        The existing folder for downloads.
+    options
+        See `TarDownload`.
+    max_running
+        Concurrent downloads.
+
+    Raises
+    ------
+    InputError
+        If the address is invalid.
+    """
 
     def __init__(
-        self, source: str, folder: Path, *, terms: DownloadOptions = TERMS, at_once: int = 1
+        self, address: str, folder: Path, *, options: DownloadOptions = OPTIONS, max_running: int = 1
     ) -> None:
-        """Prepare them.
-
-        Parameters
-        ----------
-        source
-            As for `template`.
-        folder
-            Where downloads grow; must exist.
-        terms
-            As for `TarDownload`.
-        at_once
-            How many download at the same time; one is polite.
-
-        Raises
-        ------
-        InputError
-            If the source is none.
-        """
-        self._template, self._folder, self._terms, self._at_once = template(source), folder, terms, at_once
+        self._template = address_template(address)
+        self._folder = folder
+        self._options = options
+        self._max_running = max_running
         self._lock = threading.Lock()
         self._waiting: deque[TarDownload] = deque()
-        self._at_work: list[TarDownload] = []
+        self._running = 0
 
     def address(self, code: str) -> str:
-        """Say where a category's tar is, as it may be shown."""
+        """Return the address of a category's tar, without secrets."""
         return redacted(self._template.replace(CODE, code))
 
-    def at_hand(self, code: str) -> Path:
-        """Say where on disk a category's tar lies, or what has arrived of it."""
+    def path(self, code: str) -> Path:
+        """Return the path of a category's tar on disk, or of its part file."""
         address = self._template.replace(CODE, code)
         return self._part(code).path if is_url(address) else local_path(address)
 
     def open(self, code: str) -> TarDownload:
-        """Open the feed of a category; it starts when its turn has come, unless it is closed before."""
-        feed = TarDownload(
+        """Queue the download of a category's tar; it never starts if it is closed before its turn."""
+        download = TarDownload(
             self._template.replace(CODE, code),
             self._target(code),
-            terms=self._terms,
-            at_end=self._let_the_next_start,
+            options=self._options,
+            on_end=self._on_end,
         )
         with self._lock:
-            self._waiting.append(feed)
-        self._let_the_next_start()
-        return feed
+            self._waiting.append(download)
+        self._start_next()
+        return download
 
-    def start_no_more(self) -> None:
-        """Let none of those that wait start any more: the run is about to end."""
+    def stop(self) -> None:
+        """Start no further download."""
         with self._lock:
-            self._at_once = 0
+            self._max_running = 0
 
-    def clear(self, code: str) -> None:
-        """Remove what earlier runs left of the download of a category that is done."""
-        with contextlib.suppress(OSError):  # it costs room, and no image
+    def discard(self, code: str) -> None:
+        """Delete the part file of a category."""
+        with contextlib.suppress(OSError):  # it only takes space
             self._part(code).discard()
 
     def _target(self, code: str) -> Path:
@@ -84,21 +83,18 @@ class TarDownloadQueue:
     def _part(self, code: str) -> PartFile:
         return PartFile(self._target(code), self.address(code))
 
-    def _let_the_next_start(self, ended: TarDownload | None = None) -> None:
-        self._leave(ended)
-        while (feed := self._next()) is not None:
-            if not feed.start():  # it was closed while it waited
-                self._leave(feed)
-
-    def _next(self) -> TarDownload | None:
-        """Take the next one, if it may be at work now."""
+    def _on_end(self, _download: TarDownload) -> None:
         with self._lock:
-            if not self._waiting or len(self._at_work) >= self._at_once:
-                return None
-            self._at_work.append(self._waiting.popleft())
-            return self._at_work[-1]
+            self._running -= 1
+        self._start_next()
 
-    def _leave(self, feed: TarDownload | None) -> None:
-        with self._lock:
-            if feed in self._at_work:
-                self._at_work.remove(feed)
+    def _start_next(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting or self._running >= self._max_running:
+                    return
+                download = self._waiting.popleft()
+                self._running += 1
+            if not download.start():  # closed, or no more threads
+                with self._lock:
+                    self._running -= 1

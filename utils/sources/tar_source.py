@@ -39,50 +39,50 @@ TERMS = (
     "ImageNet gives the images of its archive to researchers and teachers only, for non-commercial research "
     "and education: https://image-net.org/download.php"
 )
-BEHIND_THE_TABLE = 2**44
+POSITION_OFFSET = 2**44
 """Added to a member's offset in its tar: in reports, members follow all rows of the URL table."""
 TOO_LARGE = Rejection(Reason.TOO_LARGE, "It has more than 20 MB.")
 
 
 @dataclass(frozen=True)
 class TarRequest:
-    """What is wanted from a tar.
+    """The images that are wanted from a tar.
 
     Attributes
     ----------
     address
         Of the tar, without secrets.
     limit
-        Candidates wanted at most, from the front; -1 for all.
-    among
+        Candidates wanted at most, from the beginning; -1 for all.
+    only
         The image codes that are wanted; None for all.
     """
 
     address: str
     limit: int = -1
-    among: frozenset[str] | None = None
+    only: frozenset[str] | None = None
 
     @property
     def codes(self) -> int:
-        """Image codes wanted; -1 for all."""
-        return -1 if self.among is None else len(self.among)
+        """The number of image codes wanted; -1 for all."""
+        return -1 if self.only is None else len(self.only)
 
     @property
-    def most(self) -> int:
-        """Candidates at most; -1 if unknown."""
+    def max_candidates(self) -> int:
+        """The upper limit of candidates; -1 if unknown."""
         return min((number for number in (self.limit, self.codes) if number >= 0), default=-1)
 
 
 @dataclass(frozen=True)
 class TarProgress:
-    """How far a tar has been read.
+    """How far a tar has been read; kept in a JSON file.
 
     Attributes
     ----------
     address
         Of the tar.
     codes, candidates
-        How many image codes were wanted (-1 for all), and how many of these were taken from the front.
+        How many image codes were wanted (-1 for all), and how many candidates were taken from the beginning.
     whole
         Whether all of it was read, with all image codes wanted.
     absent
@@ -100,7 +100,7 @@ class TarProgress:
 
     @classmethod
     def load(cls, path: Path) -> TarProgress:
-        """Read the note; anything else counts as none."""
+        """Read the file; an invalid one counts as no progress."""
         try:
             note = cls(**json.loads(path.read_bytes()))
             absent, passed = (tuple(map(str, codes)) for codes in (note.absent, note.passed))
@@ -109,7 +109,7 @@ class TarProgress:
             return cls()
 
     def save(self, path: Path) -> None:
-        """Write the note.
+        """Write the file.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class TarProgress:
         with wrap_os_errors(path):
             write_atomic(path, json.dumps(asdict(self)).encode())
 
-    def covers(self, wish: TarRequest, known: Collection[str]) -> bool:
+    def covers(self, request: TarRequest, known: Collection[str]) -> bool:
         """Whether reading the tar again would bring nothing new.
 
         Parameters
@@ -127,10 +127,10 @@ class TarProgress:
         known
             Image codes with an image, or with a member of the tar whose result is known.
         """
-        if self.address != wish.address or not set(self.passed).issubset(known):
+        if self.address != request.address or not set(self.passed).issubset(known):
             return False
-        as_far = 0 <= wish.limit <= self.candidates and self.codes == wish.codes
-        all_found = wish.among is not None and wish.among.difference(known).issubset(self.absent)
+        as_far = 0 <= request.limit <= self.candidates and self.codes == request.codes
+        all_found = request.only is not None and request.only.difference(known).issubset(self.absent)
         return self.whole or as_far or all_found
 
 
@@ -161,7 +161,7 @@ class TarSource(Source):
         InputError
             If not.
         """
-        before_code = tar_address.template(settings.archive_url).partition(tar_address.CODE)[0]
+        before_code = tar_address.address_template(settings.archive_url).partition(tar_address.CODE)[0]
         if not settings.accept_imagenet_terms:
             raise InputError(f"{TERMS}\nIf you accept that, add --accept_imagenet_terms True.")
         if not is_url(before_code) and not (folder := local_path(f"{before_code}_").parent).is_dir():
@@ -177,7 +177,7 @@ class TarSource(Source):
 
     @classmethod
     def origin(cls, settings: Settings) -> str:
-        """Name the tars by their address, without secrets."""
+        """Return the address of the tars, without secrets."""
         return f"tars of whole categories ({redacted(settings.archive_url)})"
 
     @classmethod
@@ -192,71 +192,71 @@ class TarSource(Source):
         FolderError, DiskError
             If the folder of downloads cannot be created.
         """
-        from .tar_download import TERMS as DOWNLOAD_TERMS  # here: only this source needs requests
+        from .tar_download import OPTIONS  # here: only this source needs requests
         from .tar_download_queue import TarDownloadQueue
 
         if context.result_folder is None:
             yield cls(context, None)
             return
-        terms = replace(DOWNLOAD_TERMS, credentials=Credentials.from_environment(os.environ))
+        options = replace(OPTIONS, credentials=Credentials.from_environment(os.environ))
         downloads = context.result_folder / DOWNLOADS
         with wrap_os_errors(downloads):
             downloads.mkdir(exist_ok=True)
         try:
-            queue = TarDownloadQueue(context.settings.archive_url, downloads, terms=terms)
+            queue = TarDownloadQueue(context.settings.archive_url, downloads, options=options)
             yield cls(context, queue)
         finally:
             with contextlib.suppress(OSError):  # parts of tars stay for the next run
                 downloads.rmdir()
 
     def describe(self, category: Category) -> str:  # noqa: ARG002
-        """Say that there is a tar."""
+        """Return a constant: how many images the tar has is not known."""
         return "its tar"
 
     def nothing_found(self, category: Category) -> str:  # noqa: ARG002
-        """Say that the tar has no image, or none with boxes."""
+        """Return a sentence: the tar has no image, or none with boxes."""
         kind = "image with boxes" if self._context.settings.with_annotation else "image"
         return f"Its tar holds no {kind}."
 
     def expected(self, category: Category) -> int:
-        """Take the number of URLs for that of the tar's members."""
+        """Return the number of URLs, as that of the tar's members is not known."""
         return category.how_many if category.how_many >= 0 else self._context.table.count(category.code)
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
-        """Find images in the part of the category's tar that is on disk."""
+        """Find images in the category's tar, as far as it is on disk."""
         if self._optional_queue is None:
             return iter(())
-        tar, address = self._queue.at_hand(category.code), self._queue.address(category.code)
-        return (row for row in rows_at_hand(tar, address) if row.image_code in image_codes)
+        tar, address = self._queue.path(category.code), self._queue.address(category.code)
+        return (row for row in rows_on_disk(tar, address) if row.image_code in image_codes)
 
     def stream(self, request: Request) -> CandidateStream:
-        """Give the members of the category's tar."""
+        """Return the members of the category's tar."""
         code = request.category.code
         annotated = self._context.settings.with_annotation and request.only is None
         only = frozenset(request.annotations) if annotated else request.only
         wanted = TarRequest(self._queue.address(code), request.limit, only)
-        note = CategoryFolder(request.folder).archive_note
-        stream = TarStream(wanted, request, lambda: self._queue.open(code), note)
-        if self._brings_nothing(wanted, request, TarProgress.load(note)):
+        progress_path = CategoryFolder(request.folder).tar_progress
+        stream = TarStream(wanted, request, lambda: self._queue.open(code), progress_path)
+        if self._has_nothing_new(wanted, request, TarProgress.load(progress_path)):
             stream.close(finished=False)
         return stream
 
     def stop(self) -> None:
         """Start no further download."""
-        self._queue.start_no_more()
+        self._queue.stop()
 
     def finish(self, category: Category) -> None:
-        """Remove what earlier runs left of the category's download."""
-        self._queue.clear(category.code)
+        """Delete the category's part file."""
+        self._queue.discard(category.code)
 
-    def _brings_nothing(self, wanted: TarRequest, request: Request, progress: TarProgress) -> bool:
-        """Whether all members that are wanted were tried before, and none is to be tried again."""
+    def _has_nothing_new(self, wanted: TarRequest, request: Request, progress: TarProgress) -> bool:
+        """Whether all wanted members were tried before, and none has to be tried again."""
         members = [one for one in request.outcomes() if is_member(one.row, wanted.address)]
         known = {one.row.image_code for one in members}.union(request.saved)
         return progress.covers(wanted, known) and all(
             is_final(one, self._context.settings)
             for one in members
-            if wanted.among is None or one.row.image_code in wanted.among
+            if wanted.only is None or one.row.image_code in wanted.only
         )
 
 
@@ -266,15 +266,20 @@ class TarStream:
     Parameters
     ----------
     open_download
-        Asks for the tar; called when the first candidate is wanted.
-    note
-        The file that says how far the tar has been read.
+        Queues the download; called when the first candidate is requested.
+    progress_path
+        The file of `TarProgress`.
     """
 
     def __init__(
-        self, wanted: TarRequest, request: Request, open_download: Callable[[], TarDownload], note: Path
+        self,
+        wanted: TarRequest,
+        request: Request,
+        open_download: Callable[[], TarDownload],
+        progress_path: Path,
     ) -> None:
-        self._wanted, self._request, self._open_download, self._note = wanted, request, open_download, note
+        self._wanted, self._request, self._open_download = wanted, request, open_download
+        self._progress_path = progress_path
         self._download: TarDownload | None = None
         self._members: deque[TarMember] = deque()
         self._given: set[str] = set()
@@ -282,21 +287,21 @@ class TarStream:
 
     @property
     def exhausted(self) -> bool:
-        """Whether no more will come."""
-        return self._closed or 0 <= self._wanted.most <= len(self._given) or self._has_ended
+        """Whether there are no more candidates."""
+        return self._closed or 0 <= self._wanted.max_candidates <= len(self._given) or self._has_ended
 
     @property
     def problem(self) -> str:
-        """Why the tar ended badly, in a sentence; empty if it did not."""
+        """Why the download failed, in a sentence; empty if it did not."""
         return self._download.problem if self._download else ""
 
     def next(self) -> Candidate | None:
-        """Give the next candidate; None if there is none at present.
+        """Return the next candidate; None if there is none at present.
 
         Raises
         ------
         DatasetError
-            If the disk takes nothing more.
+            If nothing more can be written.
         """
         while not self.exhausted:
             if self._download is None:
@@ -304,19 +309,19 @@ class TarStream:
             member = self._next_member(self._download)
             if member is None:
                 return None
-            if self._is_asked_for(member):
+            if self._is_wanted(member):
                 self._given.add(member.image_code)
                 return self._candidate(self._download, member)
         return None
 
     def close(self, *, finished: bool) -> None:
-        """End the stream; if the work is not `finished`, the part that has arrived is kept."""
+        """End the stream; unless the category is `finished`, the part file is kept."""
         closed, self._closed = self._closed, True
         if self._download and not closed:
-            read = self._read_through()
+            progress = self._progress()
             self._download.close(keep=not finished or bool(self.problem))
             if finished:
-                read.save(self._note)
+                progress.save(self._progress_path)
 
     @property
     def _has_ended(self) -> bool:
@@ -324,15 +329,15 @@ class TarStream:
             return False
         return self._download.ended and not self._members
 
-    def _read_through(self) -> TarProgress:
+    def _progress(self) -> TarProgress:
         wanted, ended_well = self._wanted, self._has_ended and not self.problem
         tried = {one.row.image_code for one in self._request.outcomes() if is_member(one.row, wanted.address)}
-        absent = wanted.among.difference(self._given) if wanted.among and ended_well else frozenset()
+        absent = wanted.only.difference(self._given) if wanted.only and ended_well else frozenset()
         return TarProgress(
             wanted.address,
             wanted.codes,
             candidates=len(self._given),
-            whole=ended_well and wanted.among is None,
+            whole=ended_well and wanted.only is None,
             absent=tuple(sorted(absent)),
             passed=tuple(sorted(self._given - tried)),
         )
@@ -344,11 +349,11 @@ class TarStream:
             raise download.error
         return self._members.popleft() if self._members else None
 
-    def _is_asked_for(self, member: TarMember) -> bool:
+    def _is_wanted(self, member: TarMember) -> bool:
         """Whether a member is a candidate; it was given before if the download was restarted."""
         if member.image_code in self._given:
             return False
-        return self._wanted.among is None or member.image_code in self._wanted.among
+        return self._wanted.only is None or member.image_code in self._wanted.only
 
     def _candidate(self, download: TarDownload, member: TarMember) -> Candidate:
         return Candidate(
@@ -364,18 +369,21 @@ def is_member(row: UrlRow, address: str) -> bool:
     return row.url.startswith(f"{address}#")
 
 
-def rows_at_hand(path: Path, address: str) -> Iterator[UrlRow]:
+def rows_on_disk(path: Path, address: str) -> Iterator[UrlRow]:
     """Yield the rows of the images in a tar, as far as it is on disk."""
     try:
-        if not path.is_file():  # a pipe would never open
+        if not path.is_file():  # opening a pipe would block
             return
         scan = TarScanner(path)
     except OSError:
         return
-    with contextlib.closing(scan), contextlib.suppress(OSError, ValueError):  # earlier members are good
+    with (
+        contextlib.closing(scan),
+        contextlib.suppress(OSError, ValueError),
+    ):  # members before the damage are valid
         for member in scan.scan_to(path.stat().st_size):
             yield _row(member, address)
 
 
 def _row(member: TarMember, address: str) -> UrlRow:
-    return UrlRow(BEHIND_THE_TABLE + member.offset, member.image_code, f"{address}#{member.name}")
+    return UrlRow(POSITION_OFFSET + member.offset, member.image_code, f"{address}#{member.name}")
