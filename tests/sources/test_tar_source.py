@@ -325,7 +325,7 @@ def test_a_folder_that_is_not_there(archive: Archive) -> None:
         nowhere = str(archive.project.path / "nowhere")
         finished = archive.project.run("--source", source, "--archive_url", nowhere, *ACCEPTED)
         assert finished.code == 2
-        assert finished.err.startswith(f"--archive_url {nowhere}: no such folder")
+        assert finished.err.startswith(f"--archive_url {nowhere}: there is no folder")
         assert not archive.project.result.exists()
 
 
