@@ -69,7 +69,7 @@ def test_counts_and_failures(made: ResultFolder) -> None:
     made.write()
     assert f"| red | {RED} | 6 | 2 | 1 | 2 | 4 |" in made.card
     assert "| http\\_404 | 3 | The server answered 404 Not Found. |" in made.card
-    assert "| placeholder | 1 | A picture that says" in made.card
+    assert "| placeholder | 1 | A picture that stands for" in made.card
     assert (
         "2 images of 6 URLs tried or considered, 1 of them with bounding boxes (2 boxes), in 1 category."
         in made.card
