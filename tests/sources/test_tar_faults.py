@@ -14,10 +14,10 @@ import pytest
 from demo import pictures
 from demo.web import Answer, Length, Web
 from tests.machine import group_of, wait_until, workers
+from tests.pipeline.test_disk import change, mount
 from tests.project import ALONE, Project
 from tests.sources.tar_project import BLUE, RED, STANDS, Archive, photos
 from tests.tars import tar
-from tests.test_disk import change, mount
 
 __all__ = ["mount"]
 

@@ -15,10 +15,10 @@ import pytest
 from demo import pictures
 from demo.web import Answer, Reply, Web, resumable
 from tests.pictures import encode
+from tests.pipeline.test_disk import make_read_only, mount
 from tests.project import ALONE, Project
 from tests.sources.tar_project import ACCEPTED, BLUE, FILLER, GREEN, PAGE, RED, Archive, photos
 from tests.tars import tar
-from tests.test_disk import make_read_only, mount
 from utils.annotations import voc_xml
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 from utils.sources.tar_source import TarProgress, TarRequest
