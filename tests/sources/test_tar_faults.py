@@ -14,7 +14,7 @@ import pytest
 from demo import pictures
 from demo.web import Answer, Length, Web
 from tests.machine import group_of, wait_until, workers
-from tests.pipeline.test_disk import change, mount
+from tests.pipeline.test_disk import mount, remount
 from tests.project import ALONE, Project
 from tests.sources.tar_project import BLUE, RED, STANDS, Archive, photos
 from tests.tars import tar
@@ -179,7 +179,7 @@ def test_disk_full_while_a_tar_grows(
     assert "make room" in finished.err
     assert finished.err.count("\n") == 1
     assert len(archive.rows()) == saved(archive)
-    change(place, "size=10m")
+    remount(place, "size=10m")
     assert archive.run(*ALONE).code == 0
     assert not list(place.iterdir())
     assert archive.standing() == [str(number) for number in range(MANY)]
