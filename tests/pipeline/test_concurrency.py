@@ -22,10 +22,13 @@ def no_known_speed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def message(*, speed_test: bool = True, many_hosts: bool = True) -> str:
-    """Return the line at the start of a run."""
+    """Return the line that is printed when the first images are in flight, and only then."""
     lines: list[str] = []
     settings = Settings(NOWHERE, NOWHERE, NOWHERE, NOWHERE, speed_test=speed_test)
-    ConcurrencyController(settings, lines.append, many_hosts=many_hosts).stop()
+    controller = ConcurrencyController(settings, lines.append, many_hosts=many_hosts)
+    assert lines == []
+    assert controller.update() == controller.update() == controller.batch_size
+    controller.stop()
     (line,) = lines
     return line
 

@@ -109,6 +109,7 @@ def test_second_run_downloads_nothing_again(project: Project, web: Web) -> None:
     assert len(web.requests) == asked
     assert statuses(project, "red") == {"already_present": 4, "failed": 3}
     assert "4 already there" in finished.out
+    assert "in flight" not in finished.out
     assert "Failures are those of all runs so far" in finished.out
     project.run("--retry_failed", "True", "--retries", "0")
     assert len(web.requests) == asked + 3

@@ -217,14 +217,14 @@ def _executor(context: RunContext, console: Console, expected: int) -> Iterator[
         return
     many_hosts = any(source.many_hosts for source in context.sources)
     concurrency = ConcurrencyController(settings, console.print, many_hosts=many_hosts)
-    schedule = Schedule(batch_size=concurrency.batch_size(), retries=settings.retries)
+    schedule = Schedule(batch_size=concurrency.batch_size, retries=settings.retries)
     is_known = all(source.listable for source in context.sources)
     useful = math.ceil(expected / URLS_PER_WORKER) if is_known else concurrency.processes
     processes = max(1, min(concurrency.processes, useful))
     backend: WorkerBackend = WorkerPool(processes, config) if settings.parallel else InProcessBackend(config)
     try:
         with backend:
-            yield LocalExecutor(backend, schedule, concurrency.batch_size)
+            yield LocalExecutor(backend, schedule, concurrency.update)
     finally:
         concurrency.stop()
 

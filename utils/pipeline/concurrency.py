@@ -44,35 +44,44 @@ class ConcurrencyController:
 
     Parameters
     ----------
-    say
-        Prints a line about the batch size when it is chosen or changes.
+    print_line
+        Prints the batch size when the first images are in flight, and again if it changes.
     many_hosts
         Whether images come from the network; False for those that are read from disk.
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None], *, many_hosts: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, print_line: Callable[[str], None], *, many_hosts: bool = True
+    ) -> None:
         self._settings = settings
-        self._say = say
+        self._print_line = print_line
         self._many_hosts = many_hosts
         self._cores = machine.cores() if settings.parallel else 1
         self._open_files = machine.raise_open_file_limit()
         self._test: SpeedTest | None = None
         self._chosen = self._choose_first()
-        self._report()
+        self._printed: int | None = None
 
     @property
     def processes(self) -> int:
         """The number of workers that have something to do."""
         return min(self._cores, self._chosen.number)
 
+    @property
     def batch_size(self) -> int:
-        """Return how many images may be in flight now."""
+        """How many images may be in flight."""
+        return self._chosen.number
+
+    def update(self) -> int:
+        """Return the batch size after a look at the speed test; called while images are in flight."""
         if self._test:
             measurement = self._test.result()
             if measurement.finished:
                 self._test = None
                 self._chosen = self._for_speed(measurement.bits_per_second)
-                self._report()
+        if self._chosen.number != self._printed:
+            self._printed = self._chosen.number
+            self._report()
         return self._chosen.number
 
     def stop(self) -> None:
@@ -100,7 +109,7 @@ class ConcurrencyController:
         number, why = self._chosen.number, self._chosen.why
         images = f"Up to {pluralize(number, 'image')}"
         if not self._many_hosts:
-            self._say(f"{images} in work at once.")
+            self._print_line(f"{images} in work at once.")
             return
         if why == UNKNOWN:
             if self._test:
@@ -110,7 +119,7 @@ class ConcurrencyController:
             else:
                 why += ", without a speed test"
         per_host = f", {FIRST_LIMIT} to {HIGHEST_LIMIT} from one host" if number > FIRST_LIMIT else ""
-        self._say(f"{images} in flight{per_host}: {why}.")
+        self._print_line(f"{images} in flight{per_host}: {why}.")
 
 
 def choose_batch_size(bits_per_second: float | None, *, cores: int, open_files: int) -> BatchSize:
