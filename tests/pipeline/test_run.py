@@ -174,7 +174,7 @@ def test_fill_reports_a_shortfall(project: Project, web: Web) -> None:
     add_urls(project, web, living=3, dead=1)
     finished = project.run("--fill")
     assert finished.code == 0
-    assert "red: 3 of 50 images; no URL is left." in finished.out
+    assert "red: 3 of 50 images; no more were found." in finished.out
 
 
 @pytest.mark.alone
@@ -378,7 +378,7 @@ def test_dry_run_checks_the_disk(project: Project, web: Web) -> None:
     before = {path: path.stat().st_mtime_ns for path in project.path.rglob("*")}
     dry = project.run("--dry_run", "--export", "yolo").out
     assert "6 URLs, 3 to try, 3 already there" in dry
-    assert "the 3 images that are there already" in dry
+    assert "the 3 images saved before" in dry
     assert {path: path.stat().st_mtime_ns for path in project.path.rglob("*")} == before
     asked = len(web.requests)
     project.run()
