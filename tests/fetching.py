@@ -1,4 +1,4 @@
-"""What the tests of the transport share: fetching to the end, bare servers, a network of proxies."""
+"""Helpers for tests of HTTP: fetching URLs to the end, and servers on plain sockets."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TIMEOUT = 1.5
 
 
 def finish(fetcher: Fetcher) -> dict[int, Response | FetchError]:
-    """Drive a fetcher until nothing is under way, and follow redirects at once."""
+    """Poll a fetcher until all requests have ended, and follow redirects at once."""
     results: dict[int, Response | FetchError] = {}
     histories: dict[int, RedirectHistory] = {}
     deadline = time.monotonic() + PATIENCE
     while fetcher.in_flight:
-        assert time.monotonic() < deadline, f"still under way: {fetcher.in_flight}"
+        assert time.monotonic() < deadline, f"still running: {fetcher.in_flight}"
         for fetched in fetcher.poll(0.1):
             number, result = fetched.number, fetched.result
             assert number not in results
@@ -35,13 +35,13 @@ def finish(fetcher: Fetcher) -> dict[int, Response | FetchError]:
 
 
 def _in_all(result: Response | FetchError, history: RedirectHistory) -> Response | FetchError:
-    """Add what the redirects before it took, and their status where nobody answered in the end."""
+    """Add the seconds of the redirects before it, and their status if there was no response in the end."""
     status = result.http_status or history.http_status
     return replace(result, seconds=history.seconds + result.seconds, http_status=status)
 
 
 def fetch_all(urls: Sequence[str], timeout: float = TIMEOUT) -> list[Response | FetchError]:
-    """Fetch URLs side by side, and give what they came to in their order."""
+    """Fetch URLs concurrently; returns their results in order."""
     with contextlib.closing(Fetcher(timeout)) as fetcher:
         for number, url in enumerate(urls):
             fetcher.start(number, url)
@@ -55,29 +55,29 @@ def fetch(url: str, timeout: float = TIMEOUT) -> Response | FetchError:
     return result
 
 
-def body(url: str, timeout: float = 5.0) -> Response:
-    """Fetch one URL that must bring a body."""
+def fetch_body(url: str, timeout: float = 5.0) -> Response:
+    """Fetch one URL, which must return a body."""
     result = fetch(url, timeout)
     assert isinstance(result, Response), result
     return result
 
 
-def nothing(url: str, timeout: float = TIMEOUT) -> FetchError:
-    """Fetch one URL that must bring none."""
+def fetch_error(url: str, timeout: float = TIMEOUT) -> FetchError:
+    """Fetch one URL, which must fail."""
     result = fetch(url, timeout)
     assert isinstance(result, FetchError), result
     return result
 
 
 def unused_port() -> int:
-    """Find a port where nobody listens."""
+    """Return a port where no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
 @contextlib.contextmanager
 def serving(handle: Callable[[socket.socket], None], address: str = "127.0.0.1") -> Iterator[int]:
-    """Listen, and hand each connection to a function of its own thread; gives the port."""
+    """Listen, and call a function in a thread for each connection; yields the port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family, backlog=64) as server:
         thread = threading.Thread(target=_accept, args=(server, handle))
@@ -90,8 +90,8 @@ def serving(handle: Callable[[socket.socket], None], address: str = "127.0.0.1")
 
 
 @contextlib.contextmanager
-def vanishing(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
-    """Give a port whose connections vanish: its queue is full, and nobody ever accepts."""
+def blackhole(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """Yield a port whose connections time out: its queue is full, and nothing accepts."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(socket.create_server((address, port), family=family, backlog=0))

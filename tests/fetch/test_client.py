@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from demo.web import Answer, Length, Request, Web
-from tests.fetching import body, fetch_all, finish, nothing, serving, unused_port
+from tests.fetching import fetch_all, fetch_body, fetch_error, finish, serving, unused_port
 from utils.fetch.client import Fetcher
 from utils.fetch.transfer import MAX_REDIRECTS
 from utils.models.http_defaults import USER_AGENT
@@ -40,7 +40,7 @@ PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 def test_body_arrives_unchanged(web: Web, answer: Answer) -> None:
     """Whatever its framing, type or compression."""
     web.answer("/x", answer)
-    got = body(web.url("/x"))
+    got = fetch_body(web.url("/x"))
     assert (got.data, got.http_status, got.final_url) == (PICTURE, answer.status, web.url("/x"))
     assert 0 < got.seconds < 5
 
@@ -50,7 +50,7 @@ def test_response_without_content(web: Web) -> None:
     web.answer("/204", Answer(status=204))
     web.answer("/200", Answer())
     for path in ("/204", "/200"):
-        assert body(web.url(path)).data == b""
+        assert fetch_body(web.url(path)).data == b""
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_redirects_are_followed(web: Web, status: int, location: str, asked: str
     """Relative, with spaces and with non-ASCII characters."""
     web.answer("/a/x", Answer.redirect(location.format(port=web.port), status))
     web.otherwise(Answer.jpeg(PICTURE))
-    got = body(web.url("/a/x"))
+    got = fetch_body(web.url("/a/x"))
     assert web.requests[-1].path.lower() == asked
     assert got.final_url.partition("#")[0].lower() == web.url(asked)
 
@@ -82,13 +82,13 @@ def test_at_most_ten_redirects(web: Web) -> None:
     for step in range(MAX_REDIRECTS + 1):
         web.answer(f"/{step}", Answer.redirect(f"/{step + 1}"))
     web.answer(f"/{MAX_REDIRECTS + 1}", Answer.jpeg(PICTURE))
-    assert body(web.url("/1")).data == PICTURE
-    assert nothing(web.url("/0"), 5.0).reason is Reason.TOO_MANY_REDIRECTS
+    assert fetch_body(web.url("/1")).data == PICTURE
+    assert fetch_error(web.url("/0"), 5.0).reason is Reason.TOO_MANY_REDIRECTS
 
 
 def test_request_headers(web: Web) -> None:
     """User-Agent, Accept and Accept-Encoding."""
-    body_or_not = nothing(web.url("/x"))
+    body_or_not = fetch_error(web.url("/x"))
     assert body_or_not.http_status == 404
     headers = web.requests[0].headers
     assert headers["user-agent"] == USER_AGENT
@@ -100,7 +100,7 @@ def test_credentials_in_a_url_are_sent_to_its_host_only(make_web: Callable[[], W
     """Not to where it redirects."""
     one, two = make_web(), make_web()
     one.answer("/x", Answer.redirect(two.url("/y")))
-    nothing(one.url("/x").replace("http://", "http://me:p%40ss@"))
+    fetch_error(one.url("/x").replace("http://", "http://me:p%40ss@"))
     assert one.requests[0].headers["authorization"] == "Basic " + base64.b64encode(b"me:p@ss").decode()
     assert "authorization" not in two.requests[0].headers
 
@@ -120,7 +120,7 @@ def test_robots_headers_are_returned(web: Web) -> None:
     """Every X-Robots-Tag of the last response, and none of a redirect before it."""
     web.answer("/x", Answer(status=302, headers=("X-Robots-Tag: noai", "Location: /y")))
     web.answer("/y", Answer(headers=("x-robots-tag: noindex, nofollow", "X-Robots-Tag:bot: all")))
-    assert body(web.url("/x")).robots == ("noindex, nofollow", "bot: all")
+    assert fetch_body(web.url("/x")).robots == ("noindex, nofollow", "bot: all")
 
 
 def test_reused_handle_has_no_state(web: Web) -> None:
@@ -194,7 +194,7 @@ def test_bad_urls_do_not_affect_others(web: Web) -> None:
 def test_name_with_a_dead_and_a_working_address(web: Web) -> None:
     """`localhost` may resolve to ::1, where no server listens, and 127.0.0.1."""
     web.answer("/x", Answer.jpeg(PICTURE))
-    assert body(f"http://localhost:{web.port}/x").data == PICTURE
+    assert fetch_body(f"http://localhost:{web.port}/x").data == PICTURE
 
 
 def test_cancelled_request_gives_no_result(web: Web) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.web import Answer, Length, Web
-from tests.fetching import TIMEOUT, body, nothing, serving, unused_port, vanishing
+from tests.fetching import TIMEOUT, blackhole, fetch_body, fetch_error, serving, unused_port
 from utils.fetch.curl_errors import MAX_RETRY_AFTER, parse_retry_after
 from utils.models.tasks import FetchError
 from utils.reasons import Reason
@@ -76,7 +76,7 @@ def test_reason_of_misbehaviour(web: Web, case: str) -> None:
     answer, reason = MISBEHAVIOUR[case]
     web.answer("/x", answer)
     began = time.monotonic()
-    result = nothing(web.url("/x"))
+    result = fetch_error(web.url("/x"))
     assert result.reason is reason
     assert result.description.endswith(".")
     assert time.monotonic() - began < TIMEOUT + 5  # far from for ever, on a busy machine, too
@@ -88,7 +88,7 @@ def test_reason_of_misbehaviour(web: Web, case: str) -> None:
 def test_status_of_http_errors(web: Web, status: int) -> None:
     """The error has the status for the report."""
     web.answer("/x", Answer.page("No", status))
-    result = nothing(web.url("/x"))
+    result = fetch_error(web.url("/x"))
     assert (result.reason, result.http_status) == (Reason.HTTP_STATUS, status)
     assert result.description == f"The server answered {status}."
 
@@ -96,24 +96,24 @@ def test_status_of_http_errors(web: Web, status: int) -> None:
 def test_407_without_a_proxy(web: Web) -> None:
     """It is the host's."""
     web.answer("/x", Answer.page("No", 407))
-    result = nothing(web.url("/x"))
+    result = fetch_error(web.url("/x"))
     assert (result.reason, result.from_proxy) == (Reason.HTTP_STATUS, False)
 
 
 def test_refused_connection() -> None:
     """It is told from a timeout."""
-    assert nothing(f"http://127.0.0.1:{unused_port()}/").reason is Reason.CONNECTION_REFUSED
+    assert fetch_error(f"http://127.0.0.1:{unused_port()}/").reason is Reason.CONNECTION_REFUSED
 
 
 def test_unknown_host_name() -> None:
     """`.invalid` never resolves (RFC 6761)."""
-    assert nothing("http://no-such-host.invalid/", 5.0).reason is Reason.DNS_ERROR
+    assert fetch_error("http://no-such-host.invalid/", 5.0).reason is Reason.DNS_ERROR
 
 
 def test_connect_timeout() -> None:
     """Connecting gets half of the time."""
-    with vanishing() as port:
-        result = nothing(f"http://127.0.0.1:{port}/")
+    with blackhole() as port:
+        result = fetch_error(f"http://127.0.0.1:{port}/")
     assert result.reason is Reason.CONNECT_TIMEOUT
     assert TIMEOUT / 2 - 0.05 < result.seconds < TIMEOUT
 
@@ -122,7 +122,7 @@ def test_endless_body_is_too_large(web: Web) -> None:
     """It is aborted at 20 MB, with or without chunks."""
     for chunked in (False, True):
         web.answer("/x", Answer(body=PICTURE, endless=True, chunked=chunked))
-        assert nothing(web.url("/x"), 10.0).reason is Reason.TOO_LARGE
+        assert fetch_error(web.url("/x"), 10.0).reason is Reason.TOO_LARGE
 
 
 def test_gzip_bomb_is_too_large(web: Web) -> None:
@@ -130,13 +130,13 @@ def test_gzip_bomb_is_too_large(web: Web) -> None:
     web.answer("/bomb", Answer(body=bytes(40_000_000), gzip=True))
     web.answer("/x", Answer.redirect("/bomb"))
     for path in ("/bomb", "/x"):
-        assert nothing(web.url(path), 10.0).reason is Reason.TOO_LARGE
+        assert fetch_error(web.url(path), 10.0).reason is Reason.TOO_LARGE
 
 
 def test_redirect_to_a_dead_host(web: Web) -> None:
     """The status is that of the redirect."""
     web.answer("/x", Answer.redirect(f"http://127.0.0.1:{unused_port()}/"))
-    result = nothing(web.url("/x"))
+    result = fetch_error(web.url("/x"))
     assert (result.reason, result.http_status) == (Reason.CONNECTION_REFUSED, 302)
 
 
@@ -145,7 +145,7 @@ def test_retry_after(web: Web, value: str) -> None:
     """In seconds, or None."""
     web.answer("/x", Answer(status=429, headers=(f"Retry-After: {value}",)))
     expected = {"7": 7.0, " 7 ": 7.0, "0": 0.0, "Wed, 21 Oct 2099 07:28:00 GMT": MAX_RETRY_AFTER}
-    assert nothing(web.url("/x")).retry_after == expected.get(value)
+    assert fetch_error(web.url("/x")).retry_after == expected.get(value)
 
 
 @pytest.fixture(params=["GMT0", "PST8", "IST-5:30"])
@@ -214,24 +214,24 @@ def tls_handler(certificate: Path) -> Callable[..., None]:
 def test_self_signed_certificate(certificate: Path) -> None:
     """Neither a body nor a redirect is accepted."""
     with serving(tls_handler(certificate)) as port:
-        assert nothing(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
+        assert fetch_error(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
         with Web() as web:
             web.answer("/x", Answer.redirect(f"https://localhost:{port}/"))
-            assert nothing(web.url("/x"), 5.0).reason is Reason.TLS_ERROR
+            assert fetch_error(web.url("/x"), 5.0).reason is Reason.TLS_ERROR
 
 
 def test_http_to_a_tls_port(certificate: Path) -> None:
     """The server hangs up, or sends bytes that are not HTTP."""
     with serving(tls_handler(certificate)) as port:
-        assert nothing(f"http://127.0.0.1:{port}/", 5.0).reason is Reason.CONNECTION_ERROR
+        assert fetch_error(f"http://127.0.0.1:{port}/", 5.0).reason is Reason.CONNECTION_ERROR
 
 
 def test_tls_to_an_http_port() -> None:
     """A server that does not answer times out."""
     with serving(lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
-        assert nothing(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
+        assert fetch_error(f"https://127.0.0.1:{port}/", 5.0).reason is Reason.TLS_ERROR
     with serving(lambda client: client.recv(1 << 20) and time.sleep(2)) as port:
-        assert nothing(f"https://127.0.0.1:{port}/").reason is Reason.CONNECT_TIMEOUT
+        assert fetch_error(f"https://127.0.0.1:{port}/").reason is Reason.CONNECT_TIMEOUT
 
 
 PROXIED = ("http://public.test/a", "https://public.test/a")
@@ -241,7 +241,7 @@ def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> Fetc
     """Fetch a URL through a proxy that does not work."""
     monkeypatch.setenv("http_proxy", proxy)
     monkeypatch.setenv("https_proxy", proxy)
-    result = nothing(url, 1.0)
+    result = fetch_error(url, 1.0)
     assert "proxy" in result.description.lower() or not result.from_proxy
     return result
 
@@ -249,7 +249,7 @@ def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> Fetc
 @pytest.mark.parametrize("url", PROXIED)
 def test_unusable_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Whether it refuses, is unreachable, has no name or an invalid URL: the failure is not the host's."""
-    with vanishing() as port:
+    with blackhole() as port:
         for proxy in (
             f"http://127.0.0.1:{unused_port()}",
             f"socks5h://127.0.0.1:{unused_port()}",
@@ -292,5 +292,5 @@ def test_unknown_length(web: Web) -> None:
         (False, Answer(body=PICTURE, length=Length.OMITTED, headers=("Transfer-Encoding: identity",))),
     ):
         web.answer("/x", answer)
-        got = body(web.url("/x"))
+        got = fetch_body(web.url("/x"))
         assert (got.data, got.length_known) == (PICTURE, known)

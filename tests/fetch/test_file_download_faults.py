@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Reply, Web, resumable
-from tests.fetching import serving, vanishing
+from tests.fetching import blackhole, serving
 from utils.errors import OneSourceError
 from utils.fetch.file_download import DownloadOptions, download
 
@@ -126,7 +126,7 @@ def test_minimum_speed(web: Web, target: Path) -> None:
 def test_connect_timeout(target: Path) -> None:
     """There are two retries."""
     options = DownloadOptions(retry_delays=(0.01, 0.01), connect_timeout=0.2)
-    with vanishing() as port, pytest.raises(OneSourceError, match="it does not respond"):
+    with blackhole() as port, pytest.raises(OneSourceError, match="it does not respond"):
         download(f"http://127.0.0.1:{port}/x", target, options=options)
 
 

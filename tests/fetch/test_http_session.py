@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Web, resumable
-from tests.fetching import serving, vanishing
+from tests.fetching import blackhole, serving
 from utils.errors import OneSourceError
 from utils.fetch.file_download import Download, DownloadOptions, download
 from utils.fetch.http_session import CancelledError, Connections
@@ -71,7 +71,7 @@ def test_unknown_host_name(tmp_path: Path) -> None:
 
 def test_connect_timeout(tmp_path: Path) -> None:
     """A host that does not accept the connection does not respond."""
-    with vanishing() as port, pytest.raises(OneSourceError, match="it does not respond"):
+    with blackhole() as port, pytest.raises(OneSourceError, match="it does not respond"):
         download(
             f"http://127.0.0.1:{port}/1",
             tmp_path / "file",
@@ -128,7 +128,7 @@ def test_cancel_after_redirects(make_web: Callable[[], Web], tmp_path: Path) -> 
 
 def test_cancel_while_connecting(tmp_path: Path) -> None:
     """Even if the connection would never be made."""
-    with vanishing() as port:
+    with blackhole() as port:
         assert_cancellable(f"http://127.0.0.1:{port}/1", tmp_path)
 
 

@@ -14,7 +14,7 @@ import pytest
 from demo import pictures
 from demo.answers import Answer, Length, Reply, Request
 from demo.web import Web
-from tests.fetching import serving, unused_port, vanishing
+from tests.fetching import blackhole, serving, unused_port
 from tests.project import Project
 
 RED = "n00000001"
@@ -138,14 +138,14 @@ CASES = {name: case for cases in FAILED.values() for name, case in cases.items()
 REASONS = {name: reason for reason, cases in FAILED.items() for name in cases}
 
 NOT_REACHED = {
-    "nobody listens": ("connection_refused", 1),
+    "no server listens": ("connection_refused", 1),
     "no such name": ("dns_error", 1),
     "connections that vanish": ("connect_timeout", 2),
     "plain words to a TLS port": ("connection_error", 2),
     "TLS to a plain port": ("tls_error", 1),
-    "redirect to where nobody listens": ("connection_refused", 1),
+    "redirect to a refusing host": ("connection_refused", 1),
 }
-"""Faults of which no server could count the requests: reason and attempts."""
+"""Faults without a server that could count the requests: reason and attempts."""
 
 
 @dataclass(frozen=True)
@@ -161,18 +161,18 @@ class Result:
 def unreached() -> Iterator[dict[str, str]]:
     """Return a URL for each way in which no server is reached."""
     with contextlib.ExitStack() as stack:
-        vanished = stack.enter_context(vanishing())
+        vanished = stack.enter_context(blackhole())
         alert = stack.enter_context(serving(lambda client: client.sendall(b"\x15\x03\x01\x00\x02\x02\x16")))
         plain = stack.enter_context(serving(lambda client: client.sendall(b"HTTP/1.1 400 No\r\n\r\n")))
         web = stack.enter_context(Web())
         web.answer("/x", Answer.redirect(f"http://127.0.0.1:{unused_port()}/x"))
         yield {
-            "nobody listens": f"http://127.0.0.1:{unused_port()}/x",
+            "no server listens": f"http://127.0.0.1:{unused_port()}/x",
             "no such name": "http://no-such-host.invalid/x",
             "connections that vanish": f"http://127.0.0.1:{vanished}/x",
             "plain words to a TLS port": f"http://127.0.0.1:{alert}/x",
             "TLS to a plain port": f"https://127.0.0.1:{plain}/x",
-            "redirect to where nobody listens": web.url("/x"),
+            "redirect to a refusing host": web.url("/x"),
         }
 
 

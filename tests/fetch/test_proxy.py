@@ -11,7 +11,7 @@ import pytest
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.fetching import unused_port, vanishing
+from tests.fetching import blackhole, unused_port
 from tests.project import ALONE, Project
 
 RED = "n00000001"
@@ -50,7 +50,7 @@ def test_unusable_proxy_ends_the_run(
 ) -> None:
     """With one message that names it; no host is given up, and the next run succeeds."""
     web.otherwise(Answer.page("Who are you?", 407))
-    with vanishing() as port:
+    with blackhole() as port:
         proxies = {
             "refuses": f"http://127.0.0.1:{unused_port()}",
             "vanishes": f"http://127.0.0.1:{port}",

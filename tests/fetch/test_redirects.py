@@ -10,7 +10,7 @@ import pycurl
 import pytest
 
 from demo.web import Answer, Web
-from tests.fetching import body, nothing
+from tests.fetching import fetch_body, fetch_error
 from utils.fetch.redirects import RedirectGuard, is_private, redirect_target
 from utils.reasons import Reason
 
@@ -214,7 +214,7 @@ def test_address_of_the_proxy_is_not_checked(web: Web, monkeypatch: pytest.Monke
     web.answer("http://one.test/a", Answer.redirect("http://two.test/b"))
     web.answer("http://two.test/b", Answer.redirect("c"))
     web.answer("http://two.test/c", Answer.jpeg(b"picture"))
-    assert body("http://one.test/a").data == b"picture"
+    assert fetch_body("http://one.test/a").data == b"picture"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_private_addresses_in_urls_are_refused_behind_a_proxy(
     web.answer("http://one.test/a", Answer.redirect(target))
     web.answer("http://one.test/b", Answer.redirect("/a"))
     for start in ("http://one.test/a", "http://one.test/b"):
-        assert nothing(start).reason is Reason.FORBIDDEN_REDIRECT
+        assert fetch_error(start).reason is Reason.FORBIDDEN_REDIRECT
     assert {request.path for request in web.requests} == {"http://one.test/a", "http://one.test/b"}
 
 
@@ -237,7 +237,7 @@ def test_from_private_to_private_is_allowed_behind_a_proxy(web: Web, monkeypatch
     use_proxy(monkeypatch, web)
     web.answer("http://10.0.0.1/a", Answer.redirect("http://10.0.0.2/b"))
     web.answer("http://10.0.0.2/b", Answer.jpeg(b"picture"))
-    assert body("http://10.0.0.1/a").data == b"picture"
+    assert fetch_body("http://10.0.0.1/a").data == b"picture"
 
 
 def test_private_address_without_the_proxy_is_refused(
@@ -247,7 +247,7 @@ def test_private_address_without_the_proxy_is_refused(
     proxy, inside = make_web(), make_web()
     use_proxy(monkeypatch, proxy, no_proxy="example.org,127.0.0.1")
     proxy.answer("http://one.test/a", Answer.redirect(inside.url("/secret")))
-    assert nothing("http://one.test/a").reason is Reason.FORBIDDEN_REDIRECT
+    assert fetch_error("http://one.test/a").reason is Reason.FORBIDDEN_REDIRECT
     assert inside.requests == []
 
 
@@ -271,4 +271,4 @@ def test_used_proxy_variables_are_known(monkeypatch: pytest.MonkeyPatch, name: s
 def test_location_of_a_200_is_ignored(web: Web) -> None:
     """The body is returned."""
     web.answer("/a", Answer(body=b"picture", headers=("Location: http://10.0.0.1/",)))
-    assert body(web.url("/a")).data == b"picture"
+    assert fetch_body(web.url("/a")).data == b"picture"

@@ -15,7 +15,7 @@ import pytest
 from demo import pictures
 from demo.answers import Answer, Request
 from demo.web import Web
-from tests.fetching import unused_port, vanishing
+from tests.fetching import blackhole, unused_port
 from tests.machine import SERVER_FAILURE, NameServer, asking, wait_until
 from tests.project import Finished, Project
 
@@ -132,7 +132,7 @@ def test_name_server_that_fails_twice(mixed: Project, web: Web) -> None:
 
 def test_blackholed_host(mixed: Project) -> None:
     """Its 100 URLs cost a few timeouts; the good ones are saved."""
-    with vanishing() as port:
+    with blackhole() as port:
         add_urls(mixed, f"127.0.0.1:{port}", range(100, 200))
         assert run(mixed).seconds < 30
     counts = reasons(mixed, range(100, 200))
@@ -174,7 +174,7 @@ def test_restarting_host(mixed: Project) -> None:
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="the machine has no IPv6")
-@pytest.mark.parametrize("fate", ["nobody listens", "connections vanish"])
+@pytest.mark.parametrize("fate", ["no server listens", "connections vanish"])
 def test_dead_address_beside_a_working_one(project: Project, web: Web, fate: str) -> None:
     """A host with a dead IPv6 address is as good as any."""
     project.category(RED, "red")
@@ -182,6 +182,6 @@ def test_dead_address_beside_a_working_one(project: Project, web: Web, fate: str
     add_urls(project, f"localhost:{web.port}", range(30))
     with contextlib.ExitStack() as stack:
         if fate == "connections vanish":
-            stack.enter_context(vanishing("::1", web.port))
+            stack.enter_context(blackhole("::1", web.port))
         run(project)
     assert len(project.images("red")) == 30

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from demo.web import Answer, Length, Reply, Request, Web, resumable
-from tests.fetching import vanishing
+from tests.fetching import blackhole
 from tests.project import ROOT
 from tests.tars import (
     QUICK,
@@ -434,7 +434,7 @@ def test_closing_early(
 
 def test_closing_while_it_connects(make_feed: Callable[..., TarDownload]) -> None:
     """A connection that never comes about does not hold it either."""
-    with vanishing() as port:
+    with blackhole() as port:
         feed = make_feed(address=f"http://127.0.0.1:{port}{NAME}", options=DownloadOptions())
         time.sleep(0.2)
         close_timed(feed, keep=False)

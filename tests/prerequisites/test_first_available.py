@@ -1,4 +1,4 @@
-"""One source after the other: each failure is one line, and when all fail the user knows what to do."""
+"""Sources of a prerequisite are tried in order; if all fail, the message says why and what to do."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ WHOLE = ["imageNetURLs.csv", "imageNetURLs.csv.index"]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Give a folder for the table."""
+    """Return a folder for the table."""
     return tmp_path / "home"
 
 
 def parts(home: Path) -> list[Path]:
-    """List downloads that broke off."""
+    """List incomplete downloads."""
     return list(home.glob("[!.]*.part"))
 
 
-def test_the_known_sources_are_told_and_must_be_long() -> None:
-    """Each says what lies there, and is only taken when it gives about as much as it did."""
+def test_known_sources_have_descriptions_and_minimum_sizes() -> None:
+    """A source that gives much less than it did is not accepted."""
     assert all(known.min_count >= 14_000_000 for known in URL_SOURCES)
     assert all(known.min_count >= 3_000 for known in ANNOTATION_SOURCES)
     assert URL_SOURCES[0].description.endswith("334 MB, last reported working in 2020")
@@ -55,8 +55,8 @@ def test_the_known_sources_are_told_and_must_be_long() -> None:
     assert all(known.sha1 for known in URL_SOURCES if known.address.endswith("fall11_urls.tgz"))
 
 
-def test_the_next_source_is_tried(home: Path, web: Web) -> None:
-    """A source that refuses, gives a web page, or something damaged costs only itself; each is said."""
+def test_next_source_is_tried(home: Path, web: Web) -> None:
+    """After a refusal, a web page or a damaged file; each failure is printed once."""
     web.answer("/forbidden", Answer(status=403))
     web.answer("/page.zip", Answer.page("<html>"))
     web.answer("/cut.tgz", Answer(body=TGZ[:300]))
@@ -71,8 +71,8 @@ def test_the_next_source_is_tried(home: Path, web: Web) -> None:
     assert web.requests[-1].headers["range"] == "bytes=2000-"
 
 
-def test_when_all_sources_fail_every_one_is_named(home: Path, web: Web) -> None:
-    """One line per source says why, and a paragraph what to do by hand."""
+def test_all_sources_fail(home: Path, web: Web) -> None:
+    """The message has one line for each source, and what to do by hand."""
     web.answer("/x", Answer(status=404))
     web.answer("/y", Answer(status=500))
     with pytest.raises(SourceError) as caught:
@@ -89,8 +89,8 @@ def test_when_all_sources_fail_every_one_is_named(home: Path, web: Web) -> None:
     assert names(home) == []
 
 
-def test_what_to_do_by_hand_names_the_file() -> None:
-    """The name to look for, its size, and whom to ask."""
+def test_instructions_name_the_file() -> None:
+    """Its name, its size, and where to ask."""
     for text, name in (
         (URLS_BY_HAND, "imagenet_fall11_urls.tgz"),
         (ANNOTATIONS_BY_HAND, "bboxes_annotations"),
@@ -117,23 +117,23 @@ def test_what_to_do_by_hand_names_the_file() -> None:
         ("\udcff", "No such file"),
     ],
 )
-def test_odd_addresses_are_one_line_each(home: Path, address: str, words: str) -> None:
-    """Whatever stands there, it is a sentence, not a traceback."""
+def test_invalid_addresses(home: Path, address: str, words: str) -> None:
+    """An error message, not a traceback."""
     with pytest.raises(SourceError, match=words):
         get_urls(home, address)
     assert names(home) == []
 
 
-def test_a_path_is_found_from_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quoted on the command line, `~` has reached us as it is."""
+def test_path_in_the_home_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell does not expand a quoted `~`."""
     monkeypatch.setenv("HOME" if os.name == "posix" else "USERPROFILE", str(home.parent))
     source(home, TGZ)
     get_urls(home, "~/source.bin")
     assert rows_in(home) == ROWS
 
 
-def test_a_password_in_an_address_is_used_and_not_shown(home: Path, web: Web) -> None:
-    """The server gets it; the screen, and whatever log it ends up in, does not."""
+def test_password_in_an_address_is_sent_and_not_shown(home: Path, web: Web) -> None:
+    """The server gets it; the screen does not."""
     web.answer("/list", Answer(body=TGZ))
     web.answer("/gone", Answer(status=410))
     with_password = [web.url(path).replace("//", "//me:secret@") for path in ("/gone", "/list")]
@@ -146,8 +146,8 @@ def test_a_password_in_an_address_is_used_and_not_shown(home: Path, web: Web) ->
     assert "secret" not in str(caught.value)
 
 
-def test_secrets_in_an_address_are_not_written_down(home: Path, web: Web) -> None:
-    """What is kept of a download that broke off names neither password nor signature, and still fits."""
+def test_secrets_in_an_address_are_not_stored(home: Path, web: Web) -> None:
+    """The metadata of a part has neither password nor signature, and still matches."""
     half = Answer(body=TGZ, headers=('ETag: "one"',), cut=len(TGZ) // 2)
     web.answer("/list?signature=secret", half)
     with pytest.raises(SourceError) as caught:
@@ -159,8 +159,8 @@ def test_secrets_in_an_address_are_not_written_down(home: Path, web: Web) -> Non
     assert "secret" not in notes[0]
 
 
-def test_a_run_stopped_after_the_download_does_not_repeat_it(home: Path, web: Web) -> None:
-    """What is on disk already is used; what proves useless is removed."""
+def test_complete_download_is_not_repeated(home: Path, web: Web) -> None:
+    """A run was interrupted after the download; a file that is not usable is deleted."""
     web.answer("/list", Answer(body=TGZ))
 
     class Interrupting(RecordingConsole):
@@ -180,8 +180,8 @@ def test_a_run_stopped_after_the_download_does_not_repeat_it(home: Path, web: We
     assert names(home) == WHOLE
 
 
-def test_what_an_earlier_run_spoilt_is_fetched_once_more(home: Path, web: Web) -> None:
-    """A part that turns out to be bad (power that failed, a server that mixed files) costs no source."""
+def test_damaged_part_is_downloaded_again(home: Path, web: Web) -> None:
+    """After a power failure, or from a server that mixed files."""
     web.answer("/list", Answer(body=TGZ, cut=2000, headers=('ETag: "1"',)), Answer(status=404))
     with pytest.raises(SourceError):
         get_urls(home, web.url("/list"))
@@ -194,8 +194,8 @@ def test_what_an_earlier_run_spoilt_is_fetched_once_more(home: Path, web: Web) -
     assert names(home) == WHOLE
 
 
-def test_what_is_bad_at_its_source_is_fetched_once(home: Path, web: Web) -> None:
-    """Only what an earlier run left behind earns a second try."""
+def test_damaged_source_is_downloaded_once(home: Path, web: Web) -> None:
+    """Only the part of an earlier run is a reason to try again."""
     web.answer("/list", Answer(body=TGZ[:-9]))
     with pytest.raises(SourceError, match="damaged or cut"):
         get_urls(home, web.url("/list"))
@@ -203,8 +203,8 @@ def test_what_is_bad_at_its_source_is_fetched_once(home: Path, web: Web) -> None
     assert names(home) == []
 
 
-def test_what_never_ends_is_given_up(home: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is larger than any file of ours is told as soon as that is clear, and goes."""
+def test_maximum_size(home: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A larger file is an error as soon as that is known, and is deleted."""
     monkeypatch.setattr(first_available, "MAX_DOWNLOAD", 10**6)
     web.answer("/endless", Answer(body=TXT, endless=True))
     web.answer("/lies", Answer(body=TXT, length=2 * 10**6))
@@ -214,8 +214,8 @@ def test_what_never_ends_is_given_up(home: Path, web: Web, monkeypatch: pytest.M
     assert names(home) == []
 
 
-def test_parts_of_other_sources_go_when_one_has_served(home: Path, web: Web) -> None:
-    """When the table is there, nothing of any download is left beside it."""
+def test_parts_of_other_sources_are_deleted(home: Path, web: Web) -> None:
+    """When one source has succeeded."""
     web.answer("/one", Answer(body=TGZ, cut=2000, headers=('ETag: "1"',)), Answer(status=404))
     with pytest.raises(SourceError):
         get_urls(home, web.url("/one"))
