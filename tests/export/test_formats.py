@@ -130,15 +130,15 @@ def test_imagefolder(project: ExportProject) -> None:
         f"cup/{CUP}_2.jpg",
         "metadata.jsonl",
     ]
-    told = [json.loads(line) for line in lines(folder / "train" / "metadata.jsonl")]
-    assert told[1] == {
+    records = [json.loads(line) for line in lines(folder / "train" / "metadata.jsonl")]
+    assert records[1] == {
         "file_name": f"cup/{CUP}_1.jpg",
         "label": "cup",
         "wnid": CUP,
         "url": f"http://images.test/{CUP}_1?of={CUP}",
         "objects": {"bbox": [[0, 0, 96, 72], [10, 20, 20, 40]], "category": ["cup", "cup"]},
     }
-    assert told[2]["objects"] == {"bbox": [], "category": []}
+    assert records[2]["objects"] == {"bbox": [], "category": []}
 
 
 def test_webdataset(project: ExportProject) -> None:

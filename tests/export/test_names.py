@@ -20,8 +20,8 @@ def test_class_with_the_name_of_the_metadata_file(tmp_path: Path, name: str) -> 
     project.add(CARTON, f"{CARTON}_1")
     train = project.export("imagefolder", val_fraction=0) / "train"
     assert files(train) == sorted([f"{name}_{CUP}/{CUP}_1.jpg", f"carton/{CARTON}_1.jpg", "metadata.jsonl"])
-    told = [json.loads(line) for line in lines(train / "metadata.jsonl")]
-    assert {one["file_name"]: one["label"] for one in told} == {
+    records = [json.loads(line) for line in lines(train / "metadata.jsonl")]
+    assert {one["file_name"]: one["label"] for one in records} == {
         f"{name}_{CUP}/{CUP}_1.jpg": name,
         f"carton/{CARTON}_1.jpg": "carton",
     }

@@ -22,8 +22,8 @@ os.dup2(int(sys.argv[1]), 3)
 os.dup2(int(sys.argv[2]), 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""Starts a browser that reads commands from descriptor 3 and writes answers to 4. The first pipe must have the
-lower descriptors, so that the first `dup2` does not close the second pipe."""
+"""Starts a browser that reads commands from descriptor 3 and writes answers to 4. The first pipe must have
+the lower descriptors, so that the first `dup2` does not close the second pipe."""
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

@@ -51,8 +51,8 @@ def test_perfect_detections_have_precision_one(project: ExportProject) -> None:
         {key: one[key] for key in ("image_id", "category_id", "bbox")} | {"score": 1.0}
         for one in coco.loadAnns(coco.getAnnIds())
     ]
-    judged = COCOeval(coco, coco.loadRes(detected), "bbox")
-    judged.evaluate()
-    judged.accumulate()
-    judged.summarize()
-    assert np.isclose(judged.stats[0], 1.0)
+    evaluation = COCOeval(coco, coco.loadRes(detected), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert np.isclose(evaluation.stats[0], 1.0)

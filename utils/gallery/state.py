@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ..files import atomic_file
 from ..models.rows import Category
@@ -22,7 +24,6 @@ LAYOUT = b"gallery 1"
 """Part of the checksum; changes with the layout of the file."""
 MAX_IMAGES = 250_000
 """Images kept on the page and in the state file: browsers take seconds to read a larger page."""
-_to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def stamp_of(folder: CategoryFolder) -> list[int]:
@@ -48,17 +49,17 @@ class GalleryState:
     def __init__(self, path: Path) -> None:
         self.history: RunHistory | None = None
         self._path = path
-        self._known: dict[str, tuple[list[int], str]] = {}
-        self._lines: list[str] = []
+        self._known: dict[str, tuple[list[int], bytes]] = {}
+        self._lines: list[bytes] = []
         self._stamps: list[tuple[str, list[int]]] = []
         self._images = 0
         try:
-            content, _, checksum = path.read_bytes().rpartition(b"\n")
+            with path.open("rb") as file:
+                lines = file.readlines()
         except OSError:
             return
-        if checksum == _checksum(content):
-            *lines, last = content.decode().split("\n")
-            index = json.loads(last)
+        if len(lines) > 1 and lines.pop() == _checksum(lines):
+            index = json.loads(lines.pop())
             self.history = RunHistory.from_record(index["history"])
             self._known = {
                 folder: (seen, line) for (folder, seen), line in zip(index["stamps"], lines, strict=True)
@@ -66,7 +67,7 @@ class GalleryState:
 
     def unchanged(self, category: Category, stamp: list[int]) -> CategoryPage | None:
         """Give a category as the last run left it, and keep it; None if its stamp has changed since."""
-        seen, line = self._known.pop(category.folder, ([], ""))
+        seen, line = self._known.pop(category.folder, ([], b""))
         if seen != stamp:
             return None
         page = CategoryPage.from_record(category, json.loads(line))
@@ -75,9 +76,9 @@ class GalleryState:
 
     def keep(self, page: CategoryPage, stamp: list[int]) -> None:
         """Keep a category for the next run, if there is room."""
-        self._keep(page, stamp, _to_json(page.record()))
+        self._keep(page, stamp, _line(page.record()))
 
-    def _keep(self, page: CategoryPage, stamp: list[int], line: str) -> None:
+    def _keep(self, page: CategoryPage, stamp: list[int], line: bytes) -> None:
         if self._images + len(page.images) <= MAX_IMAGES:
             self._images += len(page.images)
             self._lines.append(line)
@@ -91,11 +92,18 @@ class GalleryState:
         OSError
             If it cannot be written.
         """
-        index = _to_json({"history": history.record(), "stamps": self._stamps})
-        content = "\n".join([*self._lines, index]).encode()
+        lines = [*self._lines, _line({"history": history.record(), "stamps": self._stamps})]
         with atomic_file(self._path) as file:
-            file.write(content + b"\n" + _checksum(content))
+            file.writelines(lines)
+            file.write(_checksum(lines))
 
 
-def _checksum(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=16, person=LAYOUT).hexdigest().encode()
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def _checksum(lines: Iterable[bytes]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16, person=LAYOUT)
+    for line in lines:
+        digest.update(line)
+    return digest.hexdigest().encode()

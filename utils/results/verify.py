@@ -101,7 +101,7 @@ class Verification:
         known = reconcile.reconcile(store, self.rows_of)
         valid = [outcome for outcome in known.values() if outcome.status.is_saved]
         self._valid[store.name] += len(valid)
-        if self.dry:  # a dry run adds no lines to the journal, which would tell later
+        if self.dry:  # a dry run does not write to the journal, from which they are read later
             self._recorded[store.name] = Counter(map(placeholders.content_key, valid))
         return valid
 
