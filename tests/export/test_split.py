@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.export.export_project import ExportProject, draw, splits, stored
-from utils.export import hash_cache, image_hash, near_duplicates
+from utils.export import image_hash, near_duplicates
 from utils.export.dataset import Split
 from utils.export.split import assign
 from utils.models.images import ImageFormat
@@ -150,12 +150,12 @@ def test_cache(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = project.path / "partial_imagenet" / ".fingerprints.csv"
     whole = cache.read_bytes()
     cache.write_bytes(whole[:-30])
-    assert len(hash_cache.read(cache)) == 9
+    assert len(image_hash.read(cache)) == 9
     assert splits(project.dataset(val_fraction=0.5)) == before
     cache.write_bytes(b"\xff\0garbage\n" + whole + b"\n,,\n")
-    monkeypatch.setattr(hash_cache, "compute", None)  # fails if called
+    monkeypatch.setattr(image_hash, "compute", None)  # fails if called
     assert splits(project.dataset(val_fraction=0.5)) == before
-    assert list(hash_cache.read(cache)) == [line[:64].decode() for line in whole.splitlines()[1:]]
+    assert list(image_hash.read(cache)) == [line[:64].decode() for line in whole.splitlines()[1:]]
 
 
 def test_cache_with_windows_line_ends(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_cache_with_windows_line_ends(project: ExportProject, monkeypatch: pytes
     before = splits(project.dataset(val_fraction=0.5))
     cache = project.path / "partial_imagenet" / ".fingerprints.csv"
     cache.write_bytes(cache.read_bytes().replace(b"\n", b"\r\n"))
-    monkeypatch.setattr(hash_cache, "compute", None)  # fails if called
+    monkeypatch.setattr(image_hash, "compute", None)  # fails if called
     assert splits(project.dataset(val_fraction=0.5)) == before
 
 

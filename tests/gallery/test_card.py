@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.result_folder import ResultFolder
-from utils.gallery import card, markdown, run_history
+from utils.gallery import card, run_history
 from utils.models.http_defaults import USER_AGENT
 from utils.models.images import Box
 from utils.models.rows import UrlRow
@@ -223,7 +223,7 @@ def cells(line: str) -> list[str]:
 def test_names_are_escaped(made: ResultFolder) -> None:
     """A name with Markdown markup is shown as it is, in one cell."""
     name = "a|b`c`*d*_e_<b>[x](y)\\~~&amp;\nf#"
-    text = markdown.table(("name", "n"), [(name, 1)])
+    text = card.table(("name", "n"), [(name, 1)])
     header, rule, row = text.splitlines()
     assert len(cells(row)) == len(cells(header)) == 2
     assert re.sub(r"\\(.)", r"\1", cells(row)[0]) == name.replace("\n", " ")

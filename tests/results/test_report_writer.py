@@ -13,7 +13,7 @@ from tests.result_folder import RED, ResultFolder
 from utils.errors import FolderError
 from utils.images import placeholders
 from utils.results.journal import Journal
-from utils.results.report_writer import ReportWriter
+from utils.results.report import ReportWriter
 
 
 def test_image_that_cannot_be_removed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ..annotations import geometry
 from ..models.images import Box
 from ..models.settings import Settings
 from ..results.reader import CategoryContents, ImageRecord
-from . import hash_cache, split
+from . import image_hash, split
 from .dataset import Dataset, Item
 
 CODE = "code"
@@ -48,7 +48,7 @@ def build_dataset(
             say(f"{category.fault} It is left out of the export.")
         records += category.images
     paths = {record.picture.sha256: record.path for record in reversed(records)}
-    hashes = hash_cache.update(cache, dict(reversed(paths.items())), say)
+    hashes = image_hash.update(cache, dict(reversed(paths.items())), say)
     groups = split.groups(hashes)
 
     def class_name(folder: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from string import Template
 
@@ -14,7 +15,7 @@ from ..reasons import Status, meaning
 from ..results.paths import RESULT_FOLDER
 from ..sources.registry import source_types
 from ..text import pluralize
-from . import markdown, run_history
+from . import run_history
 from .category_stats import CategoryStats, total
 from .run_history import RunHistory
 
@@ -64,11 +65,11 @@ def write(
         distinct=_distinct(whole),
         undecided=_undecided(whole),
         size_category=SIZE_CATEGORIES[min(bisect_right(SIZES, whole.saved), len(SIZE_CATEGORIES) - 1)],
-        counts=markdown.table(HEADER, rows),
-        failures=markdown.table(("reason", "URLs", "meaning"), reasons) if reasons else "Nothing failed.",
+        counts=table(HEADER, rows),
+        failures=table(("reason", "URLs", "meaning"), reasons) if reasons else "Nothing failed.",
         date=at,
         version=f" {run_history.version()}".rstrip(),
-        commands=markdown.code(history.lines()),
+        commands=code(history.lines()),
         source=_source(settings),
         url_table=_code_name(settings.url_data),
         annotations=f"{_code_name(settings.annotations_dir)}/",
@@ -80,7 +81,7 @@ def write(
 
 
 def _contents(stats: Sequence[CategoryStats]) -> str:
-    names = [markdown.literal(one.folder.replace("_", " ")) for one in stats[:NAMED_IN_TITLE]]
+    names = [literal(one.folder.replace("_", " ")) for one in stats[:NAMED_IN_TITLE]]
     more = len(stats) - len(names)
     return "; ".join([*names, *([f"{more:,} more"] if more else [])]) or "nothing yet"
 
@@ -111,10 +112,42 @@ def _undecided(whole: CategoryStats) -> str:
 
 def _source(settings: Settings) -> str:
     """Name the sources of images, without secrets."""
-    first, *others = (markdown.literal(one.origin(settings)) for one in source_types(settings.source))
+    first, *others = (literal(one.origin(settings)) for one in source_types(settings.source))
     return "".join([first, *(f", and from {other} where those failed" for other in others)])
 
 
 def _code_name(path: Path) -> str:
     """Format a file name that stands between two backticks."""
-    return markdown.one_line(path.name).replace("`", "'")
+    return one_line(path.name).replace("`", "'")
+
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$&<>-])")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+CODE_INDENT = "    "
+"""A line without line breaks cannot end an indented code block."""
+
+
+def literal(text: str) -> str:
+    """Escape a text, so that it is shown as it is."""
+    return _MARKUP.sub(r"\\\1", one_line(text))
+
+
+def one_line(text: str) -> str:
+    """Replace control characters, line breaks and lone surrogates by blanks."""
+    return _UNPRINTABLE.sub(" ", text)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Format a table; columns of numbers, except the first, are aligned to the right."""
+    cells = [[one if isinstance(one, int) else literal(str(one)) for one in row] for row in rows]
+    rules = [
+        "---:" if column and all(isinstance(row[column], int) for row in cells) else "---"
+        for column in range(len(header))
+    ]
+    lines = [list(header), rules, *([str(cell) for cell in row] for row in cells)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def code(lines: Iterable[str]) -> str:
+    """Format lines as an indented code block."""
+    return "\n".join(CODE_INDENT + one_line(line) for line in lines)

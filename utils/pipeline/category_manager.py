@@ -19,7 +19,7 @@ from ..models.images import Annotation
 from ..models.rows import Category
 from ..models.tasks import Outcome
 from ..results.progress import CategoryProgress, Progress
-from ..results.report_writer import ReportWriter
+from ..results.report import ReportWriter
 from ..results.statistics import Summary
 from ..text import join_names
 from .category_job import CategoryJob

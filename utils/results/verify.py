@@ -24,7 +24,7 @@ from .journal import Journal
 from .paths import CategoryFolder
 from .reader import check_annotations_readable
 from .reconcile import CategoryStore, RowsOf
-from .report_writer import ReportWriter
+from .report import ReportWriter
 
 UNKNOWN_HOST = "unknown"
 """The host of images without a line in a journal; they count as images of one host."""
