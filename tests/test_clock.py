@@ -18,7 +18,7 @@ ALLOWED = {
     "run_history.py": "the dataset card states the date of a run",
     "curl_errors.py": "Retry-After may be a date, which can only be compared with the wall clock",
     "journal.py": "the line of a run states its date; only its position in the file matters",
-    "speed_cache.py": "a measured speed is kept for a day, longer than a process lives",
+    "speed_test.py": "a measured speed is kept for a day, longer than a process lives",
 }
 JUMPING = """
 import itertools, pathlib, time

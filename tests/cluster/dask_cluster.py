@@ -1,4 +1,4 @@
-"""A Dask scheduler and workers for tests: processes over TCP on loopback that know nothing of ours."""
+"""A Dask scheduler and workers for tests: processes on loopback that cannot import our code."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from pathlib import Path
 
 from tests.machine import group_of, wait_until
 
+WORKER_TTL = "8s"
+"""How long a worker may be silent before the scheduler gives it up; by default five minutes."""
+
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port that is not in use."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 
-def answers(port: int) -> bool:
-    """Say whether somebody listens on a port."""
+def is_open(port: int) -> bool:
+    """Whether a port accepts connections."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
 @dataclass
-class Machines:
-    """A scheduler and its workers, each with one thread; all end with the test."""
+class DaskCluster:
+    """A scheduler and its workers, each with one thread and in a process group of its own."""
 
     path: Path
     port: int = field(default_factory=free_port)
@@ -44,11 +47,11 @@ class Machines:
         return f"tcp://127.0.0.1:{self.port}"
 
     def start(self, workers: int = 2) -> None:
-        """Start the scheduler, if there is none, and so many more workers."""
+        """Start the scheduler, unless it runs, and so many more workers."""
         if self.scheduler is None:
             where = ("--host", "127.0.0.1", "--port", f"{self.port}", "--no-dashboard")
             self.scheduler = self._start("scheduler", *where)
-            wait_until(lambda: answers(self.port))
+            wait_until(lambda: is_open(self.port))
         for _ in range(workers):
             folder = self.path / f"worker-{len(self.workers)}"
             folder.mkdir()
@@ -56,50 +59,64 @@ class Machines:
             self.workers.append(self._start("worker", self.address, "--host", "127.0.0.1", *flags))
 
     def kill_worker(self, number: int) -> None:
-        """Kill a worker with all that it has started, at once."""
-        kill(self.workers[number])
+        """Kill a worker with all processes that it has started."""
+        kill_group(self.workers[number])
 
     def kill_worker_alone(self, number: int) -> None:
-        """Kill a worker, but nothing that it has started: that ends by itself, a little later."""
+        """Kill a worker, but not the processes that it has started."""
         self.workers[number].kill()
 
+    def kill_children(self, number: int) -> None:
+        """Kill the processes that a worker has started."""
+        leader = self.workers[number].pid
+        for pid in group_of(leader):
+            if pid != leader:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
     def kill_scheduler(self) -> None:
-        """Kill the scheduler at once."""
+        """Kill the scheduler."""
         assert self.scheduler
-        kill(self.scheduler)
+        kill_group(self.scheduler)
         self.scheduler = None
 
     def suspend_scheduler(self) -> None:
-        """Let the scheduler stand still; its connections stay."""
+        """Suspend the scheduler; its connections stay open."""
         assert self.scheduler
         os.killpg(self.scheduler.pid, signal.SIGSTOP)
 
     def suspend_worker(self, number: int) -> None:
-        """Let a worker and all that it has started stand still."""
+        """Suspend a worker with all processes that it has started."""
         os.killpg(self.workers[number].pid, signal.SIGSTOP)
 
-    def wake_worker(self, number: int) -> None:
-        """Let it go on."""
+    def resume_worker(self, number: int) -> None:
+        """Resume a worker."""
         os.killpg(self.workers[number].pid, signal.SIGCONT)
 
+    def shard_processes(self) -> list[int]:
+        """Return all processes that workers have started and that still run."""
+        leaders = [worker.pid for worker in self.workers]
+        return [pid for leader in leaders for pid in group_of(leader) if pid != leader]
+
     def stop(self) -> None:
-        """End all of it."""
+        """End all processes."""
         for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
-            kill(process)
+            kill_group(process)
 
     def _start(self, what: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
         return subprocess.Popen(
             command,
             cwd=self.path,
+            env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and its group, and see that nothing of it is left."""
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process with its group, and wait until none of it is left."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -107,13 +124,13 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def machines(path: Path, workers: int = 2) -> Iterator[Machines]:
-    """Give a scheduler with workers."""
-    folder = path / "machines"
+def dask_cluster(path: Path, workers: int = 2) -> Iterator[DaskCluster]:
+    """Run a scheduler with workers."""
+    folder = path / "cluster"
     folder.mkdir()
-    found = Machines(folder)
+    cluster = DaskCluster(folder)
     try:
-        found.start(workers)
-        yield found
+        cluster.start(workers)
+        yield cluster
     finally:
-        found.stop()
+        cluster.stop()

@@ -20,7 +20,7 @@ from utils.files import atomic_file, write_atomic
 from utils.models.images import ImageFormat
 from utils.results.paths import LOCK_NAME, CategoryFolder, FolderLock, result_folder
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -51,17 +51,11 @@ def held_elsewhere(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
-    """Under its name, with nothing beside it, and its stat is that of what lies there."""
+    """Under its name, with nothing beside it."""
     path = tmp_path / "a.jpg"
     for data in (b"first", b"", b"second" * 10_000):
-        stat = write_atomic(path, data)
+        write_atomic(path, data)
         assert path.read_bytes() == data
-        found = path.stat()
-        assert (stat.st_size, stat.st_mtime_ns, stat.st_ino) == (
-            found.st_size,
-            found.st_mtime_ns,
-            found.st_ino,
-        )
     assert names(tmp_path) == ["a.jpg"]
 
 

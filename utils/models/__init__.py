@@ -1,1 +1,1 @@
-"""Data that travels between modules."""
+"""Dataclasses that are passed between modules."""

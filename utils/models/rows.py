@@ -1,4 +1,4 @@
-"""What is offered: categories, rows of the URL table, images in tars."""
+"""Categories, rows of the URL table, and images in tars."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Category:
     name
         ImageNet's name: WordNet's words joined by ", ".
     folder
-        The name of its folder, which is the label of its boxes, too.
+        The name of its folder, and the label of its boxes.
     selected
-        Whether the user marked it.
+        Whether the user marked it for download.
     how_many
-        -1 for all, else a number of URLs or images (see `Settings.fill`).
+        The number of URLs or images (see `Settings.fill`); -1 for all.
     line
-        Its line in the file, from 1; 0 where there is none.
+        Its line in the file, from 1; 0 if unknown.
     """
 
     code: str
@@ -45,11 +45,11 @@ class UrlRow(FastPickle):
     Attributes
     ----------
     position
-        Where the row begins in the table, in bytes: the table's order.
+        Offset of the row in the table, in bytes; it gives the order of the report.
     image_code, url
-        As the table has them; nothing is checked yet.
+        As in the table, not validated.
     repeat
-        How many rows of the same category had this image code before it.
+        The number of earlier rows of the category with the same image code.
     """
 
     position: int
@@ -59,7 +59,7 @@ class UrlRow(FastPickle):
 
     @property
     def key(self) -> str:
-        """What names the row from run to run, even if the table is made anew."""
+        """Identifies the row in later runs, even if the table was created again."""
         return f"{self.image_code} {self.url} {self.repeat}"
 
 
@@ -70,13 +70,13 @@ class TarMember(FastPickle):
     Attributes
     ----------
     image_code
-        What its name says.
+        From its name.
     name
-        The last part of its path, extension and all.
+        The last component of its path, with the extension.
     offset, size
-        Where its bytes lie in the file, and how many there are.
+        Of its content in the file, in bytes.
     stamp
-        A checksum of its header, by which it is told that another file lies there by now.
+        A checksum of its header, to detect that the file was replaced.
     """
 
     image_code: str
@@ -87,13 +87,13 @@ class TarMember(FastPickle):
 
     @property
     def end(self) -> int:
-        """The first byte behind it."""
+        """The offset of the first byte after its content."""
         return self.offset + self.size
 
 
 @dataclass(frozen=True, slots=True)
 class TarMemberRef(FastPickle):
-    """An image that lies in a tar on disk already."""
+    """An image in a tar on disk."""
 
     path: Path
     member: TarMember
@@ -101,14 +101,14 @@ class TarMemberRef(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A row to be considered.
+    """A row that a source yields.
 
     Attributes
     ----------
-    refusal
-        Why it cannot even be tried; None if it can.
+    rejection
+        Why it cannot be tried; None if it can.
     tar_member
-        Where its bytes lie, if they need not be fetched.
+        The image in a tar on disk; None if it has to be downloaded.
     """
 
     row: UrlRow

@@ -1,4 +1,4 @@
-"""What the user asked for."""
+"""Settings of a run."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user asked of a run; the fields carry the names of the flags.
+    """Settings of a run; the fields have the names of the flags.
 
     Attributes
     ----------
     batch_size
-        Images in flight at once, at most; None lets the tool choose.
+        The maximum of images in flight; None to choose it automatically.
     fill
         True: `how_many` counts images saved. False: it counts URLs tried.
     timeout
-        Seconds that one try may take.
+        Seconds for one attempt.
     retries
-        Further tries after a passing failure.
+        Further attempts after a temporary failure.
     min_side
-        In pixels; smaller images are refused.
+        In pixels; smaller images are rejected.
     source
-        The sources of images, in the order in which they are asked.
+        The sources of images, in order.
     archive_url
-        Where the tars of whole categories lie, for the sources that are archives.
+        The address of the tars of whole categories.
     find
-        Words of names that are looked for; nothing is downloaded then.
+        Words to search names for, instead of a download.
     format
-        How what was found is listed; None for what fits the screen.
+        The format of the list of categories found; None for a table that fits the screen.
     mark, unmark
-        Whether what was found or named is marked, with `how_many` if that is given, or not any more.
+        Whether the categories found or named are marked (with `how_many`, if given) or unmarked.
     gallery
-        Whether a page is left that shows the images.
+        Whether the gallery is written.
     export
-        The formats that the images are exported in after the run.
+        The formats of the export after the run.
     val_fraction
-        The part of them that is for validation.
+        The fraction of images for validation.
     seed
-        Of the split; another one gives another split.
+        Of the random split.
     labels
-        What classes are called in exports: "name" as their folders, "code" by their wnids.
+        The names of classes in exports: "name" for folder names, "code" for wnids.
     export_unannotated
-        Whether formats that are about boxes hold images without any.
+        Whether box formats contain images without boxes.
     scheduler
-        The address of a Dask scheduler, or "local"; None for a run on this machine alone.
+        The address of a Dask scheduler, or "local"; None for a run without Dask.
     command
-        The arguments of the command line, as they were given; they may hold secrets.
+        The arguments of the command line, which may contain secrets.
     """
 
     save_dir: Path

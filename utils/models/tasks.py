@@ -1,4 +1,4 @@
-"""A try of one URL: the task, the way to the image, what came, what became of it."""
+"""Tasks, responses and outcomes: the download of one image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rows import TarMemberRef, UrlRow
 
 @dataclass(frozen=True, slots=True)
 class RequestTarget(FastPickle):
-    """A way to an image: what to ask for (ASCII, percent-encoded), and the host whose turn it takes."""
+    """The URL of a request (ASCII, percent-encoded), and its host with port."""
 
     address: str
     host: str
@@ -20,18 +20,18 @@ class RequestTarget(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class RedirectHistory(FastPickle):
-    """How far a try has come along redirects.
+    """The redirects that an attempt has followed.
 
     Attributes
     ----------
     count
-        How many it has followed.
+        The number of redirects.
     seconds
-        What its requests have taken of the time that a try has; waiting for a host's turn is not counted.
+        The duration of their requests, which counts towards the timeout of the attempt.
     http_status
-        Of the last redirect, 0 before the first.
+        Of the last redirect; 0 before the first.
     from_public
-        Whether it began at a public address; None as long as that is open.
+        Whether the first request went to a public address; None before the first.
     """
 
     count: int = 0
@@ -42,7 +42,7 @@ class RedirectHistory(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class Redirect(FastPickle):
-    """A server's answer that the image is elsewhere: where, and the trail that leads there."""
+    """A redirect: its target, and the redirects up to it."""
 
     target: RequestTarget
     history: RedirectHistory
@@ -50,24 +50,24 @@ class Redirect(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class ImageTask(FastPickle):
-    """One URL to be tried: what a worker needs to know, and nothing else.
+    """One URL to try, with all that a worker needs.
 
     Attributes
     ----------
     number
-        Names the task within a run.
+        Identifies the task within a run.
     folder
-        The category's folder, below the result folder.
+        The folder of the category, in the result folder.
     row
-        The row of the URL table that it comes from.
+        The row of the URL table.
     address, host
-        What is asked for: the row's URL, where its image lies today, or where a redirect leads; and of whom.
+        The target of the next request: the row's URL, a rewritten URL, or the target of a redirect.
     redirect_history
         The redirects that led to the address.
     annotation
-        Its boxes, labelled as in the result folder; None if it has none.
+        Its boxes, with the labels of the result folder; None if it has none.
     tar_member
-        Where its bytes lie, if they need not be fetched.
+        The image in a tar on disk; None if it has to be downloaded.
     """
 
     number: int
@@ -75,29 +75,29 @@ class ImageTask(FastPickle):
     row: UrlRow
     address: str = ""
     host: str = ""
-    redirect_history: RedirectHistory = RedirectHistory()  # frozen, so one may serve all
+    redirect_history: RedirectHistory = RedirectHistory()  # immutable, so one instance is enough
     annotation: Annotation | None = None
     tar_member: TarMemberRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a server sent for an image, whole as far as the protocol can tell.
+    """A complete response, as far as the protocol can tell.
 
     Attributes
     ----------
     data
-        The bytes, with any content encoding undone.
+        The body, decoded from its content encoding.
     http_status
-        Of the final answer, 200 to 299.
+        Of the response, 200 to 299.
     final_url
-        What was asked for at last, after all redirects.
+        The URL after all redirects.
     robots
         The values of its `X-Robots-Tag` headers.
     length_known
-        Whether the protocol said where the body ends; if not, a cut body looks like a whole one.
+        Whether the protocol marks the end of the body; otherwise a truncated body looks complete.
     seconds
-        From the start of the request to its end.
+        The duration of the request.
     """
 
     data: bytes
@@ -110,24 +110,24 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class FetchError:
-    """Why no body came.
+    """A request without a usable response.
 
     Attributes
     ----------
     reason, description
         For the report.
     http_status
-        Of the answer, 0 if there was none.
+        Of the response; 0 if there was none.
     retry_after
-        Seconds for which the host wants to be left alone, if it said so.
+        Seconds of the `Retry-After` header, if there was one.
     from_proxy
-        Whether a proxy refused, and not the host.
+        Whether the error is that of a proxy, not of the host.
     connect_failed
-        Whether no connection to the host came about.
+        Whether no connection to the host could be made.
     too_slow
-        Whether it was given up because the rest came too slowly.
+        Whether it was aborted because the body arrived too slowly.
     seconds
-        From the start of the request to its end.
+        The duration of the request.
     """
 
     reason: Reason
@@ -146,36 +146,36 @@ TRANSIENT = frozenset({"retry_after", "from_proxy", "connect_failed", "too_slow"
 
 @dataclass(frozen=True, slots=True)
 class Outcome(FastPickle):
-    """What became of one row of the URL table: a line of the journal, a row of the report.
+    """The result of one row of the URL table: a line of the journal, a row of the report.
 
     Attributes
     ----------
     row
         The row of the URL table.
     status, reason, description
-        As in the report; the reason is None where the image stands.
+        As in the report; the reason is None if the image is saved.
     http_status
-        Of the last answer, 0 if there was none.
+        Of the last response; 0 if there was none.
     attempts, seconds
-        Tries so far, and the time that they took in all.
+        The number of attempts, and their total time.
     file
         The image, relative to the category's folder; empty if there is none.
     picture
-        What the image is, where it stands or was judged.
+        The properties of the image, if it was validated.
     boxes
         Boxes in its XML; None if it has no XML.
     fitted
-        What became of its annotation's boxes; None if it has no annotation.
+        How the boxes of its annotation were fitted; None if it has no annotation.
     modified_ns
-        The image file's modification time, by which a changed file is told.
+        The modification time of the image file, to detect changes.
     decided_by
-        The flag that decided, where a failure lasts as long as that flag is kept.
+        The flag and value that caused the failure, if it depends on one; `judged_with` in journals.
     final_host
-        The host that sent the image, after all redirects.
+        The host that sent the image, after all redirects; `answered_by` in journals.
     retry_after, from_proxy, connect_failed, too_slow
-        As in `FetchError`; they do not outlive the run.
+        As in `FetchError`.
     disk_full
-        Whether it could not be saved because the disk takes nothing more.
+        Whether it could not be saved because the disk is full.
     staged
         The name of its files in the staging folder, until the run has committed or discarded them.
     """
@@ -210,7 +210,7 @@ class Outcome(FastPickle):
 
     @property
     def retry_policy(self) -> RetryPolicy | None:
-        """How long this failure is believed; None where the image stands."""
+        """When this failure is retried; None if the image is saved."""
         if self.reason is Reason.HTTP_STATUS and is_temporary_status(self.http_status):
             return RetryPolicy.TEMPORARY
         return self.reason.retry_policy if self.reason else None
