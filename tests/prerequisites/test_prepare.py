@@ -27,7 +27,7 @@ from tests.prerequisites.helpers import (
 from utils.catalog import categories
 from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
 from utils.prerequisites.prepare import Options, PrerequisiteName, prepare
-from utils.results.paths import FolderLock
+from utils.results.folder_lock import FolderLock
 from utils.sources import url_index
 
 WHOLE = ["imageNetURLs.csv", "imageNetURLs.csv.index"]

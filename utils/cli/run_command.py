@@ -22,7 +22,8 @@ from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
 from ..reasons import Status
 from ..results import statistics
-from ..results.paths import RESULT_FOLDER, FolderLock, result_folder
+from ..results.folder_lock import FolderLock
+from ..results.paths import RESULT_FOLDER, result_folder
 from ..results.progress import Progress
 from ..results.staging import StagingFolder
 from ..scheduler.schedule import Schedule

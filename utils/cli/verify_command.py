@@ -9,7 +9,8 @@ from ..catalog import selection
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
-from ..results.paths import RESULT_FOLDER, FolderLock
+from ..results.folder_lock import FolderLock
+from ..results.paths import RESULT_FOLDER
 from ..results.reader import find_categories
 from ..results.verify import Verification
 from ..sources.url_table import NoUrlTable, open_table

@@ -19,7 +19,7 @@ from ..errors import DatasetError, DiskError, InputError, OneSourceError
 from ..fetch.archive_stream import open_text
 from ..fetch.file_download import DownloadOptions
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
-from ..results.paths import FolderLock
+from ..results.folder_lock import FolderLock
 from ..sources import url_table
 from ..text import pluralize
 from . import annotation_archives
