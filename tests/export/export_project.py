@@ -105,7 +105,7 @@ class ExportProject:
             {category.folder: category.code for category in self.categories},
             self.settings(**flags),
             cache=root / FINGERPRINTS_NAME,
-            say=self.messages.append,
+            print_line=self.messages.append,
         )
 
     def export(self, format_name: str, **flags: Any) -> Path:

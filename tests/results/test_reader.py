@@ -94,7 +94,11 @@ def test_unreadable_folder_affects_its_category_only(tmp_path: Path) -> None:
 
     messages: list[str] = []
     dataset = build_dataset(
-        [blue, broken, red], {}, made.settings(), cache=made.root / FINGERPRINTS_NAME, say=messages.append
+        [blue, broken, red],
+        {},
+        made.settings(),
+        cache=made.root / FINGERPRINTS_NAME,
+        print_line=messages.append,
     )
     assert [item.record.folder for item in dataset.items] == ["red", "red"]
     assert [message.split(":")[0] for message in messages] == ["blue", "green"]

@@ -65,9 +65,9 @@ def edit_cells(table: UserTable, values: Mapping[int, Values]) -> UserTable:
         result = parse_table(table.path, data, table.columns)
         cells = [row.cells for row in result.rows]
     except InputError as error:
-        raise _refusal(table, f"it could not be read any more ({error})") from error
+        raise _edit_error(table, f"it could not be read any more ({error})") from error
     if cells != expected:
-        raise _refusal(table, "other cells would change")
+        raise _edit_error(table, "other cells would change")
     return result
 
 
@@ -120,5 +120,5 @@ def _apply(text: str, edits: Sequence[_Edit]) -> str:
     return "".join([*pieces, text[position:]])
 
 
-def _refusal(table: UserTable, why: str) -> InputError:
+def _edit_error(table: UserTable, why: str) -> InputError:
     return InputError(f"{table.path} was not changed, because with the change {why}. Edit it by hand.")

@@ -70,7 +70,7 @@ class ExportCommand:
             {category.folder: category.code for category in self.everything},
             self.settings,
             cache=root / FINGERPRINTS_NAME,
-            say=self.console.print,
+            print_line=self.console.print,
         )
         self._export(dataset)
         for note in notes(dataset, self.settings, self.selected):

@@ -31,7 +31,7 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
         categories = [category for category in categories if category.code in codes]
     dry, path = settings.dry_run, settings.url_data
     table = open_table(path, keep=not dry) if path.exists() else NoUrlTable(path)
-    verification = Verification(root, table.rows_of, say=console.print, dry=dry)
+    verification = Verification(root, table.rows_of, print_line=console.print, dry=dry)
     with contextlib.nullcontext() if dry else FolderLock(root):
         verification.run(categories)
         if not dry:

@@ -112,7 +112,7 @@ class DaskExecutor:
         cloudpickle.register_pickle_by_value(remote_task)
         run_shard = remote_task.run_shard
         self._function = lambda *arguments: run_shard(*arguments)
-        self._has_new_tasks = self._is_told_to_wait = False
+        self._has_new_tasks = self._no_workers_reported = False
         self._fruitless = 0
         self._error: DatasetError | None = None
 
@@ -204,9 +204,9 @@ class DaskExecutor:
     def notices(self) -> Iterator[str]:
         """Yield when there is no worker."""
         waits = not self._connection.threads
-        if waits and not self._is_told_to_wait:
+        if waits and not self._no_workers_reported:
             yield NO_WORKERS
-        self._is_told_to_wait = waits
+        self._no_workers_reported = waits
 
     def _submit_shards(self) -> None:
         threads = self._connection.threads
@@ -309,7 +309,7 @@ class DaskExecutor:
 
 @contextlib.contextmanager
 def dask_executor(
-    settings: Settings, config: WorkerConfig, say: Callable[[str], None]
+    settings: Settings, config: WorkerConfig, print_line: Callable[[str], None]
 ) -> Iterator[DaskExecutor]:
     """Connect to the scheduler of `--scheduler` for the time of a run.
 
@@ -324,13 +324,13 @@ def dask_executor(
         connection = DaskConnection(address, cores=machine.cores(), scratch=Path(scratch))
         stack.callback(connection.close)
         where = "on this machine" if address == LOCAL else f"at {address}"
-        say(
+        print_line(
             f"{pluralize(connection.threads, 'Dask worker')} {where}, up to {batch_size} images in flight in "
             f"each shard. Dashboard: {connection.dashboard}"
         )
         own = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.upper())]
         if own and address != LOCAL:
-            say(f"The workers take proxies from their own environment, not from the {own[0]} here.")
+            print_line(f"The workers take proxies from their own environment, not from the {own[0]} here.")
         config = replace(config, result_folder=config.result_folder.resolve())
         yield DaskExecutor(connection, config, batch_size=batch_size, retries=settings.retries)
 

@@ -24,7 +24,7 @@ def build_dataset(
     settings: Settings,
     *,
     cache: Path,
-    say: Callable[[str], None],
+    print_line: Callable[[str], None],
 ) -> Dataset:
     """Build the dataset of some categories.
 
@@ -34,7 +34,7 @@ def build_dataset(
         The wnid of every category, by its folder.
     cache
         The file of hashes (see `hash_cache`).
-    say
+    print_line
         Takes messages about categories left out, and about work that takes long.
 
     Raises
@@ -45,10 +45,10 @@ def build_dataset(
     records: list[ImageRecord] = []
     for category in categories:
         if category.fault:
-            say(f"{category.fault} It is left out of the export.")
+            print_line(f"{category.fault} It is left out of the export.")
         records += category.images
     paths = {record.picture.sha256: record.path for record in reversed(records)}
-    hashes = image_hash.update(cache, dict(reversed(paths.items())), say)
+    hashes = image_hash.update(cache, dict(reversed(paths.items())), print_line)
     groups = split.groups(hashes)
 
     def class_name(folder: str) -> str:

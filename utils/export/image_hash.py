@@ -88,7 +88,7 @@ def read(path: Path) -> dict[str, ImageHash]:
     return hashes
 
 
-def update(path: Path, images: Mapping[str, Path], say: Callable[[str], None]) -> dict[str, ImageHash]:
+def update(path: Path, images: Mapping[str, Path], print_line: Callable[[str], None]) -> dict[str, ImageHash]:
     """Compute the hashes that are missing, append them to the file, and return all of them.
 
     Parameters
@@ -104,7 +104,7 @@ def update(path: Path, images: Mapping[str, Path], say: Callable[[str], None]) -
     hashes = read(path)
     new = [(checksum, image) for checksum, image in images.items() if checksum not in hashes]
     if len(new) >= MANY:
-        say(f"Hashing {len(new):,} images to find near-duplicates (only once) ...")
+        print_line(f"Hashing {len(new):,} images to find near-duplicates (only once) ...")
     waiting = iter(new)
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # of Pillow, about odd metadata

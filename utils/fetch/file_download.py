@@ -83,7 +83,7 @@ def download(
     *,
     options: DownloadOptions | None = None,
     progress: Advance | None = None,
-    say: Callable[[str], None] | None = None,
+    print_line: Callable[[str], None] | None = None,
 ) -> None:
     """Download a file; after an interruption, the next call resumes.
 
@@ -97,7 +97,7 @@ def download(
         Checks and limits.
     progress
         Called after each chunk.
-    say
+    print_line
         Called with a line for the user when something is retried or resumed.
 
     Raises
@@ -109,7 +109,7 @@ def download(
     """
     options, part = options or DownloadOptions(), PartFile(target, redacted(url))
     try:
-        Download(url, part, options, progress=progress, say=say).run()
+        Download(url, part, options, progress=progress, print_line=print_line).run()
         part.check_sha1(options.sha1)
         part.finish()
     except OSError as error:
@@ -123,7 +123,7 @@ class Download:
     ----------
     progress
         Called when all bytes up to a position can be read; an exception ends the download.
-    say
+    print_line
         Called with a line for the user when something is retried or resumed.
     connections
         Lets another thread cancel the download.
@@ -136,12 +136,12 @@ class Download:
         options: DownloadOptions,
         *,
         progress: Advance | None = None,
-        say: Callable[[str], None] | None = None,
+        print_line: Callable[[str], None] | None = None,
         connections: Connections | None = None,
     ) -> None:
         self._url, self._part, self._options = url, part, options
         self._progress = progress or (lambda _done, _total: None)
-        self._say = say or (lambda _text: None)
+        self._print_line = print_line or (lambda _text: None)
         self._connections = connections or Connections()
 
     def run(self) -> None:
@@ -188,7 +188,7 @@ class Download:
         if failures >= len(delays) or failure.retry_after > MAX_RETRY_AFTER:
             raise OneSourceError(str(failure)) from failure
         seconds = max(delays[failures], failure.retry_after)
-        self._say(f"  {failure}; trying again in {seconds:.0f} s")
+        self._print_line(f"  {failure}; trying again in {seconds:.0f} s")
         self._connections.wait(seconds)
 
     def _request(self, session: requests.Session) -> requests.Response:
@@ -228,9 +228,9 @@ class Download:
             if self._options.check_start and not offset and (fault := self._options.check_start(start)):
                 raise OneSourceError(fault)
             if offset:
-                self._say(f"  resuming at {offset / 1e6:,.1f} MB")
+                self._print_line(f"  resuming at {offset / 1e6:,.1f} MB")
             elif self._part.size():
-                self._say("  the server cannot resume, or its file has changed: starting again")
+                self._print_line("  the server cannot resume, or its file has changed: starting again")
             with self._part.open(info, offset) as part:
                 chunk = start
                 while chunk:

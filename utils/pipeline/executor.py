@@ -98,8 +98,8 @@ class LocalExecutor:
         self._backend = backend
         self._schedule = schedule
         self._batch_size = batch_size
-        self._outage_told = False
-        self._lowest_limit_told: int | None = None
+        self._outage_reported = False
+        self._lowest_limit_reported: int | None = None
 
     @property
     def in_flight(self) -> int:
@@ -156,14 +156,14 @@ class LocalExecutor:
 
     def notices(self) -> Iterator[str]:
         """Yield when the network goes down or comes up, and when it is saturated."""
-        if self._schedule.in_outage(time.monotonic()) != self._outage_told:
-            self._outage_told = not self._outage_told
-            yield NETWORK_DOWN if self._outage_told else NETWORK_UP
+        if self._schedule.in_outage(time.monotonic()) != self._outage_reported:
+            self._outage_reported = not self._outage_reported
+            yield NETWORK_DOWN if self._outage_reported else NETWORK_UP
         limit = self._schedule.concurrency_limit
         if limit < self._schedule.batch_size and limit < (
-            self._lowest_limit_told or self._schedule.batch_size
+            self._lowest_limit_reported or self._schedule.batch_size
         ):
-            self._lowest_limit_told = limit
+            self._lowest_limit_reported = limit
             yield SATURATED.format(limit)
 
     def _timeout(self) -> float:

@@ -131,7 +131,7 @@ def _download_and_use(
                     raise OneSourceError(f"it is larger than {limit}, so it is not the expected file")
                 advance(done, total)
 
-            download(source.address, path, options=options, progress=progress, say=console.print)
+            download(source.address, path, options=options, progress=progress, print_line=console.print)
     try:
         job.use(path, source)
     except OneSourceError:

@@ -37,7 +37,7 @@ class Progress:
     bytes: int = 0
 
     def __add__(self, other: Progress) -> Progress:
-        return Progress(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Progress(*(own + added for own, added in zip(astuple(self), astuple(other), strict=True)))
 
     def count(self, outcome: Outcome) -> None:
         """Count an outcome of this run."""

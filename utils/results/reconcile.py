@@ -42,7 +42,7 @@ class CategoryStore:
         Whether all images are validated, not only those that look changed.
     dry
         Whether nothing on disk is changed, only reported.
-    tell
+    on_problem
         Called with a sentence for everything that is wrong.
     checkpoint
         Called before every URL and image; what it raises ends the work.
@@ -54,7 +54,7 @@ class CategoryStore:
     journal: Journal
     thorough: bool = False
     dry: bool = False
-    tell: Callable[[str], None] = lambda _finding: None
+    on_problem: Callable[[str], None] = lambda _finding: None
     checkpoint: Callable[[], None] = pass_by
     removed: set[Path] = field(default_factory=set)
 
@@ -78,7 +78,7 @@ class CategoryStore:
 
     def _remove(self, paths: Collection[Path], named: Path, why: str) -> None:
         verb = "would be" if self.dry else "was"
-        self.tell(f"{self.name}/{self.folder.relative(named)} {verb} removed. {why}")
+        self.on_problem(f"{self.name}/{self.folder.relative(named)} {verb} removed. {why}")
         self.removed.update(paths)
         for path in () if self.dry else paths:
             path.unlink(missing_ok=True)
@@ -106,7 +106,7 @@ def reconcile(store: CategoryStore, rows_of: RowsOf) -> dict[str, Outcome]:
     left = {name: path for name, path in on_disk.items() if path not in store.removed and path.exists()}
     orphans = {path.stem: path for name, path in left.items() if name not in recorded}
     if orphans:
-        known |= {outcome.row.key: outcome for outcome in _adopt(store, orphans, known, rows_of)}
+        known |= {outcome.row.key: outcome for outcome in _record_orphans(store, orphans, known, rows_of)}
     _remove_orphaned_annotations(store)
     return known
 
@@ -144,17 +144,17 @@ def _check(store: CategoryStore, outcome: Outcome, on_disk: dict[str, Path]) -> 
         return outcome
     path = on_disk.get(outcome.file)
     if path is None:
-        store.tell(f"{store.name}/{outcome.file} does not exist any more.")
-        return store.write(_gone(outcome))
+        store.on_problem(f"{store.name}/{outcome.file} does not exist any more.")
+        return store.write(_mark_as_deleted(outcome))
     stat = path.stat()
     recorded = (outcome.picture.bytes if outcome.picture else -1, outcome.modified_ns)
     if (stat.st_size, stat.st_mtime_ns) == recorded and not store.thorough:
         return outcome
-    checked = _validate(store, path, outcome) or _gone(outcome)
+    checked = _validate(store, path, outcome) or _mark_as_deleted(outcome)
     return checked if checked == outcome else store.write(checked)
 
 
-def _gone(outcome: Outcome) -> Outcome:
+def _mark_as_deleted(outcome: Outcome) -> Outcome:
     return replace(
         outcome,
         status=Status.NOT_ATTEMPTED,
@@ -185,12 +185,12 @@ def _validate(store: CategoryStore, path: Path, outcome: Outcome) -> Outcome | N
     )
 
 
-def _adopt(
+def _record_orphans(
     store: CategoryStore, orphans: dict[str, Path], known: dict[str, Outcome], rows_of: RowsOf
 ) -> list[Outcome]:
     """Validate images without a line in the journal, and record the valid ones."""
     saved = {outcome.row.image_code for outcome in known.values() if outcome.status.is_saved}
-    adopted = []
+    recorded = []
     for row in rows_of(orphans.keys()):
         store.checkpoint()
         path = orphans.pop(row.image_code, None)
@@ -202,8 +202,8 @@ def _adopt(
         before = known.get(row.key) or Outcome(row, Status.DOWNLOADED, final_host=host_of(row.url))
         outcome = _validate(store, path, replace(before, status=Status.DOWNLOADED))
         if outcome:
-            adopted.append(store.write(outcome))
-    return adopted
+            recorded.append(store.write(outcome))
+    return recorded
 
 
 def _remove_orphaned_annotations(store: CategoryStore) -> None:

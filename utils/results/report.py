@@ -65,15 +65,15 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
 
 def _row(outcome: Outcome) -> list[object]:
     return [
-        _harmless(outcome.row.image_code),
-        _harmless(outcome.row.url),
+        _escape(outcome.row.image_code),
+        _escape(outcome.row.url),
         outcome.status.value,
         outcome.reason_word,
         _known_text(outcome.description),
         outcome.http_status or "",
         outcome.attempts,
         f"{outcome.seconds:.3f}",
-        _harmless(outcome.file),
+        _escape(outcome.file),
         *_picture(outcome.picture),
         "" if outcome.boxes is None else outcome.boxes,
     ]
@@ -87,11 +87,11 @@ def _picture(picture: Picture | None) -> list[object]:
 
 @functools.lru_cache(maxsize=256)
 def _known_text(text: str) -> str:
-    """Cache `_harmless` for the few texts that thousands of rows share."""
-    return _harmless(text)
+    """Cache `_escape` for the few texts that thousands of rows share."""
+    return _escape(text)
 
 
-def _harmless(text: str) -> str:
+def _escape(text: str) -> str:
     """Make a text of the user or the web safe for spreadsheets and parsers of CSV."""
     if not text.isprintable():
         text = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", text[:LONGEST_TEXT])

@@ -40,7 +40,7 @@ class Verification:
         The result folder.
     rows_of
         Finds the rows of the URL table for images without a line in a journal.
-    say
+    print_line
         Called with a message for each invalid file; `findings` counts them.
     dry
         Whether invalid files are only reported.
@@ -50,7 +50,7 @@ class Verification:
 
     root: Path
     rows_of: RowsOf
-    say: Callable[[str], None]
+    print_line: Callable[[str], None]
     dry: bool = False
     findings: int = 0
     faults: dict[str, str] = field(default_factory=dict)
@@ -89,11 +89,11 @@ class Verification:
         else:
             folder.make()
         journal = Journal(folder.journal, read_only=self.dry)
-        return CategoryStore(folder, journal, thorough=True, dry=self.dry, tell=self._report)
+        return CategoryStore(folder, journal, thorough=True, dry=self.dry, on_problem=self._report)
 
     def _report(self, finding: str) -> None:
         self.findings += 1
-        self.say(finding)
+        self.print_line(finding)
 
     def _validate_recorded(self, store: CategoryStore) -> list[Outcome]:
         """Validate the images that are in the journal or in the URL table; returns the valid ones."""
