@@ -69,8 +69,6 @@ class RunningShard:
     ----------
     left
         Its tasks without an outcome, by number.
-    given
-        How many tasks it has been given in all.
     inbox
         The name of the queue that its present attempt reads; empty before it has started.
     """
@@ -78,7 +76,6 @@ class RunningShard:
     plan: Plan
     future: Future
     left: dict[int, ImageTask]
-    given: int
     inbox: str = ""
     in_flight: int = 0
     has_results: bool = False
@@ -235,7 +232,7 @@ class DaskExecutor:
             )
             self._completed.add(future)
             left = {task.number: task for task in plan.tasks}
-            self._shards[name] = RunningShard(plan, future, left, given=len(left))
+            self._shards[name] = RunningShard(plan, future, left)
             self._shard_of |= dict.fromkeys(left, name)
 
     def _handle(self, name: str, attempt: str, frame: bytes, events: TaskEvents) -> None:
@@ -271,7 +268,6 @@ class DaskExecutor:
             room = MAX_TASKS // 2 - len(shard.left)
             more = self._planner.top_up(shard.plan, room) if shard.inbox else []
             if more:
-                shard.given += len(more)
                 shard.left |= {task.number: task for task in more}
                 self._shard_of |= {task.number: name for task in more}
                 self._messenger.send(shard.inbox, StartTasks(tuple(more)))
