@@ -23,7 +23,7 @@ from ..sources import tar_members
 from ..urls import host_of
 from .messages import CancelTasks, Command, TaskEvent, TaskFinished, TaskRedirected, WorkerConfig
 
-OPTED_OUT = Rejection(Reason.OPTED_OUT, "Its server asks not to use it so (X-Robots-Tag).")
+OPTED_OUT = Rejection(Reason.OPTED_OUT, Reason.OPTED_OUT.meaning)
 
 
 class Worker:

@@ -105,7 +105,7 @@ class Source(abc.ABC):
     distributable
         Whether other machines can fetch them (`--scheduler`).
     max_open
-        Categories in work at the same time.
+        Categories that are open at the same time.
     """
 
     name: ClassVar[str]
