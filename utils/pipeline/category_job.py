@@ -160,7 +160,7 @@ class CategoryJob:
                 folder=self.category.folder,
                 row=candidate.row,
                 annotation=geometry.relabel(annotation, self._context.labels) if annotation else None,
-                tar_member=candidate.tar_member,
+                local_image=candidate.local_image,
             )
             self._active[task.number] = task
             tasks.append(task)
@@ -259,7 +259,7 @@ class CategoryJob:
 
     def _decide(self, candidate: Candidate) -> Decision:
         if candidate.row.image_code in self._saved_codes and (
-            candidate.tar_member or not candidate.rejection
+            candidate.local_image or not candidate.rejection
         ):
             return Decision.SAVED  # whichever source its image came from
         known = self._known.get(candidate.row.key)
