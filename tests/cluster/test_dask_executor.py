@@ -222,7 +222,7 @@ def simulated() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dask_executor, "_Messenger", lambda client, _name: client)
         patch.setattr(distributed, "as_completed", lambda loop: Watched.cluster)
-        patch.setattr(dask_executor, "MAX_FRUITLESS", 1_000)
+        patch.setattr(dask_executor, "MAX_EMPTY_SHARDS", 1_000)
         patch.setattr(dask_executor, "CLOSING_TIME", 0.0)
         yield
 
@@ -407,7 +407,7 @@ def test_failure_of_a_shard_ends_the_run(how: str) -> None:
 
 def test_shards_without_any_result_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """If every worker dies at once, shards are not submitted forever."""
-    monkeypatch.setattr(dask_executor, "MAX_FRUITLESS", 3)
+    monkeypatch.setattr(dask_executor, "MAX_EMPTY_SHARDS", 3)
     cluster = Cluster(random.Random(3), death_rate=1.0)
     monkeypatch.setattr(Cluster, "_report", lambda *_: None)
     executor = make_executor(cluster)

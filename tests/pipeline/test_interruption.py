@@ -120,7 +120,7 @@ def test_no_time_for_report(project: Project, run: Run) -> None:
     again = Run(project)
     job = again.manager.open_next()
     assert job is not None
-    assert job.take(1) == []
+    assert job.next_tasks(1) == []
     again.manager.close(job)
     assert len(project.report("red")) == FEW
 

@@ -345,7 +345,7 @@ def test_dry_run_changes_nothing(project: Project, web: Web) -> None:
     assert not web.requests
     assert set(project.path.rglob("*")) == before
     project.run()
-    assert "4 URLs, 0 to try, 3 already there, 1 dead for good" in project.run("--dry_run").out
+    assert "4 URLs, 0 to try, 3 already there, 1 failed permanently" in project.run("--dry_run").out
     assert "4 URLs, 1 to try, 3 already there" in project.run("--dry_run", "--retry_failed").out
 
 
@@ -356,7 +356,9 @@ def test_dry_run_with_how_many(project: Project, web: Web) -> None:
     add_urls(project, web, living=4, dead=2)
     project.run()
     first = project.run("--dry_run", "--how_many", "3").out
-    assert "the first 3 of 6 URLs, 0 to try, 1 already there, 2 dead for good, 3 more images there" in first
+    assert (
+        "the first 3 of 6 URLs, 0 to try, 1 already there, 2 failed permanently, 3 more images there" in first
+    )
     filled = project.run("--dry_run", "--how_many", "4", "--fill", "--retry_failed").out
     assert "6 URLs, 0 to try, 4 already there, 2 not needed" in filled
     boxed = project.run("--dry_run", "--with_annotation").out
@@ -373,7 +375,7 @@ def test_dry_run_checks_the_disk(project: Project, web: Web) -> None:
     folder = project.result / "red"
     for path in sorted((folder / "Images").iterdir())[:2]:
         path.unlink()
-    assert "6 URLs, 2 to try, 3 already there, 1 dead for good" in project.run("--dry_run").out
+    assert "6 URLs, 2 to try, 3 already there, 1 failed permanently" in project.run("--dry_run").out
     (folder / ".journal.jsonl").unlink()
     before = {path: path.stat().st_mtime_ns for path in project.path.rglob("*")}
     dry = project.run("--dry_run", "--export", "yolo").out
@@ -385,7 +387,7 @@ def test_dry_run_checks_the_disk(project: Project, web: Web) -> None:
     assert len({request.path for request in web.requests[asked:]}) == 3
     assert statuses(project, "red") == {"downloaded": 5, "failed": 1}
     shutil.rmtree(folder / "Images")
-    assert "6 URLs, 5 to try, 1 dead for good" in project.run("--dry_run").out
+    assert "6 URLs, 5 to try, 1 failed permanently" in project.run("--dry_run").out
 
 
 @pytest.mark.alone

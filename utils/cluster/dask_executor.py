@@ -51,7 +51,7 @@ MAX_SUBMITTED = 4_096
 """Tasks accepted at once."""
 CLOSING_TIME = 0.8
 """Seconds that shards have to report what they have finished when the run ends."""
-MAX_FRUITLESS = 5
+MAX_EMPTY_SHARDS = 5
 """Shards in a row, besides one for each thread, that end without any outcome before the run ends."""
 NO_WORKERS = "There is no Dask worker: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
 CANNOT_WORK = "A Dask worker cannot work: {} If a package is missing, install requirement.txt there."
@@ -110,7 +110,7 @@ class DaskExecutor:
         run_shard = remote_task.run_shard
         self._function = lambda *arguments: run_shard(*arguments)
         self._has_new_tasks = self._no_workers_reported = False
-        self._fruitless = 0
+        self._empty_shards = 0
         self._error: DatasetError | None = None
 
     @property
@@ -278,7 +278,7 @@ class DaskExecutor:
                     self._messenger.call(partial(self._cancel, [shard]))
                 self._planner.release(shard.plan)
                 del self._shards[name]
-                self._fruitless = 0
+                self._empty_shards = 0
 
     def _end(self, future: Future, events: TaskEvents) -> None:
         """Take the undone tasks of a shard back that Dask reports as ended."""
@@ -291,10 +291,10 @@ class DaskExecutor:
         for number in shard.left:
             del self._shard_of[number]
         events.results += self._planner.release(shard.plan, shard.left.values(), lost=bool(shard.inbox))
-        self._fruitless = 0 if shard.has_results else self._fruitless + 1
-        if self._fruitless > MAX_FRUITLESS + self._connection.threads:
+        self._empty_shards = 0 if shard.has_results else self._empty_shards + 1
+        if self._empty_shards > MAX_EMPTY_SHARDS + self._connection.threads:
             self._error = self._error or WorkersLostError(
-                f"{self._fruitless} shards in a row ended without any result. What is done is kept. See what "
+                f"{self._empty_shards} shards in a row ended without any result. What is done is kept. See what "
                 "kills the workers (their memory limit, the queue's time limit), and run again."
             )
 

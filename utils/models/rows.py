@@ -1,9 +1,9 @@
-"""Categories, rows of the URL table, and images in tars."""
+"""Categories, rows of the URL table, and images on disk."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 from ..reasons import Rejection
 from .fast_pickle import FastPickle
@@ -91,12 +91,17 @@ class TarMember(FastPickle):
         return self.offset + self.size
 
 
-@dataclass(frozen=True, slots=True)
-class TarMemberRef(FastPickle):
-    """An image in a tar on disk."""
+class LocalImage(Protocol):
+    """An image that is on disk and need not be downloaded; it is sent to workers, which read it."""
 
-    path: Path
-    member: TarMember
+    def read(self) -> bytes:
+        """Return its bytes.
+
+        Raises
+        ------
+        OSError, EOFError, ValueError
+            If they cannot be read.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +112,11 @@ class Candidate:
     ----------
     rejection
         Why it cannot be tried; None if it can.
-    tar_member
-        The image in a tar on disk; None if it has to be downloaded.
+    local_image
+        The image on disk; None if it has to be downloaded.
     """
 
     row: UrlRow
     rejection: Rejection | None
     annotation: Annotation | None
-    tar_member: TarMemberRef | None = None
+    local_image: LocalImage | None = None

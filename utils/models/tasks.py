@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..reasons import Reason, RetryPolicy, Status, is_temporary_status
 from .fast_pickle import FastPickle
 from .images import Annotation, BoxCounts, Picture
-from .rows import TarMemberRef, UrlRow
+from .rows import LocalImage, UrlRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ImageTask(FastPickle):
         The redirects that led to the address.
     annotation
         Its boxes, with the labels of the result folder; None if it has none.
-    tar_member
+    local_image
         The image in a tar on disk; None if it has to be downloaded.
     """
 
@@ -77,7 +77,7 @@ class ImageTask(FastPickle):
     host: str = ""
     redirect_history: RedirectHistory = RedirectHistory()  # immutable, so one instance is enough
     annotation: Annotation | None = None
-    tar_member: TarMemberRef | None = None
+    local_image: LocalImage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,8 @@ class CategoryJob:
             for outcome in self._known.values()
         )
 
-    def take(self, limit: int) -> list[ImageTask]:
-        """Give the next tasks, at most `limit`; fewer if there are no more at present."""
+    def next_tasks(self, limit: int) -> list[ImageTask]:
+        """Return the next tasks, at most `limit`; fewer if there are no more at present."""
         tasks: list[ImageTask] = []
         while len(tasks) < limit and (candidate := self._next_candidate()):
             annotation = candidate.annotation
@@ -160,13 +160,13 @@ class CategoryJob:
                 folder=self.category.folder,
                 row=candidate.row,
                 annotation=geometry.relabel(annotation, self._context.labels) if annotation else None,
-                tar_member=candidate.tar_member,
+                local_image=candidate.local_image,
             )
             self._active[task.number] = task
             tasks.append(task)
         return tasks
 
-    def settle(self, results: Sequence[TaskResult]) -> None:
+    def commit(self, results: Sequence[TaskResult]) -> None:
         """Commit the images of tasks that have ended, and record the outcomes."""
         outcomes: list[Outcome] = []
         for result in results:
@@ -204,8 +204,8 @@ class CategoryJob:
         of_candidates = {one.row.image_code for one in considered if not one.rejection}
         return len(everything), decisions, len(self._saved_codes - of_candidates)
 
-    def take_surplus(self) -> list[int]:
-        """Give the tasks that are not needed any more; the job forgets them."""
+    def pop_surplus(self) -> list[int]:
+        """Return the numbers of tasks that are not needed any more; the job forgets them."""
         if not self.is_full:
             return []
         numbers = list(self._active)
@@ -241,7 +241,7 @@ class CategoryJob:
         self._known, self._annotations = {}, {}
 
     def abort(self) -> None:
-        """Give the category up, since its folder cannot be used."""
+        """Give up the category, because its folder cannot be used."""
         self._source.close(finished=False)
 
     def _wants_more(self) -> bool:
@@ -259,7 +259,7 @@ class CategoryJob:
 
     def _decide(self, candidate: Candidate) -> Decision:
         if candidate.row.image_code in self._saved_codes and (
-            candidate.tar_member or not candidate.rejection
+            candidate.local_image or not candidate.rejection
         ):
             return Decision.SAVED  # whichever source its image came from
         known = self._known.get(candidate.row.key)

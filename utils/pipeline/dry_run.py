@@ -58,7 +58,7 @@ class DryRun:
             else self.origin,
             f"{self.to_try} to try" if self.candidates else "",
             f"{counts[Decision.SAVED]} already there" if counts[Decision.SAVED] else "",
-            f"{counts[Decision.GIVE_UP]} dead for good" if counts[Decision.GIVE_UP] else "",
+            f"{counts[Decision.GIVE_UP]} failed permanently" if counts[Decision.GIVE_UP] else "",
             f"{counts[Decision.NOT_NEEDED]} not needed" if counts[Decision.NOT_NEEDED] else "",
             self._elsewhere_text(),
         ]

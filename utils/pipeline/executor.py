@@ -22,7 +22,7 @@ MAX_WAITING = 4_096
 """Tasks that wait in the scheduler: many, so that a slow host does not hide the others behind it."""
 MAX_SUBMITTED = 512
 """Tasks submitted at once."""
-ON_DISK = RequestTarget("", "a tar on disk")
+ON_DISK = RequestTarget("", "this disk")
 """The target of a task that needs no request; no host's name has blanks."""
 POLL_TIMEOUT = 0.2
 """Seconds until the run looks at signals and the screen again."""
@@ -126,7 +126,7 @@ class LocalExecutor:
         return [result for task in tasks if (result := self._submit(task))]
 
     def _submit(self, task: ImageTask) -> TaskResult | None:
-        if task.tar_member:
+        if task.local_image:
             return self._schedule.submit(replace(task, address=task.row.url), ON_DISK.host)
         best, *others = url_rewrites.targets(task.row.url)
         task = replace(task, address=best.address, host=best.host)

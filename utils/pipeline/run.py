@@ -80,11 +80,11 @@ class Run:
     def _submit_from(self, job: CategoryJob, capacity: int) -> int:
         submitted = 0
         with self.manager.isolate_errors(job.category):
-            tasks = job.take(capacity)
+            tasks = job.next_tasks(capacity)
             submitted = len(tasks)
             for task in tasks:
                 self._jobs[task.number] = job
-            self._settle(self.executor.submit(tasks))
+            self._commit(self.executor.submit(tasks))
             if job.finished:
                 self.manager.close(job)
         return submitted
@@ -97,19 +97,19 @@ class Run:
             )
         for outcome in events.unused:
             self.staging.discard(outcome)
-        for job in self._settle(events.results):
-            self._cancel(job, job.take_surplus())
+        for job in self._commit(events.results):
+            self._cancel(job, job.pop_surplus())
             if job.finished:
                 self.manager.close(job)
 
-    def _settle(self, results: Sequence[TaskResult]) -> Collection[CategoryJob]:
-        """Give results to the jobs that they belong to; returns these jobs."""
+    def _commit(self, results: Sequence[TaskResult]) -> Collection[CategoryJob]:
+        """Commit results to the jobs of their tasks; returns these jobs."""
         by_job: dict[CategoryJob, list[TaskResult]] = {}
         for result in results:
             by_job.setdefault(self._jobs.pop(result.task.number), []).append(result)
         for job, some in by_job.items():
             with self.manager.isolate_errors(job.category):
-                job.settle(some)
+                job.commit(some)
         return by_job
 
     def _cancel(self, job: CategoryJob, numbers: Iterable[int]) -> None:
@@ -117,7 +117,7 @@ class Run:
         if not cancelled:
             return
         with self.manager.isolate_errors(job.category):
-            job.settle(self.executor.cancel(cancelled))
+            job.commit(self.executor.cancel(cancelled))
         for number in cancelled:
             self._jobs.pop(number, None)
 
@@ -128,9 +128,9 @@ class Run:
         self.screen.update(self.progress)
 
     def _finish(self) -> None:
-        """Stop the work, and record where everything stands."""
+        """Stop the work, and record the state of all categories."""
         deadline = time.monotonic() + CLOSING_TIME
-        self._settle(self.executor.close().results)
+        self._commit(self.executor.close().results)
         self.manager.close_all(lambda: time.monotonic() < deadline)
         self.manager.remove_placeholders(and_go_on=False)
         self._show()

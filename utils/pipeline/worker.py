@@ -13,17 +13,16 @@ from ..annotations.geometry import Fitted
 from ..fetch.client import Fetcher
 from ..images import placeholders, robots, validation
 from ..models.images import Picture
-from ..models.rows import TarMemberRef
+from ..models.rows import LocalImage
 from ..models.tasks import FetchError, ImageTask, Outcome, Redirect, Response
 from ..reasons import Reason, Rejection, Status
 from ..results.known_outcomes import deciding_flag
 from ..results.paths import CategoryFolder
 from ..results.staging import StagingWriter, disk_failure
-from ..sources import tar_members
 from ..urls import host_of
 from .messages import CancelTasks, Command, TaskEvent, TaskFinished, TaskRedirected, WorkerConfig
 
-OPTED_OUT = Rejection(Reason.OPTED_OUT, "Its server asks not to use it so (X-Robots-Tag).")
+OPTED_OUT = Rejection(Reason.OPTED_OUT, Reason.OPTED_OUT.meaning)
 
 
 class Worker:
@@ -51,8 +50,8 @@ class Worker:
                 self._fetcher.cancel(number)
             return
         for task in command.tasks:
-            if task.tar_member:
-                yield self._process(task, _read(task.tar_member, task.address))
+            if task.local_image:
+                yield self._process(task, _read(task.local_image, task.address))
             else:
                 self._tasks[task.number] = task
                 self._fetcher.start(task.number, task.address, task.redirect_history)
@@ -131,13 +130,14 @@ class Worker:
         return replace(failed, decided_by=flag) if flag else failed
 
 
-def _read(member: TarMemberRef, address: str) -> Response | FetchError:
-    """Read an image from a tar on disk."""
+def _read(image: LocalImage, address: str) -> Response | FetchError:
+    """Read an image that is on disk."""
     status = 200 if host_of(address) else 0  # of the server that sent the tar
     try:
-        data = tar_members.read(member.path, member.member)
-    except tar_members.UNREADABLE as error:
-        return FetchError(Reason.TRUNCATED, f"It cannot be read from its tar: {error}.")
+        data = image.read()
+    except (OSError, EOFError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error  # without the path
+        return FetchError(Reason.TRUNCATED, f"It cannot be read: {why}.")
     return Response(data, http_status=status, final_url=address)
 
 

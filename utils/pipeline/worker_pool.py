@@ -266,7 +266,7 @@ class InProcessBackend:
         return events
 
     def stop(self) -> list[Event]:
-        """Abort what is under way."""
+        """Abort running transfers."""
         if not self._stopped:
             self._stopped = True
             self._worker.close()

@@ -3,7 +3,8 @@
 A source is opened once for a run and gives a stream of candidates for each category. Streams never block:
 rows of the URL table are there at once, members of a tar arrive while it is downloaded.
 
-To add a source, write a module with a subclass of `Source` and add it to `registry.SOURCES`.
+To add a source, write a module with a subclass of `Source` and add it to `registry.SOURCES`. Images that need
+no download are candidates with a `LocalImage`, which a worker reads.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Source(abc.ABC):
     distributable
         Whether other machines can fetch them (`--scheduler`).
     max_open
-        Categories in work at the same time.
+        Categories that are open at the same time.
     """
 
     name: ClassVar[str]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ..models.fast_pickle import FastPickle
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import TarMember
 from ..tar_reader import BLOCK, HeaderReader, TarHeader, padded
@@ -40,6 +42,18 @@ def read(path: Path, member: TarMember) -> bytes:
     if len(data) < member.size:
         raise EOFError(f"{member.name} is incomplete")
     return data
+
+
+@dataclass(frozen=True, slots=True)
+class TarMemberRef(FastPickle):
+    """An image in a tar on disk, as workers read it."""
+
+    path: Path
+    member: TarMember
+
+    def read(self) -> bytes:
+        """Read its bytes; see `read`."""
+        return read(self.path, self.member)
 
 
 class TarScanner:

@@ -20,14 +20,14 @@ from ..fetch.credentials import Credentials
 from ..fetch.locations import is_url, local_path, redacted
 from ..files import write_atomic
 from ..models.http_defaults import MAX_IMAGE_BYTES
-from ..models.rows import Candidate, Category, TarMember, TarMemberRef, UrlRow
+from ..models.rows import Candidate, Category, TarMember, UrlRow
 from ..models.settings import Settings
 from ..reasons import Reason, Rejection
 from ..results.known_outcomes import is_final
 from ..results.paths import CategoryFolder
 from . import tar_address
 from .base import CandidateStream, Request, Source, SourceContext
-from .tar_members import TarScanner
+from .tar_members import TarMemberRef, TarScanner
 
 if TYPE_CHECKING:
     from .tar_download import TarDownload
@@ -360,7 +360,7 @@ class TarStream:
             row=_row(member, self._wanted.address),
             rejection=TOO_LARGE if member.size > MAX_IMAGE_BYTES else None,
             annotation=self._request.annotations.get(member.image_code),
-            tar_member=TarMemberRef(download.path, member),
+            local_image=TarMemberRef(download.path, member),
         )
 
 
