@@ -130,7 +130,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "where images come from": (
         _value(
             "source",
-            "{urls,archive,both}",
+            f"{{{','.join(SOURCE_WORDS)}}}",
             lambda text: source_names(choice(SOURCE_WORDS, text)),
             "download from URLs, from ImageNet's tars, or from both",
             UrlSource.name,
