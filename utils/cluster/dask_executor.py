@@ -294,8 +294,8 @@ class DaskExecutor:
         self._empty_shards = 0 if shard.has_results else self._empty_shards + 1
         if self._empty_shards > MAX_EMPTY_SHARDS + self._connection.threads:
             self._error = self._error or WorkersLostError(
-                f"{self._empty_shards} shards in a row ended without any result. What is done is kept. See what "
-                "kills the workers (their memory limit, the queue's time limit), and run again."
+                f"{self._empty_shards} shards in a row ended without any result. What is done is kept. See "
+                "what kills the workers (their memory limit, the queue's time limit), and run again."
             )
 
     def _cancel(self, shards: Sequence[RunningShard]) -> None:
