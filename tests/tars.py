@@ -79,7 +79,7 @@ def contents(download: TarDownload, members: list[TarMember]) -> dict[str, bytes
     return {member.image_code: read(download.path, member) for member in members}
 
 
-def feed_threads() -> list[str]:
+def download_threads() -> list[str]:
     """Return the names of running download threads."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("tar-download ")]
 

@@ -32,11 +32,11 @@ SENT = {"authorization": f"Bearer {TOKEN}", "cookie": COOKIE}
 
 def fetch(folder: Path, url: str, credentials: Credentials | None = BOTH) -> TarDownload:
     """Download a tar."""
-    feed = TarDownload(url, folder / f"{WNID}.tar", options=replace(QUICK, credentials=credentials))
-    feed.start()
-    to_end(feed)
-    feed.close(keep=True)
-    return feed
+    download = TarDownload(url, folder / f"{WNID}.tar", options=replace(QUICK, credentials=credentials))
+    download.start()
+    to_end(download)
+    download.close(keep=True)
+    return download
 
 
 def received(request: Request) -> dict[str, str]:
@@ -165,9 +165,12 @@ def test_no_secrets_in_logs_and_errors(
     web.answer(f"{NAME}?key={PASSWORD}", reply)
     with caplog.at_level(logging.DEBUG):
         url = web.url(f"{NAME}?key={PASSWORD}").replace("http://", f"http://me:{PASSWORD}@")
-        feed = fetch(tmp_path, url)
+        download = fetch(tmp_path, url)
     ours = [record for record in caplog.records if not record.name.startswith("urllib3")]
-    assert "s3cret" not in f"{feed.problem} {feed.error} {feed!r} {[record.getMessage() for record in ours]}"
+    assert (
+        "s3cret"
+        not in f"{download.problem} {download.error} {download!r} {[record.getMessage() for record in ours]}"
+    )
     assert TOKEN not in caplog.text
     assert COOKIE not in caplog.text
     assert not any(b"s3cret" in path.read_bytes() for path in tmp_path.iterdir())
@@ -246,8 +249,8 @@ def test_redirect_from_https_to_http(secure: Callable[[bytes], str], web: Web, t
 
 def test_silent_server_over_tls(secure: Callable[[bytes], str], tmp_path: Path) -> None:
     """It is aborted."""
-    feed = TarDownload(secure(b""), tmp_path / f"{WNID}.tar")
-    feed.start()
+    download = TarDownload(secure(b""), tmp_path / f"{WNID}.tar")
+    download.start()
     threading.Event().wait(0.5)
-    feed.close(keep=False)
+    download.close(keep=False)
     assert not any(thread.name.startswith("tar-download ") for thread in threading.enumerate())

@@ -1,4 +1,4 @@
-"""The images of a category from an archive: read while they come, over every way in which that can break."""
+"""Download of a category's tar, from servers with all kinds of faults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.tars import (
     bodies,
     claim,
     contents,
-    feed_threads,
+    download_threads,
     files,
     packed,
     to_end,
@@ -35,7 +35,7 @@ from tests.tars import (
 from utils.errors import DiskError
 from utils.fetch.file_download import DownloadOptions
 from utils.models.rows import TarMember
-from utils.sources import tar_download as feed_module
+from utils.sources import tar_download
 from utils.sources.tar_download import TarDownload
 from utils.sources.tar_members import UNREADABLE, read
 
@@ -49,14 +49,14 @@ NAME = f"/archive/{WNID}.tar"
 
 @pytest.fixture(autouse=True)
 def no_thread_stays() -> Iterator[None]:
-    """See that no feed's thread outlives a test."""
+    """Check that no thread is left after a test."""
     yield
-    assert feed_threads() == []
+    assert download_threads() == []
 
 
 @pytest.fixture
-def make_feed(web: Web, tmp_path: Path) -> Iterator[Callable[..., TarDownload]]:
-    """Give a maker of started feeds of one tar; they are closed with the test."""
+def make_download(web: Web, tmp_path: Path) -> Iterator[Callable[..., TarDownload]]:
+    """Return a function that starts downloads of one tar; they are closed after the test."""
     made: list[TarDownload] = []
 
     def make(*replies: Reply, options: DownloadOptions = QUICK, address: str = "") -> TarDownload:
@@ -67,112 +67,112 @@ def make_feed(web: Web, tmp_path: Path) -> Iterator[Callable[..., TarDownload]]:
         return made[-1]
 
     yield make
-    for feed in made:
-        feed.close(keep=True)
+    for download in made:
+        download.close(keep=True)
 
 
-def read_all(feed: TarDownload) -> dict[str, bytes]:
-    """Read a feed to its end; the last bytes for each image code."""
-    return contents(feed, to_end(feed))
+def read_all(download: TarDownload) -> dict[str, bytes]:
+    """Read all members; return the last content of each image code."""
+    return contents(download, to_end(download))
 
 
 def ranges(web: Web) -> list[str | None]:
-    """Say what parts of the file were asked for."""
+    """Return the `Range` headers of all requests."""
     return [request.headers.get("range") for request in web.requests]
 
 
-def close_timed(feed: TarDownload, *, keep: bool) -> None:
-    """Close a feed, which may not take long, and must leave no thread."""
+def close_timed(download: TarDownload, *, keep: bool) -> None:
+    """Close a download; check that it ends in time and leaves no thread."""
     begun = time.monotonic()
-    feed.close(keep=keep)
+    download.close(keep=keep)
     assert time.monotonic() - begun < 0.6
-    assert feed_threads() == []
-    assert feed.ended
-    assert feed.poll() == []
+    assert download_threads() == []
+    assert download.ended
+    assert download.poll() == []
 
 
-def test_a_whole_tar(make_feed: Callable[..., TarDownload], tmp_path: Path) -> None:
-    """All members are given, once each, and lie where they are said to; nothing stays of what it made."""
-    feed = make_feed(resumable(BODY))
-    members = to_end(feed)
+def test_complete_tar(make_download: Callable[..., TarDownload], tmp_path: Path) -> None:
+    """All members are listed once, and can be read; no file is left."""
+    download = make_download(resumable(BODY))
+    members = to_end(download)
     assert [member.image_code for member in members] == list(IMAGES)
-    assert contents(feed, members) == IMAGES
-    assert (feed.problem, feed.error) == ("", None)
-    close_timed(feed, keep=False)
+    assert contents(download, members) == IMAGES
+    assert (download.problem, download.error) == ("", None)
+    close_timed(download, keep=False)
     assert files(tmp_path) == []
 
 
-def test_members_come_while_the_tar_does(make_feed: Callable[..., TarDownload], web: Web) -> None:
-    """A member is there as soon as it is whole, long before the end; enough is enough."""
-    feed = make_feed(Answer(body=BODY, pace=60_000.0))
+def test_members_before_the_end(make_download: Callable[..., TarDownload], web: Web) -> None:
+    """A member is listed as soon as it is complete, long before the tar is."""
+    download = make_download(Answer(body=BODY, pace=60_000.0))
     begun = time.monotonic()
-    members = until(feed, lambda members: len(members) >= 2)
+    members = until(download, lambda members: len(members) >= 2)
     assert time.monotonic() - begun < 2.5  # the whole takes four seconds
-    assert not feed.ended
-    assert contents(feed, members) == dict(list(IMAGES.items())[: len(members)])
-    close_timed(feed, keep=False)
+    assert not download.ended
+    assert contents(download, members) == dict(list(IMAGES.items())[: len(members)])
+    close_timed(download, keep=False)
 
 
-def test_one_that_drips_is_read_as_it_drips(make_feed: Callable[..., TarDownload]) -> None:
-    """No chunk needs to be full before what has come is used."""
+def test_slow_response(make_download: Callable[..., TarDownload]) -> None:
+    """Bytes are used before a chunk is full."""
     small = packed({f"{WNID}_1": b"x" * 600, f"{WNID}_2": b"y" * 30_000})
-    feed = make_feed(Answer(body=small[:4096], hang=True, cut=4096, length=len(small)))
-    assert until(feed, lambda members: len(members) == 1)
-    assert not feed.ended
-    close_timed(feed, keep=False)
+    download = make_download(Answer(body=small[:4096], hang=True, cut=4096, length=len(small)))
+    assert until(download, lambda members: len(members) == 1)
+    assert not download.ended
+    close_timed(download, keep=False)
 
 
-def test_a_cut_download_goes_on_where_it_broke_off(make_feed: Callable[..., TarDownload], web: Web) -> None:
-    """The rest is asked for with Range; nothing is given twice."""
-    feed = make_feed(Answer(body=BODY, cut=HALF, headers=(TAG,)), resumable(BODY))
-    members = to_end(feed)
+def test_broken_connection(make_download: Callable[..., TarDownload], web: Web) -> None:
+    """The rest is requested with Range; no member is listed twice."""
+    download = make_download(Answer(body=BODY, cut=HALF, headers=(TAG,)), resumable(BODY))
+    members = to_end(download)
     assert [member.image_code for member in members] == list(IMAGES)
-    assert contents(feed, members) == IMAGES
+    assert contents(download, members) == IMAGES
     assert ranges(web) == [None, f"bytes={HALF}-"]
 
 
-def test_a_server_that_falls_silent_is_asked_again(make_feed: Callable[..., TarDownload], web: Web) -> None:
-    """Silence in the middle costs the time-out, and no byte."""
-    feed = make_feed(
+def test_server_stops_sending(make_download: Callable[..., TarDownload], web: Web) -> None:
+    """After the read timeout the rest is requested; no byte is downloaded twice."""
+    download = make_download(
         Answer(body=BODY, cut=HALF, hang=True, headers=(TAG,)),
         resumable(BODY),
         options=replace(QUICK, read_timeout=0.2),
     )
-    assert read_all(feed) == IMAGES
+    assert read_all(download) == IMAGES
     assert ranges(web) == [None, f"bytes={HALF}-"]
 
 
-def test_who_is_slow_and_steady_is_left_alone(make_feed: Callable[..., TarDownload], web: Web) -> None:
-    """A download may take many times the time-out, as long as it does not stand still."""
-    feed = make_feed(Answer(body=BODY, pace=200_000.0), options=replace(QUICK, read_timeout=0.2))
-    assert read_all(feed) == IMAGES
+def test_download_longer_than_timeout(make_download: Callable[..., TarDownload], web: Web) -> None:
+    """A download may take many times the read timeout, as long as bytes arrive."""
+    download = make_download(Answer(body=BODY, pace=200_000.0), options=replace(QUICK, read_timeout=0.2))
+    assert read_all(download) == IMAGES
     assert ranges(web) == [None]
 
 
-def test_a_later_run_goes_on(make_feed: Callable[..., TarDownload], web: Web, tmp_path: Path) -> None:
-    """What was kept is read from its front, given before the server has answered, and then continued."""
-    first = make_feed(Answer(body=BODY, cut=HALF, hang=True, headers=(TAG,)))
+def test_later_run_resumes(make_download: Callable[..., TarDownload], web: Web, tmp_path: Path) -> None:
+    """Members of a kept part are listed before the server responds; then the part is continued."""
+    first = make_download(Answer(body=BODY, cut=HALF, hang=True, headers=(TAG,)))
     begun = until(first, lambda members: len(members) >= 5)
     close_timed(first, keep=True)
     assert files(tmp_path) == [f"{WNID}.tar.part", f"{WNID}.tar.part.json"]
     size = first.path.stat().st_size
     web.requests.clear()
-    second = make_feed(Answer(hang=True), options=DownloadOptions())
+    second = make_download(Answer(hang=True), options=DownloadOptions())
     assert len(until(second, lambda members: len(members) >= len(begun))) >= len(begun)
     close_timed(second, keep=True)
-    third = make_feed(resumable(BODY))
+    third = make_download(resumable(BODY))
     assert read_all(third) == IMAGES
     assert ranges(web) in ([f"bytes={size}-"], [f"bytes={size}-"] * 2)
     assert web.requests[-1].headers["if-range"] == '"1"'
 
 
-def test_a_killed_run_loses_nothing(make_feed: Callable[..., TarDownload], web: Web, tmp_path: Path) -> None:
-    """What a run that was killed had fetched is not fetched again."""
+def test_killed_run_is_resumed(make_download: Callable[..., TarDownload], web: Web, tmp_path: Path) -> None:
+    """The part of a killed run is not downloaded again."""
     web.answer(NAME, Answer(body=BODY, pace=100_000.0, headers=(TAG,)))
     script = (
         "import sys, time; from pathlib import Path; from utils.sources.tar_download import TarDownload\n"
-        "feed = TarDownload(sys.argv[1], Path(sys.argv[2])); feed.start()\n"
-        "while not feed.poll(): time.sleep(0.01)\n"
+        "download = TarDownload(sys.argv[1], Path(sys.argv[2])); download.start()\n"
+        "while not download.poll(): time.sleep(0.01)\n"
         "print(flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", script, web.url(NAME), str(tmp_path / f"{WNID}.tar")]
@@ -183,100 +183,100 @@ def test_a_killed_run_loses_nothing(make_feed: Callable[..., TarDownload], web: 
     size = (tmp_path / f"{WNID}.tar.part").stat().st_size
     assert 0 < size < len(BODY)
     web.requests.clear()
-    assert read_all(make_feed(resumable(BODY))) == IMAGES
+    assert read_all(make_download(resumable(BODY))) == IMAGES
     assert ranges(web) == [f"bytes={size}-"]
 
 
-def test_what_is_whole_is_not_asked_for(make_feed: Callable[..., TarDownload], web: Web) -> None:
-    """A tar of which the end is there needs no server."""
-    to_end(make_feed(resumable(BODY)))
+def test_complete_part_needs_no_request(make_download: Callable[..., TarDownload], web: Web) -> None:
+    """If the part has the end mark, no request is sent."""
+    to_end(make_download(resumable(BODY)))
     web.requests.clear()
-    feed = make_feed(Answer(status=500))
-    assert read_all(feed) == IMAGES
-    assert (web.requests, feed.problem) == ([], "")
+    download = make_download(Answer(status=500))
+    assert read_all(download) == IMAGES
+    assert (web.requests, download.problem) == ([], "")
 
 
 @pytest.mark.parametrize("note", ["", "{}", '{"url": "http://127.0.0.1/other.tar", "size": 9, "etag": "x"}'])
-def test_a_part_of_nobody_knows_what(
-    make_feed: Callable[..., TarDownload], tmp_path: Path, note: str
-) -> None:
-    """A part that may be one of another file is not used."""
+def test_part_of_another_file(make_download: Callable[..., TarDownload], tmp_path: Path, note: str) -> None:
+    """A part that may belong to another file is not used."""
     (tmp_path / f"{WNID}.tar.part").write_bytes(packed(OTHERS)[:HALF])
     (tmp_path / f"{WNID}.tar.part.json").write_text(note)
-    feed = make_feed(resumable(BODY))
-    members = to_end(feed)
+    download = make_download(resumable(BODY))
+    members = to_end(download)
     assert [member.image_code for member in members] == list(IMAGES)
-    assert contents(feed, members) == IMAGES
+    assert contents(download, members) == IMAGES
 
 
-@pytest.mark.parametrize("spoilt", [b"\0", b"\xff"])
-def test_a_part_that_is_spoilt(make_feed: Callable[..., TarDownload], tmp_path: Path, spoilt: bytes) -> None:
-    """What a machine lost when its power failed does not keep the tar from being read."""
+@pytest.mark.parametrize("damage", [b"\0", b"\xff"])
+def test_damaged_part(make_download: Callable[..., TarDownload], tmp_path: Path, damage: bytes) -> None:
+    """A part that was damaged by a power failure is discarded."""
     images = bodies(4, size=500_000)
     body = packed(images)
-    feed = make_feed(Answer(body=body, cut=600_000, headers=(TAG,)), Answer(status=404))
-    assert len(to_end(feed)) == 1
-    feed.path.write_bytes(body[: 978 * 512] + spoilt * 100_000)
-    feed = make_feed(resumable(body))
-    members = to_end(feed)
-    assert contents(feed, members[-4:]) == images
+    download = make_download(Answer(body=body, cut=600_000, headers=(TAG,)), Answer(status=404))
+    assert len(to_end(download)) == 1
+    download.path.write_bytes(body[: 978 * 512] + damage * 100_000)
+    download = make_download(resumable(body))
+    members = to_end(download)
+    assert contents(download, members[-4:]) == images
 
 
 @pytest.mark.parametrize("answer", [resumable(packed(OTHERS), etag='"2"'), Answer(body=packed(OTHERS))])
-def test_a_file_that_changed(make_feed: Callable[..., TarDownload], answer: Reply) -> None:
-    """All members are given anew, and those of the old file are not read from the new one."""
-    feed = make_feed(
+def test_changed_file(make_download: Callable[..., TarDownload], answer: Reply) -> None:
+    """All members are listed again; references into the old file are not read from the new one."""
+    download = make_download(
         Answer(body=BODY, cut=HALF, headers=(TAG,)),
         lambda request: replace(_made(answer, request), delay=0.4),
     )
-    old = until(feed, lambda members: len(members) >= 5)
-    with feed.path.open("rb") as held:
-        new = to_end(feed)[-len(OTHERS) :]  # before them, what else the old file had
+    old = until(download, lambda members: len(members) >= 5)
+    with download.path.open("rb") as held:
+        new = to_end(download)[-len(OTHERS) :]  # before them, what else the old file had
         assert held.read() == BODY[:HALF]
-    assert contents(feed, new) == OTHERS
+    assert contents(download, new) == OTHERS
     for member in old[1:]:
         with pytest.raises(UNREADABLE):
-            read(feed.path, member)
+            read(download.path, member)
 
 
 def _made(reply: Reply, request: Request) -> Answer:
     return reply if isinstance(reply, Answer) else reply(request)
 
 
-def test_members_of_a_changed_file_that_were_not_fetched(make_feed: Callable[..., TarDownload]) -> None:
-    """Who did not come for the old file's members does not get them any more."""
-    feed = make_feed(Answer(body=BODY, cut=HALF, headers=(TAG,)), resumable(packed(OTHERS), etag='"2"'))
-    while feed._thread and feed._thread.is_alive():
+def test_unread_members_of_a_changed_file(make_download: Callable[..., TarDownload]) -> None:
+    """Members of the old file that were not polled are dropped."""
+    download = make_download(
+        Answer(body=BODY, cut=HALF, headers=(TAG,)), resumable(packed(OTHERS), etag='"2"')
+    )
+    while download._thread and download._thread.is_alive():
         time.sleep(0.01)
-    members = to_end(feed)
+    members = to_end(download)
     assert len(members) == len(OTHERS)
-    assert contents(feed, members) == OTHERS
+    assert contents(download, members) == OTHERS
 
 
-def test_a_server_without_ranges(make_feed: Callable[..., TarDownload]) -> None:
-    """One that always sends the whole is read from the beginning again."""
-    feed = make_feed(Answer(body=BODY, cut=HALF), Answer(body=BODY))
-    assert read_all(feed) == IMAGES
-    assert feed.problem == ""
+def test_server_without_ranges(make_download: Callable[..., TarDownload]) -> None:
+    """If the server ignores Range, the tar is read from its beginning again."""
+    download = make_download(Answer(body=BODY, cut=HALF), Answer(body=BODY))
+    assert read_all(download) == IMAGES
+    assert download.problem == ""
 
 
 @pytest.mark.parametrize("kind", ["chunked", "until closed"])
-def test_other_ways_to_send_it(make_feed: Callable[..., TarDownload], kind: str) -> None:
-    """A length that nobody says is no fault."""
+def test_unknown_length(make_download: Callable[..., TarDownload], kind: str) -> None:
+    """The length of the response may be unknown."""
     answers = {
         "chunked": Answer(body=BODY, chunked=True),
         "until closed": Answer(body=BODY, length=Length.OMITTED),
     }
-    feed = make_feed(answers[kind])
-    assert read_all(feed) == IMAGES
-    assert feed.problem == ""
+    download = make_download(answers[kind])
+    assert read_all(download) == IMAGES
+    assert download.problem == ""
 
 
-def test_nothing_behind_the_end_is_fetched(make_feed: Callable[..., TarDownload]) -> None:
-    """A server that goes on for ever behind the tar's end is left."""
-    feed = make_feed(Answer(body=BODY + bytes(10_000), endless=True))
-    assert read_all(feed) == IMAGES
-    assert feed.path.stat().st_size < len(BODY) + 200_000
+def test_bytes_after_the_end_mark(make_download: Callable[..., TarDownload]) -> None:
+    """The download ends at the end mark, even if the server goes on sending."""
+    download = make_download(Answer(body=BODY + bytes(10_000), endless=True))
+    assert read_all(download) == IMAGES
+    assert download.path.stat().st_size < len(BODY) + 200_000
 
 
 @pytest.mark.parametrize(
@@ -300,111 +300,111 @@ def test_nothing_behind_the_end_is_fetched(make_feed: Callable[..., TarDownload]
         (Answer.redirect(NAME), "redirects too many times"),
     ],
 )
-def test_refusals(
-    make_feed: Callable[..., TarDownload], web: Web, answer: Answer, words: str, tmp_path: Path
+def test_failed_downloads(
+    make_download: Callable[..., TarDownload], web: Web, answer: Answer, words: str, tmp_path: Path
 ) -> None:
-    """Why it cannot be had is one sentence, which names the tar; the run is not stopped by it."""
-    feed = make_feed(answer, options=replace(QUICK, read_timeout=0.2))
-    assert to_end(feed) == []
-    assert feed.error is None
-    assert feed.problem.startswith(f"{web.url(NAME)}: ")
-    assert feed.problem.endswith(".")
-    assert "\n" not in feed.problem
-    assert re.search(words, feed.problem)
-    close_timed(feed, keep=False)
+    """The problem is one sentence, which names the tar; it is no error of the run."""
+    download = make_download(answer, options=replace(QUICK, read_timeout=0.2))
+    assert to_end(download) == []
+    assert download.error is None
+    assert download.problem.startswith(f"{web.url(NAME)}: ")
+    assert download.problem.endswith(".")
+    assert "\n" not in download.problem
+    assert re.search(words, download.problem)
+    close_timed(download, keep=False)
     assert files(tmp_path) == []
 
 
-def test_nobody_there(make_feed: Callable[..., TarDownload]) -> None:
-    """Where nobody listens, that is the sentence."""
+def test_refused_connection(make_download: Callable[..., TarDownload]) -> None:
+    """The problem says that the connection is refused."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))  # held, so that no other test's server comes to listen there
-        feed = make_feed(address=f"http://127.0.0.1:{deaf.getsockname()[1]}{NAME}")
-        assert to_end(feed) == []
-    assert "the connection is refused" in feed.problem
+        download = make_download(address=f"http://127.0.0.1:{deaf.getsockname()[1]}{NAME}")
+        assert to_end(download) == []
+    assert "the connection is refused" in download.problem
 
 
-def test_a_login_page_does_not_harm_the_part(make_feed: Callable[..., TarDownload], web: Web) -> None:
-    """Who must log in again goes on from where it was."""
-    to_end(make_feed(Answer(body=BODY, cut=HALF, headers=(TAG,)), Answer.page("<html>log in")))
+def test_login_page_keeps_the_part(make_download: Callable[..., TarDownload], web: Web) -> None:
+    """A log-in page in place of the rest does not change the part."""
+    to_end(make_download(Answer(body=BODY, cut=HALF, headers=(TAG,)), Answer.page("<html>log in")))
     web.requests.clear()
-    assert read_all(make_feed(resumable(BODY))) == IMAGES
+    assert read_all(make_download(resumable(BODY))) == IMAGES
     assert ranges(web) == [f"bytes={HALF}-"]
 
 
 @pytest.mark.parametrize("end", [HALF, HALF + 300, 13 * 512 + 7])
-def test_a_tar_that_is_cut_on_the_server(
-    make_feed: Callable[..., TarDownload], web: Web, end: int, tmp_path: Path
+def test_truncated_tar_on_server(
+    make_download: Callable[..., TarDownload], web: Web, end: int, tmp_path: Path
 ) -> None:
-    """What is whole of it is given, it is told, and nobody takes it for whole later."""
-    feed = make_feed(resumable(BODY[:end]))
-    members = to_end(feed)
-    assert contents(feed, members) == dict(list(IMAGES.items())[: len(members)])
+    """Complete members are listed, the problem says so, and the part is not used by later runs."""
+    download = make_download(resumable(BODY[:end]))
+    members = to_end(download)
+    assert contents(download, members) == dict(list(IMAGES.items())[: len(members)])
     assert len(members) == sum(member.end <= end for member in all_members(tmp_path))
-    assert f"cut off after {end:,} bytes" in feed.problem
-    close_timed(feed, keep=True)
-    assert not feed.path.exists()
+    assert f"cut off after {end:,} bytes" in download.problem
+    close_timed(download, keep=True)
+    assert not download.path.exists()
     web.requests.clear()
-    assert read_all(make_feed(resumable(BODY, etag='"2"'))) == IMAGES
+    assert read_all(make_download(resumable(BODY, etag='"2"'))) == IMAGES
     assert ranges(web) == [None]
 
 
 def all_members(folder: Path) -> list[TarMember]:
-    """Say where the members lie in the whole tar."""
+    """Return the members of the complete tar."""
     path = folder / "whole.tar"
     path.write_bytes(BODY)
-    feed = TarDownload(str(path), folder / "unused.tar")
-    feed.start()
-    members = to_end(feed)
+    download = TarDownload(str(path), folder / "unused.tar")
+    download.start()
+    members = to_end(download)
     path.unlink()
     return members
 
 
-def test_a_cut_tar_that_a_killed_run_left(make_feed: Callable[..., TarDownload], web: Web) -> None:
-    """A part that is as long as was said, and yet no whole tar, is fetched anew once."""
-    to_end(make_feed(resumable(BODY[:HALF])))
+def test_truncated_part_of_a_killed_run(make_download: Callable[..., TarDownload], web: Web) -> None:
+    """A part of full length without an end mark is downloaded again once."""
+    to_end(make_download(resumable(BODY[:HALF])))
     web.requests.clear()
-    feed = make_feed(resumable(BODY, etag='"2"'))
-    members = to_end(feed)
-    assert contents(feed, members[-len(IMAGES) :]) == IMAGES
+    download = make_download(resumable(BODY, etag='"2"'))
+    members = to_end(download)
+    assert contents(download, members[-len(IMAGES) :]) == IMAGES
     assert ranges(web) == [None]
 
 
-def test_garbage_in_the_middle(make_feed: Callable[..., TarDownload], web: Web) -> None:
-    """Where it stops being a tar it ends, and the next run does not go on with garbage."""
-    feed = make_feed(resumable(BODY[: 41 * 512] + b"garbage" * 10_000))
-    assert [member.image_code for member in to_end(feed)] == [f"{WNID}_0"]
-    assert "not a tar archive from there on" in feed.problem
-    feed.close(keep=True)
+def test_garbage_after_a_member(make_download: Callable[..., TarDownload], web: Web) -> None:
+    """The download ends where the tar is invalid, and the next run starts again."""
+    download = make_download(resumable(BODY[: 41 * 512] + b"garbage" * 10_000))
+    assert [member.image_code for member in to_end(download)] == [f"{WNID}_0"]
+    assert "not a tar archive from there on" in download.problem
+    download.close(keep=True)
     web.requests.clear()
-    assert read_all(make_feed(resumable(BODY, etag='"2"'))) == IMAGES
+    assert read_all(make_download(resumable(BODY, etag='"2"'))) == IMAGES
     assert ranges(web) == [None]
 
 
 @pytest.mark.parametrize(
     "answer", [Answer(body=claim(2**80), endless=True), Answer(body=BODY, length=10**12)]
 )
-def test_a_tar_beyond_all_measure(
-    make_feed: Callable[..., TarDownload], answer: Answer, monkeypatch: pytest.MonkeyPatch
+def test_too_large_tar(
+    make_download: Callable[..., TarDownload], answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is larger than any archive is given up, whether that is said or comes."""
-    monkeypatch.setattr(feed_module, "MAX_TAR_BYTES", 2_000_000)
-    feed = make_feed(answer)
-    to_end(feed)
-    assert "larger than" in feed.problem or "MB of disk" in feed.problem
-    feed.close(keep=True)
-    assert not feed.path.exists()
+    """A tar that is announced or arrives larger than the limit is given up."""
+    monkeypatch.setattr(tar_download, "MAX_TAR_BYTES", 2_000_000)
+    download = make_download(answer)
+    to_end(download)
+    assert "larger than" in download.problem or "MB of disk" in download.problem
+    download.close(keep=True)
+    assert not download.path.exists()
 
 
-def test_no_text_of_the_tar_becomes_a_path(make_feed: Callable[..., TarDownload], tmp_path: Path) -> None:
-    """Members that would escape are found by their image code, and written nowhere."""
+def test_hostile_names(make_download: Callable[..., TarDownload], tmp_path: Path) -> None:
+    """Only the last component of a name counts; no name becomes a path."""
     hostile = packed(IMAGES)[: 12 * 41 * 512] + b"".join(
         claim(0, name, kind)
         for name in (f"../../{WNID}_90.JPEG", f"/etc/{WNID}_91.JPEG", "../../x", "/tmp/x")
         for kind in (b"0", b"1", b"2", b"3", b"6")
     )
-    feed = make_feed(Answer(body=hostile + bytes(1024)))
-    codes = [member.image_code for member in to_end(feed)]
+    download = make_download(Answer(body=hostile + bytes(1024)))
+    codes = [member.image_code for member in to_end(download)]
     assert codes == [*IMAGES, f"{WNID}_90", f"{WNID}_91"]
     assert files(tmp_path) == [f"{WNID}.tar.part", f"{WNID}.tar.part.json"]
 
@@ -421,117 +421,117 @@ def test_no_text_of_the_tar_becomes_a_path(make_feed: Callable[..., TarDownload]
     ],
 )
 @pytest.mark.parametrize("keep", [False, True])
-def test_closing_early(
-    make_feed: Callable[..., TarDownload], answer: Answer, keep: bool, tmp_path: Path
+def test_close_early(
+    make_download: Callable[..., TarDownload], answer: Answer, keep: bool, tmp_path: Path
 ) -> None:
-    """Whatever the server does, it ends at once, leaves no thread, and just what it is told to leave."""
-    feed = make_feed(answer, options=DownloadOptions())
+    """The download ends at once whatever the server does, and keeps its part on request only."""
+    download = make_download(answer, options=DownloadOptions())
     time.sleep(0.3)
-    close_timed(feed, keep=keep)
+    close_timed(download, keep=keep)
     assert keep or files(tmp_path) == []
-    assert feed.problem == "" or "not a tar" in feed.problem
+    assert download.problem == "" or "not a tar" in download.problem
 
 
-def test_closing_while_it_connects(make_feed: Callable[..., TarDownload]) -> None:
-    """A connection that never comes about does not hold it either."""
+def test_close_while_connecting(make_download: Callable[..., TarDownload]) -> None:
+    """A connection that is never established does not delay the end."""
     with blackhole() as port:
-        feed = make_feed(address=f"http://127.0.0.1:{port}{NAME}", options=DownloadOptions())
+        download = make_download(address=f"http://127.0.0.1:{port}{NAME}", options=DownloadOptions())
         time.sleep(0.2)
-        close_timed(feed, keep=False)
+        close_timed(download, keep=False)
 
 
-def test_closing_before_it_begins(web: Web, tmp_path: Path) -> None:
-    """A feed closed before it was started never starts."""
-    feed = TarDownload(web.url(NAME), tmp_path / f"{WNID}.tar")
-    feed.close(keep=False)
-    feed.start()
+def test_close_before_start(web: Web, tmp_path: Path) -> None:
+    """A download that is closed before it is started never starts."""
+    download = TarDownload(web.url(NAME), tmp_path / f"{WNID}.tar")
+    download.close(keep=False)
+    download.start()
     time.sleep(0.1)
-    assert (feed.ended, web.requests, files(tmp_path)) == (True, [], [])
+    assert (download.ended, web.requests, files(tmp_path)) == (True, [], [])
 
 
-def test_a_server_that_only_drips_headers(make_feed: Callable[..., TarDownload]) -> None:
-    """Who never gets to the point is given up."""
+def test_endless_headers(make_download: Callable[..., TarDownload]) -> None:
+    """A response that never gets to its body is given up."""
     slow = Answer(raw=b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, pace=100.0)
-    feed = make_feed(slow, options=replace(QUICK, read_timeout=0.3))
-    assert to_end(feed, seconds=10) == []
-    assert feed.problem
+    download = make_download(slow, options=replace(QUICK, read_timeout=0.3))
+    assert to_end(download, seconds=10) == []
+    assert download.problem
 
 
-def test_a_bug_does_not_vanish(make_feed: Callable[..., TarDownload]) -> None:
-    """What nobody has thought of ends the feed with a sentence, too."""
-    feed = make_feed(resumable(BODY), options=DownloadOptions(credentials=object()))  # type: ignore[arg-type]
-    assert to_end(feed) == []
-    assert "it cannot be read (AttributeError)" in feed.problem
+def test_unexpected_exception(make_download: Callable[..., TarDownload]) -> None:
+    """An unexpected exception in the thread ends the download with a sentence."""
+    download = make_download(resumable(BODY), options=DownloadOptions(credentials=object()))  # type: ignore[arg-type]
+    assert to_end(download) == []
+    assert "it cannot be read (AttributeError)" in download.problem
 
 
 def test_no_more_threads(web: Web, tmp_path: Path) -> None:
-    """Where the system has no room for a thread, that is a sentence."""
-    feed = TarDownload(web.url(NAME), tmp_path / f"{WNID}.tar")
+    """If no thread can be started, the problem says so."""
+    download = TarDownload(web.url(NAME), tmp_path / f"{WNID}.tar")
     before = threading.stack_size(1 << 46)
     try:
-        assert not feed.start()
+        assert not download.start()
     finally:
         threading.stack_size(before)
-    assert feed.ended
-    assert "cannot be read" in feed.problem
+    assert download.ended
+    assert "cannot be read" in download.problem
 
 
-def test_a_part_that_cannot_be_written(make_feed: Callable[..., TarDownload], tmp_path: Path) -> None:
-    """What is in the way is told, and the run goes on."""
+def test_part_that_cannot_be_written(make_download: Callable[..., TarDownload], tmp_path: Path) -> None:
+    """The problem names the path, and is no error of the run."""
     (tmp_path / f"{WNID}.tar.part").mkdir()
-    feed = make_feed(resumable(BODY))
-    assert to_end(feed) == []
-    assert "Cannot work with" in feed.problem
-    assert feed.error is None
+    download = make_download(resumable(BODY))
+    assert to_end(download) == []
+    assert "Cannot work with" in download.problem
+    assert download.error is None
 
 
 def mounted(folder: Path, size: str) -> None:
-    """Mount a small disk."""
+    """Mount a small file system."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("only root may mount file systems")
 
 
-@pytest.mark.parametrize("said", [True, False])
-def test_a_full_disk(web: Web, tmp_path: Path, said: bool) -> None:
-    """A tar for which there is no room is not begun; a disk that fills up meanwhile stops the run."""
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_full_disk(web: Web, tmp_path: Path, is_announced: bool) -> None:
+    """A tar that does not fit is not started; a disk that becomes full is an error of the run."""
     folder = tmp_path / "disk"
     mounted(folder, "128k")
     try:
-        web.answer(NAME, Answer(body=BODY, chunked=not said))
-        feed = TarDownload(web.url(NAME), folder / f"{WNID}.tar", options=QUICK)
-        feed.start()
-        members = to_end(feed)
-        assert contents(feed, members) == dict(list(IMAGES.items())[: len(members)])
-        assert bool(members) is not said
-        assert isinstance(feed.error, DiskError) is not said
-        assert ("MB of disk" if said else "make room") in feed.problem
-        feed.close(keep=False)
+        web.answer(NAME, Answer(body=BODY, chunked=not is_announced))
+        download = TarDownload(web.url(NAME), folder / f"{WNID}.tar", options=QUICK)
+        download.start()
+        members = to_end(download)
+        assert contents(download, members) == dict(list(IMAGES.items())[: len(members)])
+        assert bool(members) is not is_announced
+        assert isinstance(download.error, DiskError) is not is_announced
+        assert ("MB of disk" if is_announced else "make room") in download.problem
+        download.close(keep=False)
         assert files(folder) == []
     finally:
         subprocess.run(["umount", str(folder)], check=True)
 
 
 def local(path: Path) -> TarDownload:
-    """Start a feed of a tar on disk."""
-    feed = TarDownload(str(path), path.with_name("unused.tar"))
-    feed.start()
-    return feed
+    """Start to read a tar on disk."""
+    download = TarDownload(str(path), path.with_name("unused.tar"))
+    download.start()
+    return download
 
 
-def test_a_tar_on_disk(tmp_path: Path) -> None:
-    """A user's own tar is read where it lies; it is neither copied, changed nor removed."""
+def test_tar_on_disk(tmp_path: Path) -> None:
+    """A tar on disk is read in place; it is neither copied, changed nor deleted."""
     path = tmp_path / f"{WNID}.tar"
     path.write_bytes(BODY)
     before = path.stat()
     for address in (str(path), path.as_uri()):
-        feed = TarDownload(address, tmp_path / "unused.tar")
-        feed.start()
-        assert feed.path == path
-        assert read_all(feed) == IMAGES
-        assert feed.problem == ""
-        close_timed(feed, keep=False)
+        download = TarDownload(address, tmp_path / "unused.tar")
+        download.start()
+        assert download.path == path
+        assert read_all(download) == IMAGES
+        assert download.problem == ""
+        close_timed(download, keep=False)
     after = path.stat()
     assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
     assert path.read_bytes() == BODY
@@ -548,20 +548,20 @@ def test_a_tar_on_disk(tmp_path: Path) -> None:
         (BODY[: 41 * 512] + b"garbage" * 100, "not a tar archive from there on"),
     ],
 )
-def test_a_bad_tar_on_disk(tmp_path: Path, data: bytes, words: str) -> None:
-    """What is wrong with a user's tar is told; it stays as it is."""
+def test_invalid_tar_on_disk(tmp_path: Path, data: bytes, words: str) -> None:
+    """The problem describes the error; the tar is not changed."""
     path = tmp_path / f"{WNID}.tar"
     path.write_bytes(data)
-    feed = local(path)
-    members = to_end(feed)
-    assert contents(feed, members) == dict(list(IMAGES.items())[: len(members)])
-    assert words in feed.problem
-    feed.close(keep=False)
+    download = local(path)
+    members = to_end(download)
+    assert contents(download, members) == dict(list(IMAGES.items())[: len(members)])
+    assert words in download.problem
+    download.close(keep=False)
     assert path.read_bytes() == data
 
 
-def test_no_tar_on_disk(tmp_path: Path) -> None:
-    """A file that is not there, a folder and a pipe are no tars, and hold nobody up."""
+def test_path_without_tar(tmp_path: Path) -> None:
+    """A missing file, a folder and a pipe are reported without waiting."""
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for name, words in (
@@ -569,7 +569,7 @@ def test_no_tar_on_disk(tmp_path: Path) -> None:
         ("folder", "it is not a file"),
         ("pipe", "it is not a file"),
     ):
-        feed = local(tmp_path / name)
-        assert to_end(feed) == []
-        assert feed.problem == f"{tmp_path / name}: {words}."
-        feed.close(keep=False)
+        download = local(tmp_path / name)
+        assert to_end(download) == []
+        assert download.problem == f"{tmp_path / name}: {words}."
+        download.close(keep=False)

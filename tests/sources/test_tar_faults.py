@@ -1,4 +1,4 @@
-"""Runs that take images from an archive, and are interrupted, killed, or find the disk full."""
+"""Runs with `--source archive` that are interrupted or killed, or whose disk is full."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from demo.web import Answer, Length, Web
 from tests.machine import group_of, wait_until, workers
 from tests.pipeline.test_disk import mount, remount
 from tests.project import ALONE, Project
-from tests.sources.tar_project import BLUE, RED, STANDS, Archive, photos
+from tests.sources.tar_project import BLUE, RED, SAVED, Archive, photos
 from tests.tars import tar
 
 __all__ = ["mount"]
 
 MANY = 60
 PACE = 10_000
-"""Bytes per second, at which a tar of so many takes a quarter of a minute."""
+"""Bytes per second; the tar takes 15 s."""
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 
 
 @pytest.fixture
 def archive(project: Project, web: Web) -> Archive:
-    """Give an archive whose tar comes slowly, if it is not resumed; every fourth image has boxes."""
+    """Return an archive whose tar arrives slowly unless it is resumed; every fourth image has boxes."""
     project.category(RED, "red")
     archive = Archive(project, web)
-    archive.keep_slowly(photos(MANY), PACE)
+    archive.serve_slowly(photos(MANY), PACE)
     for number in range(0, MANY, 4):
         project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
     return archive
 
 
 def saved(archive: Archive) -> int:
-    """Count the images that are there."""
+    """Count the saved images."""
     return len(list(archive.project.result.glob("*/Images/n*")))
 
 
 def check_undisturbed(archive: Archive) -> None:
-    """Check that all is as if nothing had happened."""
-    assert archive.standing() == [str(number) for number in range(MANY)]
+    """Check that the result is that of an undisturbed run."""
+    assert archive.saved() == [str(number) for number in range(MANY)]
     assert len(archive.rows()) == MANY
     assert {name: archive.image(name) for name in photos(MANY)} == photos(MANY)
     assert archive.project.xmls("red") == {f"{RED}_{number}.xml" for number in range(0, MANY, 4)}
     assert archive.left() == set()
 
 
-def test_interrupted_in_the_middle_of_a_tar(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run ends in time, its report is complete, no other tar is begun, and the next one resumes."""
+def test_interrupted_during_a_tar(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run ends in time with a complete report; no other tar is started; the next run resumes."""
     monkeypatch.setenv("PART_OF_IMAGENET_TOKEN", "GEHEIM")
     archive.project.category(BLUE, "blue")
     archive.keep(photos(2, BLUE), code=BLUE)
@@ -65,9 +65,9 @@ def test_interrupted_in_the_middle_of_a_tar(archive: Archive, monkeypatch: pytes
     assert process.returncode == 130
     assert time.monotonic() - sent < 2
     assert errors.startswith("Interrupted. The reports are written")
-    assert set(archive.asked()) == {f"{RED}.tar"}
-    assert 5 < len(archive.standing()) < MANY
-    rest = [(status, reason) for _, status, reason in archive.rows() if status not in STANDS]
+    assert set(archive.requested()) == {f"{RED}.tar"}
+    assert 5 < len(archive.saved()) < MANY
+    rest = [(status, reason) for _, status, reason in archive.rows() if status not in SAVED]
     assert set(rest) <= {("not_attempted", "interrupted")}
     assert archive.rows("blue") == []
     assert archive.left() == {".archive"}
@@ -75,13 +75,13 @@ def test_interrupted_in_the_middle_of_a_tar(archive: Archive, monkeypatch: pytes
     assert not any(b"GEHEIM" in text for text in written)
     assert archive.run().code == 0
     assert archive.web.requests[0].headers["range"].startswith("bytes=")
-    assert archive.asked() == [f"{RED}.tar", f"{BLUE}.tar"]
+    assert archive.requested() == [f"{RED}.tar", f"{BLUE}.tar"]
     check_undisturbed(archive)
 
 
 @pytest.mark.parametrize("source", ["archive", "both"])
-def test_interrupted_before_anything_came_of_a_tar(archive: Archive, source: str) -> None:
-    """Nothing is left of it; where URLs were being asked, the tar is never begun."""
+def test_interrupted_before_a_tar(archive: Archive, source: str) -> None:
+    """No file is left; while URLs are tried, the tar is not started."""
     archive.web.answer(f"/{RED}.tar", Answer(hang=True))
     archive.link(f"{RED}_70", Answer.jpeg(pictures.jpeg()))
     archive.link(f"{RED}_71", Answer(hang=True))
@@ -93,14 +93,14 @@ def test_interrupted_before_anything_came_of_a_tar(archive: Archive, source: str
         process.communicate(timeout=30)
     assert process.returncode == 143
     assert time.monotonic() - sent < 2
-    assert archive.asked()[-1] == first
+    assert archive.requested()[-1] == first
     assert archive.left() == set()
     expected = [(f"{RED}_70", "downloaded", ""), (f"{RED}_71", "not_attempted", "interrupted")]
     assert archive.rows() == (expected if source == "both" else [])
 
 
 def killed(archive: Archive, *flags: str, after: int) -> None:
-    """Run, and kill all processes when so many images are there."""
+    """Run, and kill all processes when so many images are saved."""
     with archive.start(*flags) as process:
         wait_until(lambda: saved(archive) >= after)
         os.killpg(process.pid, signal.SIGKILL)
@@ -108,51 +108,51 @@ def killed(archive: Archive, *flags: str, after: int) -> None:
         wait_until(lambda: not group_of(process.pid))
 
 
-def test_killed_and_run_again(archive: Archive) -> None:
-    """The tar is resumed, and in the end all is as if nothing had happened."""
+def test_killed_run(archive: Archive) -> None:
+    """The next run resumes the tar; the result is that of an undisturbed run."""
     killed(archive, after=5)
-    archive.asked()
+    archive.requested()
     assert archive.run().code == 0
     assert [request.path for request in archive.web.requests if "range" in request.headers] == [f"/{RED}.tar"]
     check_undisturbed(archive)
 
 
-def test_what_a_killed_run_had_saved_counts(archive: Archive) -> None:
-    """Though it is in no journal and in no URL table: in the report, and where images are counted."""
+def test_images_of_a_killed_run(archive: Archive) -> None:
+    """Saved images that are in no journal are found in the tar: they are reported and counted."""
     archive.project.annotations.clear()
     killed(archive, "--batch_size", "4", after=5)
     journal = archive.project.result / "red" / ".journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(line for line in lines if "file" not in json.loads(line)))
     there = saved(archive)
-    archive.asked()
+    archive.requested()
     assert archive.run(*ALONE, "--how_many", str(there), "--fill").code == 0
-    assert archive.asked() == []
-    assert len(archive.standing()) == there
+    assert archive.requested() == []
+    assert len(archive.saved()) == there
     assert {row["url"] for row in archive.project.report("red")} == {
-        archive.web.url(f"/{RED}.tar#{RED}_{number}.JPEG") for number in archive.standing()
+        archive.web.url(f"/{RED}.tar#{RED}_{number}.JPEG") for number in archive.saved()
     }
     assert archive.left() == set()
 
 
-def test_a_killed_worker_costs_nothing(archive: Archive) -> None:
-    """Neither an image that it had, nor the tar."""
-    archive.keep_slowly(photos(MANY), 5 * PACE)
+def test_killed_worker(archive: Archive) -> None:
+    """A killed worker costs neither its images nor the tar."""
+    archive.serve_slowly(photos(MANY), 5 * PACE)
     with archive.start() as process:
         wait_until(lambda: saved(archive) > 5)
         os.kill(workers(process.pid)[0], signal.SIGKILL)
         process.communicate(timeout=30)
     assert process.returncode == 0
-    assert archive.asked() == [f"{RED}.tar"]
+    assert archive.requested() == [f"{RED}.tar"]
     check_undisturbed(archive)
 
 
 @pytest.mark.parametrize("source", ["archive", "both"])
-def test_a_folder_that_vanishes_costs_its_category(archive: Archive, source: str) -> None:
-    """And one sentence, however much of it is under way, and not the time in which its tar would come."""
+def test_deleted_category_folder(archive: Archive, source: str) -> None:
+    """The category fails with one sentence, without waiting for its tar."""
     archive.project.category(BLUE, "blue")
     archive.keep(photos(3, BLUE), code=BLUE)
-    archive.keep_slowly(photos(MANY), PACE / 8)
+    archive.serve_slowly(photos(MANY), PACE / 8)
     for number in range(12):
         archive.link(f"{RED}_{70 + number}", Answer(body=pictures.jpeg(seed=number), delay=number / 10))
     with archive.start(source=source) as process:
@@ -162,15 +162,13 @@ def test_a_folder_that_vanishes_costs_its_category(archive: Archive, source: str
     assert process.returncode == 1
     assert errors.startswith("red: Cannot work with")
     assert errors.count("\n") == 1
-    assert (f"{RED}.tar" in archive.asked()) == (source == "archive")
-    assert archive.standing("blue") == ["0", "1", "2"]
+    assert (f"{RED}.tar" in archive.requested()) == (source == "archive")
+    assert archive.saved("blue") == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("length", list(Length))
-def test_disk_full_while_a_tar_grows(
-    archive: Archive, mount: Callable[[Path, str], None], length: Length
-) -> None:
-    """The run stops with one sentence; when there is room, the next one makes all whole."""
+def test_disk_full_during_a_tar(archive: Archive, mount: Callable[[Path, str], None], length: Length) -> None:
+    """The run stops with one sentence; with free space, the next run completes the result."""
     place = archive.project.result / ".archive"
     mount(place, "size=64k")
     archive.web.answer(f"/{RED}.tar", Answer(body=tar(*photos(MANY).items()), length=length))
@@ -182,13 +180,11 @@ def test_disk_full_while_a_tar_grows(
     remount(place, "size=10m")
     assert archive.run(*ALONE).code == 0
     assert not list(place.iterdir())
-    assert archive.standing() == [str(number) for number in range(MANY)]
+    assert archive.saved() == [str(number) for number in range(MANY)]
 
 
-def test_a_full_disk_stops_a_run_that_has_other_sources(
-    archive: Archive, mount: Callable[[Path, str], None]
-) -> None:
-    """Where nothing can be written any more, there is no sense in the next category."""
+def test_full_disk_with_other_sources(archive: Archive, mount: Callable[[Path, str], None]) -> None:
+    """The run stops, and tries neither other sources nor other categories."""
     mount(archive.project.result / ".archive", "size=64k")
     body = tar(("readme.txt", bytes(100_000)), *photos(MANY).items())
     archive.web.answer(f"/{RED}.tar", Answer(body=body, length=Length.OMITTED))
@@ -197,4 +193,4 @@ def test_a_full_disk_stops_a_run_that_has_other_sources(
     assert finished.code == 1
     assert "make room" in finished.err
     assert finished.err.count("\n") == 1
-    assert archive.standing() == ["70"]
+    assert archive.saved() == ["70"]

@@ -1,4 +1,4 @@
-"""Images from an archive of whole categories, over the real script: judged, paired and reported like any."""
+"""Runs of the script with `--source archive` and `both`."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ SMALL = pictures.jpeg(width=12, height=12)
 
 @pytest.fixture
 def archive(project: Project, web: Web) -> Archive:
-    """Give an archive, and a category that is wanted of it."""
+    """Return an archive, and a project with one category selected."""
     project.category(RED, "red")
     return Archive(project, web)
 
 
 @dataclass(frozen=True)
 class Becomes:
-    """What is to become of a member: a file with this extension, or a row with this reason."""
+    """The expected result of a member: a file with this extension, or a row with this reason."""
 
     data: bytes
     extension: str = ""
@@ -60,30 +60,30 @@ MEMBERS = {
     f"{RED}_23.JPEG": Becomes(SAME, reason="placeholder"),
     f"{RED}_2.png": Becomes(pictures.jpeg(seed=3), ".jpg"),
 }
-"""In a tar; what is named otherwise than an image is passed over."""
+"""Members of a tar; members that are not named like images are skipped."""
 
 
-def test_members_are_judged_paired_and_reported_like_any_image(archive: Archive) -> None:
-    """Each by its bytes, in the tar's order, without a URL table; nothing but what is documented is left."""
+def test_members_are_validated_and_reported(archive: Archive) -> None:
+    """Members are validated and reported in the tar's order; only documented files are left."""
     archive.keep({name: member.data for name, member in MEMBERS.items()})
     archive.project.annotate(f"{RED}_11", (10, 20, 30, 40), size=(64, 48))
     archive.project.annotate(f"{RED}_2", (1, 1, 20, 20), size=(48, 48))
     archive.project.annotate(f"{RED}_5", (1, 1, 20, 20))
     finished = archive.run("--url_data", str(archive.project.path / "none.csv"))
     assert finished.code == 0, finished.err
-    assert archive.asked() == [f"{RED}.tar"]
+    assert archive.requested() == [f"{RED}.tar"]
     offered = {name.rpartition("/")[2]: member for name, member in MEMBERS.items() if name != "README"}
     rows = archive.project.report("red")
     assert [row["url"] for row in rows] == [archive.web.url(f"/{RED}.tar#{name}") for name in offered]
     for row, (name, member) in zip(rows, offered.items(), strict=True):
         check_row(archive, row, name.partition(".")[0], member)
-    assert archive.standing() == ["11", "3", "4", "2"]
+    assert archive.saved() == ["11", "3", "4", "2"]
     assert archive.left() == set()
     assert {path.name for path in (archive.project.result / "red").iterdir()} == LEFT
 
 
 def check_row(archive: Archive, row: dict[str, str], code: str, member: Becomes) -> None:
-    """Compare a row of the report, and what it tells of, with what a member is to become."""
+    """Compare a row of the report, and its files, with the expected result."""
     status = "downloaded" if member.extension else "failed"
     assert (row["image_code"], row["status"], row["reason"]) == (code, status, member.reason)
     assert row["boxes"] == ("1" if code.endswith("_11") else "")
@@ -93,13 +93,13 @@ def check_row(archive: Archive, row: dict[str, str], code: str, member: Becomes)
         assert (row["sha256"], row["http_status"]) == (hashlib.sha256(member.data).hexdigest(), "200")
 
 
-def test_boxes_are_fitted_to_the_member(archive: Archive) -> None:
-    """Scaled with it, left out where its shape is another, and labelled as in any result."""
+def test_boxes_are_fitted(archive: Archive) -> None:
+    """Boxes are scaled, left out if the image has another shape, and labelled as usual."""
     archive.keep({f"{RED}_1.JPEG": GOOD, f"{RED}_2.JPEG": GOOD})
     archive.project.annotate(f"{RED}_1", (10, 20, 30, 40), size=(64, 48))
     archive.project.annotate(f"{RED}_2", (1, 1, 20, 20), size=(48, 48))
     assert archive.run(*ALONE).code == 0
-    assert archive.standing() == ["1", "2"]
+    assert archive.saved() == ["1", "2"]
     assert archive.project.xmls("red") == {f"{RED}_1.xml"}
     xml = (archive.project.result / "red" / "Annotation" / f"{RED}_1.xml").read_bytes()
     assert f"<filename>{RED}_1.jpg<".encode() in xml
@@ -107,67 +107,67 @@ def test_boxes_are_fitted_to_the_member(archive: Archive) -> None:
     assert (box.label, box.xmin, box.ymin, box.xmax, box.ymax) == ("red", 20, 40, 61, 81)
 
 
-def test_only_what_may_bring_something_is_asked_for_again(archive: Archive) -> None:
-    """Of tars that were read whole: where an image is gone, or what was refused is to be judged anew."""
+def test_second_run(archive: Archive) -> None:
+    """A tar is requested again if an image was deleted, or a rejection depends on a changed flag."""
     for code, name, last in ((RED, "red", GOOD), (BLUE, "blue", PAGE), (GREEN, "green", SMALL)):
         if code != RED:
             archive.project.category(code, name)
         archive.keep(photos(2, code) | {f"{code}_7.JPEG": last}, code=code)
     assert archive.run(*ALONE).code == 0
-    assert archive.asked() == [f"{RED}.tar", f"{BLUE}.tar", f"{GREEN}.tar"]
+    assert archive.requested() == [f"{RED}.tar", f"{BLUE}.tar", f"{GREEN}.tar"]
     assert archive.run(*ALONE).code == 0
-    assert archive.asked() == []
+    assert archive.requested() == []
     (archive.project.result / "red" / "Images" / f"{RED}_1.jpg").unlink()
     assert archive.run(*ALONE, "--min_side", "8").code == 0
-    assert archive.asked() == [f"{RED}.tar", f"{GREEN}.tar"]
-    assert archive.standing("red") == archive.standing("green") == ["0", "1", "7"]
+    assert archive.requested() == [f"{RED}.tar", f"{GREEN}.tar"]
+    assert archive.saved("red") == archive.saved("green") == ["0", "1", "7"]
     assert archive.run(*ALONE, "--min_side", "8", "--retry_failed", "True").code == 0
-    assert archive.asked() == [f"{BLUE}.tar"]
-    assert archive.standing("blue") == ["0", "1"]
+    assert archive.requested() == [f"{BLUE}.tar"]
+    assert archive.saved("blue") == ["0", "1"]
     assert [len(archive.rows(folder)) for folder in ("red", "blue", "green")] == [3, 3, 3]
 
 
-def test_how_many_takes_the_first_of_the_tar(archive: Archive) -> None:
-    """Bad ones count; a larger number goes on where a smaller one ended, and URLs bring nothing twice."""
+def test_how_many(archive: Archive) -> None:
+    """The first members count, also invalid ones; a larger number continues, and URLs add no duplicates."""
     archive.keep({f"{RED}_9.JPEG": PAGE} | photos(6))
-    for how_many, standing in ((3, ["0", "1"]), (5, ["0", "1", "2", "3"])):
+    for how_many, saved in ((3, ["0", "1"]), (5, ["0", "1", "2", "3"])):
         assert archive.run(*ALONE, "--how_many", str(how_many)).code == 0
-        assert archive.asked() == [f"{RED}.tar"]
-        assert archive.standing() == standing
+        assert archive.requested() == [f"{RED}.tar"]
+        assert archive.saved() == saved
         assert archive.rows()[0] == (f"{RED}_9", "failed", "not_an_image")
         assert archive.left() == set()
     for number in range(6):
         archive.link(f"{RED}_{number}", Answer.jpeg(pictures.jpeg(seed=100 + number)))
     assert archive.run(*ALONE, "--how_many", "6", "--fill", source="urls").code == 0
-    assert archive.asked() == [f"{RED}_4", f"{RED}_5"]
-    assert archive.standing() == ["4", "5", "0", "1", "2", "3"]
+    assert archive.requested() == [f"{RED}_4", f"{RED}_5"]
+    assert archive.saved() == ["4", "5", "0", "1", "2", "3"]
 
 
-def test_fill_takes_no_more_than_is_needed(archive: Archive) -> None:
-    """Exactly as many are saved; a slow tar is left when they are there; what was passed over comes later."""
+def test_fill(archive: Archive) -> None:
+    """Exactly as many images are saved; then the tar is closed; later runs use the members not tried."""
     slow = resumable(tar((f"{RED}_9.JPEG", PAGE), *photos(8).items(), FILLER))
     archive.web.answer(f"/{RED}.tar", lambda request: replace(slow(request), pace=100_000))
     finished = archive.run("--how_many", "2", "--fill")
     assert finished.code == 0
     assert finished.seconds < 0.5 * len(FILLER[1]) / 100_000
-    assert len(archive.standing()) == 2
+    assert len(archive.saved()) == 2
     assert archive.left() == set()
-    archive.asked()
+    archive.requested()
     assert archive.run(*ALONE, "--how_many", "2", "--fill").code == 0
-    assert archive.asked() == []
+    assert archive.requested() == []
     assert archive.run(*ALONE, "--how_many", "4").code == 0
-    assert archive.asked() == [f"{RED}.tar"]
-    assert {"0", "1", "2"} <= set(archive.standing())
+    assert archive.requested() == [f"{RED}.tar"]
+    assert {"0", "1", "2"} <= set(archive.saved())
     archive.link(f"{RED}_20", Answer.jpeg(pictures.jpeg(seed=100)))
     archive.link(f"{RED}_21")
     assert archive.run(*ALONE, "--how_many", "6", "--fill", source="both").code == 0
-    assert archive.asked() == [f"{RED}_20", f"{RED}_21", f"{RED}.tar"]
-    assert len(archive.standing()) == 6
-    assert archive.standing()[0] == "20"
+    assert archive.requested() == [f"{RED}_20", f"{RED}_21", f"{RED}.tar"]
+    assert len(archive.saved()) == 6
+    assert archive.saved()[0] == "20"
 
 
-def test_with_annotation_takes_only_annotated_images(archive: Archive) -> None:
-    """Where there are no boxes nothing is asked for, and where they come later, the tar is."""
+def test_with_annotation(archive: Archive) -> None:
+    """Without boxes the tar is not requested; when boxes are added, it is."""
     archive.project.category(BLUE, "blue")
     archive.keep(photos(6))
     archive.keep(photos(6, BLUE), code=BLUE)
@@ -177,51 +177,51 @@ def test_with_annotation_takes_only_annotated_images(archive: Archive) -> None:
     assert finished.code == 1
     assert finished.err.startswith("There is no image with boxes of blue")
     assert "try without --with_annotation" in finished.err
-    assert archive.asked() == [f"{RED}.tar"]
+    assert archive.requested() == [f"{RED}.tar"]
     archive.project.annotate(f"{BLUE}_3", (1, 1, 20, 20))
     assert archive.run(*ALONE, "--with_annotation", "True").code == 0
-    assert archive.asked() == [f"{BLUE}.tar"]
+    assert archive.requested() == [f"{BLUE}.tar"]
     assert archive.rows() == [(f"{RED}_{number}", "already_present", "") for number in (1, 4)]
     assert archive.project.xmls("red") == {f"{RED}_1.xml", f"{RED}_4.xml"}
-    assert archive.standing("blue") == ["3"]
+    assert archive.saved("blue") == ["3"]
 
 
-def test_both_fills_what_urls_could_not_deliver(archive: Archive) -> None:
-    """URLs come first; then of the counted ones what is missing, or everything that the tar has besides."""
+def test_both(archive: Archive) -> None:
+    """URLs come first, then the missing images of those counted, or all other members of the tar."""
     archive.keep(photos(8), FILLER)
     for number in range(5):
         late = Answer(body=pictures.jpeg(seed=100 + number), delay=0.2)
         archive.link(f"{RED}_{number}", late if number % 2 else None)
     archive.link(f"{RED}_60")
     assert archive.run("--how_many", "4", source="both").code == 0
-    *links, last = archive.asked()
+    *links, last = archive.requested()
     assert sorted(links) == [f"{RED}_{number}" for number in range(4)]
     assert last == f"{RED}.tar"
-    assert archive.standing() == ["1", "3", "0", "2"]
+    assert archive.saved() == ["1", "3", "0", "2"]
     assert archive.run(*ALONE, source="both").code == 0
-    assert archive.asked() == [f"{RED}_4", f"{RED}_60", f"{RED}.tar"]
+    assert archive.requested() == [f"{RED}_4", f"{RED}_60", f"{RED}.tar"]
     assert archive.run(*ALONE, source="both").code == 0
-    assert archive.asked() == []
-    assert archive.standing() == ["1", "3", "0", "2", "4", "5", "6", "7"]
+    assert archive.requested() == []
+    assert archive.saved() == ["1", "3", "0", "2", "4", "5", "6", "7"]
     failed = [(code, reason) for code, status, reason in archive.rows() if status == "failed"]
     assert failed == [(f"{RED}_{number}", "http_404") for number in (0, 2, 4, 60)]
     ours = {name for name, data in photos(8).items() if archive.image(name) == data}
     assert ours == photos(8).keys() - {f"{RED}_1.JPEG", f"{RED}_3.JPEG"}
 
 
-def test_what_proves_late_to_be_no_image_comes_from_the_tar(archive: Archive) -> None:
-    """A host's one picture for all URLs counts as not delivered, though the tar had been read by then."""
+def test_late_placeholders_are_replaced(archive: Archive) -> None:
+    """Placeholders that are detected at the end are replaced from a tar that was read before."""
     archive.keep(photos(6))
     for number in range(4):
         archive.link(f"{RED}_{number}", Answer.jpeg(pictures.jpeg(seed=99)))
     assert archive.run(source="both").code == 0
-    assert archive.standing() == ["0", "1", "2", "3", "4", "5"]
+    assert archive.saved() == ["0", "1", "2", "3", "4", "5"]
     assert archive.rows()[:4] == [(f"{RED}_{number}", "failed", "placeholder") for number in range(4)]
     assert {name: archive.image(name) for name in photos(6)} == photos(6)
 
 
-def test_both_does_without_a_tar(archive: Archive) -> None:
-    """Where URLs deliver all, none is asked for; where there is none, the screen says so, and no more."""
+def test_both_without_a_tar(archive: Archive) -> None:
+    """If URLs deliver all images, no tar is requested; a missing tar is only reported."""
     archive.project.category(BLUE, "blue", how_many=1)
     archive.link(f"{BLUE}_1", Answer.jpeg(pictures.jpeg(seed=2)))
     archive.link(f"{RED}_1", Answer.jpeg(pictures.jpeg()))
@@ -230,7 +230,7 @@ def test_both_does_without_a_tar(archive: Archive) -> None:
     assert (finished.code, finished.err) == (0, "")
     assert f"red: {archive.web.url(f'/{RED}.tar')}: no such synset in the archive" in finished.out
     assert archive.rows() == [(f"{RED}_1", "downloaded", ""), (f"{RED}_2", "failed", "http_404")]
-    assert sorted(archive.asked()) == [f"{RED}.tar", f"{RED}_1", f"{RED}_2", f"{BLUE}_1"]
+    assert sorted(archive.requested()) == [f"{RED}.tar", f"{RED}_1", f"{RED}_2", f"{BLUE}_1"]
 
 
 LOG_IN = "log in at 127.0.0.1, accept the terms"
@@ -242,12 +242,12 @@ REFUSALS: dict[str, tuple[Reply, str, int]] = {
     "n00000015": (Answer(body=tar(*photos(4, "n00000015").items())[:5_000]), "cut off", 2),
     "n00000016": (resumable(tar(*photos(2, "n00000016").items())), "", 2),
 }
-"""What the archive answers for a category; what is said; how many images there are in the end."""
+"""The archive's response for a category; the message; the number of images saved."""
 
 
 @pytest.mark.alone
-def test_what_cannot_be_had_is_said_in_a_sentence_each(archive: Archive, tmp_path: Path) -> None:
-    """And costs no other category; tars are asked for one after the other."""
+def test_failed_tars(archive: Archive, tmp_path: Path) -> None:
+    """Each failed tar is reported in one sentence, and affects no other category."""
     archive.project.categories.clear()
     for code, (reply, _, _) in REFUSALS.items():
         archive.project.category(code, code)
@@ -265,15 +265,13 @@ def test_what_cannot_be_had_is_said_in_a_sentence_each(archive: Archive, tmp_pat
     assert lines.keys() == {code for code, (_, sentence, _) in REFUSALS.items() if sentence}
     for code, (_, sentence, images) in REFUSALS.items():
         assert sentence in lines.get(code, "")
-        assert len(archive.standing(code)) == len(archive.rows(code)) == images
+        assert len(archive.saved(code)) == len(archive.rows(code)) == images
     assert archive.web.most_at_once == 1
     assert archive.left() == set()
 
 
-def test_what_lets_us_in_is_shown_to_the_archive_alone(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not to the hosts of single images, nor on the screen, nor in any file."""
+def test_credentials(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials are sent to the archive only, and are neither printed nor written."""
     secrets = {"PART_OF_IMAGENET_TOKEN": "GEHEIM-1", "PART_OF_IMAGENET_COOKIE": "session=GEHEIM-2"}
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
@@ -288,13 +286,13 @@ def test_what_lets_us_in_is_shown_to_the_archive_alone(
         assert (headers["authorization"], headers["cookie"]) == ("Bearer GEHEIM-1", "session=GEHEIM-2")
     assert not {"authorization", "cookie"} & shown[f"/{RED}_20"].keys()
     assert "PART_OF_IMAGENET_COOKIE is not accepted" in finished.out
-    assert archive.standing() == ["20", "0", "1"]
+    assert archive.saved() == ["20", "0", "1"]
     written = [path.read_bytes() for path in archive.project.path.rglob("*") if path.is_file()]
     assert not any(b"GEHEIM" in text for text in (*written, (finished.out + finished.err).encode()))
 
 
-def test_without_consent_nothing_is_asked(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor by a dry run, nor where something that is needed is missing; each is said in a sentence."""
+def test_terms_not_accepted(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without accepted terms, or in a dry run, or with invalid settings, no request is sent."""
     source, address = ("--source", "archive"), ("--archive_url", archive.web.url("/{code}.tar"))
     secret = archive.web.url("/{code}.tar?signature=SECRET").replace("//", "//user:SECRET@")
     for flags, code, sentence in (
@@ -316,11 +314,11 @@ def test_without_consent_nothing_is_asked(archive: Archive, monkeypatch: pytest.
     assert finished.err.startswith("PART_OF_IMAGENET_TOKEN contains a character that no header may have")
     assert "SECRET" not in finished.err
     assert not list(archive.project.result.iterdir())
-    assert archive.asked() == []
+    assert archive.requested() == []
 
 
-def test_a_folder_that_is_not_there(archive: Archive) -> None:
-    """It is said before anything is made."""
+def test_missing_folder(archive: Archive) -> None:
+    """A missing folder of tars is an input error; nothing is created."""
     for source in ("archive", "both"):
         nowhere = str(archive.project.path / "nowhere")
         finished = archive.project.run("--source", source, "--archive_url", nowhere, *ACCEPTED)
@@ -329,8 +327,8 @@ def test_a_folder_that_is_not_there(archive: Archive) -> None:
         assert not archive.project.result.exists()
 
 
-def test_a_dry_run_counts_what_came_from_tars(archive: Archive) -> None:
-    """Under whatever row it stands; and no hosts are spoken of where there is only a tar."""
+def test_dry_run(archive: Archive) -> None:
+    """A dry run counts saved images from tars; without URLs it does not mention hosts."""
     archive.keep(photos(6))
     archive.link(f"{RED}_1")
     finished = archive.run()
@@ -342,20 +340,20 @@ def test_a_dry_run_counts_what_came_from_tars(archive: Archive) -> None:
 
 
 @pytest.mark.alone
-def test_a_place_that_cannot_be_written_to(archive: Archive, mount: Callable[[Path, str], None]) -> None:
-    """It is said before anyone is asked."""
+def test_read_only_folder(archive: Archive, mount: Callable[[Path, str], None]) -> None:
+    """A result folder that cannot be written to is an input error; no request is sent."""
     place = archive.project.path / "place"
     make_read_only(place, mount)
     finished = archive.run("--save_dir", str(place))
     assert finished.code == 2
     assert finished.err.startswith(f"--save_dir {place}")
-    assert archive.asked() == []
+    assert archive.requested() == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 @pytest.mark.alone
-def test_a_folder_of_tars(archive: Archive) -> None:
-    """It is read where it lies, however it is spelled, and stays as it is; --verify holds what came of it."""
+def test_folder_of_tars(archive: Archive) -> None:
+    """Tars in a folder are read in place and not changed; --verify accepts the result."""
     folder = archive.project.path / "=tars"
     folder.mkdir()
     (folder / f"{RED}.tar").write_bytes(tar(*photos(3).items(), (f"{RED}_9.JPEG", PAGE)))
@@ -371,7 +369,7 @@ def test_a_folder_of_tars(archive: Archive) -> None:
     shutil.rmtree(folder)
     verified = archive.project.run("--verify")
     assert verified.code == 0, verified.out
-    assert archive.standing() == ["0", "1", "2"]
+    assert archive.saved() == ["0", "1", "2"]
     assert len(archive.rows()) == 4
 
 
@@ -381,7 +379,7 @@ TWO = frozenset({"n1_1", "n1_2"})
 
 
 @pytest.mark.parametrize(
-    ("read", "wish", "known", "covered"),
+    ("progress", "wanted", "known", "covered"),
     [
         (SEEN, TarRequest("here"), {"n1_3"}, True),
         (SEEN, TarRequest("here"), set(), False),
@@ -398,11 +396,9 @@ TWO = frozenset({"n1_1", "n1_2"})
         (replace(FOUR, absent=("n1_2",)), TarRequest("here", only=TWO), {"n1_3"}, False),
     ],
 )
-def test_whether_a_tar_has_anything_new(
-    read: TarProgress, wish: TarRequest, known: set[str], covered: bool
-) -> None:
-    """Not if it was read whole or as far, and what was passed over then has come to be known."""
-    assert read.covers(wish, known) is covered
+def test_progress_covers(progress: TarProgress, wanted: TarRequest, known: set[str], covered: bool) -> None:
+    """A tar has nothing new if it was read far enough, and members passed over are known."""
+    assert progress.covers(wanted, known) is covered
 
 
 @pytest.mark.parametrize(
@@ -410,8 +406,8 @@ def test_whether_a_tar_has_anything_new(
     ["", "[]", '{"candidates": Infinity}', '{"absent": 5}', "[" * 100_000, '{"other": 1}'],
     ids=["empty", "list", "infinite", "types", "deep", "strange"],
 )
-def test_a_note_that_is_none_counts_as_none(tmp_path: Path, text: str) -> None:
-    """How far a tar was read is believed only if the note is as we write it."""
+def test_invalid_progress_file(tmp_path: Path, text: str) -> None:
+    """An invalid progress file counts as no progress."""
     path = tmp_path / "note"
     path.write_text(text)
     assert TarProgress.load(path) == TarProgress()
