@@ -10,7 +10,6 @@ from tests.scheduler import test_schedule
 from tests.scheduler.simulation import GOOD, REFUSED, TOO_MANY, UNAVAILABLE, Reply, Simulation, make_task
 from utils.reasons import Reason
 from utils.scheduler import host_queues
-from utils.scheduler.host_queues import HostQueues
 from utils.scheduler.schedule import Schedule
 
 TROUBLES = [
@@ -39,19 +38,19 @@ def simulation_of(trouble: Reply, others: int) -> Simulation:
 
 def test_unused_hosts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run over a million hosts remembers those it uses, and few more."""
-    monkeypatch.setattr(host_queues, "MAX_QUEUES", 20)
+    monkeypatch.setattr(host_queues, "MAX_UNUSED", 20)
     schedule = Schedule(batch_size=4, retries=2)
     simulation = Simulation(schedule, lambda _: GOOD)
     for number in range(1000):
         simulation.submit(f"h{number}", range(number, number + 1))
         simulation.run()
-        assert known(schedule._queues) <= 21
+        assert len(schedule._queues.hosts) <= 21
     assert simulation.reasons() == {"": 1000}
 
 
 def test_given_up_host_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many hosts are forgotten meanwhile."""
-    monkeypatch.setattr(host_queues, "MAX_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MAX_UNUSED", 0)
     simulation = Simulation(
         Schedule(batch_size=4, retries=2), lambda request: REFUSED if request.host == "dead" else GOOD
     )
@@ -74,7 +73,7 @@ def test_throttled_and_failing_hosts_are_remembered(
 ) -> None:
     """Limit and pause are the same as if no host were ever forgotten."""
     expected = simulation_of(trouble, others)
-    monkeypatch.setattr(host_queues, "MAX_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MAX_UNUSED", 0)
     found = simulation_of(trouble, others)
     assert found.request_times()["one"] == expected.request_times()["one"]
     assert found.reasons() == expected.reasons()
@@ -82,10 +81,5 @@ def test_throttled_and_failing_hosts_are_remembered(
 
 def test_forgetting_at_every_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each task ends once and limits hold, even if all that can be forgotten is."""
-    monkeypatch.setattr(host_queues, "MAX_QUEUES", 0)
+    monkeypatch.setattr(host_queues, "MAX_UNUSED", 0)
     test_schedule.test_every_task_ends_once()
-
-
-def known(all_queues: HostQueues) -> int:
-    """Count the remembered hosts."""
-    return len(all_queues._by_host) + len(all_queues._idle_hosts)

@@ -51,13 +51,13 @@ class Congestion:
         self._reduced_at = -1.0
         self._credit = 0.0  # towards the next increase of the limit
 
-    def record_result(self, task: ScheduledTask, outcome: Outcome, *, now: float, in_flight: int) -> None:
-        """Note the result of an attempt."""
+    def record_result(self, task: ScheduledTask, outcome: Outcome, *, now: float, in_flight: int) -> bool:
+        """Note the result of an attempt; False if it timed out because too many tasks were in flight."""
         is_late = outcome.reason is Reason.TIMEOUT
-        if not 200 <= outcome.http_status < 300 or (is_late and task.attempts):
-            return  # no body, or slow at every attempt
         if task.started < self._reduced_at:
-            return
+            return not is_late
+        if not 200 <= outcome.http_status < 300 or (is_late and task.attempts):
+            return True  # no body, or slow at every attempt
         period = self._periods.setdefault(int(task.started // PERIOD_SECONDS), Period())
         period.bodies += 1
         if len(self._periods) > MAX_PERIODS:
@@ -70,7 +70,7 @@ class Congestion:
                 if self._credit >= 1.0:
                     self._credit = 0.0
                     self.limit += 1
-            return
+            return True
         period.late += 1
         period.late_hosts.add(task.host.name)
         if period.late >= max(MIN_LATE, MIN_LATE_SHARE * period.bodies) and len(period.late_hosts) >= len(
@@ -79,10 +79,7 @@ class Congestion:
             self.limit = max(MIN_LIMIT, in_flight // 2)
             self._reduced_at = now
             self._periods.clear()
-
-    def is_cause(self, task: ScheduledTask, outcome: Outcome) -> bool:
-        """Whether an attempt timed out because too many were in flight."""
-        return outcome.reason is Reason.TIMEOUT and task.started < self._reduced_at
+        return True
 
     def allowed(self, wanted: int) -> int:
         """Return how many of the wanted tasks may be in flight."""

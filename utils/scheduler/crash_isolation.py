@@ -18,49 +18,39 @@ SUSPECT_AFTER, ALONE_AFTER = 2, 3
 GROUP_SIZE = 8
 
 
-def is_suspect(task: ScheduledTask) -> bool:
-    """Whether a task has to be run apart from the others."""
-    return task.losses >= SUSPECT_AFTER
-
-
 def find_cause(lost: Iterable[ScheduledTask]) -> ScheduledTask | None:
     """Return the cause among tasks that were lost together, if there is only one suspect."""
-    suspects = [task for task in lost if is_suspect(task)]
+    suspects = [task for task in lost if task.losses >= SUSPECT_AFTER]
     return suspects[0] if len(suspects) == 1 else None
 
 
 class CrashIsolation:
-    """The suspects that wait, and those that run."""
+    """The suspects that wait, and those that run.
+
+    A suspect is a task with `SUSPECT_AFTER` losses or more.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[ScheduledTask] = deque()
-        self._running: set[ScheduledTask] = set()
-
-    def push(self, task: ScheduledTask) -> None:
-        """Add a suspect."""
-        self._waiting.append(task)
+        self.waiting: deque[ScheduledTask] = deque()
+        self.running: set[ScheduledTask] = set()
 
     def pop(self, now: float) -> ScheduledTask | None:
         """Return a suspect that can start now; it counts as running."""
-        for _ in range(len(self._waiting)):
-            task = self._waiting.popleft()
+        for _ in range(len(self.waiting)):
+            task = self.waiting.popleft()
             if task.cancelled:
                 continue
             if self._has_room_for(task) and task.host.can_start(now):
-                self._running.add(task)
+                self.running.add(task)
                 return task
-            self._waiting.append(task)
+            self.waiting.append(task)
         return None
-
-    def mark_finished(self, task: ScheduledTask) -> None:
-        """Stop counting a task as running."""
-        self._running.discard(task)
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when the first pause of their hosts is over; None if none is paused."""
-        pauses = (task.host.paused_until for task in self._waiting if not task.cancelled)
+        pauses = (task.host.paused_until for task in self.waiting if not task.cancelled)
         return min((until for until in pauses if until > now), default=None)
 
     def _has_room_for(self, task: ScheduledTask) -> bool:
-        losses = max(one.losses for one in (task, *self._running))
-        return len(self._running) < (1 if losses >= ALONE_AFTER else GROUP_SIZE)
+        losses = max(one.losses for one in (task, *self.running))
+        return len(self.running) < (1 if losses >= ALONE_AFTER else GROUP_SIZE)

@@ -16,8 +16,14 @@ limit.
 
 from __future__ import annotations
 
+from collections import deque
+from typing import TYPE_CHECKING
+
 from ..models.tasks import Outcome
 from ..reasons import Reason
+
+if TYPE_CHECKING:
+    from .scheduled_task import ScheduledTask
 
 UNKNOWN_LIMIT, FIRST_LIMIT, HIGHEST_LIMIT = 3, 8, 32
 """Concurrent requests: before the first response of a host, after it, and at most."""
@@ -68,22 +74,28 @@ class HostState:
         Why no further request is sent, if that has been decided.
     has_answered
         Whether it has ever sent a response.
+    tasks, is_listed
+        The tasks that wait for it, and whether it is in a line of `HostQueues`.
     """
 
     __slots__ = (  # a run may know a million hosts
         *("name", "limit", "paused_until", "in_flight", "hanging", "given_up", "has_answered"),
-        *("_parts", "_is_up", "_credit", "_throttled_at", "_pauses"),
+        *("tasks", "is_listed", "_first_limit", "_highest_limit"),
+        *("_is_up", "_credit", "_throttled_at", "_pauses"),
         *("_failures", "_failed_rounds", "_round_failed_at", "_failed_row"),
     )
 
     def __init__(self, name: str, parts: int = 1) -> None:
         self.name = name
-        self._parts = parts
-        self.limit = self._share(UNKNOWN_LIMIT)
+        self.limit = max(1, UNKNOWN_LIMIT // parts)
+        self._first_limit = max(1, FIRST_LIMIT // parts)
+        self._highest_limit = max(1, HIGHEST_LIMIT // parts)
         self.paused_until = 0.0
         self.in_flight = self.hanging = 0
         self.given_up: Reason | None = None
         self.has_answered = False
+        self.tasks: deque[ScheduledTask] | None = None  # an empty deque takes 700 bytes
+        self.is_listed = False
         self._is_up = False  # whether a connection was ever made
         self._credit = 0.0  # towards the next increase of the limit
         self._throttled_at = -1.0
@@ -98,21 +110,16 @@ class HostState:
         """Whether the last attempt to connect failed."""
         return self._failed_rounds > 0 or self.given_up is Reason.DEAD_HOST
 
-    @property
-    def has_free_slot(self) -> bool:
-        """Whether the limit allows one more request."""
-        if self.in_flight < self.limit:
-            return True
-        return (
+    def can_start(self, now: float) -> bool:
+        """Whether one more request may be sent now."""
+        if now < self.paused_until:
+            return False
+        return self.in_flight < self.limit or (
             self.has_answered
             and not self._failed_rounds
             and self.in_flight - self.hanging < self.limit
-            and self.in_flight < self._share(FIRST_LIMIT)
+            and self.in_flight < self._first_limit
         )
-
-    def can_start(self, now: float) -> bool:
-        """Whether one more request may be sent now."""
-        return self.has_free_slot and now >= self.paused_until
 
     def can_be_forgotten(self, now: float) -> bool:
         """Whether a new state would be as polite, and give a dead host no more attempts."""
@@ -126,35 +133,29 @@ class HostState:
         """Update the state with the result of a request that was started at `started`."""
         if outcome.from_proxy:
             return
-        reason = outcome.reason
-        if is_throttled(outcome):
-            self._throttle(outcome, started, now)
-        elif outcome.http_status:
-            self._record_response(outcome)
-        elif reason in CONNECT_FAILURES or (reason is Reason.TIMEOUT and not self.has_answered):
-            self._record_connect_failure(outcome, started, now)
-        elif reason in CONNECTED:
-            self._mark_up()
-
-    def _mark_up(self) -> None:
+        reason, status = outcome.reason, outcome.http_status
+        if not status:
+            if reason in CONNECT_FAILURES or (reason is Reason.TIMEOUT and not self.has_answered):
+                self._record_connect_failure(outcome, started, now)
+                return
+            if reason not in CONNECTED:
+                return
         if self._failures or not self._is_up:
-            self.limit = self._share(FIRST_LIMIT)
+            self.limit = self._first_limit
         self._is_up = True
         self._failures = self._failed_rounds = 0
-
-    def _record_response(self, outcome: Outcome) -> None:
-        self._mark_up()
-        self.has_answered = True
-        self._pauses = 0
-        if outcome.http_status < 500:
-            self._credit += 1.0 if self._throttled_at < 0 else 1.0 / self.limit
-        if self._credit >= 1.0:
-            self._credit = 0.0
-            self.limit = min(self._share(HIGHEST_LIMIT), self.limit + 1)
+        self.has_answered = self.has_answered or status > 0
+        if is_throttled(outcome):
+            self._throttle(outcome, started, now)
+        elif status:
+            self._pauses = 0
+            if status < 500:
+                self._credit += 1.0 if self._throttled_at < 0 else 1.0 / self.limit
+            if self._credit >= 1.0:
+                self._credit = 0.0
+                self.limit = min(self._highest_limit, self.limit + 1)
 
     def _throttle(self, outcome: Outcome, started: float, now: float) -> None:
-        self._mark_up()
-        self.has_answered = True
         seconds = outcome.retry_after or 0.0
         if exceeds_max_pause(outcome):
             seconds = 0.0  # this URL fails, and no other
@@ -194,6 +195,3 @@ class HostState:
         if reason is Reason.TIMEOUT and self._failed_row != SEVERAL_ROWS:
             return False  # one slow URL, which has its retries
         return self._failed_rounds >= REFUSED_ROUNDS * factor
-
-    def _share(self, limit: int) -> int:
-        return max(1, limit // self._parts)

@@ -36,27 +36,30 @@ class HeldFailure:
 
 
 class Outage:
-    """Watches the connect failures of all hosts."""
+    """Watches the connect failures of all hosts.
+
+    Attributes
+    ----------
+    ends_at
+        Until when the network counts as down; None if it does not.
+    held
+        The failures that are not handled yet.
+    """
 
     def __init__(self) -> None:
-        self._ends_at: float | None = None
+        self.ends_at: float | None = None
+        self.held: deque[HeldFailure] = deque()
         self._next_probe = 0.0
         self._is_armed = False  # after a response: there cannot be an outage before one
         self._failing: set[str] = set()
-        self._held: deque[HeldFailure] = deque()
-
-    @property
-    def is_suspected(self) -> bool:
-        """Whether the network seems to be down."""
-        return self._ends_at is not None
 
     def is_confirmed(self, now: float) -> bool:
         """Whether the network has been down for too long to be chance."""
-        return self._ends_at is not None and now >= self._confirmed_at()
+        return self.ends_at is not None and now >= self._confirmed_at()
 
     def record_response(self) -> None:
         """Note that something was reached."""
-        self._ends_at, self._is_armed = None, True
+        self.ends_at, self._is_armed = None, True
         self._failing.clear()
 
     def hold(self, entry: ScheduledTask, outcome: Outcome, now: float) -> bool:
@@ -66,35 +69,29 @@ class Outage:
         if outcome.http_status or outcome.reason not in CONNECT_FAILURES:
             self.record_response()
             return False
-        if not self.is_suspected and not (self._is_armed and entry.host.has_answered):
+        if self.ends_at is None and not (self._is_armed and entry.host.has_answered):
             return False
         self._failing.add(entry.host.name)
-        self._held.append(HeldFailure(entry, outcome, now + HOLD_SECONDS))
+        self.held.append(HeldFailure(entry, outcome, now + HOLD_SECONDS))
         entry.host.pause(now + HOLD_SECONDS)  # else all its URLs would fail before the first is handled
-        if not self.is_suspected and len(self._failing) >= MIN_HOSTS:
-            self._ends_at, self._next_probe = now + MAX_OUTAGE, now + PROBE_INTERVAL
+        if self.ends_at is None and len(self._failing) >= MIN_HOSTS:
+            self.ends_at, self._next_probe = now + MAX_OUTAGE, now + PROBE_INTERVAL
         return True
 
-    def pop_repeats(self, now: float) -> list[ScheduledTask]:
-        """Return the held tasks that are run again because the network is down."""
-        if not self.is_confirmed(now):
-            return []
-        held, self._held = self._held, deque()
-        return [failure.entry for failure in held]
-
-    def pop_failures(self, now: float) -> list[HeldFailure]:
-        """Return the failures to handle: all if there was a response, else those whose time is over."""
+    def pop(self, now: float) -> list[HeldFailure]:
+        """Return failures: all if an outage is confirmed or there was a response, else those that are due."""
         due = []
-        while self._held and (not self._failing or (not self.is_suspected and self._held[0].until <= now)):
-            due.append(self._held.popleft())
+        all_due = not self._failing or self.is_confirmed(now)
+        while self.held and (all_due or (self.ends_at is None and self.held[0].until <= now)):
+            due.append(self.held.popleft())
         return due
 
     def allowed_starts(self, wanted: int, now: float) -> int:
         """Return how many tasks may start: during an outage one probe at intervals."""
-        if self._ends_at is not None and now >= self._ends_at:
-            self._ends_at, self._is_armed = None, False
+        if self.ends_at is not None and now >= self.ends_at:
+            self.ends_at, self._is_armed = None, False
             self._failing.clear()
-        if not self.is_suspected:
+        if self.ends_at is None:
             return wanted
         if now < self._next_probe:
             return 0
@@ -102,10 +99,10 @@ class Outage:
         return min(1, wanted)
 
     def next_wakeup(self) -> float | None:
-        """Return the time at which something has to be done here."""
-        if self._ends_at is not None:
-            return min(self._next_probe, self._confirmed_at() if self._held else self._ends_at)
-        return self._held[0].until if self._held else None
+        """Return the time at which something has to be done here; None if nothing is held."""
+        if self.ends_at is not None:
+            return min(self._next_probe, self._confirmed_at() if self.held else self.ends_at)
+        return self.held[0].until if self.held else None
 
     def _confirmed_at(self) -> float:
-        return (self._ends_at or 0.0) - MAX_OUTAGE + CONFIRM_AFTER
+        return (self.ends_at or 0.0) - MAX_OUTAGE + CONFIRM_AFTER

@@ -13,10 +13,9 @@ from collections.abc import Callable
 
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
 from ..reasons import INTERRUPTED, NOT_NEEDED, Reason, Status
-from . import crash_isolation
 from .congestion import Congestion
-from .crash_isolation import CrashIsolation
-from .host_queues import HostQueues, undivided
+from .crash_isolation import SUSPECT_AFTER, CrashIsolation, find_cause
+from .host_queues import HostQueues
 from .host_state import HostState
 from .outage import Outage
 from .scheduled_task import ScheduledTask, TaskResult
@@ -46,7 +45,7 @@ class Schedule:
         batch_size: int,
         retries: int,
         rng: random.Random | None = None,
-        parts: Callable[[str], int] = undivided,
+        parts: Callable[[str], int] | None = None,
     ) -> None:
         self.batch_size = batch_size
         self._retries = retries
@@ -91,8 +90,9 @@ class Schedule:
         """
         state = self._queues.host(host)
         entry = ScheduledTask(task, state, fallback)
-        if fallback and state.is_failing and (self._queues.waiting(state) or state.in_flight):
-            self._use_fallback(entry)  # one task is enough to probe a failing host
+        if fallback and state.is_failing:
+            if state.in_flight or any(not one.cancelled for one in state.tasks or ()):
+                self._use_fallback(entry)  # one task is enough to probe a failing host
         if entry.host.given_up is Reason.DEAD_HOST:
             self._use_fallback(entry)
         if entry.host.given_up:
@@ -104,13 +104,15 @@ class Schedule:
     def start_ready(self, now: float) -> list[ImageTask]:
         """Return the tasks that can start now; they count as running."""
         self._last_start = now
-        self._queues.forget_hosts(self._tasks.values(), now)
+        if len(self._queues.hosts) >= self._queues.max_hosts:
+            self._queues.forget_hosts(self._tasks.values(), now)
         for entry in self._queues.wake(now):
             self._enqueue(entry, first=entry.timed_out)
         started: list[ImageTask] = []
         free = self._outage.allowed_starts(self.concurrency_limit - len(self._running), now)
         while len(started) < free:
-            one = self._suspects.pop(now) or self._queues.pop(now)
+            suspect = self._suspects.pop(now) if self._suspects.waiting else None
+            one = suspect or self._queues.pop(now)
             if one is None:
                 break
             one.started = now
@@ -123,9 +125,9 @@ class Schedule:
 
     def finish(self, number: int, outcome: Outcome, now: float) -> list[TaskResult]:
         """Take the outcome of a task's attempt; returns the tasks that are done by that, if any."""
-        entry = self._running_task(number)
-        if entry is None:
+        if number not in self._running:
             return []
+        entry = self._tasks[number]
         if self._outage.hold(entry, outcome, now):
             self._release(entry)
             self._queues.relist(entry.host, now)
@@ -136,9 +138,9 @@ class Schedule:
 
     def redirect(self, number: int, redirect: Redirect, now: float) -> list[TaskResult]:
         """Queue a task whose response was a redirect at the host that it leads to."""
-        entry = self._running_task(number)
-        if entry is None:
+        if number not in self._running:
             return []
+        entry = self._tasks[number]
         asked, status = entry.host, redirect.history.http_status
         self._outage.record_response()
         results = self.poll(now)
@@ -155,8 +157,8 @@ class Schedule:
 
     def recover_lost(self, numbers: list[int], *, culprit: int | None, now: float) -> list[TaskResult]:
         """Queue the tasks of a dead worker again; `culprit` is the one whose image it was validating."""
-        lost = [entry for number in numbers if (entry := self._running_task(number))]
-        cause = crash_isolation.find_cause(lost) if culprit is None else self._tasks.get(culprit)
+        lost = [self._tasks[number] for number in numbers if number in self._running]
+        cause = find_cause(lost) if culprit is None else self._tasks.get(culprit)
         results = []
         for entry in lost:
             self._release(entry)
@@ -193,34 +195,41 @@ class Schedule:
 
     def poll(self, now: float) -> list[TaskResult]:
         """Return the tasks that are done because time has passed: failures that were held."""
-        for entry in self._outage.pop_repeats(now):
-            if entry.task.number in self._tasks:
-                self._enqueue(entry, first=True)
-                self._queues.relist(entry.host, now)
-        results = []
-        for held in self._outage.pop_failures(now):
-            if held.entry.task.number in self._tasks:
+        results: list[TaskResult] = []
+        if not self._outage.held:
+            return results
+        is_outage = self._outage.is_confirmed(now)
+        for held in self._outage.pop(now):
+            if held.entry.task.number not in self._tasks:
+                continue
+            if is_outage:  # the attempt does not count
+                self._enqueue(held.entry, first=True)
+                self._queues.relist(held.entry.host, now)
+            else:
                 results += self._handle(held.entry, held.outcome, now)
         return results
 
     def next_wakeup(self) -> float | None:
         """Return when a waiting task can start, if that is known; None if only `finish` can change it."""
-        outage = self._outage.next_wakeup()
-        if self._outage.is_suspected:
-            return outage
-        times = (self._queues.next_wakeup(), self._suspects.next_wakeup(self._last_start), outage)
+        if self._outage.ends_at is not None:
+            return self._outage.next_wakeup()
+        times = [self._queues.next_wakeup()]
+        if self._outage.held:
+            times.append(self._outage.next_wakeup())
+        if self._suspects.waiting:
+            times.append(self._suspects.next_wakeup(self._last_start))
         return min((time for time in times if time is not None), default=None)
 
     def _handle(self, entry: ScheduledTask, outcome: Outcome, now: float) -> list[TaskResult]:
         """Update the host, then retry the task or close it."""
         asked = entry.host
         asked.record_result(outcome, started=entry.started, now=now)
-        if self._congestion.is_cause(entry, outcome):
+        in_flight = len(self._running) + 1
+        if not self._congestion.record_result(entry, outcome, now=now, in_flight=in_flight):
             entry.rewind()
             self._enqueue(entry)
             self._queues.relist(asked, now)
             return []
-        self._congestion.record_result(entry, outcome, now=now, in_flight=len(self._running) + 1)
         outcome = entry.add_attempt(outcome)
         results = []
         if entry.fallback and outcome.connect_failed:
@@ -233,8 +242,8 @@ class Schedule:
             entry.rewind()
             self._queues.push_delayed(entry, retry_at)
         if asked.is_failing:
-            waiting = self._queues.waiting(asked)
-            self._queues.clear(asked)
+            waiting = [one for one in asked.tasks or () if not one.cancelled]
+            asked.tasks = None
             for one in waiting:
                 self._use_fallback(one)
                 self._enqueue(one)
@@ -246,7 +255,7 @@ class Schedule:
     def _fail_waiting(self, host: HostState) -> list[TaskResult]:
         """Close all tasks that wait for a host that was given up, or switch them to their fallbacks."""
         left = [e for e in self._tasks.values() if e.host is host and e.task.number not in self._running]
-        self._queues.clear(host)
+        host.tasks = None
         results = []
         for entry in left:
             if entry.fallback and host.is_failing:  # it waits for a retry, which will use the fallback
@@ -261,19 +270,16 @@ class Schedule:
             entry.use_fallback(self._queues.host(entry.fallback.host))
 
     def _enqueue(self, entry: ScheduledTask, *, first: bool = False) -> None:
-        if crash_isolation.is_suspect(entry):
-            self._suspects.push(entry)
+        if entry.losses >= SUSPECT_AFTER:
+            self._suspects.waiting.append(entry)
         else:
             self._queues.push(entry, first=first)
-
-    def _running_task(self, number: int) -> ScheduledTask | None:
-        return self._tasks.get(number) if number in self._running else None
 
     def _release(self, entry: ScheduledTask) -> None:
         """Free the slots of a task, if it is running."""
         if entry.task.number in self._running:
             self._running.discard(entry.task.number)
-            self._suspects.mark_finished(entry)
+            self._suspects.running.discard(entry)
             self._queues.mark_finished(entry)
 
     def _close(self, entry: ScheduledTask, outcome: Outcome) -> TaskResult:
