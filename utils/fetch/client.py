@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pycurl
 
 from ..models.tasks import FetchError, Redirect, RedirectHistory, Response
-from .transfer import MemoryBudget, Transfer
+from .transfer import MemoryBudget, Transfer, new_handle
 
 MEMORY_BUDGET = 96_000_000
 SELECTOR_EVENTS = {
@@ -58,7 +58,7 @@ class Fetcher:
         self._timeout = timeout
         self._budget = MemoryBudget(memory_budget)
         self._running: dict[int, Transfer] = {}
-        self._unused: list[Transfer] = []
+        self._unused: list[pycurl.Curl] = []
         self._by_handle: dict[pycurl.Curl, Transfer] = {}
         self._timer: float | None = None  # when libcurl wants to be called
         self._selector = selectors.DefaultSelector()
@@ -94,11 +94,17 @@ class Fetcher:
         history
             The redirects that led to the URL; None for the first request of an attempt.
         """
-        transfer = self._unused.pop() if self._unused else Transfer(self._budget, self._timeout)
-        self._by_handle[transfer.curl] = transfer
-        transfer.start(number, url, history or RedirectHistory())
-        self._running[number] = transfer
-        self._multi.add_handle(transfer.curl)
+        curl = self._unused.pop() if self._unused else new_handle(self._timeout)
+        transfer = Transfer(
+            curl,
+            number,
+            url=url,
+            history=history or RedirectHistory(),
+            timeout=self._timeout,
+            budget=self._budget,
+        )
+        self._running[number] = self._by_handle[curl] = transfer
+        self._multi.add_handle(curl)
 
     def cancel(self, number: int) -> bool:
         """Abort a request; False if it is not running."""
@@ -106,7 +112,7 @@ class Fetcher:
         if transfer is None:
             return False
         self._remove(transfer)
-        self._recycle(transfer)
+        transfer.release()
         return True
 
     def poll(self, timeout: float) -> Iterator[Fetched]:
@@ -128,7 +134,7 @@ class Fetcher:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         yield from self._finished()
         paused = [transfer for transfer in self._running.values() if transfer.paused]
-        for transfer in self._budget.resumable(paused):
+        for transfer in self._budget.resumable(paused) if paused else ():
             transfer.resume()
 
     def wake(self) -> None:
@@ -140,9 +146,8 @@ class Fetcher:
         """Abort all requests and close all connections."""
         for transfer in list(self._running.values()):
             self._remove(transfer)
-            self._recycle(transfer)
-        for transfer in self._unused:
-            transfer.curl.close()
+        for curl in self._unused:
+            curl.close()
         self._unused.clear()
         self._multi.close()
         self._selector.close()
@@ -158,15 +163,12 @@ class Fetcher:
                 fetched = Fetched(transfer.number, transfer.result(code, message))
                 self._remove(transfer)
                 yield fetched
-                self._recycle(transfer)
+                transfer.release()
 
     def _remove(self, transfer: Transfer) -> None:
         self._multi.remove_handle(transfer.curl)
         del self._running[transfer.number]
-
-    def _recycle(self, transfer: Transfer) -> None:
-        transfer.release()
-        self._unused.append(transfer)
+        self._unused.append(transfer.curl)
 
     def _on_timer(self, milliseconds: int) -> None:
         self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000

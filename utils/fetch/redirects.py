@@ -106,7 +106,7 @@ class RedirectGuard:
             return int(pycurl.SOCKET_BAD)
         return _DuplicatedSocket(made.family, made.type, made.proto, made.detach())
 
-    def before_request(self, ip: str) -> int:
+    def before_request(self, ip: str, *_connection: object) -> int:
         """Check the address of a reused connection as well; pycurl's PREREQFUNCTION."""
         self._ip = ip
         return int(pycurl.PREREQFUNC_OK if self._allows(ip) else pycurl.PREREQFUNC_ABORT)

@@ -6,6 +6,8 @@ run. A transfer that stalls is not aborted, because the rest may still arrive at
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 MIN_SECONDS = 1.5
 """Seconds after the first chunk before a transfer is judged."""
 MIN_ARRIVALS, ARRIVAL_INTERVAL = 2, 0.25
@@ -14,6 +16,7 @@ MAX_SPEEDUP = 4.0
 """How many times as fast the rest may still arrive."""
 
 
+@dataclass(slots=True)
 class SlowTransferDetector:
     """Watches how a body arrives; times are seconds of the caller's clock.
 
@@ -23,9 +26,11 @@ class SlowTransferDetector:
         When the body must be complete.
     """
 
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.restart()
+    deadline: float
+    _first_at: float = -1.0
+    _last_at: float = -1.0
+    _first_size: int = 0
+    _arrivals: int = 0
 
     def restart(self) -> None:
         """Start again after a pause on this side."""

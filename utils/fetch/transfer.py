@@ -1,4 +1,4 @@
-"""One curl handle, with the limits of a request: time, size, memory, and where redirects may lead.
+"""One request, with its limits: time, size, memory, and where redirects may lead.
 
 Redirects are not followed here. Each is returned like any other response, so that the scheduler can apply
 the limits of the host it leads to.
@@ -37,20 +37,18 @@ class MemoryBudget:
 
     def __init__(self, limit: int) -> None:
         self.used = 0
-        self._limit = limit
+        self.limit = limit
         self.exempt: Transfer | None = None  # runs while all others are paused, so that one always ends
 
     def must_pause(self, transfer: Transfer) -> bool:
-        """Whether a transfer has to be paused before it buffers more."""
-        if self.used < self._limit:
-            return False
+        """Whether a transfer has to be paused when the limit is reached."""
         if self.exempt is None:
             self.exempt = transfer
         return self.exempt is not transfer
 
     def resumable(self, paused: list[Transfer]) -> list[Transfer]:
         """Return the paused transfers that may continue: all, or the one that ends soonest."""
-        if self.used < self._limit or not paused:
+        if self.used < self.limit:
             return paused
         if self.exempt is not None:
             return []
@@ -59,14 +57,18 @@ class MemoryBudget:
 
 
 class Transfer:
-    """One curl handle, used for one URL after another.
+    """One request.
 
     Parameters
     ----------
+    curl
+        A handle from `new_handle`, which is set up for this request.
+    number, url, history
+        As in `Fetcher.start`.
+    timeout
+        Seconds that the attempt may take in all, with its redirects.
     budget
         Shared by all transfers of a fetcher.
-    timeout
-        Seconds that an attempt may take in all; connecting may take half of it, at most 5.
 
     Attributes
     ----------
@@ -74,36 +76,38 @@ class Transfer:
         Bytes of the body that have arrived.
     """
 
-    def __init__(self, budget: MemoryBudget, timeout: float) -> None:
-        self.number = -1
+    def __init__(
+        self,
+        curl: pycurl.Curl,
+        number: int,
+        *,
+        url: str,
+        history: RedirectHistory,
+        timeout: float,
+        budget: MemoryBudget,
+    ) -> None:
+        self.curl = curl
+        self.number = number
         self.paused = False
-        self.guard = RedirectGuard("")
         self.size = 0
+        self._url = url
+        self._history = history
         self._budget = budget
-        self._timeout = timeout
-        self._url = ""
-        self._history = RedirectHistory()
+        self._guard = RedirectGuard(url, history.from_public)
         self._chunks: list[bytes] = []
         self._status = 0
         self._headers: dict[str, list[str]] = {}
+        self._header_lines: list[bytes] = []  # filled by curl itself, because most lines are not used
         self._resume_error = 0  # curl's code
         self._abort_reason: Reason | None = None
-        self._detector = SlowTransferDetector(0.0)
-        self.header_lines: list[bytes] = []  # filled by curl itself, because most lines are not used
-        self.curl = _new_handle(self, timeout)
-
-    def start(self, number: int, url: str, history: RedirectHistory) -> None:
-        """Reset the handle for a URL, with the redirects that led to it."""
-        self.number, self.paused, self.size = number, False, 0
-        self.guard = RedirectGuard(url, history.from_public)
-        self._url, self._history = url, history
-        self._chunks, self._status, self._headers = [], 0, {}
-        self._resume_error, self._abort_reason = 0, None
-        self.header_lines.clear()
-        seconds = self._timeout - history.seconds
+        seconds = timeout - history.seconds
         self._detector = SlowTransferDetector(time.monotonic() + seconds)
-        self.curl.setopt(pycurl.URL, url)
-        self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
+        curl.setopt(pycurl.HEADERFUNCTION, self._header_lines.append)
+        curl.setopt(pycurl.WRITEFUNCTION, self.on_data)
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, self._guard.open_socket)
+        curl.setopt(pycurl.PREREQFUNCTION, self._guard.before_request)
 
     def on_data(self, chunk: bytes) -> int | None:
         """Buffer a chunk of the body, or pause or abort the transfer; pycurl's WRITEFUNCTION."""
@@ -113,7 +117,7 @@ class Transfer:
         if self.size + len(chunk) > (MAX_IMAGE_BYTES if is_success else MAX_ERROR_PAGE):
             self._abort_reason = Reason.TOO_LARGE if is_success else None
             return -1
-        if self._budget.must_pause(self):
+        if self._budget.used >= self._budget.limit and self._budget.must_pause(self):
             self.paused = True
             self._detector.restart()
             return int(pycurl.WRITEFUNC_PAUSE)
@@ -133,23 +137,27 @@ class Transfer:
         self._read_headers()  # again: trailers arrive after the body
         seconds = float(self.curl.getinfo(pycurl.TOTAL_TIME))
         code = self._resume_error or code
-        target = self._redirect_target()
+        target = self._redirect_target() if 300 <= self._status < 400 else None
         if isinstance(target, str):
             history = RedirectHistory(
                 count=self._history.count + 1,
                 seconds=self._history.seconds + seconds,
                 http_status=self._status,
-                from_public=self.guard.from_public,
+                from_public=self._guard.from_public,
             )
             return Redirect(RequestTarget(target, host_of(target)), history)
         if code == 0 and 200 <= self._status < 300:
+            is_chunked = "chunked" in ",".join(self._headers.get("transfer-encoding", ())).lower()
+            version = self.curl.getinfo(pycurl.INFO_HTTP_VERSION)
             self._chunks = [b"".join(self._chunks)]  # so that the body is in memory once
             return Response(
                 data=self._chunks[0],
                 http_status=self._status,
                 final_url=self._url,
                 robots=tuple(self._headers.get("x-robots-tag", ())),
-                length_known=self._is_length_known(),
+                length_known=is_chunked
+                or "content-length" in self._headers
+                or version > pycurl.CURL_HTTP_VERSION_1_1,
                 seconds=seconds,
             )
         end = TransferEnd(
@@ -157,7 +165,7 @@ class Transfer:
             message,
             self._status,
             retry_after=(self._headers.get("retry-after") or [""])[-1],
-            rejected=target or (Reason.FORBIDDEN_REDIRECT if self.guard.blocked else self._abort_reason),
+            rejected=target or (Reason.FORBIDDEN_REDIRECT if self._guard.blocked else self._abort_reason),
         )
         return fetch_error(self.curl, end)
 
@@ -178,8 +186,8 @@ class Transfer:
 
     def _read_headers(self) -> None:
         """Parse the header lines that have arrived; a status line starts a new response."""
-        lines = self.header_lines.copy()
-        self.header_lines.clear()
+        lines = self._header_lines.copy()
+        self._header_lines.clear()
         for line in lines:
             if line.startswith(b"HTTP/"):
                 parts = line.split(None, 2)
@@ -192,24 +200,20 @@ class Transfer:
                 self._headers.setdefault(key.decode(), []).append(value.decode("latin-1").strip())
 
     def _redirect_target(self) -> str | Reason | None:
-        """Return the URL of a redirect, the reason not to follow it, or None for any other response.
+        """Return the URL of a redirect, the reason not to follow it, or None if it has no target.
 
         Only the headers of a redirect matter; its body may be broken.
         """
         location = (self._headers.get("location") or [""])[0]
-        if not location or not 300 <= self._status < 400:
+        if not location:
             return None
         if self._history.count == MAX_REDIRECTS:
             return Reason.TOO_MANY_REDIRECTS
-        return redirect_target(self._url, location.encode("latin-1"), from_public=self.guard.from_public)
-
-    def _is_length_known(self) -> bool:
-        coding = ",".join(self._headers.get("transfer-encoding", ())).lower()
-        is_framed = "content-length" in self._headers or "chunked" in coding
-        return is_framed or self.curl.getinfo(pycurl.INFO_HTTP_VERSION) > pycurl.CURL_HTTP_VERSION_1_1
+        return redirect_target(self._url, location.encode("latin-1"), from_public=self._guard.from_public)
 
 
-def _new_handle(transfer: Transfer, timeout: float) -> pycurl.Curl:
+def new_handle(timeout: float) -> pycurl.Curl:
+    """Create a curl handle; connecting may take half of the timeout, at most 5 seconds."""
     curl = pycurl.Curl()
     options = {
         pycurl.USERAGENT: USER_AGENT,
@@ -221,10 +225,6 @@ def _new_handle(transfer: Transfer, timeout: float) -> pycurl.Curl:
         pycurl.BUFFERSIZE: 131_072,
         pycurl.NOSIGNAL: 1,
         pycurl.CAINFO: certifi.where(),
-        pycurl.HEADERFUNCTION: transfer.header_lines.append,
-        pycurl.WRITEFUNCTION: transfer.on_data,
-        pycurl.OPENSOCKETFUNCTION: lambda purpose, address: transfer.guard.open_socket(purpose, address),
-        pycurl.PREREQFUNCTION: lambda *connection: transfer.guard.before_request(connection[0]),
     }
     for option, value in options.items():
         curl.setopt(option, value)

@@ -90,9 +90,9 @@ class Schedule:
         """
         state = self._queues.host(host)
         entry = ScheduledTask(task, state, fallback)
-        if fallback and state.is_failing:
-            if state.in_flight or any(not one.cancelled for one in state.tasks or ()):
-                self._use_fallback(entry)  # one task is enough to probe a failing host
+        is_failing = fallback is not None and state.is_failing
+        if is_failing and (state.in_flight or any(not one.cancelled for one in state.tasks or ())):
+            self._use_fallback(entry)  # one task is enough to probe a failing host
         if entry.host.given_up is Reason.DEAD_HOST:
             self._use_fallback(entry)
         if entry.host.given_up:
