@@ -29,6 +29,7 @@ retried."""
 SOURCE_WORDS = (*SOURCES, *ALIASES)
 FORMATS = ("table", "csv")
 LABELS = ("name", "code")
+BOX_FORMATS = [one.name for one in formats.FORMATS.values() if one.has_boxes]
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,9 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
         _value("seed", "N", number(0), "seed of the split", Settings.seed),
         _words("labels", LABELS, "class names: folder names, or codes", Settings.labels),
-        _boolean("export_unannotated", "include images without boxes in yolo, coco and voc", default=True),
+        _boolean(
+            "export_unannotated", f"include images without boxes in {', '.join(BOX_FORMATS)}", default=True
+        ),
     ),
     "output and checks": (
         _boolean("verbose", "print one line for each finished category", default=True),

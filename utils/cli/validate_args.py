@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..export.dataset import OPTIONS
 from ..models.settings import Settings
 from ..sources.registry import SOURCES
-
-EXPORT_FLAGS = ("val_fraction", "seed", "labels", "export_unannotated")
 
 
 def conflict(values: dict[str, Any]) -> str | None:
@@ -15,7 +14,7 @@ def conflict(values: dict[str, Any]) -> str | None:
     find, unmark, mark, verify = values["find"], values["unmark"], values["mark"], values["verify"]
     how_many, export, scheduler = values["how_many"], values["export"], values["scheduler"]
     marks = unmark or mark is not None
-    export_flag = next((name for name in EXPORT_FLAGS if values[name] != getattr(Settings, name)), "")
+    export_flag = next((name for name in OPTIONS if values[name] != getattr(Settings, name)), "")
     rules = [
         (
             marks and not (find or values["categories"]),

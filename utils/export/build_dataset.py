@@ -33,9 +33,9 @@ def build_dataset(
     codes
         The wnid of every category, by its folder.
     cache
-        The file of hashes (see `hash_cache`).
+        The file of hashes (see `image_hash`).
     print_line
-        Takes messages about categories left out, and about work that takes long.
+        Called with messages about categories left out, and about slow steps.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def _fitted_boxes(record: ImageRecord) -> tuple[Box, ...]:
 
 
 def _for_detection(items: Iterable[Item], *, unannotated: bool) -> tuple[Item, ...]:
-    """Merge an image that lies in several categories' folders into one item with the boxes of all.
+    """Merge an image that is in several categories' folders into one item with the boxes of all.
 
     Images with the same bytes but different image codes are annotated separately, and not merged.
     """

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ..results.reader import ImageRecord  # the command line needs only the names of formats
 
 
+OPTIONS = ("val_fraction", "seed", "labels", "export_unannotated")
+"""The flags that change an export."""
+
+
 class Split(str, Enum):
     """The split of an image."""
 
@@ -31,7 +35,7 @@ class Item:
     record
         The image in the result folder.
     wnid, label
-        WordNet id and class name of the category in whose folder the image lies.
+        WordNet id and class name of the category in whose folder the image is.
     boxes
         Boxes inside the image, 0-based and inclusive, with class names as labels.
     is_rotated

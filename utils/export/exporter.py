@@ -24,11 +24,10 @@ from ..files import PARTIAL_SUFFIX
 from ..models.settings import Settings
 from ..results.paths import RESULT_FOLDER
 from . import tables
-from .dataset import Dataset, Format
+from .dataset import OPTIONS, Dataset, Format
 from .formats import FORMATS
 
 MARKER = ".part_of_imagenet_export.json"
-OPTIONS = ("val_fraction", "seed", "labels", "export_unannotated")
 
 
 @dataclass(frozen=True)
@@ -132,10 +131,8 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
     if not export_format.items(dataset):
         why = "there is no image of the selected categories."
         if dataset.items:
-            why = (
-                "none of the images has boxes. Leave --export_unannotated out, or export imagefolder or "
-                "webdataset."
-            )
+            others = " or ".join(one.name for one in FORMATS.values() if not one.has_boxes)
+            why = f"none of the images has boxes. Leave --export_unannotated out, or export {others}."
         raise DatasetError(f"Nothing was exported as {format_name}: {why}")
     try:
         target.recover()

@@ -65,7 +65,7 @@ def _group_roots(unique: _Hashes) -> _Indices:
 
 
 def _buckets(unique: _Hashes, band: int) -> Iterator[_Indices]:
-    """Give the indices of hashes that are equal in a band."""
+    """Yield the indices of hashes that are equal in a band."""
     keys = (unique >> np.uint64(band * BAND_BITS)) & np.uint64((1 << BAND_BITS) - 1)
     order = np.argsort(keys, kind="stable")
     edges = np.flatnonzero(np.diff(keys[order])) + 1
@@ -88,7 +88,7 @@ def _join_similar(root: _Indices, unique: _Hashes, bucket: _Indices) -> None:
 
 
 def _join(root: _Indices, first: _Indices, second: _Indices) -> None:
-    """Merge the groups of each pair in `root`, which holds the first index of each group."""
+    """Merge the groups of each pair in `root`, which contains the first index of each group."""
     while (apart := root[first] != root[second]).any():
         low, high = np.sort([root[first][apart], root[second][apart]], axis=0)
         np.minimum.at(root, high, low)

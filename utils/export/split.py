@@ -1,7 +1,7 @@
 """The split into training and validation images, which depends only on the content of images.
 
 Near-duplicates (images with the same bytes, or similar hashes) form a group, and a group is never divided.
-The representative of a group is the image that was first seen of all its members (see `hash_cache`). The
+The representative of a group is the image that was first seen of all its members (see `image_hash`). The
 SHA-256 of the seed and the representative's checksum is scaled to a number from 0 to 1; the group is for
 validation if the number is below `val_fraction`. So:
 
