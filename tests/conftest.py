@@ -25,7 +25,7 @@ settings.load_profile("patient")
 @pytest.fixture(scope="session", autouse=True)
 def environment() -> None:
     """Let runs that start warm know it as it is."""
-    warm_start.before()
+    warm_start.initial_environment()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What tests do to the machine under a run: other files in place of the system's, a name server."""
+"""Changes to the machine that a run sees: mounts, system files, a name server."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from pathlib import Path
 import pytest
 
 NAME_SERVER = f"127.53.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
-"""An address of its own for each process that runs tests; resolvers know no other port than 53."""
+"""Each test process has its own address, because resolvers use port 53 only."""
 A_RECORD, SERVER_FAILURE, NO_SUCH_NAME = 1, 2, 3
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait for something to come true; it must."""
+    """Wait until a condition is true; fail after a timeout."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never came true"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.005)
 
 
 def workers(parent: int) -> list[int]:
-    """Find the worker processes of a run."""
+    """Return the process ids of a run's workers."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     found = []
     for pid in children:
-        with contextlib.suppress(OSError):  # it has ended in between
+        with contextlib.suppress(OSError):  # it has ended
             found += [int(pid)] if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() else []
     return found
 
 
-def group_of(leader: int) -> list[int]:
-    """Find the living processes of a session's group."""
+def process_group(leader: int) -> list[int]:
+    """Return the ids of the running processes in the process group of a session."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -49,29 +49,28 @@ def group_of(leader: int) -> list[int]:
     return found
 
 
-def mounting(commands: Sequence[str]) -> tuple[str, ...]:
-    """Give the beginning of a command line that runs the rest with mounts which nobody else sees."""
+def with_mounts(commands: Sequence[str]) -> tuple[str, ...]:
+    """Return the beginning of a command line that runs the rest in its own mount namespace."""
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
         pytest.skip("only root may mount")
     return ("unshare", "--mount", "sh", "-ec", "; ".join([*commands, 'exec "$0" "$@"']))
 
 
-def replacing(files: Mapping[Path, Path]) -> tuple[str, ...]:
-    """Let a run see other files in the places of the system's: places and what is seen there."""
-    return mounting(
+def with_files(files: Mapping[Path, Path]) -> tuple[str, ...]:
+    """Return the beginning of a command line for which paths show other files."""
+    return with_mounts(
         [f"mount --bind {shlex.quote(str(seen))} {shlex.quote(str(place))}" for place, seen in files.items()]
     )
 
 
 class NameServer:
-    """Answers what names resolve to, as scripted, and counts who was asked for.
+    """A name server with scripted answers, which counts look-ups by name.
 
-    A script is a list of address, SERVER_FAILURE or NO_SUCH_NAME, for one look-up after the other; the last
-    counts for ever.
+    A script has an address, SERVER_FAILURE or NO_SUCH_NAME for each look-up; the last is repeated.
     """
 
     def __init__(self, **scripts: Sequence[str | int]) -> None:
-        self.asked: Counter[str] = Counter()
+        self.lookups: Counter[str] = Counter()
         self._scripts = {name.replace("_", "."): deque(script) for name, script in scripts.items()}
 
     def __enter__(self) -> NameServer:
@@ -80,7 +79,7 @@ class NameServer:
             self._socket.bind((NAME_SERVER, 53))
         except OSError:
             self._socket.close()
-            pytest.skip("only root may play a name server")
+            pytest.skip("only root may use port 53")
         self._socket.settimeout(0.1)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve)
@@ -100,20 +99,20 @@ class NameServer:
 
     def _answer(self, query: bytes) -> bytes:
         end = query.index(b"\0", 12)
-        name, kind = _spelled(query[12:end]), int.from_bytes(query[end + 1 : end + 3])
+        name, kind = _decode_name(query[12:end]), int.from_bytes(query[end + 1 : end + 3])
         script = self._scripts.get(name, deque([NO_SUCH_NAME]))
-        told = script[0]
-        if kind == A_RECORD:  # the one for IPv6 comes at the same time, and is the same look-up
-            self.asked[name] += 1
-            told = script.popleft() if len(script) > 1 else script[0]
-        address = isinstance(told, str) and kind == A_RECORD
-        code = 0 if isinstance(told, str) else told
+        answer = script[0]
+        if kind == A_RECORD:  # the query for IPv6 belongs to the same look-up
+            self.lookups[name] += 1
+            answer = script.popleft() if len(script) > 1 else script[0]
+        address = isinstance(answer, str) and kind == A_RECORD
+        code = 0 if isinstance(answer, str) else answer
         head = query[:2] + struct.pack(">HHHHH", 0x8180 | code, 1, int(address), 0, 0)
-        body = b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton(str(told)) if address else b""
+        body = b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton(str(answer)) if address else b""
         return head + query[12 : end + 5] + body
 
 
-def _spelled(labels: bytes) -> str:
+def _decode_name(labels: bytes) -> str:
     parts = []
     while labels:
         parts.append(labels[1 : 1 + labels[0]].decode())
@@ -122,9 +121,9 @@ def _spelled(labels: bytes) -> str:
 
 
 @contextlib.contextmanager
-def asking(folder: Path, server: NameServer) -> Iterator[tuple[str, ...]]:
-    """Run a name server; gives the beginning of a command line that asks no other."""
+def with_name_server(folder: Path, server: NameServer) -> Iterator[tuple[str, ...]]:
+    """Run a name server; yields the beginning of a command line that uses only this one."""
     config = folder / "resolv.conf"
     config.write_text(f"nameserver {NAME_SERVER}\noptions timeout:2 attempts:1\n")
     with server:
-        yield replacing({Path(os.path.realpath("/etc/resolv.conf")): config})
+        yield with_files({Path(os.path.realpath("/etc/resolv.conf")): config})

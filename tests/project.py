@@ -155,7 +155,7 @@ class Project:
         """Name everything that lies in a category's Annotation folder."""
         return {path.name for path in (self.result / folder / "Annotation").iterdir()}
 
-    def _run_warm(self, flags: tuple[str, ...], timeout: float) -> warm_start.TaskFinished | None:
+    def _run_warm(self, flags: tuple[str, ...], timeout: float) -> warm_start.RunResult | None:
         self.write()
         return warm_start.run([str(SCRIPT), *self.arguments(*flags)], self.variables(), timeout)
 

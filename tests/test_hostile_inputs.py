@@ -1,4 +1,4 @@
-"""Archives, tables and names that mean harm, or are merely broken: a run goes on, says so, and stays inside.
+"""Malicious or damaged archives, tables and names: the run continues, reports them, and stays in its folder.
 
 One run over all hostile archives, one over all hostile URLs, one over all hostile names.
 """
@@ -49,17 +49,17 @@ SIDE = "<width>64</width><height>48</height>"
 
 
 def code_of(number: int) -> str:
-    """Give the wnid of a case."""
+    """Return the wnid of a case."""
     return f"n{number:08d}"
 
 
 def picture(seed: int) -> Answer:
-    """Answer with a picture of its own, 64 x 48."""
+    """Return a response with a unique picture, 64 x 48."""
     return Answer(body=pictures.jpeg(64, 48, seed=seed))
 
 
 def run_bounded(project: Project, *flags: str) -> Finished:
-    """Run the script, and check that no process of it took too much memory."""
+    """Run the script, and check the memory of its processes."""
     peak = project.path / "cache"  # the name that no run minds
     finished = project.run(*flags, prefix=(sys.executable, "-c", MEASURE, str(peak)))
     assert 1000 < int(peak.read_text()) < LARGEST
@@ -67,7 +67,7 @@ def run_bounded(project: Project, *flags: str) -> Finished:
 
 
 def check_inside(project: Project, *brought: str) -> None:
-    """Check that a run left nothing but its result beside what the user brought."""
+    """Check that a run created nothing outside its result folder."""
     allowed = {"ncodes.csv", "imageNetURLs.csv", "annotation", "cache", "partial_imagenet", *brought}
     assert {path.name for path in project.path.iterdir()} <= {*allowed, "imageNetURLs.csv.index"}
     for path in project.result.rglob("*"):
@@ -81,7 +81,7 @@ def check_inside(project: Project, *brought: str) -> None:
 
 
 def xml_of(*corners: object, size: str = SIDE, name: str = RED, prologue: str = "") -> bytes:
-    """Write an XML with one box, or with none."""
+    """Return an XML with one box, or with none."""
     sides = zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=False)
     box = "".join(f"<{side}>{value}</{side}>" for side, value in sides)
     drawn = f"<object><name>{name}</name><bndbox>{box}</bndbox></object>"
@@ -92,7 +92,7 @@ GOOD = xml_of(4, 5, 20, 30)
 
 
 def member(code: str, data: bytes = GOOD, path: str = "", **attributes: object) -> bytes:
-    """Make one member of a tar, as it stands there; `attributes` are those of TarInfo."""
+    """Return a member of a tar; `attributes` are those of TarInfo."""
     info = tarfile.TarInfo(path or f"Annotation/{code}/{code}_1.xml")
     info.size = len(data)
     for name, value in attributes.items():
@@ -101,64 +101,64 @@ def member(code: str, data: bytes = GOOD, path: str = "", **attributes: object) 
 
 
 def special(kind: bytes) -> Callable[[str], bytes]:
-    """Make an archive whose only member is a link or a device that leads elsewhere."""
+    """Return a function that makes an archive whose only member is a link or a device."""
     return lambda code: member(code, b"", type=kind, linkname="/etc/passwd") + bytes(1024)
 
 
 def sparse(code: str) -> bytes:
-    """Make an archive with a sparse file of 10 GB before the good one."""
+    """Return an archive with a sparse file of 10 GB before the valid one."""
     block = bytearray(member(code, b"", f"{code}_9.xml", type=tarfile.GNUTYPE_SPARSE))
     block[483:495] = b"\x80" + (10 * 1024**3).to_bytes(11, "big")
     return with_checksum(block) + member(code) + bytes(1024)
 
 
 def with_size(block: bytes, size: bytes) -> bytes:
-    """Let a member claim a size, as it is spelled."""
+    """Return a header with another size field."""
     return with_checksum(bytearray(block[:124] + size + block[136:]))
 
 
 def with_checksum(block: bytearray) -> bytes:
-    """Put the checksum of a tar's header right."""
+    """Return a header with a correct checksum."""
     block[148:156] = b"%06o\0 " % (sum(block) - sum(block[148:156]) + 256)
     return bytes(block)
 
 
 def million_members(code: str) -> bytes:
-    """Make an archive with a good file and a million empty ones; packed, it has some megabytes."""
+    """Return an archive with a valid file and a million empty ones; compressed, it has some megabytes."""
     thousand = gzip.compress(member(code, b"", "x.xml") * 10_000, 1)
     return gzip.compress(member(code), 1) + thousand * 100 + gzip.compress(bytes(1024))
 
 
-def laughs() -> str:
-    """Declare entities of which the last one is ten billion laughs."""
+def billion_laughs() -> str:
+    """Return entities, the last of which expands to ten billion words."""
     more = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(10))
     return f'<!DOCTYPE annotation [<!ENTITY l0 "ha">{more}]>'
 
 
 def with_xml(data: bytes) -> Callable[[str], bytes]:
-    """Make a sound archive around an XML."""
+    """Return a function that makes a valid archive with an XML."""
     return lambda code: member(code, data) + bytes(1024)
 
 
 ENTITY = '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
 NOT_UNDERSTOOD = "1 invalid XML file left out"
 NO_NUMBERS = "1 box without name or numbers left out"
-WHOLE = (4, 5, 20, 30)
+UNCHANGED = (4, 5, 20, 30)
 
 
 @dataclass(frozen=True)
 class Case:
-    """An archive, what the screen says of it, and the corners of the box that its image ends with, if any."""
+    """An archive, the message about it, and the corners of the resulting box, if any."""
 
     archive: Callable[[str], bytes | None]
-    said: str = ""
+    message: str = ""
     corners: tuple[int, ...] | None = None
 
 
 CASES: dict[str, Case] = {
-    "climbs out": Case(lambda code: member(code, path=f"../../../{code}_1.xml") + bytes(1024), "", WHOLE),
-    "absolute": Case(lambda code: member(code, path=f"/tmp/{code}_1.xml") + bytes(1024), "", WHOLE),
-    "setuid": Case(lambda code: member(code, mode=0o6777) + bytes(1024), "", WHOLE),
+    "climbs out": Case(lambda code: member(code, path=f"../../../{code}_1.xml") + bytes(1024), "", UNCHANGED),
+    "absolute": Case(lambda code: member(code, path=f"/tmp/{code}_1.xml") + bytes(1024), "", UNCHANGED),
+    "setuid": Case(lambda code: member(code, mode=0o6777) + bytes(1024), "", UNCHANGED),
     "symbolic link": Case(special(tarfile.SYMTYPE), "contains no annotations"),
     "hard link": Case(special(tarfile.LNKTYPE), "contains no annotations"),
     "device": Case(special(tarfile.CHRTYPE), "contains no annotations"),
@@ -169,42 +169,44 @@ CASES: dict[str, Case] = {
     "cut": Case(
         lambda code: (member(code) + member(code, bytes(5000), "y"))[:3000],
         "only 1 annotation could be read (it ends too early)",
-        WHOLE,
+        UNCHANGED,
     ),
     "cut while packed": Case(
-        lambda code: gzip.compress(member(code) + os.urandom(9000))[:5000], "could be read (", WHOLE
+        lambda code: gzip.compress(member(code) + os.urandom(9000))[:5000], "could be read (", UNCHANGED
     ),
     "a size below zero": Case(
         lambda code: member(code) + with_size(member(code, b"", "y"), b"-7777777777\0") + bytes(9000),
         "only 1 annotation could be read (it is not a tar",
-        WHOLE,
+        UNCHANGED,
     ),
-    "sparse": Case(sparse, "", WHOLE),
+    "sparse": Case(sparse, "", UNCHANGED),
     "claims 10 GB": Case(
         lambda code: member(code) + member(code, b"", f"{code}_2.xml", size=10 * 1024**3),
         "more than 32 MB",
-        WHOLE,
+        UNCHANGED,
     ),
-    "a million members": Case(million_members, "more than 50,000 members", WHOLE),
+    "a million members": Case(million_members, "more than 50,000 members", UNCHANGED),
     "a gzip bomb": Case(
         lambda code: gzip.compress(
             member(code) + member(code, b"", "y", size=300 * 1024**2) + bytes(99_000_000), 1
         ),
         "more than 32 MB",
-        WHOLE,
+        UNCHANGED,
     ),
     "a large XML": Case(with_xml(GOOD + b" " * 300_000), NOT_UNDERSTOOD),
-    "billion laughs": Case(with_xml(xml_of(1, 1, 9, 9, name="&l10;", prologue=laughs())), NOT_UNDERSTOOD),
+    "billion laughs": Case(
+        with_xml(xml_of(1, 1, 9, 9, name="&l10;", prologue=billion_laughs())), NOT_UNDERSTOOD
+    ),
     "external entity": Case(with_xml(xml_of(1, 1, 9, 9, name="&e;", prologue=ENTITY)), NOT_UNDERSTOOD),
     "document type": Case(with_xml(b"<!DOCTYPE annotation>" + GOOD), NOT_UNDERSTOOD),
     "malformed": Case(with_xml(GOOD[:-9]), NOT_UNDERSTOOD),
     "UTF-16": Case(with_xml(GOOD.decode().encode("utf-16")), NOT_UNDERSTOOD),
-    "no size": Case(with_xml(xml_of(*WHOLE, size="")), "1 dropped"),
-    "size 0": Case(with_xml(xml_of(*WHOLE, size="<width>0</width><height>0</height>")), "1 dropped"),
+    "no size": Case(with_xml(xml_of(*UNCHANGED, size="")), "1 dropped"),
+    "size 0": Case(with_xml(xml_of(*UNCHANGED, size="<width>0</width><height>0</height>")), "1 dropped"),
     "size 65535": Case(
-        with_xml(xml_of(*WHOLE, size="<width>65535</width><height>65535</height>")), "1 dropped"
+        with_xml(xml_of(*UNCHANGED, size="<width>65535</width><height>65535</height>")), "1 dropped"
     ),
-    "reversed": Case(with_xml(xml_of(20, 30, 4, 5)), "1 mended", WHOLE),
+    "reversed": Case(with_xml(xml_of(20, 30, 4, 5)), "1 mended", UNCHANGED),
     "partly outside": Case(with_xml(xml_of(-7, 5, 999, 30)), "1 mended", (0, 5, 63, 30)),
     "wholly outside": Case(with_xml(xml_of(70, 5, 90, 30)), "1 dropped"),
     "no area": Case(with_xml(xml_of(5, 5, 5, 30)), "1 dropped"),
@@ -215,15 +217,15 @@ CASES: dict[str, Case] = {
 
 
 @dataclass
-class Ran:
-    """A run over all cases, and where each of them is."""
+class RunOfAllCases:
+    """A run over all cases, and their folders."""
 
     project: Project
     finished: Finished
     folders: dict[str, str] = field(default_factory=dict)
 
-    def said(self, name: str) -> str:
-        """Give the lines of the screen about a case, and the boxes' total."""
+    def message(self, name: str) -> str:
+        """Return the printed lines about a case."""
         beginning = f"{self.folders[name]}: "
         return "\n".join(line for line in self.finished.out.splitlines() if line.startswith(beginning))
 
@@ -236,7 +238,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def archives(tmp_path_factory: pytest.TempPathFactory) -> RunOfAllCases:
     """Run the script once over all hostile archives."""
     project = Project(tmp_path_factory.mktemp("archives"))
     (project.path / "annotation").mkdir()
@@ -251,11 +253,11 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Ran:
                 (project.path / "annotation" / f"{code}.tar.gz").write_bytes(data)
         finished = run_bounded(project)
     folders = folder_names({name: name for name in CASES})
-    return Ran(project, finished, folders)
+    return RunOfAllCases(project, finished, folders)
 
 
-def test_no_archive_stops_a_run(archives: Ran) -> None:
-    """Whatever the archives are, every image is saved, nothing lies outside the result, memory is bounded."""
+def test_no_archive_stops_a_run(archives: RunOfAllCases) -> None:
+    """Every image is saved, no file is outside the result folder, and memory is bounded."""
     assert archives.finished.code == 0, archives.finished.err
     assert archives.finished.err == ""
     for folder in archives.folders.values():
@@ -266,14 +268,14 @@ def test_no_archive_stops_a_run(archives: Ran) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_hostile_archive(archives: Ran, name: str) -> None:
-    """What can be understood is paired, fits and is written by our own names; what cannot is said."""
+def test_hostile_archive(archives: RunOfAllCases, name: str) -> None:
+    """Valid boxes are fitted and saved under the image code; invalid ones are reported."""
     case = CASES[name]
-    said = archives.said(name)
-    if case.said.startswith("1 ") and case.said.endswith(("dropped", "mended")):
-        assert "without name" not in said  # an ordinary fault of a box: counted in the totals
+    message = archives.message(name)
+    if case.message.startswith("1 ") and case.message.endswith(("dropped", "mended")):
+        assert "without name" not in message  # an ordinary error of a box, which is counted in the totals
     else:
-        assert case.said in said
+        assert case.message in message
     annotation = archives.annotation(name)
     assert (annotation is not None) is (case.corners is not None)
     (row,) = archives.project.report(archives.folders[name])
@@ -284,10 +286,10 @@ def test_hostile_archive(archives: Ran, name: str) -> None:
         assert (annotation.width, annotation.height) == (64, 48)
 
 
-def test_boxes_are_counted(archives: Ran) -> None:
+def test_boxes_are_counted(archives: RunOfAllCases) -> None:
     """The totals say how many boxes were mended and dropped when they were fitted."""
-    said = [case.said for case in CASES.values()]
-    mended, dropped = said.count("1 mended"), said.count("1 dropped")
+    message = [case.message for case in CASES.values()]
+    mended, dropped = message.count("1 mended"), message.count("1 dropped")
     assert f"({mended} clipped or reordered), {dropped} left out." in archives.finished.out
 
 
@@ -295,7 +297,7 @@ def test_boxes_are_counted(archives: Ran) -> None:
 
 
 def rows_at(port: int) -> dict[str, tuple[bytes, str]]:
-    """Give the rows: what stands in the table, and the report's reason, empty for an image."""
+    """Return the rows: the URL in the table, and the reason in the report; empty for a saved image."""
     host = b"http://127.0.0.1:%d" % port
     return {
         "quote": (b'%b/q"x' % host, ""),
@@ -326,7 +328,7 @@ def rows_at(port: int) -> dict[str, tuple[bytes, str]]:
 
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """Run the script once over all hostile rows, among others; give the report's rows by the case's name."""
+    """Run the script over all hostile rows and valid ones; return the rows of the report by case."""
     project = Project(tmp_path_factory.mktemp("urls"))
     project.category(RED, "red")
     project.category(BLUE, "blue")
@@ -360,13 +362,13 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("name", rows_at(0))
 def test_hostile_url(urls: dict[str, dict[str, str]], name: str) -> None:
-    """A row costs at most itself, is one row of the report, and no cell of it is a formula."""
+    """Each row is one row of the report, affects no other row, and has no cell with a formula."""
     row, reason = urls[name], rows_at(0)[name][1]
     assert row["image_code"] == f"{RED}_{list(urls).index(name)}"
     assert row["reason"] == reason, row["description"]
     assert row["status"] == ("failed" if reason else "downloaded")
     assert not any(cell[:1] in "=+-@|\t\r\n" for cell in row.values() if cell)
-    assert all(len(cell) < 32_767 for cell in row.values())  # what a cell of a spreadsheet holds
+    assert all(len(cell) < 32_767 for cell in row.values())  # the limit of a spreadsheet cell
     assert bool(row["description"]) is bool(reason)
 
 
@@ -377,7 +379,7 @@ def test_hostile_url(urls: dict[str, dict[str, str]], name: str) -> None:
 def extract(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[[bytes, bytes], Finished]]:
-    """Give a dry run of the script in this process, over two files with these bytes."""
+    """Return a function that does a dry run in this process with the given files."""
     before = {name: signal.getsignal(getattr(signal, name)) for name in SIGNAL_EXITS}
 
     def run(ncodes: bytes, table: bytes = HEADER, *named: str) -> Finished:
@@ -386,10 +388,10 @@ def extract(
             (project.path / name).write_bytes(data)
         flags = [part for flag, name in places.items() for part in (flag, str(project.path / name))]
         code = main([*flags, "--dry_run", *(["--categories", *named] if named else [])])
-        said = capsys.readouterr()
+        message = capsys.readouterr()
         assert not project.result.exists()
-        assert (project.path / "ncodes.csv").read_bytes() == ncodes  # the user's: no run rewrites it
-        return Finished(code, said.out, said.err, 0)
+        assert (project.path / "ncodes.csv").read_bytes() == ncodes  # no run changes it
+        return Finished(code, message.out, message.err, 0)
 
     yield run
     for name, handler in before.items():
@@ -412,15 +414,15 @@ FOX = 'n02119789,"kit fox, Vulpes macrotis",{},{}\n'
     ],
     ids=["bom", "crlf", "semicolon", "order-blanks-extra", "utf-16", "cp1252"],
 )
-def test_ncodes_as_programs_save_it(extract: Callable[..., Finished], data: bytes) -> None:
-    """What Excel, LibreOffice, vim and pandas write selects the same category, with the same number."""
+def test_ncodes_of_various_programs(extract: Callable[..., Finished], data: bytes) -> None:
+    """Files of Excel, LibreOffice, vim and pandas select the same category, with the same number."""
     finished = extract(data)
     assert finished.code == 0, finished.err
     assert "1 category:\n  kit_fox,_Vulpes_macrotis (n02119789): 0 URLs, the first 10\n" in finished.out
 
 
 def wrong(mark: str, how_many: str) -> bytes:
-    """Spell a table whose fourth line has these values."""
+    """Return a table whose fourth line has these values."""
     return f"{NCODES}n00000001,red,True,\n\n{FOX.format(mark, how_many)}".encode()
 
 
@@ -450,7 +452,7 @@ def wrong(mark: str, how_many: str) -> bytes:
     ],
 )
 def test_a_wrong_ncodes_ends_the_run(extract: Callable[..., Finished], data: bytes, words: str) -> None:
-    """What cannot be meant ends the run with exit code 2, and one line names file, line, column and value."""
+    """An invalid value ends the run with exit code 2; one line names file, line, column and value."""
     finished = extract(data)
     assert finished.code == 2
     assert "ncodes.csv" in finished.err
@@ -473,7 +475,7 @@ def test_a_wrong_ncodes_ends_the_run(extract: Callable[..., Finished], data: byt
     ids=["empty", "no-header", "odd-header", "utf-16", "60 MB", "zip"],
 )
 def test_a_wrong_url_table_ends_the_run(extract: Callable[..., Finished], table: bytes, words: str) -> None:
-    """A file that is no URL table ends the run with exit code 2 and one line that says what it is."""
+    """A file that is not a URL table ends the run with exit code 2, and one line says what it is."""
     finished = extract(wrong("True", "1"), table)
     assert finished.code == 2
     assert "imageNetURLs.csv, line 1: " in finished.err
@@ -501,7 +503,7 @@ NAMES = {
 
 
 def test_hostile_names(project: Project, web: Web) -> None:
-    """Every name gets a folder of its own below the result folder, with its image, XML and report in it."""
+    """Every name gets its own folder in the result folder, with image, XML and report."""
     for number, name in enumerate(NAMES):
         code = code_of(number)
         project.category(code, name)
@@ -524,8 +526,8 @@ def test_hostile_names(project: Project, web: Web) -> None:
     assert not list(project.path.parent.glob("escaped*"))
 
 
-def test_a_name_is_one_line_of_the_screen(extract: Callable[..., Finished]) -> None:
-    """No name moves the cursor, or begins a line of its own."""
+def test_control_characters_in_names(extract: Callable[..., Finished]) -> None:
+    """No name moves the cursor or starts a new line."""
     text = io.StringIO()
     csv.writer(text).writerow([RED, "\x1b[2Jred\r\nError: \x07gone\x9b, red", "True", "1"])
     finished = extract((NCODES + text.getvalue()).encode())
@@ -539,16 +541,16 @@ def test_a_name_is_one_line_of_the_screen(extract: Callable[..., Finished]) -> N
     assert ambiguous.err.rstrip("\n").isprintable()
 
 
-def test_files_without_end(tmp_path: Path) -> None:
-    """A device or a pipe in the URL table's place ends in a sentence, not in waiting."""
+def test_devices_and_pipes(tmp_path: Path) -> None:
+    """A device or pipe in place of the URL table is an error; the run does not wait."""
     os.mkfifo(tmp_path / "imageNetURLs.csv")
     for path in (tmp_path / "imageNetURLs.csv", Path("/dev/zero")):
         with pytest.raises(InputError, match="pipe or a device"):
             open_table(path)
 
 
-def test_a_list_with_a_line_without_end(tmp_path: Path) -> None:
-    """A row of 60 MB in a published table is taken over, cut, as the bad row that it is."""
+def test_very_long_line_in_a_list(tmp_path: Path) -> None:
+    """A row of 60 MB in a published table is truncated, and stays an invalid row."""
     rows = [
         b"n00000001_%d,http://127.0.0.1/%b,n00000001\n" % (size, b"u" * size) for size in (1, 60_000_000, 2)
     ]

@@ -1,7 +1,7 @@
-"""Runs of a script that start warm: forked from a process that has loaded what runs load, and done no more.
+"""Runs of a script that are forked from a process with all modules loaded.
 
-Loading takes longer than most runs of tests, so it is done once. Each run is still a process with a session,
-an environment, signals, streams, workers and an end of its own, and what one does no other sees.
+Imports take longer than most runs of the tests, so they are done once. Each run is still a process with
+its own session, environment, signals, streams and workers, and does not affect other runs.
 """
 
 from __future__ import annotations
@@ -27,21 +27,27 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-POSSIBLE = sys.platform == "linux"
-"""Elsewhere a process that has loaded libraries of the system may not fork, or none can."""
-LARGEST_ORDER = 1_000_000
-FREE = ("XDG_CACHE_HOME", "PART_OF_IMAGENET_", "PYTEST_", "COLUMNS", "LINES", "OPENBLAS_NUM_THREADS")
-"""How the names begin of what may differ in the environment: a run reads these itself, when it needs them
-(the last is set where images are judged). So it does proxies; of anything else a library may have taken
-notice when it was loaded."""
+IS_SUPPORTED = sys.platform == "linux"
+"""Other systems have no fork, or do not allow it after system libraries were loaded."""
+MAX_REQUEST = 1_000_000
+FREE_VARIABLES = (
+    "XDG_CACHE_HOME",
+    "PART_OF_IMAGENET_",
+    "PYTEST_",
+    "COLUMNS",
+    "LINES",
+    "OPENBLAS_NUM_THREADS",
+)
+"""Prefixes of environment variables that may differ between runs, because each run reads them itself; so may
+those of proxies. Libraries may have read any other variable when they were loaded."""
 MODULES = (
     "utils.cli.run_command",
     "utils.cli.find_command",
     "utils.gallery.output_writer",
     "utils.pipeline.worker",
 )
-"""What most runs load; with them comes all that these import."""
-TaskFinished = tuple[int, str, str]
+"""Modules that most runs import."""
+RunResult = tuple[int, str, str]
 """Exit code, standard output, standard error."""
 
 
@@ -49,108 +55,110 @@ def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if not (name.startswith(FREE) or name.lower().endswith("_proxy"))
+        if not (name.startswith(FREE_VARIABLES) or name.lower().endswith("_proxy"))
     }
 
 
 @functools.cache
-def before() -> dict[str, str]:
-    """Give the environment as it was when this was first asked: before any test may have changed it."""
+def initial_environment() -> dict[str, str]:
+    """Return the environment at the first call, before any test can have changed it."""
     return _fixed(os.environ)
 
 
-def run(command: list[str], environment: Mapping[str, str], timeout: float) -> TaskFinished | None:
-    """Run a script with its flags to its end; None if it cannot start warm: it was not started."""
-    if not POSSIBLE or not _free.acquire(blocking=False):
+def run(command: list[str], environment: Mapping[str, str], timeout: float) -> RunResult | None:
+    """Run a script; None if it cannot be forked, and was not started."""
+    if not IS_SUPPORTED or not _lock.acquire(blocking=False):
         return None
     try:
-        nursery = _nursery()
-        return nursery.run(command, environment, timeout) if nursery.suits(environment) else None
+        server = _fork_server()
+        return server.run(command, environment, timeout) if server.accepts(environment) else None
     finally:
-        _free.release()
+        _lock.release()
 
 
-_free = threading.Lock()
+_lock = threading.Lock()
 
 
 @functools.cache
-def _nursery() -> Nursery:
-    nursery = Nursery()
-    atexit.register(nursery.close)
-    return nursery
+def _fork_server() -> ForkServer:
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
 
 
-class Nursery:
-    """The process that has loaded everything; it brings up one run after the other."""
+class ForkServer:
+    """A process that has loaded all modules, and forks one run after the other."""
 
     def __init__(self) -> None:
-        self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        self._connection, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with child_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.warm_start", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.warm_start", str(child_end.fileno())],
                 cwd=ROOT,
-                env=before(),
-                stdout=subprocess.PIPE,  # as a run has them: Python looks at what they are as it starts
+                env=initial_environment(),
+                stdout=subprocess.PIPE,  # pipes, as for a run: Python checks them at its start
                 stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[child_end.fileno()],
             )
 
     def close(self) -> None:
-        """Let it end."""
+        """End the process."""
         self._connection.close()
         self._process.communicate()
 
-    def suits(self, environment: Mapping[str, str]) -> bool:
-        """Say whether a run with this environment may come from here."""
-        return _fixed(environment) == before()
+    def accepts(self, environment: Mapping[str, str]) -> bool:
+        """Whether a run with this environment can be forked."""
+        return _fixed(environment) == initial_environment()
 
-    def run(self, command: list[str], environment: Mapping[str, str], timeout: float) -> TaskFinished:
-        """Run a script with its flags to its end."""
+    def run(self, command: list[str], environment: Mapping[str, str], timeout: float) -> RunResult:
+        """Run a script to its end."""
         deadline = time.monotonic() + timeout
-        with ThreadPoolExecutor(2) as readers, self._begun(command, environment) as (process, streams):
+        with ThreadPoolExecutor(2) as readers, self._start(command, environment) as (process, streams):
             reading = [readers.submit(_read, stream) for stream in streams]
             try:
-                out, err = (told.result(max(0.0, deadline - time.monotonic())) for told in reading)
-                return self._hear(deadline), out, err
+                out, err = (text.result(max(0.0, deadline - time.monotonic())) for text in reading)
+                return self._receive(deadline), out, err
             except (TimeoutError, futures.TimeoutError) as error:
                 os.kill(process, signal.SIGKILL)
-                self._hear(time.monotonic() + timeout)
+                self._receive(time.monotonic() + timeout)
                 raise subprocess.TimeoutExpired(command, timeout) from error
 
     @contextlib.contextmanager
-    def _begun(self, command: list[str], environment: Mapping[str, str]) -> Iterator[tuple[int, list[int]]]:
-        """Start a run; gives its process and the ends of its streams."""
+    def _start(self, command: list[str], environment: Mapping[str, str]) -> Iterator[tuple[int, list[int]]]:
+        """Start a run; yields its process id and the read ends of its streams."""
         pipes = [os.pipe(), os.pipe()]
-        order = {"command": command, "environment": dict(environment), "folder": str(Path.cwd())}
-        socket.send_fds(self._connection, [json.dumps(order).encode()], [theirs for _, theirs in pipes])
-        for _, theirs in pipes:
-            os.close(theirs)
-        yield self._hear(time.monotonic() + 60), [ours for ours, _ in pipes]
+        request = {"command": command, "environment": dict(environment), "folder": str(Path.cwd())}
+        socket.send_fds(
+            self._connection, [json.dumps(request).encode()], [child_end for _, child_end in pipes]
+        )
+        for _, child_end in pipes:
+            os.close(child_end)
+        yield self._receive(time.monotonic() + 60), [own_end for own_end, _ in pipes]
 
-    def _hear(self, deadline: float) -> int:
+    def _receive(self, deadline: float) -> int:
         self._connection.settimeout(max(0.1, deadline - time.monotonic()))
-        said = self._connection.recv(100)
-        if not said:
-            raise RuntimeError(f"No run can start warm any more: {self._process.communicate()[0]!r}")
-        return int(said)
+        message = self._connection.recv(100)
+        if not message:
+            raise RuntimeError(f"No further run can be forked: {self._process.communicate()[0]!r}")
+        return int(message)
 
 
 def _read(stream: int) -> str:
-    with open(stream) as file:  # a number, no path
+    with open(stream) as file:  # a file descriptor
         return file.read()
 
 
 def _serve(connection: socket.socket) -> None:
-    """Bring up one run after the other, each in a process that leaves here as a script ends."""
+    """Fork a process for each request, one after the other."""
     _load()
     while True:
-        order, streams, _, _ = socket.recv_fds(connection, LARGEST_ORDER, 2)
-        if not order:
+        request, streams, _, _ = socket.recv_fds(connection, MAX_REQUEST, 2)
+        if not request:
             return
         process = os.fork()
         if not process:
             connection.close()
-            _become_a_run(json.loads(order), streams)
+            _exec(json.loads(request), streams)
         for stream in streams:
             os.close(stream)
         connection.send(b"%d" % process)
@@ -158,25 +166,25 @@ def _serve(connection: socket.socket) -> None:
 
 
 def _load() -> None:
-    """Load what most runs load, one without worker processes among them."""
+    """Import what most runs need, including those without worker processes."""
     from utils.images import validation
 
     for name in MODULES:
         importlib.import_module(name)
     validation.load_decoder()
-    gc.freeze()  # looking through all of it in each run would copy it there
+    gc.freeze()  # a collection in a run would copy all memory pages
 
 
-def _become_a_run(order: dict[str, Any], streams: list[int]) -> None:
-    """Do what the system does before a script begins, and begin."""
+def _exec(request: dict[str, Any], streams: list[int]) -> None:
+    """Set up session, streams and environment as the system does, and run the script."""
     os.setsid()
     for number, stream in enumerate(streams, start=1):
         os.dup2(stream, number)
         os.close(stream)
-    os.chdir(order["folder"])
+    os.chdir(request["folder"])
     os.environ.clear()
-    os.environ.update(order["environment"])
-    sys.argv = order["command"]
+    os.environ.update(request["environment"])
+    sys.argv = request["command"]
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 

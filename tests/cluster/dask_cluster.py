@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.machine import group_of, wait_until
+from tests.machine import process_group, wait_until
 
 WORKER_TTL = "8s"
 """How long a worker may be silent before the scheduler gives it up; by default five minutes."""
@@ -69,7 +69,7 @@ class DaskCluster:
     def kill_children(self, number: int) -> None:
         """Kill the processes that a worker has started."""
         leader = self.workers[number].pid
-        for pid in group_of(leader):
+        for pid in process_group(leader):
             if pid != leader:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -96,7 +96,7 @@ class DaskCluster:
     def shard_processes(self) -> list[int]:
         """Return all processes that workers have started and that still run."""
         leaders = [worker.pid for worker in self.workers]
-        return [pid for leader in leaders for pid in group_of(leader) if pid != leader]
+        return [pid for leader in leaders for pid in process_group(leader) if pid != leader]
 
     def stop(self) -> None:
         """End all processes."""
@@ -120,7 +120,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not group_of(process.pid))
+    wait_until(lambda: not process_group(process.pid))
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from demo.comparison import compare
 from demo.demo_web import DemoWeb
 from demo.web import Web
 from tests.cluster.dask_cluster import DaskCluster, dask_cluster
-from tests.machine import group_of, wait_until
+from tests.machine import process_group, wait_until
 from tests.project import GALLERY_FILES, ROOT, Project
 from tests.slow_urls import RED, add_slow_urls
 
@@ -262,7 +262,9 @@ def test_interrupted_while_shards_are_suspended(slow_project: Project) -> None:
     """The run does not wait for them; with `--scheduler local` no process is left."""
     with running(slow_project, "--scheduler", "local") as run:
         shards = [
-            pid for pid in group_of(run.pid) if b"shard_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            pid
+            for pid in process_group(run.pid)
+            if b"shard_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
         ]
         assert shards
         for pid in shards:
@@ -271,7 +273,7 @@ def test_interrupted_while_shards_are_suspended(slow_project: Project) -> None:
         os.kill(run.pid, signal.SIGINT)
         _, err = run.communicate(timeout=30)
     assert time.monotonic() - begun < 10  # bounded; the promise of two seconds is for an idle machine
-    wait_until(lambda: not group_of(run.pid), 5)
+    wait_until(lambda: not process_group(run.pid), 5)
     assert (run.returncode, err.splitlines()[0].split()[0]) == (130, "Interrupted.")
     assert len(slow_project.report("red")) == URLS
     assert slow_project.folders() == {"red"}

@@ -17,7 +17,7 @@ import pytest
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.machine import group_of, wait_until
+from tests.machine import process_group, wait_until
 from tests.project import ROOT
 from utils.cluster import code_bundle, remote_task
 from utils.cluster.remote_task import SECEDE, read_frame, unpack, write_frame
@@ -98,7 +98,7 @@ def start(home: Path, shard: Shard) -> Iterator[Process]:
             yield Process(process)
         finally:
             process.kill()
-    wait_until(lambda: not group_of(process.pid))
+    wait_until(lambda: not process_group(process.pid))
 
 
 def make_tasks(web: Web, delay: float = 0.0) -> list[ImageTask]:
@@ -178,17 +178,17 @@ def test_end(process: Process, shard: Shard, web: Web, how: str) -> None:
     assert process.process.wait(10) == 0
     assert outcomes.keys() == {1, 3, 5}
     assert names_of(outcomes) <= staged(shard)
-    wait_until(lambda: not group_of(process.process.pid))
+    wait_until(lambda: not process_group(process.process.pid))
 
 
 def test_killed(process: Process, web: Web) -> None:
     """Its worker ends, too."""
     web.otherwise(Answer(hang=True))
     process.send(StartTasks(tuple(make_tasks(web))))
-    wait_until(lambda: len(group_of(process.process.pid)) > 1)
+    wait_until(lambda: len(process_group(process.process.pid)) > 1)
     process.process.kill()
     assert process.read() == {} or process.process.wait(10) == -signal.SIGKILL
-    wait_until(lambda: not group_of(process.process.pid))
+    wait_until(lambda: not process_group(process.process.pid))
 
 
 def test_folder_that_is_not_shared(tmp_path: Path, shard: Shard) -> None:

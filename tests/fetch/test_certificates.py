@@ -15,7 +15,7 @@ import pytest
 
 from demo import pictures
 from tests.fetching import serving
-from tests.machine import replacing
+from tests.machine import with_files
 from tests.project import Project
 
 RED = "n00000001"
@@ -83,7 +83,7 @@ def test_unknown_authority(project: Project, authority: Path) -> None:
 
 def test_known_authority(project: Project, authority: Path) -> None:
     """Valid certificates are accepted, expired ones and those of other hosts are not."""
-    prefix = replacing({Path(certifi.where()): authority / "authority.pem"})
+    prefix = with_files({Path(certifi.where()): authority / "authority.pem"})
     with served(project, authority, "sound", "expired", "of another host"):
         finished = project.run("--retries", "1", prefix=prefix)
     assert (finished.code, finished.err) == (0, "")

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from demo.web import Web
-from tests.machine import group_of, wait_until
+from tests.machine import process_group, wait_until
 from tests.project import Project
 from tests.slow_urls import RED, add_slow_urls
 from utils.annotations import voc_xml
@@ -41,7 +41,7 @@ def kill_after(project: Project, seconds: float, *flags: str) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        wait_until(lambda: not group_of(process.pid))
+        wait_until(lambda: not process_group(process.pid))
     time.sleep(0.1)  # what it had sent arrives
 
 
@@ -108,7 +108,7 @@ def test_workers_end_with_their_parent(slow_project: Project) -> None:
         wait_until(lambda: (slow_project.result / "red").exists() and images(slow_project))
         process.kill()
         process.wait()
-        wait_until(lambda: not group_of(process.pid))
+        wait_until(lambda: not process_group(process.pid))
     assert slow_project.run().code == 0
     check_result(slow_project)
     assert images(slow_project) == {f"{RED}_{number}" for number in ALIVE}

@@ -21,7 +21,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.fetching import serving
-from tests.machine import group_of, wait_until, workers
+from tests.machine import process_group, wait_until, workers
 from tests.project import Finished, Project
 
 RED = "n00000001"
@@ -166,7 +166,7 @@ def test_suspended(project: Project, web: Web, which: str) -> None:
         images = project.result / "red" / "Images"
         wait_until(lambda: images.exists() and len(list(images.glob("*.jpg"))) > 3)
         theirs = workers(process.pid)
-        pids = {"one worker": theirs[:1], "all workers": theirs}.get(which, group_of(process.pid))
+        pids = {"one worker": theirs[:1], "all workers": theirs}.get(which, process_group(process.pid))
         for kind in (signal.SIGSTOP, signal.SIGCONT):
             for pid in pids:
                 os.kill(pid, kind)

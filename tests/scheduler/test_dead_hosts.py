@@ -16,7 +16,7 @@ from demo import pictures
 from demo.answers import Answer, Request
 from demo.web import Web
 from tests.fetching import blackhole, unused_port
-from tests.machine import SERVER_FAILURE, NameServer, asking, wait_until
+from tests.machine import SERVER_FAILURE, NameServer, wait_until, with_name_server
 from tests.project import Finished, Project
 
 RED = "n00000001"
@@ -110,9 +110,9 @@ def test_few_look_ups(mixed: Project) -> None:
     """The name server gets a few requests, not 500."""
     add_urls(mixed, "unknown.test", range(100, 600))
     server = NameServer()
-    with asking(mixed.path, server) as prefix:
+    with with_name_server(mixed.path, server) as prefix:
         run(mixed, prefix=prefix)
-    assert 0 < server.asked["unknown.test"] <= 20
+    assert 0 < server.lookups["unknown.test"] <= 20
     assert reasons(mixed, range(60)) == {"": 60}
 
 
@@ -120,10 +120,10 @@ def test_name_server_that_fails_twice(mixed: Project, web: Web) -> None:
     """Only the URLs that met the failures fail; the next run saves them."""
     add_urls(mixed, f"failing.test:{web.port}", range(100, 140))
     server = NameServer(failing_test=[SERVER_FAILURE, SERVER_FAILURE, "127.0.0.1"])
-    with asking(mixed.path, server) as prefix:
+    with with_name_server(mixed.path, server) as prefix:
         run(mixed, prefix=prefix)
         counts = reasons(mixed, range(100, 140))
-        assert server.asked["failing.test"] > 2
+        assert server.lookups["failing.test"] > 2
         assert set(counts) <= {"", "dns_error"}  # the system may ask again by itself, and hide a failure
         assert counts["dns_error"] <= 8
         run(mixed, prefix=prefix)

@@ -13,7 +13,7 @@ import pytest
 
 from demo import pictures
 from demo.web import Answer, Length, Web
-from tests.machine import group_of, wait_until, workers
+from tests.machine import process_group, wait_until, workers
 from tests.pipeline.test_disk import mount, remount
 from tests.project import ALONE, Project
 from tests.sources.tar_project import BLUE, RED, SAVED, Archive, photos
@@ -105,7 +105,7 @@ def killed(archive: Archive, *flags: str, after: int) -> None:
         wait_until(lambda: saved(archive) >= after)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        wait_until(lambda: not group_of(process.pid))
+        wait_until(lambda: not process_group(process.pid))
 
 
 def test_killed_run(archive: Archive) -> None:
