@@ -1,4 +1,4 @@
-"""A user's folder made for a test: categories, URL table, archives; and the script run on it as users do."""
+"""A project folder for tests: categories, URL table, annotations; and runs of the script in it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OBJECT = """	<object><name>{name}</name><pose>Unspecified</pose>
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run of the script came to."""
+    """The result of a run of the script."""
 
     code: int
     out: str
@@ -44,10 +44,10 @@ class Finished:
 
 @dataclass
 class Project:
-    """The folder; `write` puts everything on disk, `run` does so before it runs the script.
+    """A project folder; `write` creates the files, `run` does so before it runs the script.
 
-    What is in `always` comes before the flags of each run, which have the last word; `environment` is what
-    its runs have in theirs beside everything else.
+    `always` precedes the flags of each run, which override it; `environment` is added to the environment of
+    runs.
     """
 
     path: Path
@@ -73,14 +73,14 @@ class Project:
         archive: str = "",
         name: str = "",
     ) -> None:
-        """Add an XML to an archive, its own category's if none is named."""
+        """Add an XML to an archive, by default that of its own category."""
         wnid = archive or image_code[:9]
         objects = "".join(OBJECT.format(*box, name=name or wnid) for box in boxes)
         xml = XML.format(wnid=wnid, image_code=image_code, width=size[0], height=size[1], objects=objects)
         self.annotations.setdefault(wnid, {})[image_code] = xml.encode()
 
     def write(self) -> None:
-        """Put the three files on disk."""
+        """Write the three files."""
         self._write_csv("ncodes.csv", ["code", "name", "to_download", "how_many"], self.categories)
         self._write_csv("imageNetURLs.csv", ["img_code", "img_url", "code"], self.rows)
         (self.path / "annotation").mkdir(exist_ok=True)
@@ -92,7 +92,7 @@ class Project:
                     tar.addfile(member, io.BytesIO(xml))
 
     def arguments(self, *flags: str) -> list[str]:
-        """Give all that a run is told: where the folder's files are, what always holds, its own flags."""
+        """Return the arguments of a run: paths, flags of all runs, and its own flags."""
         names = {
             "--ncode_data": "ncodes.csv",
             "--url_data": "imageNetURLs.csv",
@@ -103,12 +103,12 @@ class Project:
         return [*places, "--speed_test", "False", *self.always, *flags]
 
     def variables(self) -> dict[str, str]:
-        """Give a run's environment; a width of the terminal may have been set for whoever runs the tests."""
+        """Return the environment of a run, without a terminal width set outside the tests."""
         kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         return kept | {"XDG_CACHE_HOME": str(self.path / "cache")} | self.environment
 
     def start(self, *flags: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-        """Start the script, in a session of its own."""
+        """Start the script in its own session."""
         self.write()
         return subprocess.Popen(
             [*prefix, sys.executable, str(SCRIPT), *self.arguments(*flags)],
@@ -120,7 +120,7 @@ class Project:
         )
 
     def run(self, *flags: str, prefix: tuple[str, ...] = (), timeout: float = 60) -> Finished:
-        """Run the script to its end; if no `prefix` starts it, it starts warm."""
+        """Run the script to its end; without a `prefix` it is forked (see `warm_start`)."""
         begun = time.monotonic()
         if not prefix and (ended := self._run_warm(flags, timeout)):
             return Finished(*ended, time.monotonic() - begun)
@@ -137,7 +137,7 @@ class Project:
         return self.path / "partial_imagenet"
 
     def folders(self) -> set[str]:
-        """Name everything in the result folder but the files of the gallery."""
+        """Return the names in the result folder, except those of the gallery."""
         return {path.name for path in self.result.iterdir()} - set(GALLERY_FILES)
 
     def report(self, folder: str) -> list[dict[str, str]]:
@@ -148,11 +148,11 @@ class Project:
             return list(csv.DictReader(file))
 
     def images(self, folder: str) -> set[str]:
-        """Name everything that lies in a category's Images folder, hidden files, too."""
+        """Return the names in a category's Images folder, including hidden files."""
         return {path.name for path in (self.result / folder / "Images").iterdir()}
 
     def xmls(self, folder: str) -> set[str]:
-        """Name everything that lies in a category's Annotation folder."""
+        """Return the names in a category's Annotation folder."""
         return {path.name for path in (self.result / folder / "Annotation").iterdir()}
 
     def _run_warm(self, flags: tuple[str, ...], timeout: float) -> warm_start.RunResult | None:

@@ -1,7 +1,7 @@
-"""Whatever bytes lie where our files should lie, the readers give values or a sentence, and nothing else.
+"""Readers return values or raise an error with one sentence, for any bytes in their files.
 
-The same few hundred examples each time. `HYPOTHESIS_PROFILE=long` looks at many more, and at others each
-time; what it finds is kept as an example here, or as a test of the module.
+Each run tests the same few hundred examples. `HYPOTHESIS_PROFILE=long` tests many more, and others each time;
+keep what it finds as an example here, or as a test of the module.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ Value = TypeVar("Value")
 CODES = ["n00000001", "n00000002", "n00000003"]
 
 
-def glued(*pieces: bytes, most: int = 30) -> st.SearchStrategy[bytes]:
-    """Glue pieces together in all ways, with some noise among them."""
+def joined_pieces(*pieces: bytes, most: int = 30) -> st.SearchStrategy[bytes]:
+    """Generate sequences of these pieces and random bytes."""
     piece = st.sampled_from(pieces) | st.binary(max_size=4)
     return st.lists(piece, max_size=most).map(b"".join)
 
 
 def value_or_sentence(path: Path, read: Callable[[Path], Value]) -> Value | None:
-    """Read a file; None if one sentence that names it was said instead."""
+    """Read a file; None if it is rejected with one sentence that names it."""
     try:
         return read(path)
     except (InputError, DiskError, FolderError) as error:
-        said = str(error)
-    assert str(path) in said
-    assert "\n" not in said
+        message = str(error)
+    assert str(path) in message
+    assert "\n" not in message
     return None
 
 
 # --- ncodes.csv ---
 
 NCODES_HEADER = b"code,name,to_download,how_many\n"
-NCODES_PIECES = glued(
+NCODES_PIECES = joined_pieces(
     *(b"n00000001", b"n00000002", b"N00000001", b"crane", b"Crane", b'"crane, x"', b"CON", b"=1+1", b"a/b."),
     *(b"True", b"false", b"x", b"-1", b"10.0", b"1e3", b"\xef\xbb\xbf", b"\xff\xfe", b"\0", b"\xe9", b" "),
     *(b",", b",", b";", b"\t", b"\n", b"\r\n", b"\r", b'"', b"code", b"how_many", b"n00000003,x,True,3\n"),
@@ -77,15 +77,15 @@ NCODES_ROWS = st.lists(
 ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252", "utf-32"])
 
 
-def spelled(rows: list[list[str]], separator: str, line_end: str) -> str:
-    """Spell a table as spreadsheets do."""
+def to_csv(rows: list[list[str]], separator: str, line_end: str) -> str:
+    """Write a table as spreadsheets do."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=separator, lineterminator=line_end).writerows(rows)
     return text.getvalue()
 
 
 def check_ncodes(path: Path, data: bytes) -> None:
-    """Check that a file gives sound categories that survive being written, or a sentence."""
+    """Check that a file gives valid categories, which can be written and read again, or an error."""
     path.write_bytes(data)
     found = value_or_sentence(path, categories.read)
     if found is None:
@@ -105,7 +105,7 @@ def check_ncodes(path: Path, data: bytes) -> None:
 @FUZZ
 @given(NCODES_PIECES, st.booleans())
 def test_any_bytes_as_ncodes(tmp_path: Path, data: bytes, has_header: bool) -> None:
-    """Any bytes are categories or one sentence that names the file; what was read can be written and read."""
+    """Any bytes give categories, which can be written and read again, or an error."""
     check_ncodes(tmp_path / "ncodes.csv", NCODES_HEADER + data if has_header else data)
 
 
@@ -114,8 +114,8 @@ def test_any_bytes_as_ncodes(tmp_path: Path, data: bytes, has_header: bool) -> N
 def test_any_table_as_ncodes(
     tmp_path: Path, rows: list[list[str]], separator: str, line_end: str, encoding: str
 ) -> None:
-    """Any names in any spelling of a table are categories with folders of their own, or one sentence."""
-    text = spelled([["code", "name", "to_download", "how_many"], *rows], separator, line_end)
+    """Any names in any CSV dialect give categories with distinct folders, or an error."""
+    text = to_csv([["code", "name", "to_download", "how_many"], *rows], separator, line_end)
     check_ncodes(tmp_path / "ncodes.csv", text.encode(encoding, "replace"))
 
 
@@ -132,7 +132,7 @@ URLS_HEADERS = st.sampled_from(
         *(b"", b"img_code;img_url;code\n", b"\xff\xfei\0m\0g\0"),
     ]
 )
-URLS_PIECES = glued(
+URLS_PIECES = joined_pieces(
     *(b"n00000001_1,http://a/1,n00000001\n", b"n00000001_2,http://a/2,n00000001\n" * 3),
     *(b"n00000002_1,http://b/1,n00000002\r\n", b'n00000001_3,"http://a/""3"",\n4",n00000001\n'),
     *(b"n00000001", b"n00000002", b"_7", b"http://a/", b",", b",", b'"', b'"', b"\n", b"\n", b"\r", b"\0"),
@@ -141,7 +141,7 @@ URLS_PIECES = glued(
 
 
 def check_table(table: UrlTable) -> None:
-    """Check that the index and the rows say the same, and that each row stands where it says."""
+    """Check that index and rows agree, and that each row is at its position."""
     data = table.path.read_bytes()
     for code in table.codes():
         rows = list(table.rows(code))
@@ -157,7 +157,7 @@ def check_table(table: UrlTable) -> None:
 @given(URLS_HEADERS, URLS_PIECES)
 @example(b"img_code,img_url,code\n", b'n00000001_1,"http://a/\n' * 9 + b"n00000002_1,x,n00000002")
 def test_any_bytes_as_the_url_table(tmp_path: Path, header: bytes, data: bytes) -> None:
-    """Any bytes are rows or one sentence that names the file; index and rows agree, kept or made anew."""
+    """Any bytes give rows or an error that names the file; index and rows agree, saved or new."""
     path = tmp_path / "imageNetURLs.csv"
     path.write_bytes(header + data)
     table = value_or_sentence(path, open_table)
@@ -168,10 +168,8 @@ def test_any_bytes_as_the_url_table(tmp_path: Path, header: bytes, data: bytes) 
 
 @FUZZ
 @given(URLS_HEADERS, URLS_PIECES)
-def test_lines_without_bound(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes, data: bytes
-) -> None:
-    """The same where lines are longer than they may be, in every place where they are read."""
+def test_very_long_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes, data: bytes) -> None:
+    """The same for lines longer than the limits, wherever lines are read."""
     for module in ("url_format", "url_index", "url_table"):
         monkeypatch.setattr(f"utils.sources.{module}.MAX_LINE", 60)
     monkeypatch.setattr(url_format, "_KEPT_END", 20)
@@ -208,10 +206,10 @@ ORDERS = st.sampled_from(
 
 @FUZZ
 @given(RECORDS, ORDERS, st.sampled_from(["\n", "\r\n"]), st.booleans())
-def test_well_formed_tables_read_as_csv_reads_them(
+def test_same_rows_as_csv_module(
     tmp_path: Path, records: list[dict[str, str]], order: list[str], line_end: str, is_sorted: bool
 ) -> None:
-    """Every row of a table that the csv module wrote is found, in order, with the fields that csv reads."""
+    """Every row of a table written by the csv module is read in order, with the same fields."""
     path = tmp_path / "imageNetURLs.csv"
     if is_sorted:
         records = sorted(records, key=lambda record: record["code"])
@@ -230,7 +228,7 @@ def test_well_formed_tables_read_as_csv_reads_them(
 
 # --- archives of XML ---
 
-XML_PIECES = glued(
+XML_PIECES = joined_pieces(
     *(b"<annotation>", b"</annotation>", b"<size>", b"</size>", b"<width>", b"</width>", b"<height>64"),
     *(b"<size><width>64</width><height>48</height></size>", b"<object>", b"</object>", b"<name>n00000001"),
     *(b"<object><name>a&#9;b</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>",),
@@ -283,7 +281,7 @@ PICTURE = Picture(ImageFormat.JPEG, 64, 48, 1, "")
 
 @st.composite
 def archives(draw: st.DrawFn) -> bytes:
-    """Make a tar of XML files, packed or not, spoilt before or after packing, and perhaps cut."""
+    """Generate tars of XML files: compressed or not, damaged before or after, perhaps truncated."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=draw(st.sampled_from([0, 1, 2]))) as archive:
         for data in draw(st.lists(XMLS, max_size=4)):
@@ -300,7 +298,7 @@ def archives(draw: st.DrawFn) -> bytes:
 
 
 def check_written(annotation: Annotation) -> None:
-    """Check that an annotation is written for a picture so that it fits, and reads back as it was."""
+    """Check that an annotation is fitted to a picture, and read back unchanged."""
     fitted = geometry.fit(annotation, PICTURE)
     counts = fitted.counts
     assert counts.kept + counts.scaled + counts.mended + counts.dropped == len(annotation.boxes)
@@ -317,7 +315,7 @@ def check_written(annotation: Annotation) -> None:
 @FUZZ
 @given(XMLS)
 def test_any_bytes_as_xml(data: bytes) -> None:
-    """Any bytes are an annotation or none; what is written of it fits its picture, and reads back."""
+    """Any bytes give an annotation or none; a written annotation fits its picture, and reads back."""
     annotation = voc_xml.parse(data, "n00000001_1")
     if annotation:
         check_written(annotation)
@@ -326,7 +324,7 @@ def test_any_bytes_as_xml(data: bytes) -> None:
 @FUZZ
 @given(archives() | st.binary(max_size=600))
 def test_any_bytes_as_an_archive(tmp_path: Path, data: bytes) -> None:
-    """Any bytes are annotations, and a sentence if something was amiss; nothing is written anywhere."""
+    """Any bytes give annotations, and a sentence if something is invalid; nothing is written."""
     path = tmp_path / f"{CODES[0]}.tar.gz"
     path.write_bytes(data)
     content = voc_xml.read_archive(tmp_path, CODES[0])
@@ -359,7 +357,7 @@ JOURNAL_KEYS = st.sampled_from(
 
 @st.composite
 def journal_lines(draw: st.DrawFn) -> bytes:
-    """Take a good line and set some of its values to others."""
+    """Generate a valid line with some values replaced."""
     changed = draw(st.dictionaries(JOURNAL_KEYS, JOURNAL_VALUES, max_size=3))
     more = "".join(f',"{key}":{value}' for key, value in changed.items())
     return GOOD_LINE.removesuffix(b"}\n") + more.encode() + b"}\n"  # json takes the last of equal keys
@@ -368,11 +366,12 @@ def journal_lines(draw: st.DrawFn) -> bytes:
 @FUZZ
 @given(
     st.lists(
-        journal_lines() | st.just(GOOD_LINE) | glued(GOOD_LINE, b"\n", b"{", b"}", b"[" * 99), max_size=6
+        journal_lines() | st.just(GOOD_LINE) | joined_pieces(GOOD_LINE, b"\n", b"{", b"}", b"[" * 99),
+        max_size=6,
     )
 )
 def test_any_bytes_as_a_journal(tmp_path: Path, lines: list[bytes]) -> None:
-    """Any bytes are outcomes, or say in a sentence that they cannot be read; what is read can be reported."""
+    """Any bytes give outcomes that can be reported, or an error."""
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b"".join(lines))
     journal.Journal(path).begin_run()
