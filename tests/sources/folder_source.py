@@ -11,12 +11,9 @@ from typing import ClassVar
 from utils.models.rows import Candidate, Category, UrlRow
 from utils.models.settings import Settings
 from utils.sources import registry
-from utils.sources.base import CandidateStream, Request, Source, SourceContext
+from utils.sources.base import POSITION_OFFSET, CandidateStream, Request, Source, SourceContext
 from utils.sources.url_source import UrlSource
 from utils.text import pluralize
-
-FIRST_POSITION = 2**44
-"""In reports, files follow all rows of the URL table."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class FolderSource(Source):
 
     def _rows(self, category: Category) -> list[tuple[Path, UrlRow]]:
         return [
-            (path, UrlRow(FIRST_POSITION + number, path.stem, path.relative_to(self._folder).as_posix()))
+            (path, UrlRow(POSITION_OFFSET + number, path.stem, path.relative_to(self._folder).as_posix()))
             for number, path in enumerate(self._files(category))
         ]
 

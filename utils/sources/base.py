@@ -1,10 +1,11 @@
 """The protocol of sources: where the images of a category come from.
 
-A source is opened once for a run and gives a stream of candidates for each category. Streams never block:
-rows of the URL table are there at once, members of a tar arrive while it is downloaded.
+A source is opened once for a run and returns a stream of candidates for each category. Streams never block:
+rows of the URL table are available at once, members of a tar arrive while it is downloaded.
 
 To add a source, write a module with a subclass of `Source` and add it to `registry.SOURCES`. Images that need
-no download are candidates with a `LocalImage`, which a worker reads.
+no download are candidates with a `LocalImage`, which a worker reads. The positions of rows start at
+`POSITION_OFFSET`.
 """
 
 from __future__ import annotations
@@ -22,27 +23,30 @@ from ..models.settings import Settings
 from ..models.tasks import Outcome
 from .url_table import UrlTable
 
+POSITION_OFFSET = 2**44
+"""Added to positions of rows that are not in the URL table: in reports, they follow all rows of the table."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """What a run wants of a category.
+    """The images that a run requests of a category.
 
     Attributes
     ----------
     folder
         The category's folder.
     annotations
-        What the category's archive of boxes holds, by image code.
+        The annotations in the category's archive, by image code.
     outcomes
-        Gives the last outcome of every URL considered so far.
+        Returns the last outcome of every URL considered so far.
     saved
-        The image codes that have an image; kept up to date by the owner.
+        The image codes that have an image; the caller keeps the collection up to date.
     limit
-        Candidates wanted at most; -1 for all.
+        The maximum number of candidates; -1 for all.
     count_saved
-        Whether `how_many` counts images saved: then the stream goes on until the run stops asking.
+        Whether `how_many` counts images saved; the stream then has no limit, and the run stops reading it.
     only
-        The image codes that are wanted; None for all.
+        The requested image codes; None for all.
     """
 
     category: Category
@@ -60,27 +64,27 @@ class CandidateStream(Protocol):
 
     @property
     def exhausted(self) -> bool:
-        """Whether no more will come."""
+        """Whether there are no more candidates."""
 
     @property
     def problem(self) -> str:
-        """Why it ended badly, in a sentence; empty if it did not."""
+        """Why the stream failed, in a sentence; empty if it did not."""
 
     def next(self) -> Candidate | None:
-        """Give the next candidate; None if there is none at present."""
+        """Return the next candidate; None if there is none at present."""
 
     def close(self, *, finished: bool) -> None:
-        """End the stream; if the work is not `finished`, a later run goes on where this one ends."""
+        """End the stream; if the category is not `finished`, a later run continues it."""
 
 
 @dataclass(frozen=True)
 class SourceContext:
-    """What sources are opened with.
+    """The arguments with which sources are opened.
 
     Attributes
     ----------
     result_folder
-        None in a dry run, for which nothing may be written.
+        None in a dry run, which writes nothing.
     table
         The URL table, whether or not images come from it.
     """
@@ -96,17 +100,17 @@ class Source(abc.ABC):
     Attributes
     ----------
     name
-        The word for it in `--source`.
+        Its name in `--source`.
     flags
-        Flags that make sense only with this source, and their defaults.
+        Flags that have an effect only with this source, and their defaults.
     listable
-        Whether all candidates are known before anything is fetched.
+        Whether all candidates are known before anything is downloaded.
     many_hosts
-        Whether images come from many hosts, so that the network's speed decides how many at once.
+        Whether images come from many hosts, so that the batch size depends on the speed of the network.
     distributable
-        Whether other machines can fetch them (`--scheduler`).
+        Whether other machines can download them (`--scheduler`).
     max_open
-        Categories that are open at the same time.
+        The maximum number of categories that are open at the same time.
     """
 
     name: ClassVar[str]
@@ -128,13 +132,13 @@ class Source(abc.ABC):
 
     @classmethod
     def notice(cls, settings: Settings) -> str:  # noqa: ARG003
-        """Return what the user should be reminded of; empty for nothing."""
+        """Return a notice for the user, such as terms of use; empty if there is none."""
         return ""
 
     @classmethod
     @abc.abstractmethod
     def origin(cls, settings: Settings) -> str:
-        """Say where images come from, as part of a sentence, without secrets."""
+        """Describe where images come from, as part of a sentence, without secrets."""
 
     @classmethod
     @abc.abstractmethod
@@ -149,26 +153,26 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def describe(self, category: Category) -> str:
-        """Say what the source has of a category, e.g. `312 URLs`."""
+        """Describe the source's content for a category, e.g. `312 URLs`."""
 
     @abc.abstractmethod
     def nothing_found(self, category: Category) -> str:
-        """Say in a sentence that the source has no image of a category."""
+        """Return a sentence that states that the source has no image of a category."""
 
     @abc.abstractmethod
     def stream(self, request: Request) -> CandidateStream:
-        """Give the candidates of a category."""
+        """Return the candidates of a category."""
 
     @abc.abstractmethod
     def expected(self, category: Category) -> int:
         """Estimate how many candidates will be tried, for the progress bar."""
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterable[UrlRow]:  # noqa: ARG002
-        """Find the rows of images that are saved but in no journal, except those of the URL table."""
+        """Find rows of images that are saved but not in a journal; the URL table is searched in any case."""
         return ()
 
     def stop(self) -> None:  # noqa: B027
-        """Start nothing new: the run is about to end."""
+        """Start no further downloads, because the run is about to end."""
 
     def finish(self, category: Category) -> None:  # noqa: B027
-        """Remove what was kept for later runs of a category that is complete."""
+        """Delete files kept for later runs of a category, which is complete now."""

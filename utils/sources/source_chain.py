@@ -1,7 +1,7 @@
 """The candidates of a category from one source after another.
 
-The next source is asked when it is certain what the one before could not deliver: when it is exhausted and
-nothing of it is in flight.
+The next source is used when the previous one is exhausted and none of its candidates is in flight: only then
+it is known which images are still missing.
 """
 
 from __future__ import annotations
@@ -20,53 +20,53 @@ class SourceChain:
     Parameters
     ----------
     is_idle
-        Whether no candidate that was given is in flight.
+        Whether no candidate of the chain is in flight.
     """
 
     def __init__(self, request: Request, sources: Sequence[Source], *, is_idle: Callable[[], bool]) -> None:
         self._request, self._sources, self._is_idle = request, sources, is_idle
         self._given: set[str] = set()
-        self._later = deque(sources[1:])
+        self._remaining = deque(sources[1:])
         self._source = sources[0]
         self._stream = self._source.stream(request)
 
     @property
     def exhausted(self) -> bool:
-        """Whether no more candidates will come."""
-        return self._stream.exhausted and not self._later
+        """Whether there are no more candidates."""
+        return self._stream.exhausted and not self._remaining
 
     @property
     def problem(self) -> str:
-        """Why a source ended badly, in a sentence; empty if it did not."""
+        """Why the current source failed, in a sentence; empty if it did not."""
         return self._stream.problem
 
     def next(self) -> Candidate | None:
-        """Give the next candidate; None if there is none at present."""
+        """Return the next candidate; None if there is none at present."""
         candidate = self._stream.next()
-        if candidate is None and self._stream.exhausted and self._later and self._is_idle():
-            self._source = self._later.popleft()
-            self._stream = self._source.stream(self._rest())
+        if candidate is None and self._stream.exhausted and self._remaining and self._is_idle():
+            self._source = self._remaining.popleft()
+            self._stream = self._source.stream(self._next_request())
             candidate = self._stream.next()
         if candidate is not None:
             self._given.add(candidate.row.image_code)
         return candidate
 
     def stop(self) -> bool:
-        """Ask no further source; returns whether all remaining candidates are known at once."""
-        self._later.clear()
+        """Use no further source; returns whether all remaining candidates are known at once."""
+        self._remaining.clear()
         for source in self._sources:
             source.stop()
         return self._source.listable
 
     def close(self, *, finished: bool) -> None:
-        """Close the sources; if the work is not `finished`, a later run goes on where this one ends."""
+        """Close the streams; if the category is not `finished`, a later run continues them."""
         self._stream.close(finished=finished)
         if finished and not self.problem:
             for source in self._sources:
                 source.finish(self._request.category)
 
-    def _rest(self) -> Request:
-        """Make the request to the next source: where tries are counted, only what has no image yet."""
+    def _next_request(self) -> Request:
+        """Return the request to the next source; if URLs tried are counted, for missing images only."""
         if not self._given or self._request.limit < 0:
             return self._request
         missing = frozenset(self._given.difference(self._request.saved))

@@ -1,7 +1,7 @@
 """Images from ImageNet's tars of whole categories, read while they are downloaded.
 
-How far a tar has been read is kept beside the category's journal, so that a run that would find nothing new
-does not download it again.
+The progress in a tar is saved beside the category's journal, so that a run that would find nothing new does
+not download it again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..reasons import Reason, Rejection
 from ..results.known_outcomes import is_final
 from ..results.paths import CategoryFolder
 from . import tar_address
-from .base import CandidateStream, Request, Source, SourceContext
+from .base import POSITION_OFFSET, CandidateStream, Request, Source, SourceContext
 from .tar_members import TarMemberRef, TarScanner
 
 if TYPE_CHECKING:
@@ -39,23 +39,21 @@ TERMS = (
     "ImageNet gives the images of its archive to researchers and teachers only, for non-commercial research "
     "and education: https://image-net.org/download.php"
 )
-POSITION_OFFSET = 2**44
-"""Added to a member's offset in its tar: in reports, members follow all rows of the URL table."""
 TOO_LARGE = Rejection(Reason.TOO_LARGE, "It has more than 20 MB.")
 
 
 @dataclass(frozen=True)
 class TarRequest:
-    """The images that are wanted from a tar.
+    """The images that are requested from a tar.
 
     Attributes
     ----------
     address
         Of the tar, without secrets.
     limit
-        Candidates wanted at most, from the beginning; -1 for all.
+        The maximum number of candidates, from the beginning; -1 for all.
     only
-        The image codes that are wanted; None for all.
+        The requested image codes; None for all.
     """
 
     address: str
@@ -64,7 +62,7 @@ class TarRequest:
 
     @property
     def codes(self) -> int:
-        """The number of image codes wanted; -1 for all."""
+        """The number of requested image codes; -1 for all."""
         return -1 if self.only is None else len(self.only)
 
     @property
@@ -82,11 +80,11 @@ class TarProgress:
     address
         Of the tar.
     codes, candidates
-        How many image codes were wanted (-1 for all), and how many candidates were taken from the beginning.
+        The number of requested image codes (-1 for all), and of candidates taken from the beginning.
     whole
-        Whether all of it was read, with all image codes wanted.
+        Whether all of it was read, and all image codes were requested.
     absent
-        Image codes that were wanted and are not in it.
+        Requested image codes that are not in it.
     passed
         Image codes that were seen but not tried: saved already, or not needed.
     """
@@ -102,9 +100,9 @@ class TarProgress:
     def load(cls, path: Path) -> TarProgress:
         """Read the file; an invalid one counts as no progress."""
         try:
-            note = cls(**json.loads(path.read_bytes()))
-            absent, passed = (tuple(map(str, codes)) for codes in (note.absent, note.passed))
-            return replace(note, candidates=int(note.candidates), absent=absent, passed=passed)
+            loaded = cls(**json.loads(path.read_bytes()))
+            absent, passed = (tuple(map(str, codes)) for codes in (loaded.absent, loaded.passed))
+            return replace(loaded, candidates=int(loaded.candidates), absent=absent, passed=passed)
         except (OSError, ValueError, TypeError, OverflowError, RecursionError):
             return cls()
 
@@ -120,7 +118,7 @@ class TarProgress:
             write_atomic(path, json.dumps(asdict(self)).encode())
 
     def covers(self, request: TarRequest, known: Collection[str]) -> bool:
-        """Whether reading the tar again would bring nothing new.
+        """Whether the tar has nothing new for a request.
 
         Parameters
         ----------
@@ -135,12 +133,12 @@ class TarProgress:
 
 
 class TarSource(Source):
-    """ImageNet's tars, in the web or in a folder."""
+    """ImageNet's tars, on the web or in a folder."""
 
     name: ClassVar[str] = "archive"
     flags: ClassVar[Mapping[str, object]] = {"archive_url": tar_address.IMAGENET}
     listable: ClassVar[bool] = False
-    max_open: ClassVar[int] = 2  # they wait for one download after another
+    max_open: ClassVar[int] = 2  # tars are downloaded one at a time
 
     def __init__(self, context: SourceContext, queue: TarDownloadQueue | None) -> None:
         self._context = context
@@ -167,7 +165,7 @@ class TarSource(Source):
         if not is_url(before_code) and not (folder := local_path(f"{before_code}_").parent).is_dir():
             raise InputError(
                 f"--archive_url {settings.archive_url}: there is no folder {folder}. "
-                "Give the folder that holds the tars."
+                "Give the folder that contains the tars."
             )
 
     @classmethod
@@ -210,7 +208,7 @@ class TarSource(Source):
                 downloads.rmdir()
 
     def describe(self, category: Category) -> str:  # noqa: ARG002
-        """Return a constant: how many images the tar has is not known."""
+        """Return a constant, because the number of images in the tar is not known."""
         return "its tar"
 
     def nothing_found(self, category: Category) -> str:  # noqa: ARG002
@@ -219,11 +217,11 @@ class TarSource(Source):
         return f"Its tar holds no {kind}."
 
     def expected(self, category: Category) -> int:
-        """Return the number of URLs, as that of the tar's members is not known."""
+        """Return the number of URLs, because that of the tar's members is not known."""
         return category.how_many if category.how_many >= 0 else self._context.table.count(category.code)
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
-        """Find images in the category's tar, as far as it is on disk."""
+        """Find images in the part of the category's tar that is on disk."""
         if self._optional_queue is None:
             return iter(())
         tar, address = self._queue.path(category.code), self._queue.address(category.code)
@@ -250,7 +248,7 @@ class TarSource(Source):
         self._queue.discard(category.code)
 
     def _has_nothing_new(self, wanted: TarRequest, request: Request, progress: TarProgress) -> bool:
-        """Whether all wanted members were tried before, and none has to be tried again."""
+        """Whether all requested members were tried before, and none has to be tried again."""
         members = [one for one in request.outcomes() if is_member(one.row, wanted.address)]
         known = {one.row.image_code for one in members}.union(request.saved)
         return progress.covers(wanted, known) and all(
@@ -370,7 +368,7 @@ def is_member(row: UrlRow, address: str) -> bool:
 
 
 def rows_on_disk(path: Path, address: str) -> Iterator[UrlRow]:
-    """Yield the rows of the images in a tar, as far as it is on disk."""
+    """Yield the rows of the images in the part of a tar that is on disk."""
     try:
         if not path.is_file():  # opening a pipe would block
             return

@@ -1,7 +1,7 @@
 """Images by their URLs in the URL table.
 
-The candidates of a category are its own rows, in the table's order. Where only annotated images are wanted,
-rows of other synsets follow for which the category's archive holds boxes.
+The candidates of a category are its own rows, in the table's order. If only annotated images are requested,
+rows of other synsets follow for which the category's archive contains boxes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class UrlSource(Source):
 
     @classmethod
     def origin(cls, settings: Settings) -> str:  # noqa: ARG003
-        """Say where images come from."""
+        """Return a constant."""
         return "their URLs"
 
     @classmethod
@@ -53,7 +53,7 @@ class UrlSource(Source):
         return pluralize(self._table.count(category.code), "URL")
 
     def nothing_found(self, category: Category) -> str:  # noqa: ARG002
-        """Say that the table has no URL."""
+        """Return a sentence that names the table."""
         return f"{self._table.path} has no URL of it."
 
     def expected(self, category: Category) -> int:
@@ -62,7 +62,7 @@ class UrlSource(Source):
         return count if category.how_many < 0 else min(category.how_many, count)
 
     def stream(self, request: Request) -> CandidateStream:
-        """Give the rows of a category; where images are counted, images known to exist come first."""
+        """Return the rows of a category; if images saved are counted, images known to exist come first."""
         rows = _annotated_rows if self._only_annotated else _all_rows
         found = rows(request.category, self._table, request.annotations)
         if request.only is not None:
@@ -89,14 +89,14 @@ class _UrlStream:
 
 
 class RowFilter:
-    """Tells rows that can be tried from those that cannot, over all rows of a category."""
+    """Rejects invalid and duplicate rows, over all rows of a category."""
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
         self._taken: set[str] = set()
 
     def check(self, row: UrlRow, annotations: Mapping[str, Annotation]) -> Candidate:
-        """Turn the next row into a candidate, with the reason if it cannot be tried."""
+        """Return the next row as a candidate, with the reason if it cannot be tried."""
         if repeat := self._seen[row.image_code]:
             row = replace(row, repeat=repeat)
         self._seen[row.image_code] += 1
@@ -130,7 +130,7 @@ def _annotated_rows(
 
 
 def _known_first(candidates: Iterable[Candidate], outcomes: Iterable[Outcome]) -> Iterator[Candidate]:
-    """Yield first the images that an earlier run saved and that were deleted or damaged since."""
+    """Yield first the images that an earlier run saved and that have been deleted or damaged since."""
     lost = {one.row.key for one in outcomes if one.status is Status.NOT_ATTEMPTED and one.picture}
     if not lost:
         yield from candidates
