@@ -51,6 +51,8 @@ MAX_SUBMITTED = 4_096
 """Tasks accepted at once."""
 CLOSING_TIME = 0.8
 """Seconds that shards have to report what they have finished when the run ends."""
+ANY_ERROR = (Exception, asyncio.CancelledError)
+"""What a call through a closed or broken connection raises; `DaskConnection.is_alive` tells the run."""
 MAX_EMPTY_SHARDS = 5
 """Shards in a row, besides one for each thread, that end without any outcome before the run ends."""
 NO_WORKERS = "There is no Dask worker: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
@@ -390,7 +392,7 @@ class _Messenger:
         self._sender.join(CLOSING_TIMEOUT)
 
     def _receive_all(self) -> None:
-        with contextlib.suppress(*GONE):
+        with contextlib.suppress(*ANY_ERROR):
             while self._is_open:
                 with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
                     self._inbox.put(tuple(self._queue.get(timeout=1)))
@@ -399,5 +401,5 @@ class _Messenger:
 
     def _send_all(self) -> None:
         while (function := self._calls.get()) is not None and self._client.status == "running":
-            with contextlib.suppress(*GONE):
+            with contextlib.suppress(*ANY_ERROR):
                 function()

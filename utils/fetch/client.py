@@ -139,7 +139,9 @@ class Fetcher:
 
     def wake(self) -> None:
         """Make a waiting `poll` return early; may be called from another thread."""
-        with contextlib.suppress(BlockingIOError):  # the buffer is full, so it is being woken already
+        with contextlib.suppress(
+            OSError
+        ):  # the buffer is full, so it is being woken already; or it is closed
             self._wake_sender.send(b"\0")
 
     def close(self) -> None:
