@@ -1,4 +1,4 @@
-"""The journal tells what stands, whatever happened to the run that wrote it."""
+"""The journal: the last line of a URL counts, whatever happened to the run that wrote it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from utils.reasons import Reason, Status
 from utils.results.journal import Journal, read_outcomes
 
 PICTURE = Picture(ImageFormat.JPEG, 500, 375, 123_456, "ab" * 32)
-GARBAGE = [
+INVALID = [
     b"\x00\xff\x80 not json",
     b"[1, 2]",
     b"null",
@@ -40,22 +40,22 @@ GARBAGE = [
 
 
 def row(number: int, repeat: int = 0) -> UrlRow:
-    """Give a row of the URL table."""
+    """Make a row of the URL table."""
     return UrlRow(number * 60, f"n00000001_{number}", f"http://host/{number}.jpg", repeat)
 
 
 def saved(number: int) -> Outcome:
-    """Give an image that was saved."""
+    """Make the outcome of a saved image."""
     return Outcome(row(number), Status.DOWNLOADED, picture=PICTURE, file=f"Images/n00000001_{number}.jpg")
 
 
 def failed(number: int) -> Outcome:
-    """Give a URL that failed."""
+    """Make the outcome of a URL that failed."""
     return Outcome(row(number), Status.FAILED, Reason.HTTP_STATUS, "No.", http_status=404, attempts=1)
 
 
 def write(path: Path, *outcomes: Outcome, run: bool = False) -> None:
-    """Append outcomes as a run does."""
+    """Append outcomes, as a run does."""
     journal = Journal(path)
     if run:
         journal.begin_run()
@@ -64,24 +64,24 @@ def write(path: Path, *outcomes: Outcome, run: bool = False) -> None:
 
 
 def numbers(path: Path) -> list[int]:
-    """Say which rows a journal knows, in its order."""
+    """Return the rows that a journal has, in its order."""
     return [outcome.row.position // 60 for outcome in read_outcomes(path)]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Say where the journal is to be."""
+    """Return the path of the journal."""
     return tmp_path / ".journal.jsonl"
 
 
-def test_a_new_journal_is_empty(path: Path) -> None:
-    """Nothing is known where nothing was written."""
+def test_new_journal(path: Path) -> None:
+    """It has no outcomes."""
     write(path, run=True)
     assert list(read_outcomes(path)) == []
 
 
-def test_a_line_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
-    """A run that is killed loses nothing that it had noted."""
+def test_lines_are_written_at_once(path: Path) -> None:
+    """A killed run loses nothing that it recorded."""
     journal = Journal(path)
     for number in range(3):
         journal.append(saved(number))
@@ -89,8 +89,8 @@ def test_a_line_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
     assert list(journal.outcomes()) == [saved(number) for number in range(3)]
 
 
-def test_the_last_line_of_an_url_counts(path: Path) -> None:
-    """Also when it takes an image back; and what stood before is gone."""
+def test_last_line_counts(path: Path) -> None:
+    """A later line replaces an earlier one, also when an image is retracted."""
     write(path, saved(1), saved(2), failed(1), failed(3), saved(3))
     assert [(one.row, one.status) for one in read_outcomes(path)] == [
         (row(1), Status.FAILED),
@@ -99,8 +99,8 @@ def test_the_last_line_of_an_url_counts(path: Path) -> None:
     ]
 
 
-def test_rows_that_say_the_same_are_told_apart(path: Path) -> None:
-    """The table may hold a row twice: each has its own line, and one code may have several URLs."""
+def test_equal_rows(path: Path) -> None:
+    """Equal rows of the table have a line each, as have several URLs of one image code."""
     other_url = dataclasses.replace(row(1), url="http://other/", position=61)
     again = dataclasses.replace(row(1, repeat=1), position=62)
     rows = [row(1), other_url, again]
@@ -108,8 +108,8 @@ def test_rows_that_say_the_same_are_told_apart(path: Path) -> None:
     assert [outcome.row for outcome in read_outcomes(path)] == rows
 
 
-def test_images_of_earlier_runs_were_already_present(path: Path) -> None:
-    """What an earlier run saved is told from what this one does; failures stay as they were."""
+def test_images_of_earlier_runs(path: Path) -> None:
+    """They are `already_present`; failures stay as they were."""
     write(path, saved(1), failed(2), saved(3), run=True)
     assert [one.status for one in read_outcomes(path)] == [
         Status.DOWNLOADED,
@@ -125,8 +125,8 @@ def test_images_of_earlier_runs_were_already_present(path: Path) -> None:
     ]
 
 
-def test_outcomes_come_in_the_tables_order(path: Path) -> None:
-    """However they were written."""
+def test_order(path: Path) -> None:
+    """Outcomes are in the order of the URL table."""
     order = list(range(200))
     random.Random(1).shuffle(order)
     write(path, *map(saved, order))
@@ -134,8 +134,8 @@ def test_outcomes_come_in_the_tables_order(path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 1, 40, -1])
-def test_a_torn_last_line_is_dropped(path: Path, kept: int) -> None:
-    """Wherever the kill struck; what is appended then begins on a line of its own."""
+def test_incomplete_last_line(path: Path, kept: int) -> None:
+    """It is cut off, wherever the run was killed; the next line starts on its own."""
     write(path, saved(1), saved(2))
     whole = path.read_bytes()
     write(path, saved(3))
@@ -146,8 +146,8 @@ def test_a_torn_last_line_is_dropped(path: Path, kept: int) -> None:
     assert all(json.loads(line) for line in path.read_bytes().splitlines())
 
 
-def test_a_torn_line_may_be_long(path: Path) -> None:
-    """Longer than what is read at once from the end."""
+def test_long_incomplete_line(path: Path) -> None:
+    """It may be longer than the part that is read at once."""
     write(path, saved(1))
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"url": "' + b"x" * 500_000)
@@ -155,18 +155,18 @@ def test_a_torn_line_may_be_long(path: Path) -> None:
     assert path.read_bytes() == whole
 
 
-@pytest.mark.parametrize("garbage", GARBAGE)
-def test_garbage_counts_as_nothing(path: Path, garbage: bytes) -> None:
-    """At the beginning, in the middle and at the end; every sound line still counts."""
+@pytest.mark.parametrize("invalid", INVALID)
+def test_invalid_lines_are_ignored(path: Path, invalid: bytes) -> None:
+    """Valid lines before, between and after them still count."""
     write(path, saved(1), saved(2))
     one, two = path.read_bytes().splitlines()
-    path.write_bytes(b"\n".join([garbage, one, garbage, two, garbage]))
+    path.write_bytes(b"\n".join([invalid, one, invalid, two, invalid]))
     write(path, saved(3))
     assert numbers(path) == [1, 2, 3]
 
 
-def test_an_emptied_or_replaced_journal_is_begun_anew(path: Path) -> None:
-    """Whatever the file is, it can be appended to."""
+def test_replaced_file(path: Path) -> None:
+    """Whatever the file contains, lines can be appended."""
     for content in (b"", b"\n", b"no line end", random.Random(1).randbytes(200_000)):
         path.write_bytes(content)
         write(path, saved(1), run=True)
@@ -203,15 +203,15 @@ outcomes = st.builds(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(outcome=outcomes)
-def test_an_outcome_comes_back_as_it_went(path: Path, outcome: Outcome) -> None:
-    """Every field, with whatever characters an URL may have; a missing value stays missing, a zero zero."""
+def test_every_field_is_kept(path: Path, outcome: Outcome) -> None:
+    """With any characters in it; missing values stay missing, and zeros zero."""
     path.unlink(missing_ok=True)
     write(path, outcome)
     assert list(read_outcomes(path)) == [outcome]
 
 
-def test_an_open_journal_knows_what_is_in_its_file(path: Path) -> None:
-    """Whatever was written before and after it was first read, one by one or in one go."""
+def test_open_journal_matches_its_file(path: Path) -> None:
+    """Whatever was written before and after it was read, one by one or together."""
     write(path, saved(3), failed(1), run=True)
     journal = Journal(path)
     journal.begin_run()
@@ -230,8 +230,8 @@ class EnoughError(Exception):
 
 
 @pytest.mark.parametrize("calls", range(7))
-def test_reading_can_be_left(path: Path, calls: int) -> None:
-    """At every line; read later, the journal is whole."""
+def test_checkpoints(path: Path, calls: int) -> None:
+    """Reading can be abandoned at every line; later the journal is read completely."""
     write(path, *map(saved, range(4)))
     left = iter(range(calls))
 
@@ -245,34 +245,34 @@ def test_reading_can_be_left(path: Path, calls: int) -> None:
     assert len(list(journal.outcomes())) == 4
 
 
-def test_what_is_only_for_the_run_is_not_kept(path: Path) -> None:
-    """A wait that a host asked for, and a proxy's failure, mean nothing later."""
+def test_transient_fields_are_not_written(path: Path) -> None:
+    """Fields that matter only within a run are not kept."""
     write(path, dataclasses.replace(failed(1), retry_after=9.0, from_proxy=True))
     assert list(read_outcomes(path)) == [failed(1)]
 
 
-def test_a_long_journal_takes_little_memory(path: Path) -> None:
-    """20,000 lines are read in bounded memory: places are kept, not outcomes."""
-    write(path, *map(saved, range(20_000)))
+def test_memory(path: Path) -> None:
+    """10,000 lines are read in bounded memory."""
+    Journal(path).append_all([saved(number) for number in range(10_000)])
     tracemalloc.start()
-    assert sum(1 for _ in read_outcomes(path)) == 20_000
+    assert sum(1 for _ in read_outcomes(path)) == 10_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 10_000_000
+    assert peak < 5_000_000
 
 
-def test_a_journal_that_cannot_be_opened_stops_its_category(tmp_path: Path) -> None:
-    """With the file's name, and what to do."""
+def test_journal_that_cannot_be_opened(tmp_path: Path) -> None:
+    """The error names the file, and says what to do."""
     for path in (tmp_path / "missing" / ".journal.jsonl", tmp_path):
         with pytest.raises(FolderError, match=rf"Cannot work with {path}: .*run again"):
             Journal(path)
 
 
-def test_a_full_disk_stops_the_run() -> None:
-    """At the first line that does not fit."""
+def test_full_disk() -> None:
+    """The first line that cannot be written is an error."""
     full = Path("/dev/full")
     if not full.exists():
-        pytest.skip("there is no /dev/full to play a full disk")
+        pytest.skip("needs /dev/full")
     journal = Journal(full)
     with pytest.raises(DiskError, match=r"Cannot write /dev/full: No space left on device\."):
         journal.append(saved(1))
