@@ -2,13 +2,13 @@
 
 ::
 
-    DatasetError             exit code 1: something that was asked for cannot be done
+    DatasetError             exit code 1: the command cannot be completed
     ├── InputError           exit code 2: a flag or a file of the user is wrong
     │   └── FolderInUseError another run uses the result folder
     ├── SourceError          no source of a prerequisite can be used
     │   └── OneSourceError   one source of it cannot be used; the next one is tried
     ├── DiskError            the disk is full or fails, or too many files are open
-    ├── FolderError          the folder of one category cannot be used; other categories go on
+    ├── FolderError          the folder of one category cannot be used; other categories continue
     ├── ProxyError           the proxy from the environment refuses requests
     └── WorkersLostError     worker processes die repeatedly
 
@@ -59,7 +59,7 @@ class DiskError(DatasetError):
 
 
 class FolderError(DatasetError):
-    """The folder of one category cannot be used; other categories go on."""
+    """The folder of one category cannot be used; other categories continue."""
 
 
 class ProxyError(DatasetError):
@@ -75,7 +75,7 @@ TOO_MANY_OPEN_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 RAISE_FILE_LIMIT = (
     "Raise the limit, e.g. with `ulimit -n 4096`, and run again to continue. Saved images are kept."
 )
-_FOLDER_IN_THE_WAY = frozenset({errno.EISDIR, errno.EPERM})
+_IS_FOLDER = frozenset({errno.EISDIR, errno.EPERM})
 """Linux and macOS report these if a folder has the name of a file to be written."""
 
 
@@ -88,7 +88,7 @@ def disk_error(path: Path, error: OSError) -> DatasetError:
         )
     if error.errno in TOO_MANY_OPEN_FILES:
         return DiskError(f"Cannot open {path}: {error.strerror}. {RAISE_FILE_LIMIT}")
-    if error.errno in _FOLDER_IN_THE_WAY:
+    if error.errno in _IS_FOLDER:
         named = Path(str(error.filename2 or error.filename or path))  # it may be a file descriptor
         path = named if named.is_dir() else path
     remedy = "Give this user permission" if error.errno == errno.EACCES else "Move it out of the way"

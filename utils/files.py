@@ -1,4 +1,4 @@
-"""Atomic writes: a file appears whole under its name, or not at all."""
+"""Atomic writes: a file is complete under its name, or does not exist."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".", ".part"
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows would write line ends of its own
+_BINARY = getattr(os, "O_BINARY", 0)  # without it, Windows converts line ends
 
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that gets its name only when all is written; else nothing is left behind.
+    """Open a file for writing that gets its name only when it is complete; otherwise it is deleted.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that it appears whole under its name, or not at all.
+    """Write a file under a temporary name, then rename it.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def write_new(path: str, data: bytes) -> os.stat_result:
-    """Write a file under a name that nobody reads yet, with few system calls; returns its status.
+    """Write a file that no other process reads yet, with few system calls; returns its status.
 
     Raises
     ------

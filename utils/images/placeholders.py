@@ -31,7 +31,7 @@ MIN_URLS, MIN_SHARE = 3, 0.1
 KNOWN_PLACEHOLDER = Rejection(Reason.PLACEHOLDER, 'A picture that says "no longer available".')
 RETRACTED_DESCRIPTION = "Its host sent the same picture for several other URLs."
 RETRACTED_MESSAGE = "removed: placeholder pictures (the same file from several URLs)"
-"""What the screen says after the number of retracted images."""
+"""Printed after the number of retracted images."""
 
 
 def reject_response(response: Response) -> Rejection | None:

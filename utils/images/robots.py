@@ -1,6 +1,6 @@
 """The `X-Robots-Tag` response header, by which a server opts out of the use of its images.
 
-Each value holds directives separated by commas, optionally after the name of the bot they apply to
+Each value holds directives separated by commas, optionally after the name of the bot to which they apply
 (https://developers.google.com/search/docs/crawling-indexing/robots-meta-tag).
 """
 

@@ -180,8 +180,8 @@ def _open_with_pillow(image_format: ImageFormat, data: bytes, *, is_decoded: boo
     """Return the size of an image; decode its first frame if requested, unless it is too large."""
     from PIL import Image
 
-    silence = _stderr_closed() if image_format is ImageFormat.TIFF else contextlib.nullcontext()
-    with warnings.catch_warnings(), silence:
+    stderr_context = _without_stderr() if image_format is ImageFormat.TIFF else contextlib.nullcontext()
+    with warnings.catch_warnings(), stderr_context:
         warnings.simplefilter("ignore")  # about unusual metadata
         try:
             with Image.open(io.BytesIO(data), formats=[image_format.name]) as image:
@@ -200,8 +200,8 @@ def _open_with_pillow(image_format: ImageFormat, data: bytes, *, is_decoded: boo
 
 
 @contextlib.contextmanager
-def _stderr_closed() -> Iterator[None]:
-    """Redirect the standard error of the process to nowhere: libtiff prints every flaw there."""
+def _without_stderr() -> Iterator[None]:
+    """Redirect the standard error of the process to the null device: libtiff prints every flaw there."""
     try:
         stderr = os.dup(2)
     except OSError:  # it is closed already

@@ -1,4 +1,4 @@
-"""One category in a run: which URLs it still wants to try, and what becomes of them.
+"""One category in a run: selects the URLs to try, commits their images and records their outcomes.
 
 `how_many` has two meanings. It counts URLs tried: each of the first N rows is considered once. Or it counts
 images saved (`--fill`): further URLs are tried until N images are saved. For the latter more URLs than images
@@ -22,7 +22,7 @@ from ..models.rows import Candidate, Category
 from ..models.tasks import ImageTask, Outcome
 from ..reasons import INTERRUPTED, Status
 from ..results import annotation_writer, reconcile
-from ..results.journal import Journal, pass_by
+from ..results.journal import Journal, no_checkpoint
 from ..results.known_outcomes import is_final, not_needed, was_interrupted
 from ..results.reconcile import CategoryStore
 from ..scheduler.scheduled_task import TaskResult
@@ -56,11 +56,11 @@ class CategoryJob:
     annotations
         Of the category's archive, by image code.
     again
-        Whether the job ran before in this run: only URLs that were not tried yet are tried then.
+        Whether the category was open before in this run: then only URLs that were not tried yet are tried.
     read_only
         Whether nothing is written; such a job can only `survey`.
     checkpoint
-        Called again and again while the job starts; what it raises ends that.
+        Called repeatedly while the job starts; it may raise an exception to stop.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class CategoryJob:
         annotations: Mapping[str, Annotation],
         again: bool = False,
         read_only: bool = False,
-        checkpoint: Callable[[], None] = pass_by,
+        checkpoint: Callable[[], None] = no_checkpoint,
     ) -> None:
         self.category = category
         self._context = context
@@ -121,17 +121,17 @@ class CategoryJob:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is in flight, and nothing more is wanted or to be found."""
+        """Whether no task is in flight, and no further one is needed or available."""
         return not self._active and (self._source.exhausted or not self._wants_more())
 
     @property
     def problem(self) -> str:
-        """Why a source ended badly, in a sentence; empty if none did."""
+        """Why a source failed, in a sentence; empty if none did."""
         return self._source.problem
 
     @property
     def is_full(self) -> bool:
-        """Whether as many images as wanted are saved, where images are counted."""
+        """Whether `how_many` images are saved, if images saved are counted."""
         return self._context.counts_saved(self.category) and self._saved >= self.category.how_many
 
     def saved_before(self) -> list[Outcome]:
@@ -143,7 +143,7 @@ class CategoryJob:
         return self._store.journal.outcomes()
 
     def done_before(self) -> int:
-        """Count what earlier runs have done: images saved and, where URLs are counted, permanent failures."""
+        """Count images saved by earlier runs and, if URLs tried are counted, permanent failures."""
         by_saved = self._context.counts_saved(self.category)
         return sum(
             outcome.status.is_saved or (not by_saved and is_final(outcome, self._settings))
@@ -187,8 +187,8 @@ class CategoryJob:
         Returns
         -------
         tuple
-            The number of candidates, what would be done with those that a run would consider, and the number
-            of saved images that belong to none of them.
+            The number of candidates, the decisions on those that a run would consider, and the number of
+            saved images that belong to none of them.
         """
         everything = [
             candidate
@@ -205,7 +205,7 @@ class CategoryJob:
         return len(everything), decisions, len(self._saved_codes - of_candidates)
 
     def pop_surplus(self) -> list[int]:
-        """Return the numbers of tasks that are not needed any more; the job forgets them."""
+        """Remove the tasks that are not needed any more; returns their numbers."""
         if not self.is_full:
             return []
         numbers = list(self._active)
@@ -234,14 +234,14 @@ class CategoryJob:
         return True
 
     def close(self) -> None:
-        """End the job; all that it knows is in the journal."""
+        """End the job, and free its memory; all results are in the journal."""
         if self.is_full and not self._interrupted and any(map(was_interrupted, self._known.values())):
             self._write([not_needed(one) for one in self.outcomes() if was_interrupted(one)])
         self._source.close(finished=not self._interrupted)
         self._known, self._annotations = {}, {}
 
     def abort(self) -> None:
-        """Give up the category, because its folder cannot be used."""
+        """End the job without records, because the category's folder cannot be used."""
         self._source.close(finished=False)
 
     def _wants_more(self) -> bool:
@@ -298,7 +298,7 @@ class CategoryJob:
         return outcome.boxes is not None or will_get_boxes
 
     def _write_missing_annotations(self) -> None:
-        """Write the XML of images saved without one: the archive came later, or a run was killed."""
+        """Write missing XML files: the archive may be newer than the image, or a run was killed."""
         for key, outcome in self._known.items():
             self._store.checkpoint()
             annotation = self._annotations.get(outcome.row.image_code)

@@ -1,6 +1,6 @@
-"""The categories of a run: opened one after another, closed with a report, some opened again.
+"""The categories of a run: opens jobs, closes them with a report, and reopens some.
 
-A category whose folder cannot be used costs only itself; a full disk ends the run.
+A category whose folder cannot be used does not affect others; a full disk ends the run.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from .context import RunContext
 REPORTING_TIME = 0.7
 """Seconds that an interrupted run takes for its reports; the journals are complete without them."""
 CHECK_INTERVAL = 256
-"""Rows of a report between two checks whether there is time for more."""
+"""Rows of a report between two checkpoints."""
 LATE_REPORTS = "There was no time for these reports; the next run completes them:"
 MAX_NAMED = 5
 
 
 class _AbandonedError(Exception):
-    """A step was given up because the run is to end."""
+    """A step was abandoned because the run was interrupted."""
 
 
 class Screen(Protocol):
-    """What a run shows while it works."""
+    """Shows a run to the user."""
 
     def print(self, text: str) -> None:
         """Show a line."""
 
     def category_done(self, summary: Summary) -> None:
-        """Show how a category ended."""
+        """Show the result of a category."""
 
     def update(self, progress: Progress) -> None:
         """Show the progress."""
@@ -56,20 +56,20 @@ class CategoryManager:
     Parameters
     ----------
     stopped
-        Called again and again; whether the run is to end early. Long steps are given up then.
+        Whether the run was interrupted; called repeatedly. Long steps are then abandoned.
 
     Attributes
     ----------
     open
         The open jobs, by folder name.
     reports
-        Writes reports, and has the numbers of the categories that were closed.
+        Writes reports, and keeps the statistics of closed categories.
     fatal
         The error that ends the run, if any.
     faults
         Errors of single categories, in sentences.
     unreported
-        Categories whose reports an interrupted run had no time for.
+        Categories without an up-to-date report, because an interrupted run had no time.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class CategoryManager:
         self._has_time: Callable[[], bool] = lambda: False
         self._duplicates = DuplicateTracker()
         self._unopened = deque(categories)
-        self._shares = {one.code: CategoryProgress(progress, self._expected(one)) for one in categories}
+        self._progress_of = {one.code: CategoryProgress(progress, self._expected(one)) for one in categories}
 
     @property
     def all_done(self) -> bool:
@@ -102,7 +102,7 @@ class CategoryManager:
         return not self.open and not self._unopened
 
     def open_next(self) -> CategoryJob | None:
-        """Open the next job; None if there is none, too many are open, or the run is to end."""
+        """Open the next job; None if there is none, too many are open, or the run was interrupted."""
         max_open = self._context.sources[0].max_open
         while self._unopened and len(self.open) < max_open and not self._stopped():
             category = self._unopened.popleft()
@@ -124,14 +124,14 @@ class CategoryManager:
                 job.close()
                 if job.problem:
                     self._report_problem(f"{category.folder}: {job.problem}")
-                summary = self.reports.write(category, self._while_there_is_time(job.outcomes()))
+                summary = self.reports.write(category, self._with_checkpoints(job.outcomes()))
                 self._screen.category_done(summary)
-            self._shares[category.code].end()
+            self._progress_of[category.code].end()
         except _AbandonedError:
             self.open[category.folder] = job
 
     def close_all(self, has_time: Callable[[], bool]) -> None:
-        """Record what was not reached in all jobs, as long as there is time, and close them."""
+        """Record the URLs that were not reached, as long as there is time, and close all jobs."""
         self._has_time = has_time
         for job in list(self.open.values()):
             self._record_unreached(job)
@@ -156,19 +156,19 @@ class CategoryManager:
         if self.unreported:
             self._screen.print(f"{LATE_REPORTS} {join_names(sorted(self.unreported), MAX_NAMED)}")
 
-    def remove_placeholders(self, *, and_go_on: bool) -> None:
-        """Remove pictures that a host sent for many URLs; open categories again that lack images now."""
+    def remove_placeholders(self, *, reopen: bool) -> None:
+        """Remove pictures that a host sent for many URLs; with `reopen`, replace them by other images."""
         found = self._duplicates.placeholders()
         for category in self._categories if found else ():
             # If there is no time, the next run removes them.
             with self.isolate_errors(category), contextlib.suppress(_AbandonedError):
-                if self._retract(category, found) and and_go_on and self._may_have_more(category):
+                if self._retract(category, found) and reopen and self._may_have_more(category):
                     self._open(category, self._read_annotations(category), again=True)
         self._duplicates.discard(found)
 
     @contextlib.contextmanager
     def isolate_errors(self, category: Category) -> Iterator[None]:
-        """Let an error of one category's folder cost only that category, and a full disk end the run."""
+        """Record errors: one of a category's folder ends only that category, a full disk ends the run."""
         try:
             yield
         except FolderError as error:
@@ -176,31 +176,31 @@ class CategoryManager:
                 self.faults.append(fault)
             if job := self.open.pop(category.folder, None):
                 job.abort()
-            self._shares[category.code].end()
+            self._progress_of[category.code].end()
         except DiskError as error:
             self.fatal = self.fatal or error
 
     @property
     def without_images(self) -> list[Category]:
-        """The categories that wanted images and have none."""
+        """The categories without images, except those with `how_many` 0."""
         return [one for one in self._categories if one.how_many != 0 and not self.images_of(one)]
 
     @property
     def incomplete(self) -> list[Category]:
-        """The categories that have images, but fewer than `how_many`, where images are counted."""
+        """The categories that have images, but fewer than `how_many`, if images saved are counted."""
         counting = [one for one in self._categories if self._context.counts_saved(one)]
         return [one for one in counting if 0 < self.images_of(one) < one.how_many]
 
     def images_of(self, category: Category) -> int:
-        """Count the images of a category that are of the kind asked for."""
+        """Count the images of a category; with `--with_annotation`, only those with boxes."""
         summary = self.reports.summaries.get(category.code, Summary(category.folder))
         return summary.annotated if self._context.settings.with_annotation else summary.images
 
     def _record(self, category: Category, outcome: Outcome) -> None:
-        """Count what was written to a journal."""
+        """Count an outcome that was written to a journal."""
         self._progress.count(outcome)
         if outcome.status.is_saved or not self._context.counts_saved(category):
-            self._shares[category.code].advance()
+            self._progress_of[category.code].advance()
         if outcome.status.is_saved:
             self._duplicates.add(outcome)
         if outcome.disk_full and not self.fatal:
@@ -222,7 +222,7 @@ class CategoryManager:
         )
         self.open[category.folder] = job
         if not again:
-            self._shares[category.code].advance_before(job.done_before())
+            self._progress_of[category.code].advance_before(job.done_before())
             for outcome in job.saved_before():
                 self._duplicates.add(outcome)
         return job
@@ -240,7 +240,7 @@ class CategoryManager:
                 self.unreported.add(job.category.folder)
 
     def _report_problem(self, problem: str) -> None:
-        """Report what a source could not deliver; it is an error only if there is no other source."""
+        """Report the failure of a source; it is an error only if there is no other source."""
         if len(self._context.sources) == 1:
             self.faults.append(problem)
         else:
@@ -264,11 +264,11 @@ class CategoryManager:
         return self._context.sources[0].expected(category)
 
     def _checkpoint(self) -> None:
-        """Give the present step up if the run is to end and there is no time left."""
+        """Abandon the current step if the run was interrupted and there is no time left."""
         if self._stopped() and not self._has_time():
             raise _AbandonedError
 
-    def _while_there_is_time(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    def _with_checkpoints(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         for number, outcome in enumerate(outcomes):
             if number % CHECK_INTERVAL == 0:
                 self._checkpoint()

@@ -1,4 +1,4 @@
-"""What all categories of a run share."""
+"""The data that all categories of a run share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..sources.url_table import UrlTable
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all categories of a run share.
+    """The data that all categories of a run share.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class RunContext:
     labels
         The folder name of every wnid, which is also its label in XML files.
     sources
-        Where images come from, in the order in which they are asked.
+        The sources of images, in the order in which they are used.
     task_numbers
-        Where tasks get their numbers from.
+        Generates the numbers of tasks.
     """
 
     settings: Settings
@@ -44,7 +44,7 @@ class RunContext:
         return CategoryFolder(self.folder / category.folder)
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
-        """Find the rows of images that are saved but in no journal, as a killed run may leave them."""
+        """Find the rows of images that are saved but not in a journal, e.g. after a killed run."""
         for source in self.sources:
             yield from source.find_rows(category, image_codes)
         yield from self.table.rows_of(image_codes)

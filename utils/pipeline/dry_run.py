@@ -18,15 +18,15 @@ class DryRun:
     Attributes
     ----------
     origin
-        What its sources have, e.g. `312 URLs and its tar`.
+        The content of its sources, e.g. `312 URLs and its tar`.
     candidates
-        Candidates that are known before anything is fetched.
+        Candidates that are known before anything is downloaded.
     considered
-        How many of these a run would look at: the first so many where URLs are counted.
+        How many of these a run would consider: the first `how_many`, if URLs tried are counted.
     decisions
-        What it would do with those considered.
+        The decisions on those considered.
     elsewhere
-        Images that are saved and belong to none of those considered.
+        Saved images that belong to none of those considered.
     problem
         What is wrong with its annotations; empty if nothing is.
     """

@@ -1,4 +1,4 @@
-"""What the run and its workers send to each other."""
+"""Messages between the run and its workers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class StartTasks:
 
 @dataclass(frozen=True, slots=True)
 class CancelTasks:
-    """Forget these tasks; no event follows for them."""
+    """Cancel these tasks; no event follows for them."""
 
     numbers: tuple[int, ...]
 
@@ -55,7 +55,7 @@ class TaskFinished(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class TaskRedirected(FastPickle):
-    """The image is elsewhere; the scheduler decides when its host is asked."""
+    """The image has another URL; the scheduler decides when its host gets the request."""
 
     number: int
     redirect: Redirect
@@ -63,7 +63,7 @@ class TaskRedirected(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class WorkerUnusable:
-    """The worker cannot work at all and ends; `why` says what to do."""
+    """The worker cannot run any task and ends; `why` is a message for the user."""
 
     why: str
 

@@ -1,7 +1,7 @@
-"""A whole run: open category jobs, submit their tasks, commit what comes back, close them with a report.
+"""A whole run: opens category jobs, submits their tasks, commits the results, closes the jobs.
 
-At the end come placeholders that only show when all images are known: pictures that a host sent for many
-URLs are removed, and the categories that lack images now go on.
+When all categories are finished, pictures that a host sent for many URLs are removed as placeholders, and the
+categories that need other images are opened again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Run:
     Parameters
     ----------
     stopped
-        Called again and again; whether the run is to end early.
+        Whether the run was interrupted; called repeatedly.
     """
 
     manager: CategoryManager
@@ -41,18 +41,18 @@ class Run:
     _jobs: dict[int, CategoryJob] = field(default_factory=dict)  # by task number
 
     def work(self) -> None:
-        """Do everything, or as much as there is time for; reports are written either way.
+        """Do the run until it is finished or interrupted; reports are written in both cases.
 
         Raises
         ------
         DatasetError
-            If something stops the run; what was done until then is reported.
+            If an error stops the run; the reports are written before.
         """
         try:
             while not (self.manager.fatal or self.stopped()):
                 self._submit_more()
                 if self.executor.idle and self.manager.all_done:
-                    self.manager.remove_placeholders(and_go_on=True)
+                    self.manager.remove_placeholders(reopen=True)
                     if self.manager.all_done:
                         break
                 self._handle(self.executor.poll())
@@ -132,5 +132,5 @@ class Run:
         deadline = time.monotonic() + CLOSING_TIME
         self._commit(self.executor.close().results)
         self.manager.close_all(lambda: time.monotonic() < deadline)
-        self.manager.remove_placeholders(and_go_on=False)
+        self.manager.remove_placeholders(reopen=False)
         self._show()

@@ -1,4 +1,4 @@
-"""The XML of a saved image: written where it is missing, checked, removed with its image."""
+"""Writes, checks and removes the XML of saved images."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def count_boxes(folder: CategoryFolder, image: Path, picture: Picture) -> int | 
 
 
 def remove(folder: CategoryFolder, image: Path) -> None:
-    """Remove an image and its XML; the XML first, which may not exist alone."""
+    """Remove an image and its XML; the XML first, so that no XML is left without an image."""
     folder.annotation(image.stem).unlink(missing_ok=True)
     image.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""The journal of a category: what became of every URL. All reports and numbers derive from it.
+"""The journal of a category: the results of all URLs, from which reports and statistics are made.
 
-It is a file of JSON lines, appended to as outcomes come. The last line of a URL counts, so an image is
+It is a file of JSON lines, to which outcomes are appended. The last line of a URL counts, so an image is
 retracted by one more line. Each run begins with a line of its own, which separates its outcomes from those
-of earlier runs. An incomplete last line, as a killed run may leave it, is cut off.
+of earlier runs. An incomplete last line of a killed run is cut off.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ SMALL = 2_000_000
 """Bytes of a journal up to which its lines are kept in memory while it is read."""
 
 
-def pass_by() -> None:
+def no_checkpoint() -> None:
     """Do nothing: the default checkpoint."""
 
 
 class _Line(NamedTuple):
-    """Where a line is, and its record if the journal is small; sorted by the URL table's order."""
+    """The offset of a line, and its record if the journal is small; sorted by the URL table's order."""
 
     position: int
     offset: int
@@ -41,7 +41,7 @@ class Journal:
     Parameters
     ----------
     read_only
-        Whether the file stays as it is; appended outcomes are kept in memory only.
+        Whether the file is not changed; appended outcomes are kept in memory only.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class Journal:
         if self._outcomes is not None:
             self._outcomes.update(_by_url(outcomes))
 
-    def outcomes(self, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
+    def outcomes(self, checkpoint: Callable[[], None] = no_checkpoint) -> Iterator[Outcome]:
         """Yield the last outcome of every URL, in the table's order; see `read_outcomes`."""
         if self._outcomes is None:
             self._outcomes = _by_url(read_outcomes(self._path, checkpoint))
@@ -100,7 +100,7 @@ class Journal:
     def _write(self, records: Iterable[dict[str, Any]]) -> None:
         data = "".join(journal_codec.dumps(record) + "\n" for record in records).encode()
         with wrap_os_errors(self._path):
-            # Opened each time: a run may have a thousand journals, and file descriptors are few.
+            # Opened each time: a run may have a thousand journals, more than it may have open files.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
                 while data:  # a nearly full disk takes only a part; the next call raises
@@ -109,7 +109,7 @@ class Journal:
                 os.close(descriptor)
 
 
-def read_outcomes(path: Path, checkpoint: Callable[[], None] = pass_by) -> Iterator[Outcome]:
+def read_outcomes(path: Path, checkpoint: Callable[[], None] = no_checkpoint) -> Iterator[Outcome]:
     """Yield the last outcome of every URL in a journal, in the table's order.
 
     Of large journals only the offsets of lines are kept in memory. Images of earlier runs are
@@ -118,7 +118,7 @@ def read_outcomes(path: Path, checkpoint: Callable[[], None] = pass_by) -> Itera
     Parameters
     ----------
     checkpoint
-        Called before every line is read; what it raises ends the reading.
+        Called before every line is read; it may raise an exception to stop.
 
     Raises
     ------

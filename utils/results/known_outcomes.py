@@ -1,4 +1,4 @@
-"""How long results of earlier runs are believed, and which flag decides it."""
+"""Which results of earlier runs are final, and on which flags they depend."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def not_needed(outcome: Outcome) -> Outcome:
 
 
 def deciding_flag(reason: Reason, flags: ValidationFlags) -> str:
-    """Name the flag, with its value, on which a rejection depends; empty if it depends on none."""
+    """Return the flag, with its value, on which a rejection depends; empty if it depends on none."""
     deciding = {
         Reason.TOO_SMALL: f"min_side={flags.min_side}",
         Reason.OPTED_OUT: f"honour_opt_out={flags.honour_opt_out}",

@@ -1,6 +1,6 @@
 """Brings the journal of a category and its files into agreement, at the start of a run and for `--verify`.
 
-A run may have been killed at any moment, and users copy, edit and delete files. So partial files are
+A run may have been killed at any time, and users copy, edit and delete files. Therefore partial files are
 removed, images without a line in the journal are validated and added, changed images are validated again,
 and every XML must belong to an image and fit it.
 """
@@ -20,7 +20,7 @@ from ..models.tasks import Outcome, Response
 from ..reasons import Reason, Rejection, Status
 from ..urls import IMAGE_CODE, host_of
 from . import annotation_writer
-from .journal import Journal, pass_by
+from .journal import Journal, no_checkpoint
 from .paths import EXTENSIONS, CategoryFolder
 
 GONE = "Its file was removed or damaged after it was saved; it is downloaded again when it is needed."
@@ -43,9 +43,9 @@ class CategoryStore:
     dry
         Whether nothing on disk is changed, only reported.
     on_problem
-        Called with a sentence for everything that is wrong.
+        Called with a sentence for each problem.
     checkpoint
-        Called before every URL and image; what it raises ends the work.
+        Called before every URL and image; it may raise an exception to stop.
     removed
         The files that were removed, or would be.
     """
@@ -55,7 +55,7 @@ class CategoryStore:
     thorough: bool = False
     dry: bool = False
     on_problem: Callable[[str], None] = lambda _finding: None
-    checkpoint: Callable[[], None] = pass_by
+    checkpoint: Callable[[], None] = no_checkpoint
     removed: set[Path] = field(default_factory=set)
 
     @property
@@ -69,7 +69,7 @@ class CategoryStore:
         return outcome
 
     def remove_image(self, path: Path, why: str) -> None:
-        """Remove an image and its XML; the XML first, which may not exist alone."""
+        """Remove an image and its XML; the XML first, so that no XML is left without an image."""
         self._remove([self.folder.annotation(path.stem), path], path, why)
 
     def remove_file(self, path: Path, why: str) -> None:

@@ -129,7 +129,10 @@ class ReportWriter:
         return summary
 
     def retract(
-        self, category: Category, found: set[ContentKey], checkpoint: Callable[[], None] = journal.pass_by
+        self,
+        category: Category,
+        found: set[ContentKey],
+        checkpoint: Callable[[], None] = journal.no_checkpoint,
     ) -> list[Outcome]:
         """Remove the images of a category that are placeholders; returns their former outcomes.
 

@@ -1,8 +1,8 @@
 """Staged images: written by workers, not yet committed by the run.
 
 A worker writes each valid image, and its XML, under a unique name in the result folder's `.staging/`. Only
-the run gives them their final names or deletes them, so a worker that dies leaves nothing that counts, and
-a worker of another machine that was given up can do no harm.
+the run gives them their final names or deletes them, so files of a worker that dies, or of a lost worker on
+another machine, never become part of the result.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .paths import CategoryFolder
 STAGING_NAME = ".staging"
 XML_SUFFIX = ".xml"
 OLD_SHARDS_NAME = ".shards"
-"""What killed runs of version 0.1 with `--scheduler` leave; the images that it tells of are found on disk."""
+"""Left by killed runs of version 0.1 with `--scheduler`; `reconcile` finds their images on disk."""
 
 
 class StagingWriter:
-    """Writes staged files under names that no other writer uses, on whichever machine.
+    """Writes staged files under names that no other writer uses, on any machine.
 
     Parameters
     ----------
@@ -62,13 +62,13 @@ class StagingWriter:
 
 
 class StagingFolder:
-    """The staging folder as the run sees it; the only place where images get their final names."""
+    """Commits and deletes staged files; only here images get their final names."""
 
     def __init__(self, result_folder: Path) -> None:
         self._path = result_folder / STAGING_NAME
 
     def __enter__(self) -> StagingFolder:
-        """Create the folder; what a killed run left in it is deleted."""
+        """Create the folder; files of a killed run are deleted."""
         with wrap_os_errors(self._path):
             for leftover in (self._path, self._path.with_name(OLD_SHARDS_NAME)):
                 shutil.rmtree(leftover, ignore_errors=True)

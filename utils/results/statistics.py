@@ -45,7 +45,7 @@ class Summary:
     from_other_synsets
         Images whose image code has another wnid than `code`.
     fitted
-        What became of the boxes.
+        How the boxes were fitted.
     mismatched
         Images saved without boxes because none of them fits.
     bytes
