@@ -30,6 +30,7 @@ _HOST_NAME = re.compile(r"[a-z0-9_.-]*[a-z0-9_-][.]?")
 # Characters that are not percent-encoded. "%" is one of them, because nearly all URLs are encoded already.
 _PATH_SAFE = "%/?:@!$&'()*+,;=~-._[]"
 _USER_SAFE = "%:!$&'()*+,;=~-._"
+_percent_encode = functools.partial(quote, errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,16 @@ def url_error(url: str) -> str:
     parts = _split(url)
     if parts is None:
         return _scheme_error(url.strip(_BLANKS))
-    return _host_error(parts.host) or _port_error(parts.port)
+    host, port = parts.host, parts.port
+    if not host:
+        return "the URL has no host"
+    if len(host) > MAX_HOST_LENGTH:
+        return f"the host has {len(host)} characters, more than {MAX_HOST_LENGTH}"
+    if not (_is_ipv6(host) if host.startswith("[") else _HOST_NAME.fullmatch(host)):
+        return f"{_ascii(host)} is not a host name"
+    if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) <= 65535):
+        return f"{_ascii(port)} is not a port (1 to 65535)"
+    return ""
 
 
 def _scheme_error(url: str) -> str:
@@ -134,31 +144,12 @@ def _scheme_error(url: str) -> str:
     return f"the scheme {_ascii(scheme[0])} is neither http: nor https:"
 
 
-def _host_error(host: str) -> str:
-    if not host:
-        return "the URL has no host"
-    if len(host) > MAX_HOST_LENGTH:
-        return f"the host has {len(host)} characters, more than {MAX_HOST_LENGTH}"
-    is_valid = _is_ipv6(host) if host.startswith("[") else _HOST_NAME.fullmatch(host)
-    return "" if is_valid else f"{_ascii(host)} is not a host name"
-
-
 def _is_ipv6(host: str) -> bool:
     try:
         ipaddress.IPv6Address(host[1:-1])
     except ValueError:
         return False
     return host.endswith("]")
-
-
-def _port_error(port: str | None) -> str:
-    if not port or (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) <= 65535):
-        return ""
-    return f"{_ascii(port)} is not a port (1 to 65535)"
-
-
-def _percent_encode(text: str, safe: str) -> str:
-    return quote(text, safe=safe, errors="replace")
 
 
 def _ascii(text: str) -> str:

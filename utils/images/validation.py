@@ -76,10 +76,13 @@ def validate(data: bytes, *, min_side: int, length_known: bool) -> Picture | Rej
     if image_format is None:
         return Rejection(Reason.NOT_AN_IMAGE, describe(data))
     try:
-        size = _read_size(image_format, data)
+        is_jpeg = image_format is ImageFormat.JPEG
+        size = _read_jpeg_size(data) if is_jpeg else structure.read_size(image_format, data)
+        if size.width < 1 or size.height < 1:
+            return Rejection(Reason.CORRUPT, f"a damaged {image_format.name}: it has no pixels")
         if rejection := _reject_size(size, min_side):
             return rejection
-        decoded = _decode(image_format, data, size)
+        decoded = _decode_jpeg(data, size) if is_jpeg else _decode_other(image_format, data, size)
     except TruncatedError as error:
         reason = Reason.CORRUPT if length_known else Reason.TRUNCATED
         return Rejection(reason, f"a truncated {image_format.name}: {error}")
@@ -113,18 +116,8 @@ def _reject_size(size: Size, min_side: int) -> Rejection | None:
     return None
 
 
-def _read_size(image_format: ImageFormat, data: bytes) -> Size:
-    is_jpeg = image_format is ImageFormat.JPEG
-    size = _read_jpeg_size(data) if is_jpeg else structure.read_size(image_format, data)
-    if size.width < 1 or size.height < 1:
-        raise DamagedError("it has no pixels")
-    return size
-
-
-def _decode(image_format: ImageFormat, data: bytes, size: Size) -> Size:
-    """Decode an image whose header states `size`, and return the decoded size, which may differ."""
-    if image_format is ImageFormat.JPEG:
-        return _decode_jpeg(data, size)
+def _decode_other(image_format: ImageFormat, data: bytes, size: Size) -> Size:
+    """Decode an image that is no JPEG, and return its size, which may differ from that in the header."""
     checked = structure.check(image_format, data)
     is_decoded = image_format is not ImageFormat.WEBP or size.width * size.height <= MAX_WEBP_PIXELS_DECODED
     return _open_with_pillow(image_format, checked, is_decoded=is_decoded)

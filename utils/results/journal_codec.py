@@ -62,6 +62,7 @@ def decode(record: dict[str, Any], *, of_earlier_run: bool) -> Outcome | None:
     try:
         status = STATUSES[record["status"]]
         plain: dict[str, Any] = {name: int(record.get(name, 0)) for name in NUMBERS}
+        fitted = {name: int(count) for name, count in (record.get("fitted") or {}).items()}
         plain |= {name: str(record.get(key, "")) for name, key in TEXTS.items()}
         return Outcome(
             row=UrlRow(
@@ -75,7 +76,7 @@ def decode(record: dict[str, Any], *, of_earlier_run: bool) -> Outcome | None:
             seconds=float(record.get("seconds", 0.0)),
             picture=_picture(record) if "sha256" in record else None,
             boxes=int(record["boxes"]) if "boxes" in record else None,
-            fitted=_box_counts(record["fitted"]) if record.get("fitted") else None,
+            fitted=BoxCounts(**fitted) if fitted else None,
             **plain,
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
@@ -86,10 +87,6 @@ def _values(data: FastPickle) -> dict[str, Any]:
     """Return the fields of a dataclass; `dataclasses.asdict` takes several times as long."""
     names: tuple[str, ...] = data.__slots__
     return {name: getattr(data, name) for name in names}
-
-
-def _box_counts(record: dict[str, Any]) -> BoxCounts:
-    return BoxCounts(**{name: int(count) for name, count in record.items()})
 
 
 def _picture(record: dict[str, Any]) -> Picture:

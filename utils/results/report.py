@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..errors import disk_error, wrap_os_errors
 from ..files import atomic_file
 from ..images import placeholders
 from ..images.placeholders import ContentKey
-from ..models.images import Picture
 from ..models.rows import Category
 from ..models.tasks import Outcome
 from . import annotation_writer, journal
@@ -64,31 +62,23 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
 
 
 def _row(outcome: Outcome) -> list[object]:
+    picture = outcome.picture
+    image: Sequence[object] = ("",) * 5
+    if picture:
+        image = (picture.format.value, picture.width, picture.height, picture.bytes, picture.sha256)
     return [
         _escape(outcome.row.image_code),
         _escape(outcome.row.url),
         outcome.status.value,
         outcome.reason_word,
-        _known_text(outcome.description),
+        _escape(outcome.description),
         outcome.http_status or "",
         outcome.attempts,
         f"{outcome.seconds:.3f}",
         _escape(outcome.file),
-        *_picture(outcome.picture),
+        *image,
         "" if outcome.boxes is None else outcome.boxes,
     ]
-
-
-def _picture(picture: Picture | None) -> list[object]:
-    if picture is None:
-        return [""] * 5
-    return [picture.format.value, picture.width, picture.height, picture.bytes, picture.sha256]
-
-
-@functools.lru_cache(maxsize=256)
-def _known_text(text: str) -> str:
-    """Cache `_escape` for the few texts that thousands of rows share."""
-    return _escape(text)
 
 
 def _escape(text: str) -> str:
