@@ -332,7 +332,7 @@ def test_dry_run(archive: Archive) -> None:
     archive.keep(photos(6))
     archive.link(f"{RED}_1")
     finished = archive.run()
-    assert "images in work at once.\n" in finished.out
+    assert "images processed at once.\n" in finished.out
     assert "from one host" not in finished.out
     assert "1 URL and its tar, 0 to try, 1 already there, 5 more images there" in (
         archive.run("--dry_run", source="both").out

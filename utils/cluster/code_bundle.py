@@ -1,4 +1,4 @@
-"""Our code, as it travels to machines that have nothing of ours: the modules of `utils` in a zip."""
+"""A zip archive of the modules of `utils`, for workers on which the tool is not installed."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def packed() -> bytes:
 
 @functools.cache
 def digest() -> str:
-    """Name the code."""
+    """Return a name for the code, from its content."""
     return hashlib.sha256(packed()).hexdigest()[:16]

@@ -96,7 +96,7 @@ class DaskConnection:
         self._close_cluster()
 
     def _update(self, now: float) -> None:
-        """Ask now and then how many workers there are, without waiting for the answer."""
+        """Request the number of workers at intervals, without waiting for the response."""
         if self._question is None and now - self._asked_at >= COUNT_INTERVAL and self.is_alive:
             self._asked_at = now
             # Dask's own function would wait for ever.
@@ -161,7 +161,7 @@ def _silence() -> None:
 
 
 def _why(error: BaseException) -> str:
-    """Say in a few words why no connection came about."""
+    """Return in a few words why no connection could be made."""
     if isinstance(error, (ValueError, TypeError)) and "address" not in str(error):
         return "not an address"
     if isinstance(error, GONE) and not str(error):

@@ -137,7 +137,7 @@ class DaskExecutor:
         return self._planner.waiting >= TASKS_PER_THREAD // 2 * max(1, self._connection.threads)
 
     def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
-        """Take tasks; returns the results of those that end at once."""
+        """Accept tasks; returns the results of those that end at once."""
         self._has_new_tasks |= bool(tasks)
         return [result for task in tasks for result in self._planner.submit(task)]
 
@@ -283,7 +283,7 @@ class DaskExecutor:
                 self._empty_shards = 0
 
     def _end(self, future: Future, events: TaskEvents) -> None:
-        """Take the undone tasks of a shard back that Dask reports as ended."""
+        """Queue the unfinished tasks of a shard that Dask reports as ended."""
         complaint = _complaint(future)
         if complaint:
             self._error = self._error or WorkersLostError(CANNOT_WORK.format(complaint))

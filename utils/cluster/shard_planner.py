@@ -67,7 +67,7 @@ class ShardPlanner:
         return len(self._waiting_at)
 
     def submit(self, task: ImageTask) -> list[TaskResult]:
-        """Take a task; if its host has been given up, its result is returned."""
+        """Accept a task; if its host has been given up, its result is returned."""
         host = self._host_of(task)
         if host.given_up:
             return [_given_up(task, host.given_up)]
@@ -95,7 +95,7 @@ class ShardPlanner:
         return Plan(tuple(tasks), frozenset(parts), spread) if tasks else None
 
     def top_up(self, plan: Plan, room: int) -> list[ImageTask]:
-        """Give more tasks to a running shard: of its hosts, whose tasks go to no other shard meanwhile."""
+        """Return more tasks for a running shard, of its own hosts, whose tasks no other shard gets."""
         tasks: list[ImageTask] = []
         for name in plan.hosts:
             host = self._hosts[name]

@@ -124,7 +124,7 @@ class _ShardRunner:
         self._sent = time.monotonic()
 
     def _secede_if_waiting(self) -> None:
-        """Let the worker start another shard when few tasks are left, which mostly wait."""
+        """Let the worker start another shard when few tasks are left, because these mostly wait."""
         few = min(self._given // 2, self._shard.batch_size)
         if self._given and self._given - self._done <= few and not self._has_seceded:
             self._has_seceded = True

@@ -109,7 +109,7 @@ class ConcurrencyController:
         number, why = self._chosen.number, self._chosen.why
         images = f"Up to {pluralize(number, 'image')}"
         if not self._many_hosts:
-            self._print_line(f"{images} in work at once.")
+            self._print_line(f"{images} processed at once.")
             return
         if why == UNKNOWN:
             if self._test:

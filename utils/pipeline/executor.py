@@ -70,7 +70,7 @@ class Executor(Protocol):
         """Whether more tasks would only wait."""
 
     def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
-        """Take tasks; returns the results of those that end at once."""
+        """Accept tasks; returns the results of those that end at once."""
 
     def poll(self) -> TaskEvents:
         """Work for a moment."""
@@ -122,7 +122,7 @@ class LocalExecutor:
         return self._schedule.waiting + self._schedule.in_flight >= self._schedule.batch_size
 
     def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
-        """Take tasks; each is tried at the best known address of its image."""
+        """Accept tasks; each is tried at the best known address of its image."""
         return [result for task in tasks if (result := self._submit(task))]
 
     def _submit(self, task: ImageTask) -> TaskResult | None:

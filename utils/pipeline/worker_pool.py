@@ -171,7 +171,7 @@ class WorkerPool:
             worker.send(StartTasks(tuple(share)))
 
     def cancel(self, numbers: Sequence[int]) -> None:
-        """Let the workers forget tasks."""
+        """Cancel tasks in the workers."""
         for worker in self._workers:
             cancelled = worker.tasks.intersection(numbers)
             if cancelled:

@@ -19,5 +19,5 @@ def source_names(word: str) -> tuple[str, ...]:
 
 
 def source_types(names: Sequence[str]) -> list[type[Source]]:
-    """Look sources up by their names."""
+    """Return the sources with these names."""
     return [SOURCES[name] for name in names]
