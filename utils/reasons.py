@@ -80,7 +80,7 @@ INTERRUPTED = (Status.NOT_ATTEMPTED, Reason.INTERRUPTED, Reason.INTERRUPTED.mean
 
 
 def is_temporary_status(http_status: int) -> bool:
-    """Whether an HTTP status may be another one soon."""
+    """Whether a request with this HTTP status may succeed soon."""
     return http_status >= 500 or http_status in (408, 425, 429)
 
 

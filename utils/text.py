@@ -1,4 +1,4 @@
-"""Text for people: counted nouns, shortened lists, and tables that fit a terminal."""
+"""Text for the screen: counted nouns, shortened lists, and tables that fit a terminal."""
 
 from __future__ import annotations
 

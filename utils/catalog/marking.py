@@ -1,7 +1,7 @@
 """Mark and unmark categories in the user's `ncodes.csv`.
 
 Only cells with another value are edited. The file is replaced atomically, after the edited table has been
-read back and found to say what was asked for.
+read back and compared with the requested values.
 """
 
 from __future__ import annotations

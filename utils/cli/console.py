@@ -131,7 +131,7 @@ class Console:
 
 
 class _ProgressDisplay:
-    """A progress bar with the options of tqdm, or the moments at which to print a line instead."""
+    """A progress bar with the options of tqdm; without a terminal, only a timer for lines to print."""
 
     def __init__(self, **options: Any) -> None:
         self.is_bar = sys.stderr.isatty()

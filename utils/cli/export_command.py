@@ -23,7 +23,7 @@ from .messages import warn
 
 @dataclass(frozen=True)
 class ExportCommand:
-    """The exports that the user asks for, of the `selected` categories."""
+    """The exports of the `selected` categories."""
 
     selected: Sequence[Category]
     everything: Sequence[Category]
@@ -78,7 +78,7 @@ class ExportCommand:
         self.console.print(f"Exporting took {time.monotonic() - begun:.1f} s.")
 
     def _export(self, dataset: Dataset) -> None:
-        """Export in each format; formats with the same counts share a table, so they come together."""
+        """Export in each format; formats with equal counts are grouped, and share a table."""
         by_kind: dict[bool, list[str]] = {}
         for name in self.settings.export:
             by_kind.setdefault(FORMATS[name].has_boxes, []).append(name)

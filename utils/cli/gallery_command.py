@@ -1,4 +1,4 @@
-"""Page and dataset card at the end of a run, and the messages about them."""
+"""Writes page and dataset card at the end of a run, and prints messages about them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def write(
     stopped: Callable[[], bool] = lambda: False,
     faulty: bool = False,
 ) -> Path | None:
-    """Write page and card into a result folder; an error costs no more than a warning.
+    """Write page and card into a result folder; errors become warnings.
 
     Parameters
     ----------
     faulty
-        Whether a fault of the folder has been reported already; it would be the cause here, too.
+        Whether an error of the folder was reported already; errors here would have the same cause.
 
     Returns
     -------

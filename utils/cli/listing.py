@@ -16,7 +16,7 @@ HEADER = ("code", "name", "URLs", "boxed", "below")
 LEGEND = "boxed: images in the archives of boxes (some may have no URL); below: subcategories on all levels"
 LEGEND_BELOW = "; +: a subcategory of a category that was found"
 SUBCATEGORY = "subcategory"
-"""The `match` of a category that is listed because it lies below a match."""
+"""The `match` of a category that is listed because it is below a match."""
 
 NARROWEST = 40  # columns; narrower terminals are taken to be as wide as this
 LEAST_NAME, WIDEST_NAME, LEAST_PATH = 18, 48, 28  # columns

@@ -14,7 +14,7 @@ LARGE_TABLE = 50_000_000
 
 
 def warn(message: str) -> None:
-    """Print to standard error; without a reader the exit code still tells the result."""
+    """Print to standard error; errors are ignored, as the exit code states the result, too."""
     with contextlib.suppress(OSError):
         print(message, file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""A run as the user sees it: what was selected, how it goes, what it came to; also `--dry_run`."""
+"""Runs and dry runs: prepares the inputs, prints the selection, the results and what is missing."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ MAX_SHOWN = 12
 """Categories listed at the start."""
 OF_ALL_RUNS = "Failures are those of all runs so far, not of this one alone."
 URLS_PER_WORKER = 16
-"""URLs for which one more process is started; with fewer the work is done before it is ready."""
+"""URLs per worker process; with fewer, the run would end before the process is ready."""
 
 
 def run(settings: Settings, console: Console, signals: Signals) -> int:
-    """Do what the flags of a run ask for; returns the exit code."""
+    """Run, verify or dry-run, as the flags state; returns the exit code."""
     everything = categories.read(settings.ncode_data)
     if settings.verify:
         return verify_command.verify_all(everything, settings, console)
@@ -56,30 +56,30 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
     _check_inputs(settings)
     table = _open_table(settings, console)
     with contextlib.ExitStack() as stack:
-        order = _export_order(selected.categories, everything, settings, console)
+        export = _prepare_export(selected.categories, everything, settings, console)
         folder = None if settings.dry_run else result_folder(settings.save_dir)
         if folder:
             stack.enter_context(FolderLock(folder))
-        opened = SourceContext(settings, folder, table)
-        sources = [stack.enter_context(one.open(opened)) for one in source_types(settings.source)]
+        source_context = SourceContext(settings, folder, table)
+        sources = [stack.enter_context(one.open(source_context)) for one in source_types(settings.source)]
         _show_start(selected, sources, settings, console)
         path = folder or settings.save_dir / RESULT_FOLDER
         labels = {category.code: category.folder for category in everything}
         context = RunContext(settings, path, table, labels, sources, StagingFolder(path))
         if settings.dry_run:
             saved = _dry_run(selected.categories, context, console)
-            if order:
-                order.preview(saved)
+            if export:
+                export.preview(saved)
             return 0
         manager = _work(selected.categories, context, console, signals)
-        left = gallery_command.write(
+        page = gallery_command.write(
             path, everything, settings, console, stopped=signals.received, faulty=bool(manager.faults)
         )
-        if left:
-            console.print(f"Look at it: {left}")
+        if page:
+            console.print(f"Look at it: {page}")
         code = _conclude(manager, context, console, signals)
-        if order:
-            order.run(signals)
+        if export:
+            export.run(signals)
     return code
 
 
@@ -100,17 +100,17 @@ def _show_start(selected: Selection, sources: Sequence[Source], settings: Settin
         console.print(_no_boxes(settings))
 
 
-def _export_order(
+def _prepare_export(
     selected: Sequence[Category], everything: Sequence[Category], settings: Settings, console: Console
 ) -> ExportCommand | None:
-    """Prepare the export, if one is wanted, and check that its folders can be written."""
+    """Return the export, if one is requested, after a check that its folders can be written."""
     if not settings.export:
         return None
-    from .export_command import ExportCommand  # only now: it loads pandas
+    from .export_command import ExportCommand  # imported late: it loads pandas
 
-    order = ExportCommand(selected, everything, settings, console)
-    order.check_folders()
-    return order
+    export = ExportCommand(selected, everything, settings, console)
+    export.check_folders()
+    return export
 
 
 def _no_boxes(settings: Settings) -> str:
@@ -131,12 +131,14 @@ def _open_table(settings: Settings, console: Console) -> UrlTable:
 
 def _selection_text(selected: Selection, sources: Sequence[Source], settings: Settings) -> str:
     chosen = selected.categories
-    brought = f", {selected.subcategories} of them as subcategories" if settings.with_subcategories else ""
-    lines = [f"{pluralize(len(chosen), 'category')}{brought}:"]
+    subcategories = (
+        f", {selected.subcategories} of them as subcategories" if settings.with_subcategories else ""
+    )
+    lines = [f"{pluralize(len(chosen), 'category')}{subcategories}:"]
     for category in chosen[:MAX_SHOWN]:
-        offered = " and ".join(source.describe(category) for source in sources)
+        content = " and ".join(source.describe(category) for source in sources)
         wanted = _wanted_text(category.how_many, settings)
-        lines.append(f"  {category.folder} ({category.code}): {offered}, {wanted}")
+        lines.append(f"  {category.folder} ({category.code}): {content}, {wanted}")
     if len(chosen) > MAX_SHOWN:
         lines.append(f"  ... and {len(chosen) - MAX_SHOWN} more")
     return "\n".join(lines)
@@ -154,7 +156,7 @@ def _wanted_text(limit: int, settings: Settings) -> str:
 
 
 def _dry_run(selected: Sequence[Category], context: RunContext, console: Console) -> int:
-    """Say what a run would do; returns how many images are saved already."""
+    """Print what a run would do; returns the number of images that are saved already."""
     console.print("What a run would do:")
     planned = [dry_run(category, context) for category in selected]
     for one in planned:
@@ -211,7 +213,7 @@ def _executor(context: RunContext, console: Console, expected: int) -> Iterator[
         with_annotation=settings.with_annotation,
     )
     if settings.scheduler:
-        from ..cluster.dask_executor import dask_executor  # only now: it loads much
+        from ..cluster.dask_executor import dask_executor  # imported late: it loads Dask
 
         with dask_executor(settings, config, console.print) as executor:
             yield executor
@@ -236,7 +238,7 @@ def _conclude(manager: CategoryManager, context: RunContext, console: Console, s
     if signals.received():
         written = "Not all reports" if manager.unreported else "The reports"
         warn(f"Interrupted. {written} are written; run the same command again to continue.")
-        return 0  # the signal's own exit code takes its place
+        return 0  # replaced by the exit code of the signal
     for sentence in shortfall.incomplete(manager, context):
         console.print(sentence)
     for sentence in shortfall.without_images(manager, context):

@@ -60,7 +60,7 @@ class ExportedItem:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything to export; each format takes the items that it can hold.
+    """Everything to export; each format selects its items.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Format:
     write
         Writes a dataset into an empty folder, and returns the files of the items.
     has_boxes
-        Whether it is about boxes, and takes `Dataset.detection`.
+        Whether it is for detection, and contains `Dataset.detection`.
     first_id
         The number of its first class; None if classes have no numbers.
     snippet
@@ -111,5 +111,5 @@ class Format:
     snippet: str
 
     def items(self, dataset: Dataset) -> Sequence[Item]:
-        """Select the items that the format takes."""
+        """Return the items for the format."""
         return dataset.detection if self.has_boxes else dataset.items

@@ -181,7 +181,7 @@ def _is_removed(folder: Path) -> bool:
                 shutil.rmtree(path)
             elif path.name != MARKER:
                 path.unlink()
-        (folder / MARKER).unlink(missing_ok=True)  # last, so that what a kill leaves can be identified
+        (folder / MARKER).unlink(missing_ok=True)  # last, so that a folder left by a kill can be identified
         folder.rmdir()
     except OSError:
         return False
@@ -189,7 +189,7 @@ def _is_removed(folder: Path) -> bool:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Whether a path is free, an empty folder, or a folder made by an export."""
+    """Whether a path does not exist, is an empty folder, or a folder made by an export."""
     if path.is_symlink() or not path.is_dir():
         return not (path.is_symlink() or path.exists())
     try:

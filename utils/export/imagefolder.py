@@ -38,9 +38,10 @@ def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
     by_label = attrgetter("label")
     for label, items in groupby(sorted(dataset.items, key=by_label), key=by_label):
         for stem, item in unique_stems(list(items)):
-            place = f"{item.split.value}/{names[label]}"
-            (folder / place).mkdir(parents=True, exist_ok=True)
-            exported.append(ExportedItem(f"{place}/{link_image(item, folder / place, stem)}", item))
+            class_folder = f"{item.split.value}/{names[label]}"
+            (folder / class_folder).mkdir(parents=True, exist_ok=True)
+            name = link_image(item, folder / class_folder, stem)
+            exported.append(ExportedItem(f"{class_folder}/{name}", item))
     by_split = {split: [one for one in exported if one.item.split is split] for split in Split}
     by_split = {split: images for split, images in by_split.items() if images}
     with_boxes = all(any(one.item.boxes for one in images) for images in by_split.values())

@@ -107,12 +107,12 @@ def first_frame(gif: bytes) -> bytes:
 
 def without_metadata(jpeg: bytes) -> bytes:
     """Remove the EXIF and XMP segments of a JPEG; pixels do not change."""
-    kept, place = bytearray(jpeg[:2]), 2
-    while place + 4 <= len(jpeg) and jpeg[place] == 0xFF and jpeg[place + 1] != _START_OF_SCAN:
-        size = 2 + int.from_bytes(jpeg[place + 2 : place + 4], "big")
-        if jpeg[place + 1] == 0xFF:  # padding
+    kept, offset = bytearray(jpeg[:2]), 2
+    while offset + 4 <= len(jpeg) and jpeg[offset] == 0xFF and jpeg[offset + 1] != _START_OF_SCAN:
+        size = 2 + int.from_bytes(jpeg[offset + 2 : offset + 4], "big")
+        if jpeg[offset + 1] == 0xFF:  # padding
             size = 1
-        elif jpeg[place + 1] != _APP1:
-            kept += jpeg[place : place + size]
-        place += size
-    return bytes(kept + jpeg[place:])
+        elif jpeg[offset + 1] != _APP1:
+            kept += jpeg[offset : offset + size]
+        offset += size
+    return bytes(kept + jpeg[offset:])

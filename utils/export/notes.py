@@ -1,4 +1,4 @@
-"""Notes about an export, on what would otherwise show only in training."""
+"""Notes about an export, on problems that would otherwise appear only in training."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .formats import FORMATS
 from .tables import MAX_LABEL
 
 LARGE_GROUP = 50
-"""Near-duplicates in a group from which on a note says so."""
+"""Near-duplicates in a group from which on there is a note."""
 MAX_NAMES = 5
 """Names listed in a note."""
 PURPOSES = {Split.TRAIN: "training", Split.VAL: "validation"}
 
 
 def notes(dataset: Dataset, settings: Settings, selected: Iterable[Category]) -> Iterator[str]:
-    """Generate the notes on the exports that the settings ask for.
+    """Yield the notes on the exports in the settings.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ TEMPLATE = Path(__file__).with_name("card.md")
 NAMED_IN_TITLE = 4
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 SIZE_CATEGORIES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")
-"""Words of Hugging Face's dataset cards for numbers of images up to `SIZES`."""
+"""Terms of Hugging Face's dataset cards for numbers of images up to `SIZES`."""
 RAW_SNIPPET = f"""\
 from pathlib import Path
 from xml.etree import ElementTree
@@ -91,7 +91,7 @@ def _row(name: str, code: str, stats: CategoryStats) -> tuple[str | int, ...]:
 
 
 def _distinct(whole: CategoryStats) -> str:
-    """Give the numbers without duplicates, if there are any."""
+    """Return a sentence with the numbers without duplicates, if there are any."""
     images, boxes = whole.distinct()
     if (images, boxes) == (whole.saved, whole.boxes):
         return ""
@@ -111,13 +111,13 @@ def _undecided(whole: CategoryStats) -> str:
 
 
 def _source(settings: Settings) -> str:
-    """Name the sources of images, without secrets."""
+    """Describe the sources of images, without secrets."""
     first, *others = (literal(one.origin(settings)) for one in source_types(settings.source))
     return "".join([first, *(f", and from {other} where those failed" for other in others)])
 
 
 def _code_name(path: Path) -> str:
-    """Format a file name that stands between two backticks."""
+    """Format a file name for inline code."""
     return one_line(path.name).replace("`", "'")
 
 
@@ -128,7 +128,7 @@ CODE_INDENT = "    "
 
 
 def literal(text: str) -> str:
-    """Escape a text, so that it is shown as it is."""
+    """Escape the Markdown in a text."""
     return _MARKUP.sub(r"\\\1", one_line(text))
 
 

@@ -1,4 +1,4 @@
-"""A category as page and card show it: its images, their labels and statistics."""
+"""The data of a category for page and card: its images, their labels and statistics."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..results.statistics import Summary
 from .category_stats import CategoryStats, GalleryImage
 
 MAX_NUMBER = 2**31 - 1
-"""Largest width, height or size in bytes that the statistics hold."""
+"""Largest width, height or size in bytes that the statistics can store."""
 CHECKSUM_BYTES = 6
-"""Enough to tell some million images apart, with few bytes in the state file."""
+"""Enough to distinguish millions of images, with few bytes in the state file."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class CategoryPage:
         return cls(CategoryStats.of(category, summary, images=images, labels=labels), images, labels)
 
     def record(self) -> dict[str, Any]:
-        """Give everything that `from_record` needs, as JSON takes it."""
+        """Return the data that `from_record` needs, for JSON."""
         summary = self.stats.summary
         return {
             "statuses": summary.statuses,

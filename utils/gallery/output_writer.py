@@ -1,7 +1,7 @@
 """Writes the gallery page, the dataset card and their state file at the end of a run.
 
-A file that cannot be written costs a message, not the run. An interrupted run writes them only if that takes
-no noticeable time.
+Errors become messages and do not stop the run. An interrupted run writes the files only if that takes no
+noticeable time.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .state import GalleryState, stamp_of
 
 INDEX, CARD = "index.html", "dataset_card.md"
 MARK = "Written anew by part-of-imagenet after every run; remove this line, and the file stays as it is."
-"""Stands in the templates of page and card."""
+"""Part of the templates of page and card."""
 MARK_WITHIN = 2_000
-"""Bytes from the beginning of a file in which the mark is looked for."""
+"""Bytes at the beginning of a file that are searched for the mark."""
 QUICK = 500_000
 """Bytes of journals that are read in about a tenth of a second."""
 
@@ -53,7 +53,7 @@ class OutputWriter:
     written
         Files that were written.
     kept
-        Files without our mark, which were left as they are.
+        Files without our mark, which were not changed.
     unwritten
         Messages about files that could not be written.
     """
@@ -74,7 +74,7 @@ class OutputWriter:
         self._saved = 0
 
     def write(self) -> None:
-        """Write the files; each is replaced as a whole, or stays as it was."""
+        """Write the files, each atomically."""
         at = run_history.now()
         for name in (INDEX, CARD, GALLERY_STATE_NAME):  # left by a killed run
             with suppress(OSError):  # reported when the file itself is written
@@ -164,7 +164,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _mtime_ns(path: Path) -> int:
-    """Give the modification time of a file in nanoseconds; 0 if it does not exist."""
+    """Return the modification time of a file in nanoseconds; 0 if it does not exist."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

@@ -26,7 +26,7 @@ from .state import MAX_IMAGES
 
 ASSETS = Path(__file__).parent
 DATA = "<!-- data -->\n"
-"""Marks the place of the JSON in `page.html`."""
+"""The place of the JSON in `page.html`."""
 COLOURS = 16
 """Colours of labels in `gallery.js`."""
 COLUMNS = (
@@ -102,9 +102,9 @@ class _PageData:
 
     def _image(self, image: GalleryImage, labels: list[str]) -> tuple[object, ...]:
         boxes = image.boxes.copy()
-        for place in range(0, len(boxes), 5):
-            label = labels[boxes[place]]
-            boxes[place] = self._numbers.setdefault(label, len(self._numbers))
+        for offset in range(0, len(boxes), 5):
+            label = labels[boxes[offset]]
+            boxes[offset] = self._numbers.setdefault(label, len(self._numbers))
             self._boxes[label] += 1
         return (image.file, image.width, image.height, image.bytes, image.url, boxes)
 

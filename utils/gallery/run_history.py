@@ -35,7 +35,7 @@ class CommandRuns:
     at
         Date and time of the last run.
     saved
-        Images saved by all of them; None if unknown (early cards did not say it).
+        Images saved by all of them; None if unknown (old cards do not state it).
     times
         Number of runs.
     """
@@ -86,7 +86,7 @@ class RunHistory:
         return cls(tuple(CommandRuns(**one) for one in record["commands"]), record["others"])
 
     def record(self) -> dict[str, Any]:
-        """Give everything that `from_record` needs, as JSON takes it."""
+        """Return the data that `from_record` needs, for JSON."""
         return asdict(self)
 
     def add(self, latest: CommandRuns) -> RunHistory:
@@ -108,7 +108,7 @@ class RunHistory:
 
 
 def now() -> str:
-    """Give date and time in UTC."""
+    """Return date and time in UTC."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 

@@ -1,4 +1,4 @@
-"""`.gallery.jsonl`: what the page and the card of the next run need of this one.
+"""`.gallery.jsonl`: the data of this run for the page and the card of the next one.
 
 The file has a line for each category (see `CategoryPage.record`), a line with the history of runs and the
 stamps of the categories, and the checksum of all these lines. A category whose stamp has not changed is not
@@ -27,10 +27,10 @@ MAX_IMAGES = 250_000
 
 
 def stamp_of(folder: CategoryFolder) -> list[int]:
-    """Give sizes and times that change with every run and with every file added to a folder or removed.
+    """Return sizes and times that change with every run and with every file added to a folder or removed.
 
-    An image or XML file edited in place does not change them; the next run that downloads its category sees
-    that.
+    An image or XML file edited in place does not change them; the next run that downloads its category
+    detects that.
     """
     journal = folder.journal.stat()
     times = (path.stat().st_mtime_ns if path.is_dir() else 0 for path in (folder.images, folder.annotations))
@@ -38,7 +38,7 @@ def stamp_of(folder: CategoryFolder) -> list[int]:
 
 
 class GalleryState:
-    """The state that the run before left, and the one that this run leaves.
+    """The state of the last run, and the state to write for the next one.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class GalleryState:
             }
 
     def unchanged(self, category: Category, stamp: list[int]) -> CategoryPage | None:
-        """Give a category as the last run left it, and keep it; None if its stamp has changed since."""
+        """Return an unchanged category from the last run, and keep it; None if its stamp has changed."""
         seen, line = self._known.pop(category.folder, ([], b""))
         if seen != stamp:
             return None

@@ -1,4 +1,4 @@
-"""Tries one source of a prerequisite after the other, until one gives a usable file."""
+"""Tries the sources of a prerequisite in order, until one has a usable file."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def use_first_available(job: Job, folder: Path, *, console: Console, options: Do
     Raises
     ------
     SourceError
-        If none does; the message has a line for each source, and says what to do by hand.
+        If none does; the message has a line for each source, and instructions for a manual download.
     """
     faults: list[str] = []
     for source in job.sources:

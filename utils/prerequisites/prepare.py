@@ -118,7 +118,7 @@ class _Prerequisite(ABC):
             ) from error
 
     def _remove_partial_files(self) -> None:
-        """Remove what a killed run was writing, unless another run is active; keep partial downloads."""
+        """Remove partial files of a killed run, unless another run is active; keep partial downloads."""
         folder, pattern = self._path.parent, f"{PARTIAL_PREFIX}{self._path.stem}*{PARTIAL_SUFFIX}"
         if any(folder.glob(pattern)):
             with contextlib.suppress(InputError), FolderLock(folder, "--ncodes_dir"):
@@ -278,7 +278,7 @@ _PREREQUISITES: dict[PrerequisiteName, type[_Prerequisite]] = {
 
 
 def _force_hint(count: int, published: tuple[KnownSource, ...], own: str) -> str:
-    """Say what --force does, if the user named a source or has less than is published."""
+    """Return what --force does, if the user named a source or has less than is published."""
     if own:
         return f"; --force replaces it from {own}"
     return "; --force downloads everything published" if count < published[0].min_count else ""

@@ -66,7 +66,7 @@ class Layout:
 
     @property
     def code_is_last(self) -> bool:
-        """Whether the code is the last column, so that the end of a line tells its category."""
+        """Whether the code is the last column, so that the end of a line contains its category."""
         return self.code == self.width - 1
 
     def parse(self, row: bytes) -> Fields | None:
@@ -82,7 +82,7 @@ class Layout:
         """Return the whole row that begins with `line`, the line just read from `file`.
 
         A quoted field may contain line breaks. The next lines are joined only if the result is a valid row;
-        otherwise the quotation mark is taken for part of the field, and `line` is returned. A line longer
+        otherwise the quotation mark is part of the field, and `line` is returned. A line longer
         than `MAX_LINE` loses its middle.
         """
         if len(line) >= MAX_LINE and not line.endswith(b"\n"):
