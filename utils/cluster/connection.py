@@ -58,7 +58,7 @@ class DaskConnection:
             if address == LOCAL:
                 self._cluster = _local_cluster(cores, scratch)
             else:
-                asyncio.run(_greet(address))  # a client that fails to connect leaves much behind
+                asyncio.run(_check_reachable(address))  # a client that fails to connect leaves threads behind
             self.client: Client = Client(self._cluster or address, timeout=TIMEOUT, set_as_default=False)
             self._threads: dict[str, int] = self.client.nthreads()
         except (*GONE, ValueError, TypeError, RuntimeError) as error:
@@ -67,8 +67,8 @@ class DaskConnection:
                 f"--scheduler {address} cannot be reached ({_why(error)}). Start one by `dask "
                 "scheduler` and give the address that it prints, e.g. tcp://10.0.0.1:8786, or `local`."
             ) from error
-        self._question: futures.Future[dict[str, int]] | None = None
-        self._asked_at = self._checked_at = time.monotonic()
+        self._request: futures.Future[dict[str, int]] | None = None
+        self._requested_at = self._checked_at = time.monotonic()
         self._silence = 0.0
 
     @property
@@ -97,16 +97,16 @@ class DaskConnection:
 
     def _update(self, now: float) -> None:
         """Request the number of workers at intervals, without waiting for the response."""
-        if self._question is None and now - self._asked_at >= COUNT_INTERVAL and self.is_alive:
-            self._asked_at = now
-            # Dask's own function would wait for ever.
+        if self._request is None and now - self._requested_at >= COUNT_INTERVAL and self.is_alive:
+            self._requested_at = now
+            # Dask's own function would wait forever.
             scheduler, loop = cast("Any", self.client.scheduler), cast("Any", self.client.loop)
-            self._question = asyncio.run_coroutine_threadsafe(scheduler.ncores(), loop.asyncio_loop)
-        elif self._question and self._question.done():
-            with contextlib.suppress(*GONE):  # `is_alive` tells
-                self._threads = self._question.result()
-            self._question, self._silence = None, 0.0
-        elif self._question:
+            self._request = asyncio.run_coroutine_threadsafe(scheduler.ncores(), loop.asyncio_loop)
+        elif self._request and self._request.done():
+            with contextlib.suppress(*GONE):  # see `is_alive`
+                self._threads = self._request.result()
+            self._request, self._silence = None, 0.0
+        elif self._request:
             self._silence += min(1.0, now - self._checked_at)  # all may have been suspended
         self._checked_at = now
 
@@ -169,11 +169,11 @@ def _why(error: BaseException) -> str:
     return first_line(error)
 
 
-async def _greet(address: str) -> None:
+async def _check_reachable(address: str) -> None:
     """Connect to a scheduler once; raises what prevents it."""
     from distributed.comm.core import connect
     from distributed.security import Security
 
-    greeting = connect(address, timeout=TIMEOUT, **Security().get_connection_args("client"))
-    comm = await asyncio.wait_for(greeting, TIMEOUT + 1)
+    connecting = connect(address, timeout=TIMEOUT, **Security().get_connection_args("client"))
+    comm = await asyncio.wait_for(connecting, TIMEOUT + 1)
     comm.abort()

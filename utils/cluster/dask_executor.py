@@ -161,7 +161,7 @@ class DaskExecutor:
             self._handle(name, attempt, frame, events)
         for future in self._completed.next_batch(block=False):
             self._end(future, events)
-        self._feed()
+        self._top_up_shards()
         return events
 
     def cancel(self, numbers: Sequence[int]) -> list[TaskResult]:
@@ -262,7 +262,7 @@ class DaskExecutor:
             kind: type[DatasetError] = getattr(errors, report.error[0], WorkersLostError)
             self._error = self._error or kind(CANNOT_WORK.format(report.error[1]))
 
-    def _feed(self) -> None:
+    def _top_up_shards(self) -> None:
         """Give more tasks to started shards that have few left, and stop those that have none."""
         for name, shard in list(self._shards.items()):
             if len(shard.left) >= MIN_TASKS or (shard.left and not shard.inbox):
@@ -284,9 +284,9 @@ class DaskExecutor:
 
     def _end(self, future: Future, events: TaskEvents) -> None:
         """Queue the unfinished tasks of a shard that Dask reports as ended."""
-        complaint = _complaint(future)
-        if complaint:
-            self._error = self._error or WorkersLostError(CANNOT_WORK.format(complaint))
+        error = _shard_error(future)
+        if error:
+            self._error = self._error or WorkersLostError(CANNOT_WORK.format(error))
         shard = self._shards.pop(str(future.key), None)
         if shard is None:
             return
@@ -333,7 +333,7 @@ def dask_executor(
         yield DaskExecutor(connection, config, batch_size=batch_size, retries=settings.retries)
 
 
-def _complaint(future: Future) -> str:
+def _shard_error(future: Future) -> str:
     """Return why a shard failed; empty if it did not, or if it was killed."""
     from distributed import KilledWorker
 

@@ -28,7 +28,7 @@ SECEDE = b"secede"
 POLL_INTERVAL = 0.5
 MAX_SILENCE = 60.0
 """Seconds without a message after which the process counts as hanging and is killed."""
-MAX_COMPLAINT = 300
+MAX_ERROR = 300
 
 
 def run_shard(bundle: bytes, digest: str, name: str, shard: bytes, results_queue: str) -> str | None:
@@ -41,8 +41,8 @@ def run_shard(bundle: bytes, digest: str, name: str, shard: bytes, results_queue
     commands = Queue(attempt, client=client)
     task = worker.get_current_task()
     home = unpack(bundle, digest, Path(worker.local_directory))
-    with tempfile.TemporaryFile() as complaints:
-        process = start(home, complaints)
+    with tempfile.TemporaryFile() as stderr:
+        process = start(home, stderr)
         received = [time.monotonic()]
 
         def is_wanted() -> bool:
@@ -71,9 +71,9 @@ def run_shard(bundle: bytes, digest: str, name: str, shard: bytes, results_queue
             commands.close()
         if code < 0:
             return None
-        complaints.seek(0)
-        complaint = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
-        return complaint[-MAX_COMPLAINT:] if code else ""
+        stderr.seek(0)
+        error = stderr.read().decode(errors="replace").strip().rpartition("\n")[2]
+        return error[-MAX_ERROR:] if code else ""
 
 
 def forward(commands: Any, process: subprocess.Popen[bytes], is_wanted: Any) -> None:
@@ -93,7 +93,7 @@ def forward(commands: Any, process: subprocess.Popen[bytes], is_wanted: Any) -> 
     process.kill()
 
 
-def start(home: Path, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+def start(home: Path, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the process; it ends when its standard input closes."""
     return subprocess.Popen(  # our own code
         [sys.executable, "-W", "ignore", "-m", "utils.cluster.shard_process"],
@@ -101,7 +101,7 @@ def start(home: Path, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(home), os.environ.get("PYTHONPATH", "")])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=complaints,
+        stderr=stderr,
     )
 
 
