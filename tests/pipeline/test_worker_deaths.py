@@ -48,12 +48,10 @@ def add_urls(project: Project, web: Web, poison: str) -> None:
         project.url(f"{RED}_{number}", poison if number == POISON else web.url(f"/{number}"))
 
 
-def run_while(
-    project: Project, doing: Callable[[subprocess.Popen[str], threading.Event], None], *flags: str
-) -> Finished:
+def run_while(project: Project, doing: Callable[[subprocess.Popen[str], threading.Event], None]) -> Finished:
     """Run the script while a function works on its process until the event is set."""
     begun, over = time.monotonic(), threading.Event()
-    with project.start("--batch_size", "8", *flags) as process:
+    with project.start("--batch_size", "8") as process:
         thread = threading.Thread(target=doing, args=(process, over))
         thread.start()
         try:
@@ -179,23 +177,3 @@ def test_suspended(project: Project, web: Web, which: str) -> None:
     assert (finished.code, finished.err) == (0, "")
     assert len(project.images("red")) == URLS
     assert {row["status"] for row in project.report("red")} == {"downloaded"}
-
-
-def test_exactly_as_many_as_wanted(project: Project, web: Web) -> None:
-    """With --fill no image is missing or surplus, though a worker is killed whenever some are saved."""
-    images = project.result / "red" / "Images"
-
-    def kill_some(process: subprocess.Popen[str], over: threading.Event) -> None:
-        killed = 0
-        while not over.wait(0.01):
-            with contextlib.suppress(OSError):  # the run has ended
-                if images.exists() and len(list(images.iterdir())) > 4 * killed and workers(process.pid):
-                    os.kill(workers(process.pid)[0], signal.SIGKILL)
-                    killed += 1
-
-    add_urls(project, web, web.url(f"/{POISON}"))
-    finished = run_while(project, kill_some, "--fill", "--how_many", "15")
-    assert (finished.code, finished.err) == (0, "")
-    assert project.folders() == {"red"}
-    assert len(project.images("red")) == 15
-    assert sum(row["status"] == "downloaded" for row in project.report("red")) == 15
