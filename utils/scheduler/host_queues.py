@@ -136,7 +136,11 @@ class HostQueues:
 
     def forget_hosts(self, tasks: Iterable[ScheduledTask], now: float) -> None:
         """Forget the hosts that none of these tasks uses, or at least the queues of those to remember."""
-        used = {host for task in tasks for host in task.hosts}
+        used = set()
+        for task in tasks:
+            used.add(task.host)
+            if task.origin:
+                used.add(task.origin[1])
         for host in list(self.hosts.values()):
             if host in used or host.is_listed:
                 continue

@@ -109,7 +109,9 @@ class Schedule:
         for entry in self._queues.wake(now):
             self._enqueue(entry, first=entry.timed_out)
         started: list[ImageTask] = []
-        free = self._outage.allowed_starts(self.concurrency_limit - len(self._running), now)
+        free = self.concurrency_limit - len(self._running)
+        if self._outage.ends_at is not None:
+            free = self._outage.allowed_starts(free, now)
         while len(started) < free:
             suspect = self._suspects.pop(now) if self._suspects.waiting else None
             one = suspect or self._queues.pop(now)
@@ -241,8 +243,8 @@ class Schedule:
             retry_at = entry.retry_at(outcome, now, self._rng)
             entry.rewind()
             self._queues.push_delayed(entry, retry_at)
-        if asked.is_failing:
-            waiting = [one for one in asked.tasks or () if not one.cancelled]
+        if asked.tasks and asked.is_failing:
+            waiting = [one for one in asked.tasks if not one.cancelled]
             asked.tasks = None
             for one in waiting:
                 self._use_fallback(one)

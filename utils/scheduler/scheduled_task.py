@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
 from ..reasons import Reason, RetryPolicy, Status
@@ -50,6 +50,8 @@ class ScheduledTask:
         When its request starts to count as hanging (None if none is running), and whether it does.
     crashes, losses
         How often it crashed its worker, and how often its worker died for an unknown cause.
+    origin
+        Task and host as they were before redirects; None if none was followed.
     last
         The outcome of the last attempt at this host.
     cancelled
@@ -68,18 +70,9 @@ class ScheduledTask:
     is_hanging: bool = False
     crashes: int = 0
     losses: int = 0
+    origin: tuple[ImageTask, HostState] | None = None
     last: Outcome | None = None
     cancelled: bool = False
-    _first_task: ImageTask = field(init=False)
-    _first_host: HostState = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._first_task, self._first_host = self.task, self.host
-
-    @property
-    def hosts(self) -> tuple[HostState, HostState]:
-        """The host that is asked next, and the one where an attempt begins."""
-        return self.host, self._first_host
 
     @property
     def timed_out(self) -> bool:
@@ -119,17 +112,16 @@ class ScheduledTask:
 
     def use_fallback(self, host: HostState) -> None:
         """Switch to the fallback address, which is at this host."""
-        if self.fallback:
-            self._first_task = replace(
-                self._first_task, address=self.fallback.address, host=self.fallback.host
-            )
-        self._first_host, self.fallback, self.last = host, None, None
-        self.fallback_from = self.attempts
         self.rewind()
+        if self.fallback:
+            self.task = replace(self.task, address=self.fallback.address, host=self.fallback.host)
+        self.host, self.fallback, self.last = host, None, None
+        self.fallback_from = self.attempts
 
     def follow_redirect(self, redirect: Redirect, host: HostState) -> None:
         """Continue at the target of a redirect, which is at this host."""
         target = redirect.target
+        self.origin = self.origin or (self.task, self.host)
         self.task = replace(
             self.task, address=target.address, host=target.host, redirect_history=redirect.history
         )
@@ -137,7 +129,8 @@ class ScheduledTask:
 
     def rewind(self) -> None:
         """Forget redirects: the next attempt starts at the first address."""
-        self.task, self.host = self._first_task, self._first_host
+        if self.origin:
+            (self.task, self.host), self.origin = self.origin, None
 
     def end(self, status: Status, reason: Reason, description: str) -> Outcome:
         """Return the outcome of a task that ended without a further attempt."""
