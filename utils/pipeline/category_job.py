@@ -18,9 +18,9 @@ from pathlib import Path
 from ..annotations import geometry
 from ..errors import wrap_os_errors
 from ..models.images import Annotation
-from ..models.rows import Candidate, Category
+from ..models.rows import Candidate, Category, UrlRow
 from ..models.tasks import ImageTask, Outcome
-from ..reasons import INTERRUPTED, Status
+from ..reasons import INTERRUPTED, Rejection, Status
 from ..results import annotation_writer, reconcile
 from ..results.journal import Journal, no_checkpoint
 from ..results.known_outcomes import is_final, not_needed, was_interrupted
@@ -205,9 +205,7 @@ class CategoryJob:
         return len(everything), decisions, len(self._saved_codes - of_candidates)
 
     def pop_surplus(self) -> list[int]:
-        """Remove the tasks that are not needed any more; returns their numbers."""
-        if not self.is_full:
-            return []
+        """Remove the tasks in flight, which a full job does not need; returns their numbers."""
         numbers = list(self._active)
         self._active.clear()
         return numbers
@@ -253,8 +251,11 @@ class CategoryJob:
     def _next_candidate(self) -> Candidate | None:
         while self._wants_more():
             candidate = self._source.next()
-            if candidate is None or self._should_try(candidate):
+            decision = self._decide(candidate) if candidate else Decision.TRY
+            if candidate is None or decision is Decision.TRY:
                 return candidate
+            if decision is Decision.GIVE_UP and candidate.rejection:
+                self._record_rejection(candidate.row, candidate.rejection)
         return None
 
     def _decide(self, candidate: Candidate) -> Decision:
@@ -270,15 +271,11 @@ class CategoryJob:
             return Decision.GIVE_UP
         return Decision.TRY
 
-    def _should_try(self, candidate: Candidate) -> bool:
-        decision, rejection = self._decide(candidate), candidate.rejection
-        if decision is Decision.GIVE_UP and rejection:
-            known = self._known.get(candidate.row.key)
-            if known is None or (
-                not is_final(known, self._settings) and known.reason is not rejection.reason
-            ):
-                self._write([Outcome(candidate.row, Status.FAILED, rejection.reason, rejection.sentence)])
-        return decision is Decision.TRY
+    def _record_rejection(self, row: UrlRow, rejection: Rejection) -> None:
+        """Record why a row cannot be tried, unless that is known."""
+        known = self._known.get(row.key)
+        if known is None or (not is_final(known, self._settings) and known.reason is not rejection.reason):
+            self._write([Outcome(row, Status.FAILED, rejection.reason, rejection.sentence)])
 
     def _is_recorded_as_unreached(self, candidate: Candidate) -> bool:
         known = self._known.get(candidate.row.key)

@@ -138,7 +138,9 @@ class LocalExecutor:
         tasks = self._schedule.start_ready(time.monotonic())
         if tasks:
             self._backend.start(tasks)
-        self._handle(self._backend.poll(0.0 if events.results else self._timeout()), events)
+        wake_at = self._schedule.next_wakeup()
+        timeout = POLL_TIMEOUT if wake_at is None else min(POLL_TIMEOUT, max(0.0, wake_at - time.monotonic()))
+        self._handle(self._backend.poll(0.0 if events.results else timeout), events)
         self._schedule.batch_size = self._batch_size()
         return events
 
@@ -165,10 +167,6 @@ class LocalExecutor:
         ):
             self._lowest_limit_reported = limit
             yield SATURATED.format(limit)
-
-    def _timeout(self) -> float:
-        wake_at = self._schedule.next_wakeup()
-        return POLL_TIMEOUT if wake_at is None else min(POLL_TIMEOUT, max(0.0, wake_at - time.monotonic()))
 
     def _handle(self, received: Iterable[Event], events: TaskEvents) -> None:
         for event in received:

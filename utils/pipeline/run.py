@@ -7,7 +7,7 @@ categories that need other images are opened again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import DatasetError, ProxyError
@@ -98,7 +98,8 @@ class Run:
         for outcome in events.unused:
             self.staging.discard(outcome)
         for job in self._commit(events.results):
-            self._cancel(job, job.pop_surplus())
+            if job.is_full:
+                self._cancel(job, job.pop_surplus())
             if job.finished:
                 self.manager.close(job)
 
@@ -112,13 +113,12 @@ class Run:
                 job.commit(some)
         return by_job
 
-    def _cancel(self, job: CategoryJob, numbers: Iterable[int]) -> None:
-        cancelled = list(numbers)
-        if not cancelled:
+    def _cancel(self, job: CategoryJob, numbers: Sequence[int]) -> None:
+        if not numbers:
             return
         with self.manager.isolate_errors(job.category):
-            job.commit(self.executor.cancel(cancelled))
-        for number in cancelled:
+            job.commit(self.executor.cancel(numbers))
+        for number in numbers:
             self._jobs.pop(number, None)
 
     def _show(self) -> None:
