@@ -222,7 +222,7 @@ def test_recovered_host_has_its_limit_back() -> None:
 
 
 @pytest.mark.parametrize("reply", [REFUSED, NO_NAME, BLACKHOLE])
-def test_host_that_has_answered_gets_twice_the_rounds(reply: Reply) -> None:
+def test_host_that_has_responded_gets_twice_the_rounds(reply: Reply) -> None:
     """But less than five minutes."""
     host, now, rounds = HostState("a:80"), 10.0, 0
     record(host, GOOD, now=now)

@@ -1,7 +1,7 @@
 """Find categories by name: exactly, as `--categories` does, or by words, as `--find` does.
 
 A category matches a search if its name has all the words. Names that end with the words come first, because
-the last words of an English name say what it is: a sled dog is a dog, a dog sled is not. Names with the words
+the last words of an English name name its kind: a sled dog is a dog, a dog sled is not. Names with the words
 elsewhere follow, then names with words that begin so. Similar spellings are tried only if nothing matches.
 Plurals match their singular, "gold fish" matches "goldfish", and a code counts as a name.
 """

@@ -263,7 +263,7 @@ class DaskExecutor:
             self._error = self._error or kind(CANNOT_WORK.format(report.error[1]))
 
     def _top_up_shards(self) -> None:
-        """Give more tasks to started shards that have few left, and stop those that have none."""
+        """Send more tasks to started shards that have few left, and stop those without tasks."""
         for name, shard in list(self._shards.items()):
             if len(shard.left) >= MIN_TASKS or (shard.left and not shard.inbox):
                 continue
@@ -367,7 +367,7 @@ class _Messenger:
         threading.Thread(target=self._receive_all, daemon=True).start()
 
     def receive(self, timeout: float) -> Iterator[tuple[str, str, bytes]]:
-        """Wait for a message, and give all that are there."""
+        """Wait for a message; yields all that have arrived."""
         with contextlib.suppress(queue.Empty):
             yield self._inbox.get(timeout=timeout) if timeout else self._inbox.get_nowait()
             while True:

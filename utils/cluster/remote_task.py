@@ -1,7 +1,7 @@
 """The function that a Dask worker runs for a shard: it starts a process and connects it to the run.
 
-The functions travel by value and use nothing of ours. The process keeps our modules apart from any other
-`utils`, and an image that kills a process does not kill the Dask worker.
+The functions are pickled by value and use no other module of ours. The process keeps our modules apart from
+any other `utils`, and an image that kills a process does not kill the Dask worker.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def run_shard(bundle: bytes, digest: str, name: str, shard: bytes, results_queue
                     secede()
                 else:
                     results.put([name, attempt, frame])
-        except BrokenPipeError:  # the process has died; its exit code says how
+        except BrokenPipeError:  # the process has died; see its exit code
             process.kill()
         except BaseException:  # the scheduler is gone
             process.kill()

@@ -1,7 +1,7 @@
-"""Which tasks go out together: all tasks of a host go to one shard, so that no two shards need to agree.
+"""Groups tasks into shards: all tasks of a host are in one shard, which applies the limits of the host.
 
-Only a host with more tasks than a shard holds is spread over several shards, and its limits are divided among
-them; it fills half of each at most, so that all shards take about as long.
+Only a host with more tasks than fit into a shard is spread over several shards, and its limits are divided
+among them; it fills half of each at most, so that all shards take about as long.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class ShardPlanner:
         return results
 
     def abandon(self) -> list[ImageTask]:
-        """Give up all waiting tasks."""
+        """Remove all waiting tasks; returns them."""
         left = [task for host in self._hosts.values() for task in host.waiting.values()]
         self._hosts, self._ready, self._waiting_at = {}, {}, {}
         return left

@@ -34,7 +34,7 @@ HEARTBEAT = 1.0
 
 def main() -> int:
     """Run the shard that arrives on standard input."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the run tells when to stop
+    for number in (signal.SIGINT, signal.SIGTERM):  # the run sends a command to stop
         signal.signal(number, signal.SIG_IGN)
     stdout = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else may write between the messages

@@ -55,7 +55,7 @@ def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
 
 
 def _class_folders(dataset: Dataset) -> dict[str, str]:
-    """Give each class a folder with its label as the name, unless the metadata file has that name."""
+    """Name the folder of each class by its label, unless the metadata file has that name."""
     labels = {item.wnid: item.label for item in dataset.items}
     names = folder_names({"": METADATA, **labels})
     return {label: names[wnid] for wnid, label in labels.items()}

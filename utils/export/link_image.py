@@ -25,7 +25,7 @@ _START_OF_SCAN, _APP1 = 0xDA, 0xE1
 
 
 def unique_stems(items: Sequence[Item]) -> Iterator[tuple[str, Item]]:
-    """Give each image a file name without extension that is unique regardless of case.
+    """Assign each image a file name without extension that is unique regardless of case.
 
     The name is the image code. If several images share one (their URLs returned different bytes), the wnid of
     the category is put before it.

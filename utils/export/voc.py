@@ -64,7 +64,7 @@ def _write_image_sets(folder: Path, items: Sequence[tuple[str, Item]]) -> None:
 
 
 def _file_names(labels: set[str]) -> Mapping[str, str]:
-    """Give each class a valid file name, equal in all splits."""
+    """Return a valid file name for each class, equal in all splits."""
     ordered = sorted(labels)
     names = folder_names({f"class_{number}": label for number, label in enumerate(ordered)})
     return dict(zip(ordered, names.values(), strict=True))

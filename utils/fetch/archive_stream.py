@@ -189,7 +189,7 @@ class _CheckedStream(io.RawIOBase):
 def _largest_text(members: Sequence[tuple[str, int]]) -> int:
     """Return the index of the largest text among names and sizes; without a text, of the largest file."""
     if not members:
-        raise OneSourceError("it holds no file")
+        raise OneSourceError("it contains no file")
     texts = [
         index
         for index, (name, _size) in enumerate(members)

@@ -56,7 +56,7 @@ class PartFile:
         The metadata of the complete file.
     generation
         How often the part was started again. Each time it is a new file of the same name; a reader that has
-        the old one open goes on reading that.
+        the old one open continues to read that.
     """
 
     def __init__(self, target: Path, url: str) -> None:
@@ -84,7 +84,7 @@ class PartFile:
 
     def open(self, info: FileInfo, offset: int) -> BinaryIO:
         """Open the part to append from `offset`: its end, or 0 to start again."""
-        if not offset:  # first: the new metadata must never lie beside bytes of the old file
+        if not offset:  # first: the new metadata must never be beside bytes of the old file
             self.discard()
         write_atomic(self._info_path, json.dumps(asdict(info)).encode())
         self.info = info

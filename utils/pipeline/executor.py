@@ -25,7 +25,7 @@ MAX_SUBMITTED = 512
 ON_DISK = RequestTarget("", "this disk")
 """The target of a task that needs no request; no host's name has blanks."""
 POLL_TIMEOUT = 0.2
-"""Seconds until the run looks at signals and the screen again."""
+"""Seconds until the run checks signals and updates the screen again."""
 NETWORK_DOWN = "The network seems to be down: no host can be reached any more. Waiting up to a minute ..."
 NETWORK_UP = "The network is up again."
 SATURATED = "Network saturated: limiting to {} concurrent downloads."
@@ -33,14 +33,14 @@ SATURATED = "Network saturated: limiting to {} concurrent downloads."
 
 @dataclass
 class TaskEvents:
-    """What happened to tasks.
+    """Events of tasks since the last poll.
 
     Attributes
     ----------
     results
         Tasks that have ended.
     proxy_error
-        What a proxy answered that refuses to work; empty if none did.
+        Why a proxy refuses requests; empty if none does.
     unused
         Outcomes of tasks that had ended or were cancelled before; their staged files are not needed.
     """
@@ -51,11 +51,11 @@ class TaskEvents:
 
 
 class Executor(Protocol):
-    """Runs tasks, one way or another."""
+    """Runs tasks."""
 
     @property
     def in_flight(self) -> int:
-        """How many tasks are being worked on."""
+        """The number of running tasks."""
 
     @property
     def idle(self) -> bool:
@@ -63,7 +63,7 @@ class Executor(Protocol):
 
     @property
     def capacity(self) -> int:
-        """How many more tasks it takes now."""
+        """The number of further tasks that it accepts now."""
 
     @property
     def has_enough(self) -> bool:
@@ -76,13 +76,13 @@ class Executor(Protocol):
         """Work for a moment."""
 
     def cancel(self, numbers: Sequence[int]) -> list[TaskResult]:
-        """Forget tasks; returns those that had been started, as not needed."""
+        """Cancel tasks; returns those that had been started, as not needed."""
 
     def close(self) -> TaskEvents:
         """Stop at once; returns what had been finished, and all other tasks as interrupted."""
 
     def notices(self) -> Iterator[str]:
-        """Yield what the user should know about the state, each change once."""
+        """Yield messages for the user, one for each change of the state."""
 
 
 class LocalExecutor:
@@ -103,7 +103,7 @@ class LocalExecutor:
 
     @property
     def in_flight(self) -> int:
-        """How many tasks are being worked on."""
+        """The number of running tasks."""
         return self._schedule.in_flight
 
     @property
@@ -113,7 +113,7 @@ class LocalExecutor:
 
     @property
     def capacity(self) -> int:
-        """How many more tasks it takes now."""
+        """The number of further tasks that it accepts now."""
         return min(MAX_SUBMITTED, MAX_WAITING - self._schedule.waiting)
 
     @property
@@ -145,7 +145,7 @@ class LocalExecutor:
         return events
 
     def cancel(self, numbers: Sequence[int]) -> list[TaskResult]:
-        """Forget tasks; returns those that had been started, as not needed."""
+        """Cancel tasks; returns those that had been started, as not needed."""
         self._backend.cancel(numbers)
         return self._schedule.cancel(list(numbers), time.monotonic())
 

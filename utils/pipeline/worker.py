@@ -1,6 +1,6 @@
 """The work on images: fetch, validate, fit boxes, stage. One `TaskFinished` or `TaskRedirected` an attempt.
 
-A worker never raises for an image and never decides what comes next.
+Errors of an image become outcomes, not exceptions. The scheduler decides about retries and redirects.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Worker:
     ----------
     mark
         Called with the number of the task whose bytes are about to be validated, and with -1 afterwards: if
-        the process dies of an image, this tells which.
+        the process dies, this identifies the image.
     """
 
     def __init__(self, config: WorkerConfig, mark: Callable[[int], None]) -> None:

@@ -1,6 +1,6 @@
-"""What runs the tasks of a machine: a pool of worker processes, or this process alone.
+"""Backends of `LocalExecutor`: a pool of worker processes, or this process alone.
 
-`multiprocessing.Pool` waits for ever when one of its workers is killed, so the processes are managed here.
+`multiprocessing.Pool` waits forever when one of its workers is killed, so the processes are managed here.
 They are spawned everywhere: Linux, macOS and Windows behave alike. A worker that dies is replaced and its
 tasks are reported; one that hangs is killed.
 """
@@ -57,7 +57,7 @@ class WorkerBackend(Protocol):
         """Start tasks."""
 
     def cancel(self, numbers: Sequence[int]) -> None:
-        """Forget tasks."""
+        """Cancel tasks."""
 
     def poll(self, timeout: float) -> list[Event]:
         """Wait at most `timeout` seconds for events."""
@@ -75,15 +75,15 @@ class WorkerHandle:
         self.is_ready = False
         self.unusable = ""
         self.silence = 0.0
-        self.connection, theirs = context.Pipe()
+        self.connection, worker_end = context.Pipe()
         self._validating: c_longlong = RawValue(c_longlong, -1)
-        self.process = context.Process(target=main, args=(theirs, config, self._validating), daemon=True)
+        self.process = context.Process(target=main, args=(worker_end, config, self._validating), daemon=True)
         self._outbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._sender = threading.Thread(target=self._send_all, daemon=True)
         with blocked_signals():  # the main thread handles signals, not the sender
             self.process.start()
             self._sender.start()
-        theirs.close()
+        worker_end.close()
 
     def send(self, command: Command | None) -> None:
         """Queue a command; None ends the worker."""
@@ -150,7 +150,7 @@ class WorkerPool:
         try:
             for _ in range(size):
                 self._workers.append(WorkerHandle(config))
-        except BaseException:  # the workers that have started must not wait for ever
+        except BaseException:  # the workers that have started must not wait forever
             self.stop()
             raise
 
@@ -161,7 +161,7 @@ class WorkerPool:
         self.stop()
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
-        """Give each task to the worker that has the fewest."""
+        """Send each task to the worker with the fewest tasks."""
         shares: dict[WorkerHandle, list[ImageTask]] = {}
         for task in tasks:
             worker = min(self._workers, key=lambda one: len(one.tasks))
@@ -256,7 +256,7 @@ class InProcessBackend:
         self._events += self._worker.execute(StartTasks(tuple(tasks)))
 
     def cancel(self, numbers: Sequence[int]) -> None:
-        """Forget tasks."""
+        """Cancel tasks."""
         self._events += self._worker.execute(CancelTasks(tuple(numbers)))
 
     def poll(self, timeout: float) -> list[Event]:

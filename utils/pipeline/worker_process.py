@@ -56,7 +56,7 @@ def main(connection: Connection, config: WorkerConfig, validating: c_longlong) -
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except MemoryError:
-        return  # the parent sees the pipe close and tries what was validated once more
+        return  # the parent detects that the pipe is closed, and retries the image
     except ImportError as error:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.send(WorkerUnusable(import_error_message(error)))
@@ -81,7 +81,7 @@ def _load_decoders() -> None:
 
 
 class _Outbox:
-    """Sends events in batches: a message costs more than what is in it."""
+    """Sends events in batches, because each message has a cost of its own."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

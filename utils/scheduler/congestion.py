@@ -1,4 +1,4 @@
-"""Tells a saturated network from slow servers, and limits the number of concurrent tasks.
+"""Distinguishes a saturated network from slow servers, and limits the number of concurrent tasks.
 
 If bodies from many hosts start to arrive but do not end in time, the cause is the network, not the hosts. The
 number of tasks in flight is then halved, once for all that were running together, and grows again as bodies
@@ -36,7 +36,7 @@ class Period:
 
 
 class Congestion:
-    """Watches how bodies arrive.
+    """Records whether bodies arrive in time.
 
     Attributes
     ----------

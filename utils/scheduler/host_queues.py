@@ -1,8 +1,8 @@
 """The queues of waiting tasks: one for each host, and one for tasks that are delayed until a time.
 
-Hosts take turns: every host that has tasks and a free slot stands in the ready line, gives one task when it
-reaches the front, and goes to the end. Paused hosts wait beside the line. ImageNet's URLs name up to a
-million hosts, so those without tasks are forgotten, except if their state differs from a new one.
+Hosts are served in turn: every host that has tasks and a free slot is in the ready queue; when it reaches the
+front, one of its tasks is started, and it moves to the end. Paused hosts are kept apart. ImageNet's URLs name
+up to a million hosts, so those without tasks are forgotten, except if their state differs from a new one.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class HostQueues:
         return None
 
     def relist(self, host: HostState, now: float) -> None:
-        """Put a host that has tasks and may start one into the ready line, or among the paused hosts."""
+        """Put a host that has tasks and may start one into the ready queue, or among the paused hosts."""
         if host.is_listed or not host.tasks:
             return
         if host.paused_until > now:
@@ -131,7 +131,7 @@ class HostQueues:
         while self._running and self._running[0][1].hangs_at != self._running[0][0]:
             self._running.popleft()  # it has finished
         return min(
-            (line[0][0] for line in (self._paused, self._delayed, self._running) if line), default=None
+            (times[0][0] for times in (self._paused, self._delayed, self._running) if times), default=None
         )
 
     def forget_hosts(self, tasks: Iterable[ScheduledTask], now: float) -> None:

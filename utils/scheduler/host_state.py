@@ -1,13 +1,13 @@
 """The state of one host: how many requests it may have at once, when it is paused, whether it is given up.
 
 A host is a name and a port. Its limit of concurrent requests is 3 before its first response, then 8, and
-grows by one with each good response up to 32. A 429 or 503 halves the limit and pauses the host for as long
-as it asks; from then on the limit grows by one only after as many good responses as it allows requests.
+grows by one with each good response up to 32. A 429 or 503 halves the limit and pauses the host for the
+requested time; from then on the limit grows by one only after as many good responses as it allows requests.
 
-A host that gives nothing but connect failures is given up: after two rounds of connect timeouts (or three
-timed-out URLs in one round), or after three rounds of refused connections, or of connections on which
-nothing is sent. There are pauses between the rounds, so a host that is just restarting is not lost. A host
-that answers only 429, pause after pause, is given up for this run.
+A host with connect failures only is given up: after two rounds of connect timeouts (or three timed-out URLs
+in one round), or after three rounds of refused connections, or of connections on which nothing is sent. There
+are pauses between the rounds, so a host that is just restarting is not given up. A host that answers only
+429, pause after pause, is given up for this run.
 
 A request that hangs for a few seconds at a host that answers others stops counting against the limit, as
 long as there are at most eight requests in all. Otherwise a few hanging URLs would block a host with a low
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 UNKNOWN_LIMIT, FIRST_LIMIT, HIGHEST_LIMIT = 3, 8, 32
 """Concurrent requests: before the first response of a host, after it, and at most."""
 MAX_PAUSE = 60.0
-"""Seconds for which a run waits for a host; a URL whose host asks for more fails."""
+"""Seconds for which a run waits for a host; a URL whose host requests a longer pause fails."""
 FIRST_PAUSE = 2.0
 """Seconds of pause after a 429 without Retry-After; doubled by each further one."""
 FIRST_PROBE_DELAY = 0.5
@@ -45,7 +45,7 @@ MAX_PAUSES = 6
 
 
 def exceeds_max_pause(outcome: Outcome) -> bool:
-    """Whether the host asks for a longer pause than a run waits."""
+    """Whether the host requests a longer pause than a run waits."""
     return (outcome.retry_after or 0.0) > MAX_PAUSE
 
 
@@ -72,14 +72,14 @@ class HostState:
         Requests that are running, and how many of them hang.
     given_up
         Why no further request is sent, if that has been decided.
-    has_answered
+    has_responded
         Whether it has ever sent a response.
     tasks, is_listed
-        The tasks that wait for it, and whether it is in a line of `HostQueues`.
+        The tasks that wait for it, and whether `HostQueues` lists it as ready or paused.
     """
 
     __slots__ = (  # a run may know a million hosts
-        *("name", "limit", "paused_until", "in_flight", "hanging", "given_up", "has_answered"),
+        *("name", "limit", "paused_until", "in_flight", "hanging", "given_up", "has_responded"),
         *("tasks", "is_listed", "_first_limit", "_highest_limit"),
         *("_is_up", "_credit", "_throttled_at", "_pauses"),
         *("_failures", "_failed_rounds", "_round_failed_at", "_failed_row"),
@@ -93,7 +93,7 @@ class HostState:
         self.paused_until = 0.0
         self.in_flight = self.hanging = 0
         self.given_up: Reason | None = None
-        self.has_answered = False
+        self.has_responded = False
         self.tasks: deque[ScheduledTask] | None = None  # an empty deque takes 700 bytes
         self.is_listed = False
         self._is_up = False  # whether a connection was ever made
@@ -115,14 +115,14 @@ class HostState:
         if now < self.paused_until:
             return False
         return self.in_flight < self.limit or (
-            self.has_answered
+            self.has_responded
             and not self._failed_rounds
             and self.in_flight - self.hanging < self.limit
             and self.in_flight < self._first_limit
         )
 
     def can_be_forgotten(self, now: float) -> bool:
-        """Whether a new state would be as polite, and give a dead host no more attempts."""
+        """Whether a new state would allow neither more requests nor more attempts at a dead host."""
         return not self._failed_rounds and self._throttled_at < 0 and self.paused_until <= now
 
     def pause(self, until: float) -> None:
@@ -135,7 +135,7 @@ class HostState:
             return
         reason, status = outcome.reason, outcome.http_status
         if not status:
-            if reason in CONNECT_FAILURES or (reason is Reason.TIMEOUT and not self.has_answered):
+            if reason in CONNECT_FAILURES or (reason is Reason.TIMEOUT and not self.has_responded):
                 self._record_connect_failure(outcome, started, now)
                 return
             if reason not in CONNECTED:
@@ -144,7 +144,7 @@ class HostState:
             self.limit = self._first_limit
         self._is_up = True
         self._failures = self._failed_rounds = 0
-        self.has_answered = self.has_answered or status > 0
+        self.has_responded = self.has_responded or status > 0
         if is_throttled(outcome):
             self._throttle(outcome, started, now)
         elif status:
@@ -188,9 +188,9 @@ class HostState:
             self.given_up = Reason.DEAD_HOST
 
     def _is_dead(self, reason: Reason | None) -> bool:
-        factor = KNOWN_HOST_FACTOR if self.has_answered else 1
+        factor = KNOWN_HOST_FACTOR if self.has_responded else 1
         if reason is Reason.CONNECT_TIMEOUT:
-            burst = not self.has_answered and self._failures >= TIMEOUT_URLS
+            burst = not self.has_responded and self._failures >= TIMEOUT_URLS
             return burst or self._failed_rounds >= TIMEOUT_ROUNDS * factor
         if reason is Reason.TIMEOUT and self._failed_row != SEVERAL_ROWS:
             return False  # one slow URL, which has its retries

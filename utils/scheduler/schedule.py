@@ -1,6 +1,6 @@
 """Decides which task runs next: the policy of a run, without I/O and without a clock of its own.
 
-The way of a task: `submit` puts it into the queue of its host. `start_ready` returns the tasks that can
+The steps of a task: `submit` puts it into the queue of its host. `start_ready` returns the tasks that can
 start. `finish`, `redirect` or `recover_lost` takes the result of each, and returns the tasks that are done.
 A task with a temporary failure is retried later; one that was redirected waits for the host it leads to.
 There are no rounds: every free slot is given to the next task at once.
@@ -126,11 +126,11 @@ class Schedule:
         return started
 
     def finish(self, number: int, outcome: Outcome, now: float) -> list[TaskResult]:
-        """Take the outcome of a task's attempt; returns the tasks that are done by that, if any."""
+        """Record the outcome of a task's attempt; returns the tasks that are done now, if any."""
         if number not in self._running:
             return []
         entry = self._tasks[number]
-        if self._outage.hold(entry, outcome, now):
+        if self._outage.delay(entry, outcome, now):
             self._release(entry)
             self._queues.relist(entry.host, now)
             return []
@@ -143,18 +143,18 @@ class Schedule:
         if number not in self._running:
             return []
         entry = self._tasks[number]
-        asked, status = entry.host, redirect.history.http_status
+        host, status = entry.host, redirect.history.http_status
         self._outage.record_response()
         results = self.poll(now)
         self._release(entry)
         answer = Outcome(entry.task.row, Status.NOT_ATTEMPTED, http_status=status)
-        asked.record_result(answer, started=entry.started, now=now)
+        host.record_result(answer, started=entry.started, now=now)
         entry.follow_redirect(redirect, self._queues.host(redirect.target.host))
         if entry.host.given_up:
             results.append(self._close(entry, entry.host_given_up()))
         else:
             self._enqueue(entry, first=True)
-        self._queues.relist(asked, now)
+        self._queues.relist(host, now)
         return results
 
     def recover_lost(self, numbers: list[int], *, culprit: int | None, now: float) -> list[TaskResult]:
@@ -196,19 +196,19 @@ class Schedule:
         return [self._close(entry, entry.end(*INTERRUPTED)) for entry in left]
 
     def poll(self, now: float) -> list[TaskResult]:
-        """Return the tasks that are done because time has passed: failures that were held."""
+        """Return the tasks that are done because time has passed: failures that were delayed."""
         results: list[TaskResult] = []
-        if not self._outage.held:
+        if not self._outage.delayed:
             return results
         is_outage = self._outage.is_confirmed(now)
-        for held in self._outage.pop(now):
-            if held.entry.task.number not in self._tasks:
+        for failure in self._outage.pop(now):
+            if failure.entry.task.number not in self._tasks:
                 continue
             if is_outage:  # the attempt does not count
-                self._enqueue(held.entry, first=True)
-                self._queues.relist(held.entry.host, now)
+                self._enqueue(failure.entry, first=True)
+                self._queues.relist(failure.entry.host, now)
             else:
-                results += self._handle(held.entry, held.outcome, now)
+                results += self._handle(failure.entry, failure.outcome, now)
         return results
 
     def next_wakeup(self) -> float | None:
@@ -216,7 +216,7 @@ class Schedule:
         if self._outage.ends_at is not None:
             return self._outage.next_wakeup()
         times = [self._queues.next_wakeup()]
-        if self._outage.held:
+        if self._outage.delayed:
             times.append(self._outage.next_wakeup())
         if self._suspects.waiting:
             times.append(self._suspects.next_wakeup(self._last_start))
@@ -224,34 +224,34 @@ class Schedule:
 
     def _handle(self, entry: ScheduledTask, outcome: Outcome, now: float) -> list[TaskResult]:
         """Update the host, then retry the task or close it."""
-        asked = entry.host
-        asked.record_result(outcome, started=entry.started, now=now)
+        host = entry.host
+        host.record_result(outcome, started=entry.started, now=now)
         in_flight = len(self._running) + 1
         if not self._congestion.record_result(entry, outcome, now=now, in_flight=in_flight):
             entry.rewind()
             self._enqueue(entry)
-            self._queues.relist(asked, now)
+            self._queues.relist(host, now)
             return []
         outcome = entry.add_attempt(outcome)
         results = []
         if entry.fallback and outcome.connect_failed:
             self._use_fallback(entry)
             self._enqueue(entry)
-        elif asked.given_up or not entry.should_retry(outcome, self._retries):
+        elif host.given_up or not entry.should_retry(outcome, self._retries):
             results.append(self._close(entry, outcome))
         else:
             retry_at = entry.retry_at(outcome, now, self._rng)
             entry.rewind()
             self._queues.push_delayed(entry, retry_at)
-        if asked.tasks and asked.is_failing:
-            waiting = [one for one in asked.tasks if not one.cancelled]
-            asked.tasks = None
+        if host.tasks and host.is_failing:
+            waiting = [one for one in host.tasks if not one.cancelled]
+            host.tasks = None
             for one in waiting:
                 self._use_fallback(one)
                 self._enqueue(one)
-        if asked.given_up:
-            results += self._fail_waiting(asked)
-        self._queues.relist(asked, now)
+        if host.given_up:
+            results += self._fail_waiting(host)
+        self._queues.relist(host, now)
         return results
 
     def _fail_waiting(self, host: HostState) -> list[TaskResult]:

@@ -35,9 +35,9 @@ class ScheduledTask:
     Attributes
     ----------
     task
-        What to do next: address and redirects change when redirects are followed.
+        The next request: address and redirects change when redirects are followed.
     host
-        The host that is asked next.
+        The host of the next request.
     fallback
         The other address of the image, used if no connection to the first one can be made.
     attempts, seconds
