@@ -96,18 +96,9 @@ class HostQueues:
             self._ready.append(host)
 
     def mark_started(self, task: ScheduledTask, now: float) -> None:
-        """Count a request to the task's host."""
-        task.host.in_flight += 1
+        """Count the request as hanging from some time on, unless it has finished by then."""
         task.hangs_at = now + HANGS_AFTER
         self._running.append((task.hangs_at, task))
-
-    def mark_finished(self, task: ScheduledTask) -> None:
-        """Stop counting the request."""
-        if task.hangs_at is None:
-            return
-        task.host.in_flight -= 1
-        task.host.hanging -= task.is_hanging
-        task.is_hanging, task.hangs_at = False, None
 
     def wake(self, now: float) -> list[ScheduledTask]:
         """Relist hosts after their pause, find hanging requests, and return delayed tasks that are due."""

@@ -119,6 +119,7 @@ class Schedule:
                 break
             one.started = now
             one.starts += 1
+            one.host.in_flight += 1
             self._queues.mark_started(one, now)
             self._running.add(one.task.number)
             started.append(one.task)
@@ -282,7 +283,9 @@ class Schedule:
         if entry.task.number in self._running:
             self._running.discard(entry.task.number)
             self._suspects.running.discard(entry)
-            self._queues.mark_finished(entry)
+            entry.host.in_flight -= 1
+            entry.host.hanging -= entry.is_hanging
+            entry.is_hanging, entry.hangs_at = False, None
 
     def _close(self, entry: ScheduledTask, outcome: Outcome) -> TaskResult:
         del self._tasks[entry.task.number]
