@@ -48,9 +48,9 @@ def fit(annotation: Annotation, picture: Picture) -> Fitted:
     scaled = _scale(ordered, annotation, picture) if is_scaled else ordered
     clipped = [_clip(box, picture) for box in scaled]
     steps = zip(annotation.boxes, ordered, scaled, clipped, strict=True)
-    boxes = tuple([box for box in clipped if _has_area(box)])
+    boxes = tuple([box for box in clipped if box])
     # Each step returns the same object if it changes nothing.
-    intact = sum(drawn is order and scale is clip and _has_area(clip) for drawn, order, scale, clip in steps)
+    intact = sum(drawn is order and scale is clip for drawn, order, scale, clip in steps)
     return Fitted(
         Annotation(annotation.image_code, picture.width, picture.height, boxes) if boxes else None,
         BoxCounts(
@@ -101,18 +101,15 @@ def _scale(boxes: Sequence[Box], annotation: Annotation, picture: Picture) -> li
     ]
 
 
-def _clip(box: Box, picture: Picture) -> Box:
+def _clip(box: Box, picture: Picture) -> Box | None:
+    """Clip a box to the image; None if no area is left."""
     right, bottom = picture.width - 1, picture.height - 1
-    if box.xmin >= 0 and box.ymin >= 0 and box.xmax <= right and box.ymax <= bottom:
-        return box
-    return replace(
-        box,
-        xmin=min(max(box.xmin, 0), right),
-        ymin=min(max(box.ymin, 0), bottom),
-        xmax=min(max(box.xmax, 0), right),
-        ymax=min(max(box.ymax, 0), bottom),
-    )
-
-
-def _has_area(box: Box) -> bool:
-    return box.xmin < box.xmax and box.ymin < box.ymax
+    if box.xmin < 0 or box.ymin < 0 or box.xmax > right or box.ymax > bottom:
+        box = replace(
+            box,
+            xmin=min(max(box.xmin, 0), right),
+            ymin=min(max(box.ymin, 0), bottom),
+            xmax=min(max(box.xmax, 0), right),
+            ymax=min(max(box.ymax, 0), bottom),
+        )
+    return box if box.xmin < box.xmax and box.ymin < box.ymax else None
