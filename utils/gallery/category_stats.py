@@ -112,19 +112,17 @@ class CategoryStats:
         """Compute the statistics of a category; `labels` are the names that boxes refer to by index."""
         stats = cls(category.folder, category.code, category.name, summary)
         for image in images:
-            stats._add(image, labels)
+            stats.widths.append(image.width)
+            stats.heights.append(image.height)
+            stats.box_counts.append(len(image.boxes) // 5)
+            stats.checksums.append(image.checksum)
+            stats.annotated += bool(image.boxes)
+            area = image.width * image.height
+            for label, xmin, ymin, xmax, ymax in zip(*(image.boxes[at::5] for at in range(5)), strict=True):
+                box_area = (xmax - xmin + 1) * (ymax - ymin + 1)  # xmax and ymax are inclusive
+                stats.box_shares.append(box_area / area)
+                stats.box_hashes.append(hash((labels[label], xmin, ymin, xmax, ymax)))
         return stats
-
-    def _add(self, image: GalleryImage, labels: Sequence[str]) -> None:
-        self.widths.append(image.width)
-        self.heights.append(image.height)
-        self.box_counts.append(len(image.boxes) // 5)
-        self.checksums.append(image.checksum)
-        self.annotated += bool(image.boxes)
-        area = image.width * image.height
-        for label, xmin, ymin, xmax, ymax in zip(*(image.boxes[at::5] for at in range(5)), strict=True):
-            self.box_shares.append((xmax - xmin + 1) * (ymax - ymin + 1) / area)  # xmax, ymax are inclusive
-            self.box_hashes.append(hash((labels[label], xmin, ymin, xmax, ymax)))
 
     def include(self, other: CategoryStats) -> None:
         """Add the statistics of another category."""
