@@ -67,7 +67,7 @@ def test_format_table() -> None:
 
 @pytest.mark.parametrize("width", [13, 20, 26, 27, 100])
 def test_format_table_fits_width(width: int) -> None:
-    """The flexible column is cut to fit the terminal; numbers stay whole."""
+    """The first column is cut to fit the terminal; numbers stay whole."""
     lines = text.format_table(ROWS, width=width)
     widths = {text.display_width(line) for line in lines}
     assert widths == {min(width, 27)}
@@ -75,6 +75,6 @@ def test_format_table_fits_width(width: int) -> None:
 
 
 def test_format_table_with_text_columns() -> None:
-    """Several columns can hold text, and any of them can be the flexible one."""
-    rows = [("a", "one two three"), ("bb", "x")]
-    assert text.format_table(rows, text_columns=2, flexible=1, width=10) == ["a   one t…", "bb  x     "]
+    """Several columns can contain text."""
+    rows = [("a", "one two"), ("bb", "x")]
+    assert text.format_table(rows, text_columns=2) == ["a   one two", "bb  x      "]

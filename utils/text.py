@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 COLUMN_GAP = "  "
 ELLIPSIS = "…"
 LEAST_WIDTH = 6
-"""Columns of the terminal that a shortened column of a table takes at least."""
+"""Minimum display width of the shortened column of a table."""
 
 
 def pluralize(number: int, noun: str) -> str:
@@ -62,7 +62,6 @@ def format_table(
     *,
     text_columns: int = 1,
     width: int | None = None,
-    flexible: int = 0,
     shorten: Callable[[str, int], str] = truncate,
 ) -> list[str]:
     """Align the cells of a table.
@@ -72,11 +71,11 @@ def format_table(
     rows
         Cells; all rows have the same number of them, and the first row is the header.
     text_columns
-        How many columns on the left hold text and are aligned left; the others are aligned right.
+        The number of columns of text, which are aligned left; the others are aligned right.
     width
-        The most columns of the terminal that a line may take; None for no limit.
-    flexible, shorten
-        The column whose cells are shortened if the table is wider than that, and the function that does it.
+        The maximum display width of a line; None for no limit.
+    shorten
+        The function that shortens the cells of the first column if the table is wider than that.
 
     Returns
     -------
@@ -86,10 +85,10 @@ def format_table(
     widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     if width is not None:
         excess = sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) - width
-        widths[flexible] = min(widths[flexible], max(LEAST_WIDTH, widths[flexible] - excess))
+        widths[0] = min(widths[0], max(LEAST_WIDTH, widths[0] - excess))
 
     def aligned(column: int, cell: str) -> str:
-        text = shorten(cell, widths[column]) if column == flexible else cell
+        text = shorten(cell, widths[column]) if column == 0 else cell
         blanks = " " * (widths[column] - display_width(text))
         return text + blanks if column < text_columns else blanks + text
 

@@ -37,7 +37,7 @@ from utils.fetch.file_download import DownloadOptions
 from utils.models.rows import TarMember
 from utils.sources import tar_download
 from utils.sources.tar_download import TarDownload
-from utils.sources.tar_members import UNREADABLE, read
+from utils.sources.tar_members import read
 
 IMAGES = bodies(12)
 BODY = packed(IMAGES)
@@ -233,7 +233,7 @@ def test_changed_file(make_download: Callable[..., TarDownload], answer: Reply) 
         assert held.read() == BODY[:HALF]
     assert contents(download, new) == OTHERS
     for member in old[1:]:
-        with pytest.raises(UNREADABLE):
+        with pytest.raises((OSError, EOFError, ValueError)):
             read(download.path, member)
 
 

@@ -87,16 +87,6 @@ def test_one_at_a_time(web: Web, tmp_path: Path, opened: list[TarDownload]) -> N
     assert web.most_at_once == 1
 
 
-def test_several_at_a_time(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
-    """Up to `max_running` tars are downloaded at the same time."""
-    web.otherwise(Answer(hang=True))
-    queue = TarDownloadQueue(web.url("/"), tmp_path, max_running=3)
-    opened += [queue.open(code) for code in CODES]
-    wait_until(lambda: web.most_at_once == 3)
-    time.sleep(0.1)
-    assert sorted(paths(web)) == [f"/{code}.tar" for code in CODES[:3]]
-
-
 def test_closed_downloads(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """A waiting download that is closed never starts; a running one that is closed lets the next start."""
     web.otherwise(Answer(hang=True))

@@ -13,7 +13,7 @@ from tests.tars import WNID, bodies, claim, packed, tar, with_checksum
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 from utils.models.rows import TarMember
 from utils.sources import tar_members
-from utils.sources.tar_members import UNREADABLE, TarScanner, read
+from utils.sources.tar_members import TarScanner, read
 
 LAST = f"{WNID}_9"
 END = tar((f"{LAST}.JPEG", b"last"))
@@ -181,8 +181,8 @@ def test_replaced_file(tmp_path: Path) -> None:
     for other in (packed(bodies(3, size=30_000)), b"", bytes(200_000), path.read_bytes()[:30_000]):
         path.unlink(missing_ok=True)
         put(tmp_path, other)
-        with pytest.raises(UNREADABLE):
+        with pytest.raises((OSError, EOFError, ValueError)):
             read(path, member)
     path.unlink()
-    with pytest.raises(UNREADABLE):
+    with pytest.raises((OSError, EOFError, ValueError)):
         read(path, member)

@@ -8,7 +8,6 @@ import functools
 import logging
 import os
 from pathlib import Path
-from types import TracebackType
 
 from ..errors import DiskError, FolderInUseError, InputError
 
@@ -58,9 +57,7 @@ class FolderLock:
                 os.close(descriptor)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         # Deleted before it is released: a run that opens it in between finds it deleted and creates another.
         if fcntl is not None:
             self._path.unlink(missing_ok=True)

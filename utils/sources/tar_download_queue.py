@@ -15,7 +15,7 @@ from .tar_download import OPTIONS, TarDownload
 
 
 class TarDownloadQueue:
-    """The tars of a run, downloaded in the order in which they were opened.
+    """The tars of a run, downloaded one at a time in the order in which they were opened.
 
     Parameters
     ----------
@@ -25,8 +25,6 @@ class TarDownloadQueue:
         The existing folder for downloads.
     options
         See `TarDownload`.
-    max_running
-        Concurrent downloads.
 
     Raises
     ------
@@ -34,16 +32,13 @@ class TarDownloadQueue:
         If the address is invalid.
     """
 
-    def __init__(
-        self, address: str, folder: Path, *, options: DownloadOptions = OPTIONS, max_running: int = 1
-    ) -> None:
+    def __init__(self, address: str, folder: Path, *, options: DownloadOptions = OPTIONS) -> None:
         self._template = address_template(address)
         self._folder = folder
         self._options = options
-        self._max_running = max_running
         self._lock = threading.Lock()
         self._waiting: deque[TarDownload] = deque()
-        self._running = 0
+        self._is_running = self._is_stopped = False
 
     def address(self, code: str) -> str:
         """Return the address of a category's tar, without secrets."""
@@ -70,7 +65,7 @@ class TarDownloadQueue:
     def stop(self) -> None:
         """Start no further download."""
         with self._lock:
-            self._max_running = 0
+            self._is_stopped = True
 
     def discard(self, code: str) -> None:
         """Delete the part file of a category."""
@@ -85,16 +80,16 @@ class TarDownloadQueue:
 
     def _on_end(self, _download: TarDownload) -> None:
         with self._lock:
-            self._running -= 1
+            self._is_running = False
         self._start_next()
 
     def _start_next(self) -> None:
         while True:
             with self._lock:
-                if not self._waiting or self._running >= self._max_running:
+                if not self._waiting or self._is_running or self._is_stopped:
                     return
                 download = self._waiting.popleft()
-                self._running += 1
+                self._is_running = True
             if not download.start():  # closed, or no more threads
                 with self._lock:
-                    self._running -= 1
+                    self._is_running = False

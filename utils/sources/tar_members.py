@@ -18,9 +18,6 @@ from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import TarMember
 from ..tar_reader import BLOCK, HeaderReader, TarHeader, padded
 
-UNREADABLE = (OSError, EOFError, ValueError)
-"""What `read` raises."""
-
 _IMAGE_FILE = re.compile(rb"(n[0-9]{8}_[0-9]{1,12})\.[A-Za-z0-9]{1,8}")
 
 
