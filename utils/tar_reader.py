@@ -24,7 +24,7 @@ MAX_MEMBERS = 50_000
 MAX_EXTENSION_BYTES = 64 * 1024
 """Content of an extended header, which holds little more than a long name."""
 READ_ERRORS = (OSError, EOFError, zlib.error, ValueError)
-"""What reading a damaged archive can raise."""
+"""Errors of reading a damaged archive."""
 
 _CHUNK = 64 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -24,7 +24,7 @@ class Fitted:
     annotation
         The boxes on this image; None if there are none left, or if the image has another shape.
     counts
-        What happened to the boxes; each is counted once.
+        How the boxes were fitted; each is counted once.
     problem
         Why there is no annotation; empty if there is one.
     """

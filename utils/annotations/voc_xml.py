@@ -125,7 +125,7 @@ def to_xml(annotation: Annotation, *, folder: str, filename: str, picture: Pictu
     annotation
         Fitted to the image, and with the labels to write.
     folder, filename
-        Where the image is; the file name with its extension.
+        The folder and file name of the image, with its extension.
     picture
         The image, whose size is written.
     """

@@ -21,7 +21,7 @@ class Selection:
     categories
         In order. Their `how_many` is final: `--how_many` is applied already.
     subcategories
-        How many of them were added by `--with_subcategories`.
+        The number of them that were added by `--with_subcategories`.
     """
 
     categories: list[Category]

@@ -1,4 +1,4 @@
-"""What both command lines share: types of arguments, parser and help, signals, exit codes."""
+"""Shared by both command lines: types of arguments, parser and help, signals, exit codes."""
 
 from __future__ import annotations
 

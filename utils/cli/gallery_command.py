@@ -37,7 +37,7 @@ def write(
     writer = OutputWriter(root, everything, settings, stopped)
     try:
         writer.write()
-    except Exception as error:  # the images are saved: whatever happens here, the run goes on
+    except Exception as error:  # the images are saved: no error here stops the run
         cause = " ".join(f"{type(error).__name__} {error}".split())[:200]
         writer.unwritten.append(
             f"Gallery and dataset card were not written ({cause}). Everything else was saved; try --verify."

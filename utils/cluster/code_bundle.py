@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @functools.cache
 def packed() -> bytes:
-    """Pack the code; the same code makes the same bytes."""
+    """Return the zip; equal code gives equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted((ROOT / "utils").rglob("*.py")):

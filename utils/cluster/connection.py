@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 LOCAL = "local"
-"""The word for a scheduler and workers on this machine, for as long as the run takes."""
+"""The value of `--scheduler` for a scheduler and workers on this machine, for the time of the run."""
 TIMEOUT = 5.0
-"""Seconds in which a scheduler must answer."""
+"""Seconds in which a scheduler must respond."""
 CLOSING_TIMEOUT = 0.5
 COUNT_INTERVAL = 2.0
-"""Seconds between two questions how many workers there are."""
+"""Seconds between two requests for the number of workers."""
 MAX_SILENCE = 30.0
-"""Seconds without an answer to that after which the scheduler counts as gone: it may hang, too."""
+"""Seconds without a response to these after which the scheduler counts as gone, as it may hang."""
 GONE = (OSError, asyncio.TimeoutError, futures.TimeoutError, futures.CancelledError)
-"""What is raised if a scheduler does not answer any more; before Python 3.11 a timeout is no OSError."""
+"""Errors for a scheduler that does not respond; before Python 3.11, a timeout is not an OSError."""
 MISSING = "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt"
 
 
@@ -78,12 +78,12 @@ class DaskConnection:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the scheduler still answers."""
+        """Whether the scheduler still responds."""
         return bool(self.client.status == "running") and self._silence < MAX_SILENCE
 
     @property
     def threads(self) -> int:
-        """How many threads all workers have, as of a moment ago."""
+        """The number of threads of all workers, at the last request."""
         self._update(time.monotonic())
         return sum(self._threads.values())
 
@@ -107,7 +107,7 @@ class DaskConnection:
                 self._threads = self._request.result()
             self._request, self._silence = None, 0.0
         elif self._request:
-            self._silence += min(1.0, now - self._checked_at)  # all may have been suspended
+            self._silence += min(1.0, now - self._checked_at)  # the machine may have been suspended
         self._checked_at = now
 
     def _close_cluster(self) -> None:
@@ -170,7 +170,7 @@ def _why(error: BaseException) -> str:
 
 
 async def _check_reachable(address: str) -> None:
-    """Connect to a scheduler once; raises what prevents it."""
+    """Connect to a scheduler once; raises an exception if that fails."""
     from distributed.comm.core import connect
     from distributed.security import Security
 

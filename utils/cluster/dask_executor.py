@@ -52,7 +52,7 @@ MAX_SUBMITTED = 4_096
 CLOSING_TIME = 0.8
 """Seconds that shards have to report what they have finished when the run ends."""
 ANY_ERROR = (Exception, asyncio.CancelledError)
-"""What a call through a closed or broken connection raises; `DaskConnection.is_alive` tells the run."""
+"""Errors of calls through a closed or broken connection; the run checks `DaskConnection.is_alive`."""
 MAX_EMPTY_SHARDS = 5
 """Shards in a row, besides one for each thread, that end without any outcome before the run ends."""
 NO_WORKERS = "There is no Dask worker: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
@@ -117,7 +117,7 @@ class DaskExecutor:
 
     @property
     def in_flight(self) -> int:
-        """How many tasks are being worked on."""
+        """The number of running tasks."""
         return sum(shard.in_flight for shard in self._shards.values())
 
     @property
@@ -127,7 +127,7 @@ class DaskExecutor:
 
     @property
     def capacity(self) -> int:
-        """How many more tasks it takes now."""
+        """The number of further tasks that it accepts now."""
         wanted = TASKS_PER_THREAD * max(1, self._connection.threads)
         return max(0, min(MAX_SUBMITTED, wanted - self._planner.waiting))
 
@@ -142,7 +142,7 @@ class DaskExecutor:
         return [result for task in tasks for result in self._planner.submit(task)]
 
     def poll(self) -> TaskEvents:
-        """Submit shards, and wait a moment for what they report.
+        """Submit shards, and wait a moment for their messages.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class DaskExecutor:
         return events
 
     def cancel(self, numbers: Sequence[int]) -> list[TaskResult]:
-        """Forget tasks; returns those in shards that have started, as not needed."""
+        """Cancel tasks; returns those in shards that have started, as not needed."""
         self._planner.cancel(numbers)
         cancelled: dict[str, list[int]] = {}
         for number in numbers:
@@ -238,7 +238,7 @@ class DaskExecutor:
             self._shard_of |= dict.fromkeys(left, name)
 
     def _handle(self, name: str, attempt: str, frame: bytes, events: TaskEvents) -> None:
-        """Handle a message of a shard, also of one that has ended or runs a second time by now."""
+        """Handle a message of a shard, which may have ended or started again since."""
         shard = self._shards.get(name)
         if not frame:  # it starts, perhaps once more on another worker
             tasks = StartTasks(tuple(shard.left.values())) if shard else None

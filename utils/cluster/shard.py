@@ -1,4 +1,4 @@
-"""What the run and a shard's process send to each other.
+"""Messages between the run and the process of a shard.
 
 A shard is a group of tasks, split by host, that runs on one Dask worker. Messages are pickled, and preceded
 by their length where they go through a pipe.
@@ -15,16 +15,16 @@ from ..pipeline.messages import WorkerConfig
 
 @dataclass(frozen=True)
 class Shard:
-    """What a shard's process is started with; its tasks follow as commands.
+    """The first message to a shard's process; its tasks follow as commands.
 
     Attributes
     ----------
     batch_size, retries
         As for a run on one machine.
     parts
-        Over how many shards the URLs of its hosts are spread, where that is more than one.
+        The number of shards that share a host, if there are several.
     parts_elsewhere
-        By how many the limits of other hosts are divided, to which redirects may lead from many shards.
+        The divisor for the limits of all other hosts, to which many shards may be redirected.
     """
 
     config: WorkerConfig
@@ -35,20 +35,20 @@ class Shard:
     parts_elsewhere: int
 
     def parts_of(self, host: str) -> int:
-        """Return by how many a host's limits are divided here."""
+        """Return the number by which a host's limits are divided in this shard."""
         return self.parts.get(host, 1) if host in self.hosts else self.parts_elsewhere
 
 
 @dataclass(frozen=True)
 class ShardEvents:
-    """What a shard's process reports.
+    """A report of a shard's process.
 
     Attributes
     ----------
     outcomes
         Of tasks that have ended, by their numbers.
     in_flight
-        How many tasks it is working on.
+        The number of running tasks.
     proxy_error
         See `TaskEvents`.
     error

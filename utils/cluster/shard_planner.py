@@ -18,9 +18,9 @@ from ..scheduler.scheduled_task import GIVEN_UP, TaskResult
 MAX_TASKS, MIN_TASKS = 2_000, 200
 """Tasks of a shard: enough that its start does not matter, few enough that its loss does not."""
 PARTS = 4
-"""Over how many shards a host is spread that has more tasks than fit into one."""
+"""The number of shards over which a host with more tasks than fit into one is spread."""
 MAX_LOSSES = 8
-"""How often a task may be lost with its worker."""
+"""The number of times that a task may be lost with its worker."""
 LOST = f"{MAX_LOSSES} workers died while they had it."
 
 
@@ -40,9 +40,9 @@ class _Host:
     Attributes
     ----------
     parts
-        Over how many shards its tasks are spread.
+        The number of shards over which its tasks are spread.
     running
-        How many shards with tasks of it are running.
+        The number of running shards with its tasks.
     """
 
     name: str
@@ -63,7 +63,7 @@ class ShardPlanner:
 
     @property
     def waiting(self) -> int:
-        """How many tasks are in no shard."""
+        """The number of tasks that are in no shard."""
         return len(self._waiting_at)
 
     def submit(self, task: ImageTask) -> list[TaskResult]:
@@ -78,7 +78,7 @@ class ShardPlanner:
         return []
 
     def next_plan(self, workers: int) -> Plan | None:
-        """Group the next tasks for one of so many workers; None if there are none at present."""
+        """Return the next tasks for one of `workers` workers; None if there are none at present."""
         size = min(MAX_TASKS, max(MIN_TASKS, self.waiting // max(1, workers)))
         tasks: list[ImageTask] = []
         parts: dict[str, int] = {}
@@ -104,7 +104,7 @@ class ShardPlanner:
         return tasks
 
     def cancel(self, numbers: Iterable[int]) -> None:
-        """Forget tasks that are in no shard."""
+        """Remove tasks that are in no shard."""
         for number in numbers:
             self._losses.pop(number, None)
             host = self._waiting_at.pop(number, None)
@@ -113,7 +113,7 @@ class ShardPlanner:
                 self._queue(host)
 
     def record(self, result: TaskResult) -> list[TaskResult]:
-        """Record the result of a task; returns those of waiting tasks whose host it shows to be given up."""
+        """Record the result of a task; if its host was given up, returns results for its waiting tasks."""
         self._losses.pop(result.task.number, None)
         outcome = result.outcome
         untried = outcome.attempts == outcome.http_status == 0 and outcome.reason in GIVEN_UP
@@ -158,7 +158,7 @@ class ShardPlanner:
         return tasks
 
     def _queue(self, host: _Host) -> None:
-        """Put a host last among those whose tasks may go into a shard; forget a host without tasks."""
+        """Move a host to the end of those whose tasks may go into a shard; drop one without tasks."""
         self._ready.pop(host.name, None)
         if host.waiting and host.running < host.parts:
             self._ready[host.name] = host

@@ -45,7 +45,7 @@ def write(exported: Sequence[ExportedItem], folder: Path, ids: Mapping[str, int 
 
 
 def images(exported: Sequence[ExportedItem]) -> pd.DataFrame:
-    """Make a table with a row for each image."""
+    """Return a table with a row for each image."""
     items = [one.item for one in exported]
     pictures = [item.record.picture for item in items]
     table: pd.DataFrame = pd.DataFrame(

@@ -47,7 +47,7 @@ class Fetcher:
     timeout
         Seconds that one attempt may take in all; connecting may take half of it, at most 5.
     idle_connections
-        How many connections are kept open for further URLs of the same hosts.
+        The number of connections that are kept open for further URLs of the same hosts.
     memory_budget
         Bytes of buffered bodies from which on all transfers but one are paused.
     """

@@ -25,7 +25,7 @@ from .part_file import FileInfo, PartFile
 
 Advance = Callable[[int, int], None]
 """A progress callback: bytes done, and bytes in all (0 if unknown)."""
-MAX_RETRY_AFTER = 60.0  # seconds that a server may ask to wait
+MAX_RETRY_AFTER = 60.0  # maximum Retry-After in seconds
 _CHUNK = 1 << 16
 _START = 1 << 10  # bytes that are enough to recognise a web page
 _PROGRESS = 1 << 16  # bytes that must arrive before earlier failures are forgotten
@@ -68,7 +68,7 @@ class DownloadOptions:
 class _TemporaryError(Exception):
     """An attempt failed, but a later one may succeed.
 
-    `retry_after` is what the server asked to wait, in seconds; `connected` is False if there was no response.
+    `retry_after` is that of the server, in seconds; `connected` is False if there was no response.
     """
 
     def __init__(self, sentence: str, *, retry_after: float = 0.0, connected: bool = True) -> None:
@@ -184,7 +184,7 @@ class Download:
     def _wait(self, failures: int, failure: _TemporaryError) -> None:
         delays = self._options.retry_delays
         if not failure.connected and not self._part.size():
-            delays = delays[:2]  # a host without a response seldom comes back, and there are other sources
+            delays = delays[:2]  # a host that does not respond seldom recovers, and there are other sources
         if failures >= len(delays) or failure.retry_after > MAX_RETRY_AFTER:
             raise OneSourceError(str(failure)) from failure
         seconds = max(delays[failures], failure.retry_after)

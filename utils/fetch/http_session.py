@@ -79,7 +79,7 @@ class Connections:
             self._abort()
 
     def mark_active(self) -> None:
-        """Note that data has arrived.
+        """Record that data has arrived.
 
         Raises
         ------

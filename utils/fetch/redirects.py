@@ -1,4 +1,4 @@
-"""Where redirects may lead: to http and https, and from a public address never to a private one.
+"""Restricts redirects to http and https, and from public addresses to public ones.
 
 The address of the connection decides, because a name can resolve to any address. Behind a proxy that is the
 proxy's address, so there the host in the URL is checked, if it is an IP address.
@@ -21,7 +21,7 @@ from ..urls import host_of, request_url, url_error
 
 MAX_REDIRECTS = 10
 _SLASHES = re.compile(r"^(https?):/{1,3}(?=[^/])", re.IGNORECASE)
-"""What browsers and curl accept as the start of an absolute URL."""
+"""The start of an absolute URL, as browsers and curl accept it."""
 _UNICAST_V6, _NAT64 = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("64:ff9b::/96")
 _NOT_PUBLIC = tuple(
     map(

@@ -13,7 +13,7 @@ MIN_SECONDS = 1.5
 MIN_ARRIVALS, ARRIVAL_INTERVAL = 2, 0.25
 """Further chunks that must have arrived by then, and seconds between those that count separately."""
 MAX_SPEEDUP = 4.0
-"""How many times as fast the rest may still arrive."""
+"""The factor by which the rest may still arrive faster."""
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class SlowTransferDetector:
         self._first_size = self._arrivals = 0
 
     def is_too_slow(self, received: int, expected: int, now: float) -> bool:
-        """Note that a chunk arrived; returns whether the rest cannot arrive in time.
+        """Record a chunk; returns whether the rest cannot arrive in time.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""One request, with its limits: time, size, memory, and where redirects may lead.
+"""One request, with its limits: time, size, memory, and targets of redirects.
 
 Redirects are not followed here. Each is returned like any other response, so that the scheduler can apply
 the limits of the host it leads to.

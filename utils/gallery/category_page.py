@@ -31,7 +31,7 @@ class CategoryPage:
 
     @classmethod
     def from_folder(cls, contents: CategoryContents) -> CategoryPage:
-        """Make the page of a category that was read from its folder."""
+        """Create the page of a category that was read from its folder."""
         indices: dict[str, int] = {}
         images = [_image(record, indices) for record in contents.images if _is_possible(record.picture)]
         return cls._of(contents.category, contents.summary, images, list(indices))

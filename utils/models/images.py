@@ -56,7 +56,7 @@ class Annotation(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class BoxCounts(FastPickle):
-    """What happened to the boxes of an annotation when it was fitted to an image.
+    """How the boxes of an annotation were fitted to an image.
 
     Attributes
     ----------

@@ -36,7 +36,7 @@ BATCH = 250
 
 
 class Decision(Enum):
-    """What a job does with a candidate."""
+    """The decision of a job on a candidate."""
 
     TRY = "try"
     SAVED = "its image is saved"

@@ -69,7 +69,7 @@ class ConcurrencyController:
 
     @property
     def batch_size(self) -> int:
-        """How many images may be in flight."""
+        """The number of images that may be in flight."""
         return self._chosen.number
 
     def update(self) -> int:
@@ -132,7 +132,7 @@ def choose_batch_size(bits_per_second: float | None, *, cores: int, open_files: 
     cores
         CPUs, i.e. worker processes.
     open_files
-        How many descriptors each process may open.
+        The number of descriptors that each process may open.
     """
     speed, cores = valid_speed(bits_per_second), max(1, cores)
     if not speed:

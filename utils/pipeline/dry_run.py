@@ -28,7 +28,7 @@ class DryRun:
     elsewhere
         Saved images that belong to none of those considered.
     problem
-        What is wrong with its annotations; empty if nothing is.
+        A problem with its annotations; empty if there is none.
     """
 
     category: Category
@@ -41,12 +41,12 @@ class DryRun:
 
     @property
     def to_try(self) -> int:
-        """How many URLs would be tried, at most."""
+        """The maximum number of URLs that would be tried."""
         return self.decisions[Decision.TRY]
 
     @property
     def saved(self) -> int:
-        """How many images are saved already."""
+        """The number of images that are saved already."""
         return self.decisions[Decision.SAVED] + self.elsewhere
 
     def lines(self) -> list[str]:

@@ -80,4 +80,4 @@ Command = StartTasks | CancelTasks
 TaskEvent = TaskFinished | TaskRedirected
 Event = TaskEvent | WorkerDied
 Message = list[TaskEvent] | WorkerUnusable
-"""What a worker sends through its pipe; an empty list is a heartbeat."""
+"""A message of a worker; an empty list is a heartbeat."""

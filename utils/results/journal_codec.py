@@ -39,7 +39,7 @@ def parse(line: bytes) -> dict[str, Any]:
 
 
 def encode(outcome: Outcome) -> dict[str, Any]:
-    """Make the record of an outcome: its fields, those of its row and picture beside them, no defaults."""
+    """Return the record of an outcome: its fields, and those of its row and picture, without defaults."""
     record = _values(outcome.row) | _values(outcome)
     picture, fitted = record.pop("picture"), record.pop("fitted")
     del record["row"]
@@ -58,7 +58,7 @@ def encode(outcome: Outcome) -> dict[str, Any]:
 
 
 def decode(record: dict[str, Any], *, of_earlier_run: bool) -> Outcome | None:
-    """Make the outcome of a record; None if it is not as `encode` writes it."""
+    """Return the outcome of a record; None if it is not a record of `encode`."""
     try:
         status = STATUSES[record["status"]]
         plain: dict[str, Any] = {name: int(record.get(name, 0)) for name in NUMBERS}

@@ -48,7 +48,7 @@ class CategoryFolder:
 
     @property
     def tar_progress(self) -> Path:
-        """How far the category's tar has been read; see `sources.tar_source.TarProgress`."""
+        """The progress in the category's tar; see `sources.tar_source.TarProgress`."""
         return self.path / ".archive.json"
 
     def image(self, image_code: str, image_format: ImageFormat) -> Path:

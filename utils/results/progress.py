@@ -17,9 +17,9 @@ class Progress:
     total
         Expected images or URLs; corrected when a category ends.
     done
-        How many of them are processed.
+        The number of them that are processed.
     before
-        How many of those were processed by earlier runs.
+        The number of those that earlier runs processed.
     in_flight
         Downloads in progress, if known.
     saved, failed

@@ -41,7 +41,7 @@ class Congestion:
     Attributes
     ----------
     limit
-        How many tasks may be in flight; None as long as no congestion was seen.
+        The number of tasks that may be in flight; None before any congestion.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Congestion:
         self._credit = 0.0  # towards the next increase of the limit
 
     def record_result(self, task: ScheduledTask, outcome: Outcome, *, now: float, in_flight: int) -> bool:
-        """Note the result of an attempt; False if it timed out because too many tasks were in flight."""
+        """Record the result of an attempt; False if it timed out because too many tasks were in flight."""
         is_late = outcome.reason is Reason.TIMEOUT
         if task.started < self._reduced_at:
             return not is_late

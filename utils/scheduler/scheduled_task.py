@@ -45,11 +45,11 @@ class ScheduledTask:
     fallback_from
         The number of attempts that were made before the fallback was taken.
     starts, started
-        How many requests were started, and when the last one was.
+        The number of started requests, and the time of the last one.
     hangs_at, is_hanging
         When its request starts to count as hanging (None if none is running), and whether it does.
     crashes, losses
-        How often it crashed its worker, and how often its worker died for an unknown cause.
+        The number of times that it crashed its worker, and that its worker died for an unknown cause.
     origin
         Task and host as they were before redirects; None if none was followed.
     last

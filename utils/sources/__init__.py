@@ -1,1 +1,1 @@
-"""Where images of a category come from: the URL table, ImageNet's tars."""
+"""Sources of images: the URL table, ImageNet's tars."""

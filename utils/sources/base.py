@@ -1,4 +1,4 @@
-"""The protocol of sources: where the images of a category come from.
+"""The protocol of sources of images.
 
 A source is opened once for a run and returns a stream of candidates for each category. Streams never block:
 rows of the URL table are available at once, members of a tar arrive while it is downloaded.
@@ -95,7 +95,7 @@ class SourceContext:
 
 
 class Source(abc.ABC):
-    """Where images come from; opened once for a run.
+    """A source of images; opened once for a run.
 
     Attributes
     ----------

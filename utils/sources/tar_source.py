@@ -73,7 +73,7 @@ class TarRequest:
 
 @dataclass(frozen=True)
 class TarProgress:
-    """How far a tar has been read; kept in a JSON file.
+    """The progress in a tar; saved as a JSON file.
 
     Attributes
     ----------
