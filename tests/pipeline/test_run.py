@@ -110,7 +110,7 @@ def test_second_run_downloads_nothing_again(project: Project, web: Web) -> None:
     assert statuses(project, "red") == {"already_present": 4, "failed": 3}
     assert "4 already there" in finished.out
     assert "in flight" not in finished.out
-    assert "Failures are those of all runs so far" in finished.out
+    assert "Failures include those of earlier runs." in finished.out
     project.run("--retry_failed", "True", "--retries", "0")
     assert len(web.requests) == asked + 3
 
@@ -409,13 +409,13 @@ def test_missing_annotations_dir(project: Project, web: Web, tmp_path: Path) -> 
     add_urls(project, web, living=1)
     gone, file = tmp_path / "gone", tmp_path / "file"
     file.write_text("")
-    for place, words in ((gone, "does not exist"), (file, "is no folder")):
+    for place, words in ((gone, "does not exist"), (file, "is not a folder")):
         finished = project.run("--annotations_dir", str(place), "--with_annotation")
         assert finished.code == 2
         assert words in finished.err
         assert "download_imagenet_prerequisites.py" in finished.err
         assert not project.result.exists()
-    assert "does not exist. Get them" in project.run("--annotations_dir", str(gone)).out
+    assert "does not exist. Run `python download" in project.run("--annotations_dir", str(gone)).out
 
 
 @pytest.mark.alone

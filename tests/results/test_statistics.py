@@ -134,7 +134,7 @@ def test_details_of_boxes(counts: BoxCounts, sentence: str) -> None:
             [
                 "Rejected images: 1 too_small.",
                 "0 boxes kept, 1 left out.",
-                "1 image came in another shape than the annotated one; saved without boxes.",
+                "1 image of another shape than the annotated one; saved without boxes.",
                 "1 image is listed under other categories but shows this one.",
             ],
         ),
@@ -143,7 +143,7 @@ def test_details_of_boxes(counts: BoxCounts, sentence: str) -> None:
             [
                 "Rejected images: 2 too_small.",
                 "0 boxes kept, 2 left out.",
-                "2 images came in another shape than the annotated one; saved without boxes.",
+                "2 images of another shape than the annotated one; saved without boxes.",
                 "2 images are listed under other categories but show this one.",
             ],
         ),

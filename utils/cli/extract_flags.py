@@ -82,7 +82,7 @@ def _fraction(text: str) -> float:
     except ValueError:
         value = float("nan")
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to less than 1, e.g. 0.2")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to less than 1, e.g. 0.2")
     return value
 
 

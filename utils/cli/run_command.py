@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 12
 """Categories listed at the start."""
-OF_ALL_RUNS = "Failures are those of all runs so far, not of this one alone."
+OF_ALL_RUNS = "Failures include those of earlier runs."
 URLS_PER_WORKER = 16
 """URLs per worker process; with fewer, the run would end before the process is ready."""
 
@@ -115,10 +115,10 @@ def _prepare_export(
 
 def _no_boxes(settings: Settings) -> str:
     folder = settings.annotations_dir
-    why = f"{folder} is no folder" if folder.exists() else f"the folder {folder} does not exist"
+    why = f"{folder} is not a folder" if folder.exists() else f"the folder {folder} does not exist"
     return (
-        f"There are no bounding boxes: {why}. Get them by `python download_imagenet_prerequisites.py`, or "
-        "give their folder by --annotations_dir."
+        f"There are no bounding boxes: {why}. Run `python download_imagenet_prerequisites.py`, or "
+        "name their folder with --annotations_dir."
     )
 
 

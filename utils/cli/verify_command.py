@@ -24,7 +24,7 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
     """Verify the result folder; returns the exit code."""
     root = settings.save_dir / RESULT_FOLDER
     if not root.is_dir():
-        raise InputError(f"There is nothing to verify: {root} does not exist. Give its folder by --save_dir.")
+        raise InputError(f"{root} does not exist, so there is nothing to verify. Use --save_dir.")
     categories = find_categories(root, everything)
     if settings.categories:
         codes = {category.code for category in selection.selected(everything, settings).categories}

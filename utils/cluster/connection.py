@@ -64,8 +64,8 @@ class DaskConnection:
         except (*GONE, ValueError, TypeError, RuntimeError) as error:
             self._close_cluster()
             raise InputError(
-                f"--scheduler {address} cannot be reached ({_why(error)}). Start one by `dask "
-                "scheduler` and give the address that it prints, e.g. tcp://10.0.0.1:8786, or `local`."
+                f"--scheduler {address} cannot be reached ({_why(error)}). Start one with `dask "
+                "scheduler` and use the address that it prints, e.g. tcp://10.0.0.1:8786, or `local`."
             ) from error
         self._request: futures.Future[dict[str, int]] | None = None
         self._requested_at = self._checked_at = time.monotonic()

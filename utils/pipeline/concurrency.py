@@ -92,7 +92,7 @@ class ConcurrencyController:
     def _choose_first(self) -> BatchSize:
         settings = self._settings
         if not settings.parallel:
-            return BatchSize(1, "one after another, as --parallel False says")
+            return BatchSize(1, "one after another, because of --parallel False")
         if settings.batch_size is not None:
             asked = BatchSize(settings.batch_size, "as --batch_size says")
             return limit_to_open_files(asked, cores=self._cores, open_files=self._open_files)

@@ -136,7 +136,7 @@ class Summary:
             sentences.append(f"{kept} kept{f' ({how})' if how else ''}{left_out}.")
         if self.mismatched:
             images = pluralize(self.mismatched, "image")
-            sentences.append(f"{images} came in another shape than the annotated one; saved without boxes.")
+            sentences.append(f"{images} of another shape than the annotated one; saved without boxes.")
         if number := self.from_other_synsets:
             listed, shows = ("is listed", "shows") if number == 1 else ("are listed", "show")
             sentences.append(
