@@ -58,7 +58,7 @@ class CategoryJob:
     again
         Whether the category was open before in this run: then only URLs that were not tried yet are tried.
     read_only
-        Whether nothing is written; such a job can only `survey`.
+        Whether nothing is written; such a job can only `count_decisions`.
     checkpoint
         Called repeatedly while the job starts; it may raise an exception to stop.
     """
@@ -181,7 +181,7 @@ class CategoryJob:
             outcomes.append(outcome)
         self._write(outcomes)
 
-    def survey(self) -> tuple[int, Counter[Decision], int]:
+    def count_decisions(self) -> tuple[int, Counter[Decision], int]:
         """Count what the job would do.
 
         Returns

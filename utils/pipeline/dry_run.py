@@ -83,7 +83,7 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
     settings = context.settings
     content = voc_xml.read_archive(settings.annotations_dir, category.code)
     job = CategoryJob(category, context, lambda *_: None, annotations=content.annotations, read_only=True)
-    candidates, decisions, elsewhere = job.survey()
+    candidates, decisions, elsewhere = job.count_decisions()
     origin = " and ".join(source.describe(category) for source in context.sources)
     if settings.with_annotation and any(source.listable for source in context.sources):
         origin = f"{candidates} of {origin} with boxes"

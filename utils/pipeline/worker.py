@@ -147,10 +147,10 @@ def _redirected(task: ImageTask, redirect: Redirect) -> TaskEvent:
     if placeholder is None:
         return TaskRedirected(task.number, redirect)
     seconds = redirect.history.seconds - task.redirect_history.seconds
-    answer = FetchError(
+    error = FetchError(
         placeholder.reason, placeholder.sentence, redirect.history.http_status, seconds=seconds
     )
-    return TaskFinished(task.number, _fetch_failed(task, answer))
+    return TaskFinished(task.number, _fetch_failed(task, error))
 
 
 def _fetch_failed(task: ImageTask, error: FetchError) -> Outcome:
@@ -163,13 +163,13 @@ def _fetch_failed(task: ImageTask, error: FetchError) -> Outcome:
     )
 
 
-def _failed(task: ImageTask, answer: Response | FetchError, rejection: Rejection) -> Outcome:
+def _failed(task: ImageTask, result: Response | FetchError, rejection: Rejection) -> Outcome:
     return Outcome(
         row=task.row,
         status=Status.FAILED,
         reason=rejection.reason,
         description=rejection.sentence,
-        http_status=answer.http_status,
+        http_status=result.http_status,
         attempts=1,
-        seconds=answer.seconds,
+        seconds=result.seconds,
     )

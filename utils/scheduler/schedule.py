@@ -148,8 +148,8 @@ class Schedule:
         self._outage.record_response()
         results = self.poll(now)
         self._release(entry)
-        answer = Outcome(entry.task.row, Status.NOT_ATTEMPTED, http_status=status)
-        host.record_result(answer, started=entry.started, now=now)
+        response = Outcome(entry.task.row, Status.NOT_ATTEMPTED, http_status=status)
+        host.record_result(response, started=entry.started, now=now)
         entry.follow_redirect(redirect, self._queues.host(redirect.target.host))
         if entry.host.given_up:
             results.append(self._close(entry, entry.host_given_up()))

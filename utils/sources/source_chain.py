@@ -25,7 +25,7 @@ class SourceChain:
 
     def __init__(self, request: Request, sources: Sequence[Source], *, is_idle: Callable[[], bool]) -> None:
         self._request, self._sources, self._is_idle = request, sources, is_idle
-        self._given: set[str] = set()
+        self._yielded: set[str] = set()
         self._remaining = deque(sources[1:])
         self._source = sources[0]
         self._stream = self._source.stream(request)
@@ -48,7 +48,7 @@ class SourceChain:
             self._stream = self._source.stream(self._next_request())
             candidate = self._stream.next()
         if candidate is not None:
-            self._given.add(candidate.row.image_code)
+            self._yielded.add(candidate.row.image_code)
         return candidate
 
     def stop(self) -> bool:
@@ -67,7 +67,7 @@ class SourceChain:
 
     def _next_request(self) -> Request:
         """Return the request to the next source; if URLs tried are counted, for missing images only."""
-        if not self._given or self._request.limit < 0:
+        if not self._yielded or self._request.limit < 0:
             return self._request
-        missing = frozenset(self._given.difference(self._request.saved))
+        missing = frozenset(self._yielded.difference(self._request.saved))
         return replace(self._request, limit=-1, only=missing)

@@ -280,13 +280,13 @@ class TarStream:
         self._progress_path = progress_path
         self._download: TarDownload | None = None
         self._members: deque[TarMember] = deque()
-        self._given: set[str] = set()
+        self._yielded: set[str] = set()
         self._closed = False
 
     @property
     def exhausted(self) -> bool:
         """Whether there are no more candidates."""
-        return self._closed or 0 <= self._wanted.max_candidates <= len(self._given) or self._has_ended
+        return self._closed or 0 <= self._wanted.max_candidates <= len(self._yielded) or self._has_ended
 
     @property
     def problem(self) -> str:
@@ -308,7 +308,7 @@ class TarStream:
             if member is None:
                 return None
             if self._is_wanted(member):
-                self._given.add(member.image_code)
+                self._yielded.add(member.image_code)
                 return self._candidate(self._download, member)
         return None
 
@@ -330,14 +330,14 @@ class TarStream:
     def _progress(self) -> TarProgress:
         wanted, ended_well = self._wanted, self._has_ended and not self.problem
         tried = {one.row.image_code for one in self._request.outcomes() if is_member(one.row, wanted.address)}
-        absent = wanted.only.difference(self._given) if wanted.only and ended_well else frozenset()
+        absent = wanted.only.difference(self._yielded) if wanted.only and ended_well else frozenset()
         return TarProgress(
             wanted.address,
             wanted.codes,
-            candidates=len(self._given),
+            candidates=len(self._yielded),
             whole=ended_well and wanted.only is None,
             absent=tuple(sorted(absent)),
-            passed=tuple(sorted(self._given - tried)),
+            passed=tuple(sorted(self._yielded - tried)),
         )
 
     def _next_member(self, download: TarDownload) -> TarMember | None:
@@ -349,7 +349,7 @@ class TarStream:
 
     def _is_wanted(self, member: TarMember) -> bool:
         """Whether a member is a candidate; it was given before if the download was restarted."""
-        if member.image_code in self._given:
+        if member.image_code in self._yielded:
             return False
         return self._wanted.only is None or member.image_code in self._wanted.only
 
