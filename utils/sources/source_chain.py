@@ -28,25 +28,25 @@ class SourceChain:
         self._yielded: set[str] = set()
         self._remaining = deque(sources[1:])
         self._source = sources[0]
-        self._stream = self._source.stream(request)
+        self._streams = [self._source.stream(request)]
 
     @property
     def exhausted(self) -> bool:
         """Whether there are no more candidates."""
-        return self._stream.exhausted and not self._remaining
+        return self._streams[-1].exhausted and not self._remaining
 
     @property
     def problem(self) -> str:
-        """Why the current source failed, in a sentence; empty if it did not."""
-        return self._stream.problem
+        """Why sources failed, in a sentence for each; empty if none did."""
+        return " ".join(stream.problem for stream in self._streams if stream.problem)
 
     def next(self) -> Candidate | None:
         """Return the next candidate; None if there is none at present."""
-        candidate = self._stream.next()
-        if candidate is None and self._stream.exhausted and self._remaining and self._is_idle():
+        candidate = self._streams[-1].next()
+        if candidate is None and self._streams[-1].exhausted and self._remaining and self._is_idle():
             self._source = self._remaining.popleft()
-            self._stream = self._source.stream(self._next_request())
-            candidate = self._stream.next()
+            self._streams.append(self._source.stream(self._next_request()))
+            candidate = self._streams[-1].next()
         if candidate is not None:
             self._yielded.add(candidate.row.image_code)
         return candidate
@@ -60,7 +60,8 @@ class SourceChain:
 
     def close(self, *, finished: bool) -> None:
         """Close the streams; if the category is not `finished`, a later run continues them."""
-        self._stream.close(finished=finished)
+        for stream in self._streams:
+            stream.close(finished=finished)
         if finished and not self.problem:
             for source in self._sources:
                 source.finish(self._request.category)
