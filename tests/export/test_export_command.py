@@ -117,7 +117,7 @@ def test_export_flag() -> None:
         (["--export", "tfrecord"], "none of yolo, coco, voc, imagefolder, webdataset"),
         (["--export", "yolo", "--val_fraction", "1"], "less than 1"),
         (["--export", "yolo", "--val_fraction", "-0.1"], "from 0 to less than 1"),
-        (["--export", "yolo", "--val_fraction", "half"], "no number from 0"),
+        (["--export", "yolo", "--val_fraction", "half"], "not a number from 0"),
         (["--export", "yolo", "--labels", "both"], "none of name, code"),
     ],
 )

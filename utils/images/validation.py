@@ -27,6 +27,7 @@ from .structure import DamagedError, Size, TruncatedError
 
 MAX_BYTES = MAX_IMAGE_BYTES
 MAX_PIXELS = 50_000_000
+TOO_LARGE = Rejection(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1_000_000} MB")
 
 MAX_SCANS = 100
 """Scans of a progressive JPEG; about ten are usual. A file of thousands would be decoded for hours."""
@@ -71,7 +72,7 @@ def validate(data: bytes, *, min_side: int, length_known: bool) -> Picture | Rej
         If there is not enough memory to decode the image, which may be valid.
     """
     if len(data) > MAX_BYTES:
-        return Rejection(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1_000_000} MB")
+        return TOO_LARGE
     image_format = detect_format(data)
     if image_format is None:
         return Rejection(Reason.NOT_AN_IMAGE, describe(data))

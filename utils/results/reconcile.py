@@ -26,7 +26,6 @@ from .paths import EXTENSIONS, CategoryFolder
 GONE = "Its file was removed or damaged after it was saved; it is downloaded again when it is needed."
 ANY_SIZE = 1
 """Pixels; `--min_side` rejects downloads, but removes no saved image."""
-TOO_LARGE = Rejection(Reason.TOO_LARGE, "It has more than 20 MB.")
 
 RowsOf = Callable[[Collection[str]], Iterable[UrlRow]]
 """Finds the rows of image codes."""
@@ -122,7 +121,7 @@ def image_files(folder: CategoryFolder) -> list[Path]:
 def validate_file(path: Path) -> Picture | Rejection:
     """Validate the bytes of a file like a download, but of any size in pixels."""
     if path.stat().st_size > validation.MAX_BYTES:
-        return TOO_LARGE
+        return validation.TOO_LARGE
     data = path.read_bytes()
     placeholder = placeholders.reject_response(Response(data, http_status=200, final_url=""))
     return placeholder or validation.validate(data, min_side=ANY_SIZE, length_known=True)

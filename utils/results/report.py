@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import disk_error, wrap_os_errors
@@ -18,23 +18,6 @@ from . import annotation_writer, journal
 from .paths import CategoryFolder
 from .statistics import Summary
 
-COLUMNS = [
-    "image_code",
-    "url",
-    "status",
-    "reason",
-    "description",
-    "http_status",
-    "attempts",
-    "seconds",
-    "file",
-    "format",
-    "width",
-    "height",
-    "bytes",
-    "sha256",
-    "boxes",
-]
 LONGEST_TEXT = 32_000
 """Characters; spreadsheets cut longer cells, and Python's csv module rejects much longer ones."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
@@ -58,27 +41,7 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
     ):
         table = csv.writer(text, lineterminator="\n")
         table.writerow(COLUMNS)
-        table.writerows(map(_row, outcomes))
-
-
-def _row(outcome: Outcome) -> list[object]:
-    picture = outcome.picture
-    image: Sequence[object] = ("",) * 5
-    if picture:
-        image = (picture.format.value, picture.width, picture.height, picture.bytes, picture.sha256)
-    return [
-        _escape(outcome.row.image_code),
-        _escape(outcome.row.url),
-        outcome.status.value,
-        outcome.reason_word,
-        _escape(outcome.description),
-        outcome.http_status or "",
-        outcome.attempts,
-        f"{outcome.seconds:.3f}",
-        _escape(outcome.file),
-        *image,
-        "" if outcome.boxes is None else outcome.boxes,
-    ]
+        table.writerows([column(outcome) for column in COLUMNS.values()] for outcome in outcomes)
 
 
 def _escape(text: str) -> str:
@@ -86,6 +49,29 @@ def _escape(text: str) -> str:
     if not text.isprintable():
         text = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", text[:LONGEST_TEXT])
     return "'" + text if text.startswith(FORMULA_STARTS) else text[:LONGEST_TEXT]
+
+
+def _of_picture(name: str) -> Callable[[Outcome], object]:
+    return lambda outcome: getattr(outcome.picture, name) if outcome.picture else ""
+
+
+COLUMNS: dict[str, Callable[[Outcome], object]] = {
+    "image_code": lambda outcome: _escape(outcome.row.image_code),
+    "url": lambda outcome: _escape(outcome.row.url),
+    "status": lambda outcome: outcome.status.value,
+    "reason": lambda outcome: outcome.reason_word,
+    "description": lambda outcome: _escape(outcome.description),
+    "http_status": lambda outcome: outcome.http_status or "",
+    "attempts": lambda outcome: outcome.attempts,
+    "seconds": lambda outcome: f"{outcome.seconds:.3f}",
+    "file": lambda outcome: _escape(outcome.file),
+    "format": lambda outcome: outcome.picture.format.value if outcome.picture else "",
+    "width": _of_picture("width"),
+    "height": _of_picture("height"),
+    "bytes": _of_picture("bytes"),
+    "sha256": _of_picture("sha256"),
+    "boxes": lambda outcome: "" if outcome.boxes is None else outcome.boxes,
+}
 
 
 class ReportWriter:

@@ -19,10 +19,10 @@ from ..errors import InputError, wrap_os_errors
 from ..fetch.credentials import Credentials
 from ..fetch.locations import is_url, local_path, redacted
 from ..files import write_atomic
+from ..images.validation import TOO_LARGE
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import Candidate, Category, TarMember, UrlRow
 from ..models.settings import Settings
-from ..reasons import Reason, Rejection
 from ..results.known_outcomes import is_final
 from ..results.paths import CategoryFolder
 from . import tar_address
@@ -39,7 +39,6 @@ TERMS = (
     "ImageNet gives the images of its archive to researchers and teachers only, for non-commercial research "
     "and education: https://image-net.org/download.php"
 )
-TOO_LARGE = Rejection(Reason.TOO_LARGE, "It has more than 20 MB.")
 
 
 @dataclass(frozen=True)
