@@ -87,7 +87,7 @@ def test_commands_use_existing_flags() -> None:
 def test_report() -> None:
     """Columns and statuses are those of the report."""
     text = section("report.md", "The report")
-    assert words_of_first_column(text) == report.COLUMNS
+    assert words_of_first_column(text) == list(report.COLUMNS)
     assert all(f"`{status.value}`" in text for status in Status)
 
 
