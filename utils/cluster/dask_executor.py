@@ -392,12 +392,13 @@ class _Messenger:
         self._sender.join(CLOSING_TIMEOUT)
 
     def _receive_all(self) -> None:
-        with contextlib.suppress(*ANY_ERROR):
-            while self._is_open:
-                with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-                    self._inbox.put(tuple(self._queue.get(timeout=1)))
+        while self._is_open:
+            with contextlib.suppress(*ANY_ERROR):
+                self._inbox.put(tuple(self._queue.get(timeout=1)))
                 for message in self._queue.get(batch=True):
                     self._inbox.put(tuple(message))
+                continue
+            time.sleep(0.05)  # after a timeout or an error
 
     def _send_all(self) -> None:
         while (function := self._calls.get()) is not None and self._client.status == "running":
