@@ -159,8 +159,10 @@ class _ProgressDisplay:
                 miniters=0,  # draw at every update
                 leave=False,
                 dynamic_ncols=True,
+                delay=1e-9,  # not drawn before it can be closed: Ctrl-C may come at any moment
                 **self._options,
             )
+            self._bar.delay = 0
         bar = self._bar
         if initial is not None:
             bar.initial = initial
