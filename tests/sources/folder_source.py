@@ -11,7 +11,7 @@ from typing import ClassVar
 from utils.models.rows import Candidate, Category, UrlRow
 from utils.models.settings import Settings
 from utils.sources import registry
-from utils.sources.base import POSITION_OFFSET, CandidateStream, Request, Source, SourceContext
+from utils.sources.base import POSITION_OFFSET, CandidateStream, ListedStream, Request, Source, SourceContext
 from utils.sources.url_source import UrlSource
 from utils.text import pluralize
 
@@ -66,7 +66,7 @@ class FolderSource(Source):
             for path, row in rows
             if request.only is None or row.image_code in request.only
         ]
-        return FolderStream(iter(wanted if request.limit < 0 else wanted[: request.limit]))
+        return ListedStream(wanted, request.limit)
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> list[UrlRow]:
         """Find the rows of saved images."""
@@ -80,26 +80,6 @@ class FolderSource(Source):
             (path, UrlRow(POSITION_OFFSET + number, path.stem, path.relative_to(self._folder).as_posix()))
             for number, path in enumerate(self._files(category))
         ]
-
-
-class FolderStream:
-    """The files of one category."""
-
-    problem = ""
-
-    def __init__(self, candidates: Iterator[Candidate]) -> None:
-        self.exhausted = False
-        self._candidates = candidates
-
-    def next(self) -> Candidate | None:
-        """Give the next file."""
-        candidate = next(self._candidates, None)
-        self.exhausted = candidate is None
-        return candidate
-
-    def close(self, *, finished: bool) -> None:
-        """End the stream."""
-        self.exhausted, self._candidates = True, iter(())
 
 
 def register() -> None:

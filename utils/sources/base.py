@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -75,6 +76,33 @@ class CandidateStream(Protocol):
 
     def close(self, *, finished: bool) -> None:
         """End the stream; if the category is not `finished`, a later run continues it."""
+
+
+class ListedStream:
+    """The stream of a listable source.
+
+    Parameters
+    ----------
+    limit
+        The maximum number of candidates; -1 for all.
+    """
+
+    problem = ""
+
+    def __init__(self, candidates: Iterable[Candidate], limit: int) -> None:
+        self.exhausted = False
+        limited = itertools.islice(candidates, None if limit < 0 else limit)
+        self._candidates: Iterator[Candidate] = limited
+
+    def next(self) -> Candidate | None:
+        """Return the next candidate; None after the last one."""
+        candidate = next(self._candidates, None)
+        self.exhausted = candidate is None
+        return candidate
+
+    def close(self, *, finished: bool) -> None:  # noqa: ARG002  # there is nothing to continue
+        """End the stream."""
+        self.exhausted, self._candidates = True, iter(())
 
 
 @dataclass(frozen=True)

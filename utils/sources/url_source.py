@@ -7,7 +7,6 @@ rows of other synsets follow for which the category's archive contains boxes.
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -20,7 +19,7 @@ from ..models.tasks import Outcome
 from ..reasons import Reason, Rejection, Status
 from ..text import pluralize
 from ..urls import rejection
-from .base import CandidateStream, Request, Source, SourceContext
+from .base import CandidateStream, ListedStream, Request, Source, SourceContext
 from .url_table import UrlTable
 
 DUPLICATE = Rejection(Reason.DUPLICATE_IMAGE_CODE, "An earlier row of the category has the same image code.")
@@ -69,23 +68,7 @@ class UrlSource(Source):
             found = (one for one in found if one.row.image_code in request.only)
         if request.count_saved:
             found = _known_first(found, request.outcomes())
-        return _UrlStream(found if request.limit < 0 else itertools.islice(found, request.limit))
-
-
-class _UrlStream:
-    problem = ""
-
-    def __init__(self, candidates: Iterator[Candidate]) -> None:
-        self.exhausted = False
-        self._candidates = candidates
-
-    def next(self) -> Candidate | None:
-        candidate = next(self._candidates, None)
-        self.exhausted = candidate is None
-        return candidate
-
-    def close(self, *, finished: bool) -> None:  # noqa: ARG002
-        self.exhausted, self._candidates = True, iter(())
+        return ListedStream(found, request.limit)
 
 
 class RowFilter:
