@@ -117,7 +117,7 @@ RED, BLUE = "n00000001", "n00000002"
 
 
 def with_red_and_blue(made: ResultFolder) -> ResultFolder:
-    """Add two categories: three images, of which two have boxes, and five failures."""
+    """Add two categories: three images, two of them with boxes, and five failures."""
     red = made.category(RED, "red", "red, scarlet")
     made.image(
         red, f"{RED}_1", Box("red", 0, 0, 31, 47), Box("blue", 10, 10, 10, 10), url="http://a.example/ü?1"

@@ -247,7 +247,7 @@ def poll_often(executor: DaskExecutor) -> None:
 
 @dataclass
 class Checked:
-    """An executor's results, of which no task may have two."""
+    """The results of an executor; a task may have only one."""
 
     executor: DaskExecutor
     outcomes: dict[int, Outcome] = field(default_factory=dict)

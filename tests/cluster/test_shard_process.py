@@ -102,7 +102,7 @@ def start(home: Path, shard: Shard) -> Iterator[Process]:
 
 
 def make_tasks(web: Web, delay: float = 0.0) -> list[ImageTask]:
-    """Make tasks of twelve working URLs, of which every second is annotated, and two dead ones."""
+    """Make tasks of twelve working URLs, every second one annotated, and of two dead ones."""
     tasks = []
     for number in range(IMAGES + 2):
         if number < IMAGES:

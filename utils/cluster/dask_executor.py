@@ -337,17 +337,15 @@ def _shard_error(future: Future) -> str:
     """Return why a shard failed; empty if it did not, or if it was killed."""
     from distributed import KilledWorker
 
-    try:
+    text = ""
+    with contextlib.suppress(*GONE):
         if future.status == "finished":
-            return future.result(timeout=1) or ""
-        if future.status == "error":
+            text = future.result(timeout=1) or ""
+        elif future.status == "error":
             error = future.exception(timeout=1)
-            return "" if isinstance(error, KilledWorker) else f"{type(error).__name__}: {first_line(error)}"
-    except GONE:
-        pass
-    finally:
-        future.release()
-    return ""
+            text = "" if isinstance(error, KilledWorker) else f"{type(error).__name__}: {first_line(error)}"
+    future.release()
+    return text
 
 
 class _Messenger:
