@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_BARS = 0.2
+CLEAR_LINE = "\r\x1b[K"
 IMAGE_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {desc}"
 
 
@@ -177,3 +178,5 @@ class _ProgressDisplay:
         """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
+            # tqdm forgets a bar that Ctrl-C interrupts while it is drawn, and leaves it on the screen.
+            print(end=CLEAR_LINE, file=sys.stderr, flush=True)
