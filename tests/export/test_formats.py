@@ -77,7 +77,7 @@ def test_yolo_quotes_labels(project: ExportProject) -> None:
     """Quotes, colons and letters that YAML takes for line breaks are escaped in a label."""
     project.add(CUP, f"{CUP}_3", None, (1, 1, 9, 9), label='a: "b" \\ \u2028 #')
     folder = project.export("yolo")
-    assert '  2: "a: \\"b\\" \\\\ \\U00002028 #"' in lines(folder / "data.yaml")
+    assert '  0: "a: \\"b\\" \\\\ \\U00002028 #"' in lines(folder / "data.yaml")
 
 
 def test_coco(project: ExportProject) -> None:

@@ -50,10 +50,11 @@ def test_coco_ids(project: ExportProject) -> None:
 
 
 def test_webdataset_ids(project: ExportProject) -> None:
-    """Ids count the lines of classes.txt from 0."""
+    """Ids count the lines of classes.txt from 0; labels that only boxes have come last, and are not in it."""
+    project.add(CUP, f"{CUP}_3", None, (1, 1, 9, 9), label="blue")
     folder = project.export("webdataset")
-    assert list(ids(folder)) == lines(folder / "classes.txt")
-    assert list(ids(folder).values()) == [0, 1, 2]
+    assert lines(folder / "classes.txt") == ["carton", "cup"]
+    assert ids(folder) == {"carton": 0, "cup": 1, "blue": 2, "sky": 3}
 
 
 @pytest.mark.parametrize("format_name", ["voc", "imagefolder"])

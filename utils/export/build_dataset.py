@@ -67,13 +67,14 @@ def build_dataset(
         )
         for record in records
     )
-    classes = sorted({item.label for item in items})
-    others = {box.label for item in items for box in item.boxes} - set(classes)
+    classes = {item.label for item in items}
+    labels = classes.union(box.label for item in items for box in item.boxes)
     group_sizes = Counter(groups[record.picture.sha256] for record in records)
     return Dataset(
         items=items,
         detection=_for_detection(items, unannotated=settings.export_unannotated),
-        labels=(*classes, *sorted(others)),
+        classes=tuple(sorted(classes)),
+        labels=tuple(sorted(labels)),
         largest_group=max(group_sizes.values(), default=0),
     )
 

@@ -69,21 +69,30 @@ class Dataset:
     detection
         Items for formats with boxes: an image in the folders of several categories is one item, with the
         boxes of all; images without boxes are included only if the user wants them.
+    classes
+        The classes of images, sorted.
     labels
-        All class names: first those of categories with images, then other labels of boxes.
+        The classes of images and boxes, sorted.
     largest_group
         Number of images in the largest group of near-duplicates.
     """
 
     items: tuple[Item, ...]
     detection: tuple[Item, ...]
+    classes: tuple[str, ...]
     labels: tuple[str, ...]
     largest_group: int = 1
 
     @cached_property
     def class_numbers(self) -> dict[str, int]:
-        """The number of each class from 0, equal in all formats."""
+        """The number of each class from 0 in formats with boxes."""
         return {label: number for number, label in enumerate(self.labels)}
+
+    @cached_property
+    def image_class_numbers(self) -> dict[str, int]:
+        """The number of each class from 0 in formats without boxes: classes that have no image come last."""
+        of_boxes = sorted(set(self.labels) - set(self.classes))
+        return {label: number for number, label in enumerate([*self.classes, *of_boxes])}
 
 
 @dataclass(frozen=True)
@@ -113,3 +122,10 @@ class Format:
     def items(self, dataset: Dataset) -> Sequence[Item]:
         """Return the items for the format."""
         return dataset.detection if self.has_boxes else dataset.items
+
+    def ids(self, dataset: Dataset) -> dict[str, int | None]:
+        """Return the number of each class in the format; None if classes have no numbers."""
+        numbers = dataset.class_numbers if self.has_boxes else dataset.image_class_numbers
+        if self.first_id is None:
+            return dict.fromkeys(numbers)
+        return {label: self.first_id + number for label, number in numbers.items()}

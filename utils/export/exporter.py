@@ -158,12 +158,7 @@ def _write(dataset: Dataset, export_format: Format, settings: Settings, folder: 
     options = {option: getattr(settings, option) for option in OPTIONS}
     _write_marker(folder, {"format": export_format.name, "options": options, "counts": {}})
     exported = export_format.write(dataset, folder)
-    first_id = export_format.first_id
-    ids = {
-        label: None if first_id is None else first_id + number
-        for label, number in dataset.class_numbers.items()
-    }
-    counts = tables.write(exported, folder, ids)
+    counts = tables.write(exported, folder, export_format.ids(dataset))
     totals = {str(name): int(number) for name, number in counts.sum().items()}
     _write_marker(folder, {"format": export_format.name, "options": options, "counts": totals})
     return counts

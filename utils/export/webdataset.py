@@ -30,7 +30,7 @@ for sample in webdataset.WebDataset(shards, shardshuffle=False).decode("pil"):
 
 def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
     """Write the shards, and `classes.txt` with a class name for each number."""
-    labels = "".join(f"{label}\n" for label in dataset.labels)
+    labels = "".join(f"{label}\n" for label in dataset.classes)
     (folder / "classes.txt").write_text(labels, encoding="utf-8")
     samples = sorted(unique_stems(dataset.items), key=lambda one: (one[1].record.picture.sha256, one[0]))
     exported: list[ExportedItem] = []
@@ -60,7 +60,7 @@ def _write_shards(
 def _add(tar: tarfile.TarFile, key: str, item: Item, dataset: Dataset) -> None:
     parts = {
         "jpg": converted(item) or item.record.path.read_bytes(),
-        "cls": str(dataset.class_numbers[item.label]).encode(),
+        "cls": str(dataset.image_class_numbers[item.label]).encode(),
         "json": json.dumps(_description(item), ensure_ascii=False).encode(),
     }
     for extension, data in parts.items():
