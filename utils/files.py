@@ -1,10 +1,10 @@
-"""Atomic writes: a file is complete under its name, or does not exist."""
+"""Writes files: atomically, so that a file is complete or does not exist, or by appending lines."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,6 +41,25 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     with atomic_file(path) as file:
         file.write(data)
+
+
+def append_lines(path: Path, header: str, lines: Iterable[str]) -> None:
+    """Append lines to a text file that begins with a header; an incomplete last line is ended first.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        if not size:
+            file.write(header.encode())
+        else:
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.write(b"\n")
+        file.writelines(line.encode() for line in lines)
 
 
 def write_new(path: str, data: bytes) -> os.stat_result:

@@ -24,7 +24,7 @@ from utils.models.settings import Settings
 from utils.models.tasks import Outcome
 from utils.reasons import Status
 from utils.results.journal import Journal
-from utils.results.paths import FINGERPRINTS_NAME, RESULT_FOLDER, CategoryFolder
+from utils.results.paths import RESULT_FOLDER, CategoryFolder
 from utils.results.reader import read_categories
 
 Corners = tuple[int, int, int, int]
@@ -46,18 +46,28 @@ def stored(image: Image.Image, kind: ImageFormat = ImageFormat.JPEG, **options: 
 
 @dataclass
 class ExportProject:
-    """The folder of a result folder; `names` are the names of categories by their codes."""
+    """The folder of a result folder.
+
+    `names` are the names of the selected categories by their codes, `others` those of other categories.
+    """
 
     path: Path
     names: dict[str, str]
+    others: dict[str, str] = field(default_factory=dict)
     _positions: int = 0
     messages: list[str] = field(default_factory=list)
 
     @property
-    def categories(self) -> list[Category]:
+    def everything(self) -> list[Category]:
         """The rows of `ncodes.csv`."""
-        folders = folder_names(self.names)
-        return [Category(code, name, folders[code]) for code, name in self.names.items()]
+        names = self.names | self.others
+        folders = folder_names(names)
+        return [Category(code, name, folders[code]) for code, name in names.items()]
+
+    @property
+    def categories(self) -> list[Category]:
+        """The selected categories."""
+        return [category for category in self.everything if category.code in self.names]
 
     def add(
         self,
@@ -94,7 +104,8 @@ class ExportProject:
         return path
 
     def settings(self, **flags: Any) -> Settings:
-        """Return the settings of a run into this folder."""
+        """Return the settings of a run into this folder, by default with images without boxes."""
+        flags = {"export_unannotated": True} | flags
         return Settings(self.path, self.path, self.path, self.path, **flags)
 
     def dataset(self, **flags: Any) -> Dataset:
@@ -102,9 +113,10 @@ class ExportProject:
         root = self.path / RESULT_FOLDER
         return build_dataset(
             read_categories(root, self.categories, {category.code for category in self.categories}),
-            {category.folder: category.code for category in self.categories},
+            self.categories,
+            self.everything,
             self.settings(**flags),
-            cache=root / FINGERPRINTS_NAME,
+            folder=root,
             print_line=self.messages.append,
         )
 

@@ -13,7 +13,7 @@ from demo.web import Web
 from tests.export.export_project import draw, files, lines, stored
 from tests.project import Project
 from utils.cli import extract_flags
-from utils.export.build_dataset import CODE
+from utils.export.class_names import NAMES_OF
 from utils.export.formats import FORMATS
 
 RED, BLUE = "n00000001", "n00000002"
@@ -46,16 +46,16 @@ def test_export_after_a_run(project: Project, web: Web) -> None:
     done = project.run(*flags)
     assert done.code == 1
     assert "There is no image of blue" in done.err
-    assert "Without boxes: 10 of 20 images." in done.out
+    assert "Left out of yolo, coco: 10 images without boxes." in done.out
     assert "Traceback" not in done.err
     yolo = project.path / "partial_imagenet_yolo"
-    assert len(files(yolo, ".jpg")) == 20
+    assert len(files(yolo, ".jpg")) == 10
     assert {line.split(",")[1] for line in lines(yolo / "images.csv")} == {"split", "train", "val"}
     images = [
         json.loads((project.path / "partial_imagenet_coco" / "annotations" / name).read_text())["images"]
         for name in ("instances_train.json", "instances_val.json")
     ]
-    assert sum(map(len, images)) == 20
+    assert sum(map(len, images)) == 10
 
     (yolo / ".part_of_imagenet_export.json").unlink()
     refused = project.run(*flags, "--categories", "red")
@@ -98,7 +98,7 @@ def test_export_flag() -> None:
     """The flag takes the names of the registry in any case, each once."""
     for name in FORMATS:
         assert extract_flags.settings(["--export", name.upper()]).export == (name,)
-    assert CODE in extract_flags.LABELS
+    assert set(NAMES_OF) == set(extract_flags.LABELS)
     settings = extract_flags.settings(["--export", "YOLO", "coco", "yolo"])
     assert settings.export == ("yolo", "coco")
 
@@ -109,7 +109,8 @@ def test_export_flag() -> None:
         (["--val_fraction", "0.2"], "add --export"),
         (["--labels", "code"], "add --export"),
         (["--seed", "1"], "add --export"),
-        (["--export_unannotated", "False"], "add --export"),
+        (["--export_unannotated", "True"], "add --export"),
+        (["--other_classes", "True"], "add --export"),
         (["--export", "yolo", "--find", "cup"], "leave --find"),
         (["--export", "yolo", "--categories", "cup", "--mark"], "--mark"),
         (["--export", "yolo", "--categories", "cup", "--unmark"], "--unmark"),
@@ -118,7 +119,7 @@ def test_export_flag() -> None:
         (["--export", "yolo", "--val_fraction", "1"], "less than 1"),
         (["--export", "yolo", "--val_fraction", "-0.1"], "from 0 to less than 1"),
         (["--export", "yolo", "--val_fraction", "half"], "not a number from 0"),
-        (["--export", "yolo", "--labels", "both"], "none of name, code"),
+        (["--export", "yolo", "--labels", "both"], "none of name, short, code"),
     ],
 )
 def test_invalid_flags(flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:

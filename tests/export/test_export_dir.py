@@ -12,7 +12,8 @@ import pytest
 from tests.export.export_project import ExportProject, files
 from utils.errors import FolderError, InputError, disk_error
 from utils.export import exporter
-from utils.export.exporter import MARKER, ExportDir, Exported
+from utils.export.dataset import MARKER
+from utils.export.exporter import ExportDir, Exported
 
 CUP = "n03147509"
 FOLDER, PART, OLD = "partial_imagenet_yolo", ".partial_imagenet_yolo.part", ".partial_imagenet_yolo.old"

@@ -28,7 +28,7 @@ def test_class_with_the_name_of_the_metadata_file(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("fraction", "wanted"), [(0, ["train"]), (0.5, ["train", "val"]), (0.999_999, ["val"])]
+    ("fraction", "wanted"), [(0, ["train"]), (0.5, ["train", "val"]), (0.000_001, ["train", "val"])]
 )
 def test_imagefolder_readme_names_the_splits(tmp_path: Path, fraction: float, wanted: list[str]) -> None:
     """README.md lists the splits that have images, by the names that `datasets` uses."""

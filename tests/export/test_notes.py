@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,34 +31,44 @@ def project(tmp_path: Path) -> ExportProject:
 def notes_on(project: ExportProject, *formats: str, **flags: Any) -> list[str]:
     """Return the notes on exports in some formats."""
     settings = project.settings(export=formats, **flags)
-    return list(notes(project.dataset(**flags), settings, project.categories))
+    return list(notes(project.dataset(**flags), settings))
 
 
-def test_no_training_images(project: ExportProject) -> None:
+def test_no_training_images(tmp_path: Path) -> None:
     """If the fraction leaves no training images, the notes say so, and what data.yaml names instead."""
-    assert notes_on(project, "yolo", "imagefolder", val_fraction=0.999)[:2] == [
+    single = ExportProject(tmp_path, {CUP: "cup"})
+    single.add(CUP, f"{CUP}_1", None, (1, 1, 9, 9))
+    assert notes_on(single, "yolo", "imagefolder", val_fraction=0.999)[:2] == [
         "No training images in yolo, imagefolder with --val_fraction 0.999: use a smaller fraction, or "
         "another --seed.",
-        "yolo: no training images, so `train` in data.yaml names the validation images; Ultralytics does not "
-        "start without any.",
+        "Only for validation: the images of cup.",
     ]
-    assert not any("training images" in one for one in notes_on(project, "yolo", val_fraction=0.3))
+    assert (
+        "yolo: no training images, so `train` in data.yaml names the validation images; Ultralytics does not "
+        "start without any."
+    ) in notes_on(single, "yolo", val_fraction=0.999)
 
 
 def test_classes_in_one_split(project: ExportProject) -> None:
-    """The notes name each class that has no images in a split, and suggest another fraction."""
-    assert (
-        "No validation images of carton: too few for --val_fraction 0.1; a larger fraction or another --seed "
-        "may help."
-    ) in notes_on(project, "coco", val_fraction=0.1)
-    assert (
-        "No validation images of carton, cup: too few for --val_fraction 0.001; a larger fraction or another "
-        "--seed may help."
-    ) in notes_on(project, "coco", val_fraction=0.001)
-    assert (
-        "No training images of carton: too few for --val_fraction 0.9; a smaller fraction or another --seed "
-        "may help."
-    ) in notes_on(project, "coco", val_fraction=0.9)
+    """The notes name each class that has no images or boxes in a split, and why."""
+    assert not any("Only for" in one for one in notes_on(project, "coco", "imagefolder", val_fraction=0.1))
+    project.names["n00000001"] = "bowl"
+    project.add("n00000001", "n00000001_1", None, (1, 1, 9, 9))
+    why = (
+        "A class is in both splits if it has two images that are not near-duplicates, unless all of its "
+        "images were exported for the same purpose before. Another --seed splits anew."
+    )
+    assert notes_on(project, "imagefolder") == ["Only for training: the images of bowl.", why]
+    assert notes_on(project, "coco")[:2] == ["Only for training: the boxes of bowl.", why]
+
+
+def test_moved_images(project: ExportProject) -> None:
+    """Images that moved to the other split since earlier exports are counted."""
+    moved = replace(project.dataset(), moved=2)
+    assert list(notes(moved, project.settings(export=("imagefolder",)))) == [
+        "2 images moved from training to validation since earlier exports, because of near-duplicates among "
+        "the validation images. Train again rather than continue a training."
+    ]
 
 
 def test_no_validation_images(project: ExportProject) -> None:
@@ -71,30 +82,33 @@ def test_no_validation_images(project: ExportProject) -> None:
     assert not any("validation" in one for one in notes_on(project, "coco", val_fraction=0))
 
 
-@pytest.mark.parametrize("labels", ["name", "code"])
-def test_classes_not_selected(project: ExportProject, labels: str) -> None:
-    """The notes name labels of boxes that are not selected categories, with either kind of label."""
-    assert not any("selected" in one for one in notes_on(project, "voc", labels=labels))
-    project.add(CUP, f"{CUP}_50", None, (1, 1, 9, 9), label="sky")
-    assert "sky was not selected, but images have such boxes, so it is a class, too." in notes_on(
-        project, "voc", labels=labels
-    )
+@pytest.mark.parametrize("labels", ["name", "code", "short"])
+def test_classes_of_boxes(project: ExportProject, labels: str) -> None:
+    """The notes count boxes of categories that were not selected, and name the labels of users."""
+    project.others["n09436708"] = "sky"
+    project.add(CUP, f"{CUP}_50", None, (1, 1, 9, 9), (2, 2, 9, 9), label="sky")
     project.add(CUP, f"{CUP}_51", None, (1, 1, 9, 9), label="y" * 1_000)
-    assert (
-        f"sky, {'y' * 39}… were not selected, but images have such boxes, so they are classes, too."
-    ) in notes_on(project, "webdataset", labels=labels)
-    assert not any("selected" in one for one in notes_on(project, "imagefolder", labels=labels))
+    printed = notes_on(project, "voc", labels=labels)
+    assert printed[-2:] == [
+        "Left out: 2 boxes of categories that were not selected (sky). --other_classes True exports them.",
+        f"Classes from your own labels: {'y' * 39}….",
+    ]
+    assert len(notes_on(project, "voc", labels=labels, other_classes=True)) == len(printed) - 1
+    assert notes_on(project, "imagefolder", labels=labels) == []
 
 
-def test_flag_without_effect(project: ExportProject) -> None:
-    """If no format has boxes, a note says that --export_unannotated False has no effect."""
-    sentence = (
-        "--export_unannotated False has no effect on imagefolder and webdataset, which contain every image."
-    )
-    both = ("imagefolder", "webdataset")
-    assert sentence in notes_on(project, *both, export_unannotated=False)
-    assert sentence not in notes_on(project, *both)
-    assert not any("no effect" in one for one in notes_on(project, *both, "coco", export_unannotated=False))
+def test_images_without_boxes(project: ExportProject) -> None:
+    """The notes count the images without boxes that detection formats leave out or contain."""
+    both = ("coco", "imagefolder", "voc")
+    assert notes_on(project, *both, export_unannotated=False) == [
+        "Left out of coco, voc: 2 images without boxes.",
+        "coco, voc: no boxes of carton, so a detector cannot learn them.",
+    ]
+    assert notes_on(project, *both, export_unannotated=True) == [
+        "2 images without boxes in coco, voc: most of them show objects of their category, which a detector "
+        "learns to ignore. --export_unannotated False leaves them out."
+    ]
+    assert notes_on(project, "imagefolder", "webdataset") == []
 
 
 def test_output_of_a_run(tmp_path: Path, web: Web) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 from tests.export.export_project import ExportProject, draw, splits, stored
 from utils.export import image_hash, near_duplicates
 from utils.export.dataset import Split
-from utils.export.split import assign
+from utils.export.split import SplitImage, assign
 from utils.models.images import ImageFormat
 
 RED, BLUE = "n00000001", "n00000002"
@@ -30,15 +31,164 @@ def fill(project: ExportProject, numbers: range, code: str = RED) -> None:
         project.add(code, f"{code}_{number}", stored(draw(number, (32, 32)), ImageFormat.JPEG, quality=50))
 
 
+def assigned(
+    classes: dict[str, str], *, recorded: dict[str, Split] | None = None, fraction: float = 0.1, seed: int = 0
+) -> dict[str, Split]:
+    """Assign images, given as classes by checksums; images whose checksums begin alike form a group."""
+    images = [SplitImage(name, name, label) for name, label in classes.items()]
+    first: dict[str, str] = {}
+    known = [*(recorded or {}), *classes]
+    group_of = {name: first.setdefault(name.partition("~")[0], name) for name in known}
+    return assign(images, group_of, recorded or {}, val_fraction=fraction, seed=seed)
+
+
+def validation(sides: dict[str, Split]) -> set[str]:
+    """Return the images for validation."""
+    return {name for name, side in sides.items() if side is Split.VAL}
+
+
 def test_fraction() -> None:
-    """With fraction 0.1 about 100 of 1,000 groups are for validation; a larger fraction only adds groups."""
-    names = [f"{number:064x}" for number in range(1_000)]
-    split = [assign(name, val_fraction=0.1, seed=0) for name in names]
-    assert 70 <= split.count(Split.VAL) <= 130
-    assert [assign(name, val_fraction=0.1, seed=1) for name in names] != split
-    assert {assign(name, val_fraction=0.0, seed=0) for name in names} == {Split.TRAIN}
-    more = [assign(name, val_fraction=0.2, seed=0) for name in names]
-    assert all(after is Split.VAL for before, after in zip(split, more, strict=True) if before is Split.VAL)
+    """Each class has the fraction of its images in validation; a larger fraction only adds images."""
+    classes = {f"{label}{number}": label for label in "ab" for number in range(100)}
+    sides = validation(assigned(classes))
+    assert [sum(name[0] == label for name in sides) for label in "ab"] == [10, 10]
+    assert validation(assigned(classes, seed=1)) != sides
+    assert sides < validation(assigned(classes, fraction=0.2))
+    assert validation(assigned(classes, fraction=0.0)) == set()
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.1, 0.5, 0.999])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_small_classes_are_on_both_sides(size: int, fraction: float) -> None:
+    """A class of two images has one on each side, whatever the fraction is."""
+    classes = {f"{label}{number}": label for label in "abc" for number in range(size)}
+    sides = assigned(classes, fraction=fraction)
+    for label in "abc":
+        present = {side for name, side in sides.items() if name[0] == label}
+        assert len(present) == min(2, size)
+
+
+def test_smallest_group_changes_sides() -> None:
+    """If a class has no images on a side, its smallest group is moved there."""
+    groups = {"many": 8, "some": 4, "few": 2}
+    classes = {f"{name}~{number}": "a" for name, size in groups.items() for number in range(size)}
+    for seed in range(10):
+        assert {name[:3] for name in validation(assigned(classes, fraction=0.01, seed=seed))} == {"few"}
+        assert {name[:3] for name in validation(assigned(classes, fraction=0.99, seed=seed))} == {
+            "man",
+            "som",
+        }
+
+
+def test_group_of_two_classes_is_not_taken_from_either() -> None:
+    """A group is not moved if another class would have no images on its side."""
+    classes = {"both~1": "a", "both~2": "b", "a1": "a", "b1": "b", "b2": "b"}
+    for seed in range(20):
+        sides = assigned(classes, seed=seed)
+        for label in "ab":
+            assert {side for name, side in sides.items() if classes[name] == label} == set(Split)
+
+
+def test_classes_of_boxes_are_on_both_sides() -> None:
+    """Of a class with few boxed images among many, some are in validation."""
+    for seed in range(10):
+        images = [
+            SplitImage(f"{number}", "", "a", frozenset(["box"] if number < 4 else []))
+            for number in range(100)
+        ]
+        group_of = {image.sha256: image.sha256 for image in images}
+        sides = assign(images, group_of, {}, val_fraction=0.1, seed=seed)
+        assert {sides[f"{number}"] for number in range(4)} == set(Split)
+        assert 9 <= len(validation(sides)) <= 11
+
+
+def test_recorded_images_stay() -> None:
+    """Images stay where they were, even if a class is on one side only; new images fill the other side."""
+    recorded = {f"old{number}": Split.TRAIN for number in range(10)}
+    classes = dict.fromkeys(recorded, "a")
+    assert assigned(classes, recorded=recorded, fraction=0.5) == recorded
+    more = assigned(classes | {"new": "a"}, recorded=recorded, fraction=0.01)
+    assert more == recorded | {"new": Split.VAL}
+    many = classes | {f"new{number}": "a" for number in range(10)}
+    assert len(validation(assigned(many, recorded=recorded, fraction=0.5))) == 5
+
+
+def test_new_image_joins_the_side_of_its_group() -> None:
+    """An image that looks like a recorded one is on its side; if it joins both sides, all are validation."""
+    recorded = {"train~0": Split.TRAIN, "val~0": Split.VAL}
+    for fraction in (0.01, 0.99):
+        classes = {"train~1": "a", "val~1": "a", "train~0": "a"}  # the other is not exported this time
+        sides = assigned(classes, recorded=recorded, fraction=fraction)
+        assert validation(sides) == {"val~1"}
+    joined = {"one~0": Split.TRAIN, "one~1": Split.VAL}
+    sides = assigned(dict.fromkeys([*joined, "one~2", "b"], "a"), recorded=joined, fraction=0.01)
+    assert validation(sides) == {"one~0", "one~1", "one~2"}
+
+
+def test_official_validation_images() -> None:
+    """They and their near-duplicates are validation, and count towards the fraction."""
+    official = [SplitImage(f"o{number}", f"ILSVRC2012_val_{number:08}", "a") for number in range(15)]
+    others = [SplitImage(f"t{number}", f"n00000001_{number}", "a") for number in range(85)]
+    group_of = {image.sha256: image.sha256 for image in (*official, *others)} | {"t0": "o0"}
+    recorded = {"o1": Split.TRAIN}
+    sides = assign([*official, *others], group_of, recorded, val_fraction=0.2, seed=0)
+    found = validation(sides)
+    assert {image.sha256 for image in official} | {"t0"} <= found
+    assert len(found) in (20, 21)
+    assert validation(assign([*official, *others], group_of, {}, val_fraction=0.0, seed=0)) == set()
+
+
+def test_record(project: ExportProject) -> None:
+    """The record keeps each image's side for each seed, and survives damaged lines and other fractions."""
+    fill(project, range(40))
+    first = splits(project.dataset(val_fraction=0.5))
+    other_seed = splits(project.dataset(val_fraction=0.5, seed=1))
+    assert first != other_seed
+    path = project.path / "partial_imagenet" / ".splits.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\xffgarbage\n0,1234")
+    assert splits(project.dataset(val_fraction=0.1)) == first
+    assert splits(project.dataset(val_fraction=0.1, seed=1)) == other_seed
+    assert set(splits(project.dataset(val_fraction=0)).values()) == {"train"}
+    assert splits(project.dataset(val_fraction=0.5)) == first
+    fill(project, range(40, 60))
+    after = splits(project.dataset(val_fraction=0.1))
+    assert {code: after[code] for code in first} == first
+    assert sum(side == "val" for code, side in after.items() if code not in first) == 2
+
+
+def test_exports_of_the_first_version_are_a_record(project: ExportProject) -> None:
+    """Without a record the existing exports with the same seed state the sides."""
+    fill(project, range(40))
+    folder = project.export("webdataset", val_fraction=0.5)
+    first = splits(project.dataset(val_fraction=0.5))
+    path = project.path / "partial_imagenet" / ".splits.csv"
+    path.unlink()
+    assert splits(project.dataset(val_fraction=0.1)) == first
+    path.unlink()
+    assert splits(project.dataset(val_fraction=0.5, seed=1)) != first
+    path.unlink()
+    (folder / "images.csv").write_bytes(b"\xff")
+    assert splits(project.dataset(val_fraction=0.1)) != first
+
+
+def test_images_that_move_are_counted(project: ExportProject) -> None:
+    """An image that joins groups of both sides moves all of them to validation, and they are counted."""
+    image = draw(1, (400, 300))
+    project.add(RED, f"{RED}_1", stored(image))
+    path = project.path / "partial_imagenet" / ".splits.csv"
+    fill(project, range(2, 30))
+    before = splits(project.dataset(val_fraction=0.1))
+    assert project.dataset(val_fraction=0.1).moved == 0
+    sides = path.read_text().splitlines()
+    copy = project.add(BLUE, f"{BLUE}_1", stored(image, quality=30))
+    checksum = hashlib.sha256(copy.read_bytes()).hexdigest()
+    path.write_text("\n".join([*sides, f"0,{checksum},val"]) + "\n")
+    moved = project.dataset(val_fraction=0.1)
+    assert splits(moved)[f"{RED}_1"] == "val"
+    assert moved.moved == (before[f"{RED}_1"] == "train")
+    assert {code: side for code, side in splits(moved).items() if "_1" not in code[-2:]} == {
+        code: side for code, side in before.items() if "_1" not in code[-2:]
+    }
 
 
 def test_new_images_never_move_existing_ones(project: ExportProject) -> None:

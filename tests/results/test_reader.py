@@ -15,7 +15,6 @@ from utils.catalog import categories
 from utils.export.build_dataset import build_dataset
 from utils.models.images import Box
 from utils.models.rows import Category
-from utils.results.paths import FINGERPRINTS_NAME
 from utils.results.reader import CategoryContents, read_categories
 
 RED, BLUE = "n00000001", "n00000002"
@@ -95,9 +94,10 @@ def test_unreadable_folder_affects_its_category_only(tmp_path: Path) -> None:
     messages: list[str] = []
     dataset = build_dataset(
         [blue, broken, red],
-        {},
+        made.categories,
+        made.categories,
         made.settings(),
-        cache=made.root / FINGERPRINTS_NAME,
+        folder=made.root,
         print_line=messages.append,
     )
     assert [item.record.folder for item in dataset.items] == ["red", "red"]

@@ -47,14 +47,12 @@ def find_named(categories: Sequence[Category], queries: Iterable[str]) -> list[C
     """
     index: dict[str, list[Category]] = {}
     for category in categories:
-        synonyms = category.name.split(",")
-        keys = {_name_key(text) for text in (category.code, category.name, category.folder, *synonyms)}
-        for key in keys - {""}:
+        for key in name_keys(category):
             index.setdefault(key, []).append(category)
     found: dict[str, Category] = {}
     errors = []
     for query in queries:
-        matches = index.get(_name_key(query), [])
+        matches = index.get(name_key(query), [])
         if len(matches) == 1:
             found[matches[0].code] = replace(matches[0], selected=True)
         elif matches:
@@ -69,13 +67,19 @@ def find_named(categories: Sequence[Category], queries: Iterable[str]) -> list[C
     return list(found.values())
 
 
-def _name_key(text: str) -> str:
+def name_key(text: str) -> str:
     """Normalise a name: case, spaces, and underscores for spaces make no difference."""
     return ", ".join(" ".join(part.split()) for part in text.replace("_", " ").casefold().split(","))
 
 
+def name_keys(category: Category) -> set[str]:
+    """Return all names of a category, normalised: code, full name, folder name and synonyms."""
+    texts = (category.code, category.name, category.folder, *category.name.split(","))
+    return {name_key(text) for text in texts} - {""}
+
+
 def _hint(index: dict[str, list[Category]], query: str) -> str:
-    if "," in query and any(_name_key(part) in index for part in query.split(",")):
+    if "," in query and any(name_key(part) in index for part in query.split(",")):
         return "; separate categories by spaces, not commas."
     similar = _similar_codes(index, query) if _CODE_LIKE.fullmatch(query) else _similar_names(index, query)
     candidates = list({category.code: category for category in similar}.values())[:_MAX_LISTED]
@@ -86,7 +90,7 @@ def _hint(index: dict[str, list[Category]], query: str) -> str:
 
 def _similar_names(index: dict[str, list[Category]], query: str) -> list[Category]:
     """Return the singulars of a plural, or else similar names, or else names with similar words."""
-    key = _name_key(query)
+    key = name_key(query)
     singulars = sorted(names.with_singulars(key) & index.keys())
     if singulars:
         return [category for singular in singulars for category in index[singular]]

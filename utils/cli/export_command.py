@@ -14,7 +14,7 @@ from ..export.formats import FORMATS
 from ..export.notes import notes
 from ..models.rows import Category
 from ..models.settings import Settings
-from ..results.paths import FINGERPRINTS_NAME, RESULT_FOLDER
+from ..results.paths import RESULT_FOLDER
 from ..results.reader import read_categories
 from .arguments import Signals
 from .console import Console
@@ -67,13 +67,14 @@ class ExportCommand:
         root, codes = self.settings.save_dir / RESULT_FOLDER, {one.code for one in self.selected}
         dataset = build_dataset(
             read_categories(root, self.everything, codes),
-            {category.folder: category.code for category in self.everything},
+            self.selected,
+            self.everything,
             self.settings,
-            cache=root / FINGERPRINTS_NAME,
+            folder=root,
             print_line=self.console.print,
         )
         self._export(dataset)
-        for note in notes(dataset, self.settings, self.selected):
+        for note in notes(dataset, self.settings):
             self.console.print(note)
         self.console.print(f"Exporting took {time.monotonic() - begun:.1f} s.")
 

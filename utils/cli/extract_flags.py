@@ -28,7 +28,7 @@ retried."""
 
 SOURCE_WORDS = (*SOURCES, *ALIASES)
 FORMATS = ("table", "csv")
-LABELS = ("name", "code")
+LABELS = ("name", "short", "code")
 BOX_FORMATS = [one.name for one in formats.FORMATS.values() if one.has_boxes]
 
 
@@ -188,9 +188,10 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "val_fraction", "F", _fraction, "fraction of the images for validation", Settings.val_fraction
         ),
         _value("seed", "N", number(0), "seed of the split", Settings.seed),
-        _words("labels", LABELS, "class names: folder names, or codes", Settings.labels),
+        _words("labels", LABELS, "class names: folder names, first synonyms, or codes", Settings.labels),
+        _boolean("other_classes", "also export boxes of categories that were not selected", default=False),
         _boolean(
-            "export_unannotated", f"include images without boxes in {', '.join(BOX_FORMATS)}", default=True
+            "export_unannotated", f"include images without boxes in {', '.join(BOX_FORMATS)}", default=False
         ),
     ),
     "output and checks": (

@@ -3,79 +3,92 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..annotations import geometry
 from ..models.images import Box
+from ..models.rows import Category
 from ..models.settings import Settings
+from ..results.paths import FINGERPRINTS_NAME, SPLITS_NAME
 from ..results.reader import CategoryContents, ImageRecord
-from . import image_hash, split
-from .dataset import Dataset, Item
-
-CODE = "code"
-"""The value of `--labels` for wnids as class names."""
+from . import image_hash, split, split_record
+from .class_names import class_names
+from .dataset import Dataset, Item, Split
+from .exporter import ExportDir
+from .formats import FORMATS
+from .split import SplitImage
 
 
 def build_dataset(
-    categories: Iterable[CategoryContents],
-    codes: Mapping[str, str],
+    contents: Iterable[CategoryContents],
+    selected: Sequence[Category],
+    everything: Sequence[Category],
     settings: Settings,
     *,
-    cache: Path,
+    folder: Path,
     print_line: Callable[[str], None],
 ) -> Dataset:
-    """Build the dataset of some categories.
+    """Build the dataset of the selected categories, and record its split.
 
     Parameters
     ----------
-    codes
-        The wnid of every category, by its folder.
-    cache
-        The file of hashes (see `image_hash`).
+    contents
+        The images of the selected categories.
+    everything
+        All categories.
+    folder
+        The result folder, with the files of hashes and splits.
     print_line
         Called with messages about categories left out, and about slow steps.
 
     Raises
     ------
     DiskError, FolderError
-        If an image cannot be read, or the file of hashes cannot be written.
+        If an image cannot be read, or one of the files cannot be written.
     """
     records: list[ImageRecord] = []
-    for category in categories:
+    for category in contents:
         if category.fault:
             print_line(f"{category.fault} It is left out of the export.")
         records += category.images
     paths = {record.picture.sha256: record.path for record in reversed(records)}
-    hashes = image_hash.update(cache, dict(reversed(paths.items())), print_line)
-    groups = split.groups(hashes)
+    hashes = image_hash.update(folder / FINGERPRINTS_NAME, dict(reversed(paths.items())), print_line)
 
-    def class_name(folder: str) -> str:
-        return codes.get(folder, folder) if settings.labels == CODE else folder
-
+    boxes = [_fitted_boxes(record) for record in records]
+    labels = Counter(box.label for of_image in boxes for box in of_image)
+    names = class_names(labels, selected, everything, settings)
+    codes = {category.folder: category.code for category in selected}
     items = tuple(
         Item(
             record=record,
-            wnid=codes.get(record.folder, record.folder),
-            label=class_name(record.folder),
-            split=split.assign(
-                groups[record.picture.sha256], val_fraction=settings.val_fraction, seed=settings.seed
+            wnid=codes[record.folder],
+            label=names.of_images[record.folder],
+            split=Split.TRAIN,
+            boxes=tuple(
+                replace(box, label=names.of_boxes[box.label])
+                for box in of_image
+                if box.label in names.of_boxes
             ),
-            boxes=tuple(replace(box, label=class_name(box.label)) for box in _fitted_boxes(record)),
             is_rotated=hashes[record.picture.sha256].is_rotated,
         )
-        for record in records
+        for record, of_image in zip(records, boxes, strict=True)
     )
+    groups = split.groups(hashes)
+    items, moved = _split(items, groups, settings, folder / SPLITS_NAME)
+    merged = _merge(items)
     classes = {item.label for item in items}
-    labels = classes.union(box.label for item in items for box in item.boxes)
-    group_sizes = Counter(groups[record.picture.sha256] for record in records)
     return Dataset(
         items=items,
-        detection=_for_detection(items, unannotated=settings.export_unannotated),
+        detection=tuple(item for item in merged if item.boxes or settings.export_unannotated),
         classes=tuple(sorted(classes)),
-        labels=tuple(sorted(labels)),
-        largest_group=max(group_sizes.values(), default=0),
+        labels=tuple(sorted(classes.union(box.label for item in items for box in item.boxes))),
+        user_labels=names.user_labels,
+        not_selected={label: count for label, count in labels.items() if label not in names.of_boxes},
+        unannotated=sum(not item.boxes for item in merged),
+        largest_group=max(Counter(groups[item.record.picture.sha256] for item in items).values(), default=0),
+        moved=moved,
     )
 
 
@@ -87,7 +100,31 @@ def _fitted_boxes(record: ImageRecord) -> tuple[Box, ...]:
     return fitted.boxes if fitted else ()
 
 
-def _for_detection(items: Iterable[Item], *, unannotated: bool) -> tuple[Item, ...]:
+def _split(
+    items: Sequence[Item], groups: dict[str, str], settings: Settings, path: Path
+) -> tuple[tuple[Item, ...], int]:
+    """Split the items, and record it; also returns how many images moved to another side."""
+    exports = [ExportDir.of(name, settings.save_dir).folder for name in FORMATS]
+    recorded = split_record.read(path, settings.seed, exports)
+    images = [
+        SplitImage(
+            item.record.picture.sha256,
+            item.record.image_code,
+            item.label,
+            frozenset(box.label for box in item.boxes),
+        )
+        for item in items
+    ]
+    sides = split.assign(images, groups, recorded, val_fraction=settings.val_fraction, seed=settings.seed)
+    changed = {image: side for image, side in sides.items() if recorded.get(image) is not side}
+    if not settings.val_fraction:  # all images are for training, so there is no split to record
+        changed.clear()
+    split_record.append(path, settings.seed, changed)
+    assigned = tuple(replace(item, split=sides[item.record.picture.sha256]) for item in items)
+    return assigned, len(changed.keys() & recorded.keys())
+
+
+def _merge(items: Iterable[Item]) -> list[Item]:
     """Merge an image that is in several categories' folders into one item with the boxes of all.
 
     Images with the same bytes but different image codes are annotated separately, and not merged.
@@ -97,4 +134,4 @@ def _for_detection(items: Iterable[Item], *, unannotated: bool) -> tuple[Item, .
         key = item.record.image_code, item.record.picture.sha256
         first = merged.setdefault(key, item)
         merged[key] = replace(first, boxes=tuple(dict.fromkeys([*first.boxes, *item.boxes])))
-    return tuple(item for item in merged.values() if item.boxes or unannotated)
+    return list(merged.values())

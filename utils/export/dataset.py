@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from ..results.reader import ImageRecord  # the command line needs only the names of formats
 
 
-OPTIONS = ("val_fraction", "seed", "labels", "export_unannotated")
+OPTIONS = ("val_fraction", "seed", "labels", "other_classes", "export_unannotated")
 """The flags that change an export."""
+MARKER = ".part_of_imagenet_export.json"
+"""The file that identifies an export, with its options."""
 
 
 class Split(str, Enum):
@@ -73,15 +75,27 @@ class Dataset:
         The classes of images, sorted.
     labels
         The classes of images and boxes, sorted.
+    user_labels
+        Those of them that users wrote into XML files.
+    not_selected
+        The number of boxes that were left out, by their labels, which name categories that are not selected.
+    unannotated
+        The number of images without boxes.
     largest_group
         Number of images in the largest group of near-duplicates.
+    moved
+        The number of images that are on another side than in earlier exports.
     """
 
     items: tuple[Item, ...]
     detection: tuple[Item, ...]
     classes: tuple[str, ...]
     labels: tuple[str, ...]
+    user_labels: tuple[str, ...] = ()
+    not_selected: Mapping[str, int] = field(default_factory=dict)
+    unannotated: int = 0
     largest_group: int = 1
+    moved: int = 0
 
     @cached_property
     def class_numbers(self) -> dict[str, int]:

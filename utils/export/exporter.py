@@ -24,10 +24,8 @@ from ..files import PARTIAL_SUFFIX
 from ..models.settings import Settings
 from ..results.paths import RESULT_FOLDER
 from . import tables
-from .dataset import OPTIONS, Dataset, Format
+from .dataset import MARKER, OPTIONS, Dataset, Format
 from .formats import FORMATS
-
-MARKER = ".part_of_imagenet_export.json"
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
         why = "there is no image of the selected categories."
         if dataset.items:
             others = " or ".join(one.name for one in FORMATS.values() if not one.has_boxes)
-            why = f"none of the images has boxes. Leave --export_unannotated out, or export {others}."
+            why = f"none of the images has boxes. Add --export_unannotated True, or export {others}."
         raise DatasetError(f"Nothing was exported as {format_name}: {why}")
     try:
         target.recover()

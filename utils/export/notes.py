@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
-from ..models.rows import Category
 from ..models.settings import Settings
-from ..text import join_names, truncate
+from ..text import join_names, pluralize, truncate
 from .dataset import Dataset, Split
 from .formats import FORMATS
 from .tables import MAX_LABEL
@@ -18,21 +18,15 @@ MAX_NAMES = 5
 PURPOSES = {Split.TRAIN: "training", Split.VAL: "validation"}
 
 
-def notes(dataset: Dataset, settings: Settings, selected: Iterable[Category]) -> Iterator[str]:
-    """Yield the notes on the exports in the settings.
-
-    Parameters
-    ----------
-    selected
-        The categories that the user selected.
-    """
+def notes(dataset: Dataset, settings: Settings) -> Iterator[str]:
+    """Yield the notes on the exports in the settings."""
     yield from _large_group(dataset)
+    yield from _moved_images(dataset)
     yield from _no_training_images(dataset, settings)
     yield from _classes_in_one_split(dataset, settings)
     yield from _yolo_with_one_split(dataset, settings)
-    yield from _classes_not_selected(dataset, settings, selected)
     yield from _images_without_boxes(dataset, settings)
-    yield from _imagefolder_without_boxes(dataset, settings)
+    yield from _classes_of_boxes(dataset, settings)
 
 
 def _splits(dataset: Dataset, format_name: str) -> set[Split]:
@@ -43,11 +37,24 @@ def _listed(names: Sequence[str]) -> str:
     return join_names([truncate(name, MAX_LABEL) for name in names], MAX_NAMES)
 
 
+def _box_formats(settings: Settings) -> list[str]:
+    return [name for name in settings.export if FORMATS[name].has_boxes]
+
+
 def _large_group(dataset: Dataset) -> Iterator[str]:
     if dataset.largest_group >= LARGE_GROUP:
         yield (
             f"{dataset.largest_group:,} images are near-duplicates, directly or through others between them, "
             "so all of them are in one split; see images.csv."
+        )
+
+
+def _moved_images(dataset: Dataset) -> Iterator[str]:
+    if dataset.moved:
+        yield (
+            f"{pluralize(dataset.moved, 'image')} moved from training to validation since earlier exports, "
+            "because of near-duplicates among the validation images. Train again rather than continue a "
+            "training."
         )
 
 
@@ -61,16 +68,28 @@ def _no_training_images(dataset: Dataset, settings: Settings) -> Iterator[str]:
 
 
 def _classes_in_one_split(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    labels = {item.label for item in dataset.items}
-    for split, remedy in ((Split.VAL, "larger"), (Split.TRAIN, "smaller")):
-        missing = sorted(labels - {item.label for item in dataset.items if item.split is split})
-        # The user wants no validation images, or the note before says that there are no training images.
-        expected = not settings.val_fraction if split is Split.VAL else len(missing) == len(labels)
-        if missing and not expected:
-            yield (
-                f"No {PURPOSES[split]} images of {_listed(missing)}: too few for --val_fraction "
-                f"{settings.val_fraction}; a {remedy} fraction or another --seed may help."
-            )
+    if not settings.val_fraction:
+        return
+    labels = {
+        "images": [(item.label, item.split) for item in dataset.items],
+        "boxes": [(box.label, item.split) for item in dataset.detection for box in item.boxes],
+    }
+    is_box_format = {FORMATS[name].has_boxes for name in settings.export}
+    found = False
+    for kind, pairs in labels.items():
+        splits = defaultdict(set)
+        for label, split in pairs:
+            splits[label].add(split)
+        for split, purpose in PURPOSES.items():
+            names = sorted(label for label, present in splits.items() if present == {split})
+            if names and (kind == "boxes") in is_box_format:
+                found = True
+                yield f"Only for {purpose}: the {kind} of {_listed(names)}."
+    if found:
+        yield (
+            "A class is in both splits if it has two images that are not near-duplicates, unless all of its "
+            "images were exported for the same purpose before. Another --seed splits anew."
+        )
 
 
 def _yolo_with_one_split(dataset: Dataset, settings: Settings) -> Iterator[str]:
@@ -84,35 +103,31 @@ def _yolo_with_one_split(dataset: Dataset, settings: Settings) -> Iterator[str]:
         )
 
 
-def _classes_not_selected(
-    dataset: Dataset, settings: Settings, selected: Iterable[Category]
-) -> Iterator[str]:
-    known = {name for category in selected for name in (category.folder, category.code)}
-    others = [label for label in dataset.labels if label not in known]
-    if others and set(settings.export) != {"imagefolder"}:  # its classes are only those of folders
-        verb, noun = ("was", "it is a class") if len(others) == 1 else ("were", "they are classes")
-        yield f"{_listed(others)} {verb} not selected, but images have such boxes, so {noun}, too."
-
-
 def _images_without_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    if not any(FORMATS[name].has_boxes for name in settings.export):
-        if not settings.export_unannotated:
-            formats = " and ".join(settings.export)
-            yield f"--export_unannotated False has no effect on {formats}, which contain every image."
+    formats = _box_formats(settings)
+    if not formats or not dataset.unannotated:
         return
-    count = sum(not item.boxes for item in dataset.detection)
-    if count:
+    images = f"{pluralize(dataset.unannotated, 'image')} without boxes"
+    if settings.export_unannotated:
         yield (
-            f"Without boxes: {count:,} of {len(dataset.detection):,} images. They may show objects of their "
-            "category, which a detector would learn to ignore; --export_unannotated False leaves them out."
+            f"{images} in {_listed(formats)}: most of them show objects of their category, which a detector "
+            "learns to ignore. --export_unannotated False leaves them out."
         )
+        return
+    yield f"Left out of {_listed(formats)}: {images}."
+    without = sorted(set(dataset.classes) - {box.label for item in dataset.detection for box in item.boxes})
+    if without:
+        yield f"{_listed(formats)}: no boxes of {_listed(without)}, so a detector cannot learn them."
 
 
-def _imagefolder_without_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    with_boxes = {item.split for item in dataset.items if item.boxes}
-    splits = {item.split for item in dataset.items}
-    if "imagefolder" in settings.export and len(with_boxes) == 1 < len(splits):
+def _classes_of_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]:
+    if not _box_formats(settings):
+        return
+    if dataset.not_selected:
+        count = sum(dataset.not_selected.values())
         yield (
-            f"imagefolder has no boxes: only images in {with_boxes.pop().value} have some, and readers "
-            "reject splits that differ. Another --seed or --val_fraction may help."
+            f"Left out: {pluralize(count, 'box')} of categories that were not selected "
+            f"({_listed(sorted(dataset.not_selected))}). --other_classes True exports them."
         )
+    if dataset.user_labels:
+        yield f"Classes from your own labels: {_listed(dataset.user_labels)}."

@@ -1,28 +1,59 @@
-"""The split into training and validation images, which depends only on the content of images.
+"""The split into training and validation images.
 
 Near-duplicates (images with the same bytes, or similar hashes) form a group, and a group is never divided.
-The representative of a group is the image that was first seen of all its members (see `image_hash`). The
-SHA-256 of the seed and the representative's checksum is scaled to a number from 0 to 1; the group is for
-validation if the number is below `val_fraction`. So:
+These rules apply in this order:
 
-* New images never move existing ones to the other split, except if they join two groups.
-* Groups include all images ever seen, so an image is in the same split in every export.
-* Another seed gives another split, and a larger fraction only adds groups to the validation split.
-* Nothing is counted: a class of five images may have none for validation.
+1. With fraction 0 all images are for training.
+2. Official validation images of ILSVRC are for validation, and with them all images that look like them.
+3. A group stays on the side of its images in earlier exports with the same seed. If a new image joins groups
+   of both sides, they are for validation.
+4. Of the other groups of each class, those with the lowest digests of seed and group are for validation, up
+   to the fraction of its images.
+5. A class with several groups, but none on a side, moves its smallest group there, if that is new.
+
+Classes of images and classes of boxes count separately, so the classes of a detector are on both sides, too.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 
 from .dataset import Split
 from .image_hash import ImageHash
 from .near_duplicates import representatives
 
+OFFICIAL_VALIDATION = "ILSVRC2012_val_"
+"""The beginning of the image codes of ILSVRC's validation images."""
+
+
+@dataclass(frozen=True)
+class SplitImage:
+    """An image to assign.
+
+    Attributes
+    ----------
+    sha256
+        Checksum of its bytes.
+    image_code
+        ImageNet's name of the image.
+    label
+        Its class.
+    box_labels
+        The classes of its boxes.
+    """
+
+    sha256: str
+    image_code: str
+    label: str
+    box_labels: frozenset[str] = frozenset()
+
 
 def groups(hashes: Mapping[str, ImageHash]) -> dict[str, str]:
-    """Find the representative of each image's group.
+    """Find the representative of each image's group, which is the image that was seen first.
 
     Parameters
     ----------
@@ -39,7 +70,124 @@ def groups(hashes: Mapping[str, ImageHash]) -> dict[str, str]:
     return {checksum: checksums[index] for checksum, index in zip(checksums, first, strict=True)}
 
 
-def assign(representative: str, *, val_fraction: float, seed: int) -> Split:
-    """Choose the split of a group."""
-    digest = hashlib.sha256(f"{seed} {representative}".encode()).digest()
-    return Split.VAL if int.from_bytes(digest[:8], "big") / 2**64 < val_fraction else Split.TRAIN
+def assign(
+    images: Iterable[SplitImage],
+    group_of: Mapping[str, str],
+    recorded: Mapping[str, Split],
+    *,
+    val_fraction: float,
+    seed: int,
+) -> dict[str, Split]:
+    """Assign the images to the sides of a split.
+
+    Parameters
+    ----------
+    group_of
+        The result of `groups`, for these and other images.
+    recorded
+        The sides of images in earlier exports, by checksum.
+
+    Returns
+    -------
+    dict of str to Split
+        The side of each image, by its checksum.
+    """
+    members: dict[str, list[SplitImage]] = defaultdict(list)
+    for image in images:
+        members[group_of[image.sha256]].append(image)
+    if val_fraction:
+        sides = _fixed_sides(members, group_of, recorded)
+        free = sorted(members.keys() - sides.keys(), key=lambda group: _digest(group, seed))
+        sides |= _by_fraction(members, sides, free, recorded, val_fraction)
+        _put_classes_on_both_sides(sides, free, members)
+    else:
+        sides = dict.fromkeys(members, Split.TRAIN)
+    return {image.sha256: sides[group] for group, of_group in members.items() for image in of_group}
+
+
+def _digest(group: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed} {group}".encode()).digest()
+
+
+def _is_official(image: SplitImage) -> bool:
+    return image.image_code.startswith(OFFICIAL_VALIDATION)
+
+
+def _fixed_sides(
+    members: Mapping[str, Sequence[SplitImage]], group_of: Mapping[str, str], recorded: Mapping[str, Split]
+) -> dict[str, Split]:
+    """Return the sides of groups with images that are recorded, whether exported now or not, or official."""
+    known = [(group_of[checksum], side) for checksum, side in recorded.items() if checksum in group_of]
+    known += [(group, Split.VAL) for group, images in members.items() if any(map(_is_official, images))]
+    for_validation = {group for group, side in known if side is Split.VAL}
+    return {
+        group: Split.VAL if group in for_validation else Split.TRAIN
+        for group in {group for group, _ in known} & members.keys()
+    }
+
+
+def _by_fraction(
+    members: Mapping[str, Sequence[SplitImage]],
+    fixed: Mapping[str, Split],
+    free: Sequence[str],
+    recorded: Mapping[str, Split],
+    val_fraction: float,
+) -> dict[str, Split]:
+    """Divide the free groups of each class, so that the fraction of its new images is for validation.
+
+    Images with and without boxes are divided separately. New images in fixed groups count, too.
+    """
+    total, for_validation = Counter[tuple[str, bool]](), Counter[tuple[str, bool]]()
+    strata = {group: _stratum(images) for group, images in members.items()}
+    for group, images in members.items():
+        new = sum(image.sha256 not in recorded for image in images)
+        total[strata[group]] += new
+        for_validation[strata[group]] += new if fixed.get(group) is Split.VAL else 0
+    sides = {}
+    for group in free:
+        stratum, size = strata[group], len(members[group])
+        fits = for_validation[stratum] + size / 2 <= val_fraction * total[stratum]
+        for_validation[stratum] += size if fits else 0
+        sides[group] = Split.VAL if fits else Split.TRAIN
+    return sides
+
+
+def _stratum(images: Sequence[SplitImage]) -> tuple[str, bool]:
+    """Return the most frequent class of a group, and whether most of its images have boxes."""
+    counts = Counter((image.label, bool(image.box_labels)) for image in images)
+    return min(counts, key=lambda one: (-counts[one], one))
+
+
+def _put_classes_on_both_sides(
+    sides: dict[str, Split], free: Sequence[str], members: Mapping[str, Sequence[SplitImage]]
+) -> None:
+    """Move a new group of each class that is on one side only, unless another class would leave a side."""
+    classes: dict[tuple[str, str], list[str]] = defaultdict(list)
+    counts = Counter[tuple[tuple[str, str], Split]]()
+    for group, side in sides.items():
+        for one in _classes(members[group]):
+            classes[one].append(group)
+            counts[one, side] += 1
+    rank = {group: (len(members[group]), place) for place, group in enumerate(free)}
+
+    def is_movable(group: str) -> bool:
+        others = _classes(members[group])
+        return group in rank and all(
+            counts[one, sides[group]] > 1 or len(classes[one]) == 1 for one in others
+        )
+
+    ordered = sorted(classes, key=lambda one: (len(classes[one]), one))
+    for one, side in product(ordered, Split):
+        if len(classes[one]) > 1 and not counts[one, side]:
+            smallest = min(filter(is_movable, classes[one]), key=rank.__getitem__, default=None)
+            if smallest is not None:
+                for moved in _classes(members[smallest]):
+                    counts[moved, sides[smallest]] -= 1
+                    counts[moved, side] += 1
+                sides[smallest] = side
+
+
+def _classes(images: Iterable[SplitImage]) -> set[tuple[str, str]]:
+    """Return the classes of images and of their boxes, each with its kind."""
+    found = {("image", image.label) for image in images}
+    return found | {("box", label) for image in images for label in image.box_labels}

@@ -41,7 +41,10 @@ class Settings:
     seed
         Of the random split.
     labels
-        The names of classes in exports: "name" for folder names, "code" for wnids.
+        The names of classes in exports: "name" for folder names, "short" for first synonyms, "code" for
+        wnids.
+    other_classes
+        Whether exports contain the boxes of categories that are not selected.
     export_unannotated
         Whether box formats contain images without boxes.
     scheduler
@@ -82,6 +85,7 @@ class Settings:
     val_fraction: float = 0.1
     seed: int = 0
     labels: str = "name"
-    export_unannotated: bool = True
+    other_classes: bool = False
+    export_unannotated: bool = False
     scheduler: str | None = None
     command: tuple[str, ...] = field(default=(), repr=False)

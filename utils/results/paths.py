@@ -14,6 +14,7 @@ from ..models.images import ImageFormat
 
 RESULT_FOLDER = "partial_imagenet"
 FINGERPRINTS_NAME = ".fingerprints.csv"
+SPLITS_NAME = ".splits.csv"
 GALLERY_STATE_NAME = ".gallery.jsonl"
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """Extensions of images, in lower case; images that a run saves have those of `ImageFormat`."""
