@@ -60,8 +60,8 @@ def test_yolo(project: ExportProject) -> None:
     ]
     labels = folder / "labels" / "train"
     assert lines(labels / f"{CUP}_1.txt") == [
-        "1 0.50000000 0.50000000 1.00000000 1.00000000",
-        "1 0.20833333 0.55555556 0.20833333 0.55555556",
+        "1 0.5 0.5 1.0 1.0",
+        "1 0.2083333134651184 0.5555555820465088 0.20833337306976318 0.5555555820465088",
     ]
     assert (labels / f"{CUP}_2.txt").read_bytes() == b""
     assert lines(folder / "data.yaml") == [
@@ -293,7 +293,7 @@ def test_edited_boxes_are_fitted(project: ExportProject) -> None:
     project.add(CUP, f"{CUP}_8", None, (-5, -5, 400, 400))
     folder = project.export("yolo")
     (path,) = folder.rglob(f"{CUP}_8.txt")
-    assert lines(path) == ["1 0.50000000 0.50000000 1.00000000 1.00000000"]
+    assert lines(path) == ["1 0.5 0.5 1.0 1.0"]
 
 
 def test_odd_names(project: ExportProject) -> None:

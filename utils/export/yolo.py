@@ -2,6 +2,9 @@
 
 `data.yaml` has no `path`, so that Ultralytics uses the folder of the file, and an export can be moved.
 Ultralytics needs images in both splits: if one is empty, `data.yaml` names the other one in its place.
+
+The edges of boxes are rounded to multiples of 2^-23. Centres, half sizes and their sums are then multiples of
+2^-24, which readers compute without rounding, even with `float32`. So no box exceeds its image.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from pathlib import Path
 from .dataset import Dataset, ExportedItem, Format, Item, Split
 from .link_image import link_image, unique_stems
 
+STEPS = 2**23
+"""Possible positions of an edge in an image; they are finer than pixels in images of less than so many."""
 SNIPPET = """\
 from ultralytics import YOLO
 
@@ -39,10 +44,15 @@ def _lines(item: Item, dataset: Dataset) -> Iterator[str]:
     """Format boxes as class, centre and size, in fractions of the image."""
     width, height = item.record.picture.width, item.record.picture.height
     for box in item.boxes:
-        right, bottom = box.xmax + 1, box.ymax + 1  # xmax and ymax are inclusive
-        centre = f"{(box.xmin + right) / 2 / width:.8f} {(box.ymin + bottom) / 2 / height:.8f}"
-        size = f"{(right - box.xmin) / width:.8f} {(bottom - box.ymin) / height:.8f}"
-        yield f"{dataset.class_numbers[box.label]} {centre} {size}\n"
+        x, box_width = centre_and_size(box.xmin, box.xmax, width)
+        y, box_height = centre_and_size(box.ymin, box.ymax, height)
+        yield f"{dataset.class_numbers[box.label]} {x} {y} {box_width} {box_height}\n"
+
+
+def centre_and_size(first: int, last: int, pixels: int) -> tuple[float, float]:
+    """Return centre and size of a range of pixels, `last` included, in fractions of all pixels."""
+    start, end = (round(edge * STEPS / pixels) for edge in (first, last + 1))
+    return (start + end) / (2 * STEPS), (end - start) / STEPS
 
 
 def _data_yaml(dataset: Dataset, splits: list[Split]) -> str:
