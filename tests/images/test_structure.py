@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 import zlib
+from itertools import pairwise
 
 import pytest
 
 from tests.pictures import GOOD, accepted, encode, rejection
-from utils.images import validation
+from utils.images import structure, validation
 from utils.reasons import Reason
 
 
@@ -57,6 +58,42 @@ def test_wrong_checksum(kind: str) -> None:
     data = bytearray(GOOD[kind]())
     data[len(data) * 9 // 10] ^= 4
     assert rejection(bytes(data)).reason is Reason.CORRUPT
+
+
+def test_jpeg_segments() -> None:
+    """Segments follow each other up to the end of the first picture; restarts belong to their scan."""
+    jpeg = encode("JPEG", restart_marker_rows=1, progressive=True, comment=b"\xff\xd9")
+    segments = list(structure.jpeg_segments(jpeg + b"\xff\xff\0" + jpeg))
+    assert (segments[0].begin, segments[-1]) == (2, (0xD9, len(jpeg) - 2, len(jpeg)))
+    assert all(one.end == following.begin for one, following in pairwise(segments))
+    markers = [one.marker for one in segments]
+    assert (markers.count(0xFE), markers.count(0xC2), markers.count(0xD9)) == (1, 1, 1)
+    assert markers.count(0xDA) == jpeg.count(b"\xff\xda") > 5
+
+
+def test_padding_of_jpeg_segments() -> None:
+    """A marker may be preceded by any number of 0xFF, and a file may end before the end marker."""
+    jpeg = encode("JPEG")
+    padded = jpeg[:20] + b"\xff" * 9 + jpeg[20:-2] + b"\xff" * 3 + jpeg[-2:]
+    assert [one.marker for one in structure.jpeg_segments(padded)] == [
+        one.marker for one in structure.jpeg_segments(jpeg)
+    ]
+    (*_, last) = structure.jpeg_segments(jpeg[:-2])
+    assert (last.marker, last.end) == (0xDA, len(jpeg) - 2)
+    assert list(structure.jpeg_segments(b"\xff\xd8" + bytes(99))) == []
+
+
+@pytest.mark.parametrize("byte_order", ["II", "MM"])
+def test_orientation(byte_order: str) -> None:
+    """The orientation of a TIFF or of EXIF data is read in both byte orders; damaged data raise an error."""
+    order = {"II": "<", "MM": ">"}[byte_order]
+    header = byte_order.encode() + struct.pack(f"{order}HI", 42, 8)
+    exif = header + struct.pack(f"{order}HHHIHHI", 1, 274, 3, 1, 6, 0, 0)
+    assert structure.read_orientation(exif) == 6
+    assert structure.read_orientation(exif.replace(struct.pack(f"{order}H", 274), b"\1\0")) == 1
+    for damaged in (exif[:-9], exif[:9], b"", b"XX" + exif[2:]):
+        with pytest.raises(structure.DamagedError):
+            structure.read_orientation(damaged)
 
 
 def test_png_metadata_is_not_decoded() -> None:

@@ -77,6 +77,22 @@ def test_exif_orientation() -> None:
     assert (picture.width, picture.height) == SIZE
 
 
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_tiff_orientation(orientation: int, compression: str) -> None:
+    """Width and height of a TIFF are those of the stored pixels, too, although Pillow rotates it."""
+    picture = accepted(encode("TIFF", compression=compression, tiffinfo={274: orientation}))
+    assert (picture.width, picture.height) == SIZE
+
+
+def test_tiff_with_unreadable_metadata() -> None:
+    """Metadata of a TIFF do not matter: EXIF fields behind the end of the file, XMP with an orientation."""
+    xmp = b'<x tiff:Orientation="6"/>'
+    data = encode("TIFF", tiffinfo={700: xmp, 34665: 0xFFFFFF, 34853: 0xFFFFFF})
+    picture = accepted(data)
+    assert (picture.width, picture.height) == SIZE
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_too_small(kind: str) -> None:
     """An image is rejected if its smaller side is below the minimum."""

@@ -1,19 +1,21 @@
-"""Reads sizes and checks completeness of all image formats but JPEG, without decoding.
+"""Reads the structure of image files, without decoding: sizes, completeness, segments.
 
-Nothing is allocated for pixels, so an image of absurd size is rejected from its header. The checks find
-damage that decoders tolerate: a missing last chunk, a truncated later frame, a wrong checksum. Data after the
-end of an image is ignored.
+Nothing is allocated for pixels, so an image of absurd size is rejected from its header. The checks, which all
+formats but JPEG have, find damage that decoders tolerate: a missing last chunk, a truncated later frame, a
+wrong checksum. Data after the end of an image is ignored.
 
 Messages of the errors complete the sentence "A damaged PNG: ...".
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from ..models.images import ImageFormat
 
@@ -25,8 +27,13 @@ MAX_STRIPS = 100_000
 
 MAX_TILE_PIXELS = 50_000_000
 
+JPEG_END = 0xD9
+_JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
+"""Of a segment or the end of a JPEG; restart markers and stuffed bytes in compressed data are neither."""
+
 _BMP_RUN_LENGTH = (1, 2)
 _PNG_CHUNKS_DECODED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_TIFF_HEADER = re.compile(rb"II\*\0|MM\0\*")
 _TIFF_NUMBERS = {3: "H", 4: "I"}
 """`struct` codes of the TIFF field types that hold sizes and offsets."""
 
@@ -41,6 +48,7 @@ class _TiffTag(IntEnum):
     WIDTH = 256
     HEIGHT = 257
     STRIP_OFFSETS = 273
+    ORIENTATION = 274
     STRIP_SIZES = 279
     TILE_WIDTH = 322
     TILE_HEIGHT = 323
@@ -71,6 +79,51 @@ class Size:
     height: int
 
 
+class Segment(NamedTuple):
+    """A segment of a JPEG: its marker, and the offsets of its begin and end."""
+
+    marker: int
+    begin: int
+    end: int
+
+
+class Chunk(NamedTuple):
+    """A chunk of a PNG: its type, and the offsets of its begin and end."""
+
+    kind: bytes
+    begin: int
+    end: int
+
+
+def jpeg_segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments of a JPEG up to its end marker; compressed data belong to the preceding segment."""
+    found = _JPEG_MARKER.search(data, 2)
+    while found:
+        marker, begin, end = found[1][0], found.start(), found.end()
+        if marker == JPEG_END:
+            yield Segment(marker, begin, end)
+            return
+        length = int.from_bytes(data[end : end + 2], "big")
+        found = _JPEG_MARKER.search(data, end + length)
+        yield Segment(marker, begin, found.start() if found else len(data))
+
+
+def png_chunks(data: bytes) -> Iterator[Chunk]:
+    """Yield the chunks of a PNG up to its end.
+
+    Raises
+    ------
+    struct.error
+        If it ends before a chunk.
+    """
+    offset, kind = 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        end = offset + 12 + length
+        yield Chunk(kind, offset, end)
+        offset = end
+
+
 def read_size(image_format: ImageFormat, data: bytes) -> Size:
     """Read the size of an image from its header.
 
@@ -85,8 +138,26 @@ def read_size(image_format: ImageFormat, data: bytes) -> Size:
         raise TruncatedError("the header is incomplete") from error
 
 
+def read_orientation(tiff: bytes) -> int:
+    """Read the orientation, from 1 to 8, of a TIFF, or of EXIF data, which are one; 1 if there is none.
+
+    Raises
+    ------
+    TruncatedError, DamagedError
+        If the fields of the first page cannot be read.
+    """
+    if not _TIFF_HEADER.match(tiff):
+        raise DamagedError("the header is invalid")
+    try:
+        return next(_tiff_pages(tiff), {}).get(_TiffTag.ORIENTATION, (1,))[0]
+    except (struct.error, IndexError) as error:
+        raise TruncatedError from error
+
+
 def check(image_format: ImageFormat, data: bytes) -> bytes:
     """Check that an image is complete, and return the part of it that has to be decoded.
+
+    Of a PNG or TIFF this is the first frame without metadata, so that decoders return the stored pixels.
 
     Raises
     ------
@@ -101,17 +172,14 @@ def check(image_format: ImageFormat, data: bytes) -> bytes:
 
 def _check_png(data: bytes) -> bytes:
     """Check all chunks; leave out metadata and animation, which do not belong to the first frame."""
-    chunks, offset, kind = [data[:8]], 8, b""
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, offset)
-        end = offset + 12 + length
+    chunks = [data[:8]]
+    for kind, begin, end in png_chunks(data):
         (checksum,) = struct.unpack_from(">I", data, end - 4)
         is_decoded = kind in _PNG_CHUNKS_DECODED
-        if (is_decoded or kind == b"fdAT") and zlib.crc32(data[offset + 4 : end - 4]) != checksum:
+        if (is_decoded or kind == b"fdAT") and zlib.crc32(data[begin + 4 : end - 4]) != checksum:
             raise DamagedError(f"the checksum of chunk {kind.decode('ascii')} is wrong")
         if is_decoded:
-            chunks.append(data[offset:end])
-        offset = end
+            chunks.append(data[begin:end])
     return b"".join(chunks)
 
 
@@ -191,12 +259,32 @@ def _check_tiff(data: bytes) -> bytes:
                 raise TruncatedError
         if page.get(_TiffTag.TILE_WIDTH, (0,))[0] * page.get(_TiffTag.TILE_HEIGHT, (0,))[0] > MAX_TILE_PIXELS:
             raise DamagedError("its tiles are too large")
-    return data
+    return _without_tiff_metadata(data)
+
+
+def _without_tiff_metadata(data: bytes) -> bytes:
+    """Keep only the first page and the fields that decoders need; the orientation is none of them."""
+    order = _tiff_byte_order(data)
+    (offset,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, offset)
+    fields = [data[begin : begin + 12] for begin in range(offset + 2, offset + 2 + 12 * count, 12)]
+    tags = [struct.unpack_from(f"{order}H", field)[0] for field in fields]
+    kept = [
+        field
+        for tag, field in zip(tags, fields, strict=True)
+        if tag <= _LAST_DECODING_TAG and tag != _TiffTag.ORIENTATION
+    ]
+    page = struct.pack(f"{order}H", len(kept)) + b"".join(kept) + bytes(4)  # of which no other page follows
+    return data[:offset] + page + data[offset + len(page) :]
+
+
+def _tiff_byte_order(data: bytes) -> str:
+    return "<" if data[:1] == b"I" else ">"
 
 
 def _tiff_pages(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
     """Yield the needed fields of each page by their tags."""
-    order = "<" if data[:1] == b"I" else ">"
+    order = _tiff_byte_order(data)
     (offset,) = struct.unpack_from(f"{order}I", data, 4)
     for _ in range(MAX_PAGES):
         if not offset:

@@ -64,7 +64,7 @@ def validate(data: bytes, *, min_side: int, length_known: bool) -> Picture | Rej
     Returns
     -------
     Picture or Rejection
-        The size of the picture is that of the stored pixels; the EXIF orientation is ignored.
+        The size of the picture is that of the stored pixels; orientations in EXIF or TIFF are ignored.
 
     Raises
     ------
@@ -160,14 +160,9 @@ def _jpeg_error(data: bytes, error: ValueError) -> DamagedError:
 
 
 def _is_progressive(data: bytes) -> bool:
-    """Follow the segments to the frame marker; True if it is not found, which is the stricter case."""
-    offset = 2
-    while offset + 4 <= len(data) and data[offset] == 0xFF:
-        marker = data[offset + 1]
-        if marker in _FRAMES:
-            return _FRAMES[marker]
-        offset += 1 if marker == 0xFF else 2 + int.from_bytes(data[offset + 2 : offset + 4], "big")
-    return True
+    """Whether the first frame is progressive; True if there is no frame, which is the stricter case."""
+    markers = (segment.marker for segment in structure.jpeg_segments(data))
+    return next((_FRAMES[marker] for marker in markers if marker in _FRAMES), True)
 
 
 def _open_with_pillow(image_format: ImageFormat, data: bytes, *, is_decoded: bool) -> Size:
