@@ -18,6 +18,7 @@ from utils.catalog.folder_names import folder_names
 from utils.export import exporter
 from utils.export.build_dataset import build_dataset
 from utils.export.dataset import Dataset
+from utils.images.validation import validate
 from utils.models.images import Annotation, Box, ImageFormat, Picture
 from utils.models.rows import Category, UrlRow
 from utils.models.settings import Settings
@@ -28,7 +29,6 @@ from utils.results.paths import RESULT_FOLDER, CategoryFolder
 from utils.results.reader import read_categories
 
 Corners = tuple[int, int, int, int]
-FORMATS = {ImageFormat.JPEG: "JPEG", ImageFormat.PNG: "PNG", ImageFormat.GIF: "GIF", ImageFormat.WEBP: "WEBP"}
 
 
 def draw(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
@@ -40,7 +40,7 @@ def draw(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
 def stored(image: Image.Image, kind: ImageFormat = ImageFormat.JPEG, **options: Any) -> bytes:
     """Encode a picture."""
     data = io.BytesIO()
-    image.save(data, FORMATS[kind], **options)
+    image.save(data, kind.name, **options)
     return data.getvalue()
 
 
@@ -83,15 +83,14 @@ class ExportProject:
         folder = CategoryFolder(self.path / RESULT_FOLDER / category.folder)
         folder.make()
         data = stored(draw(number_of(image_code)), kind) if data is None else data
-        with Image.open(io.BytesIO(data)) as image:
-            size = image.size
-        picture = Picture(kind, *size, len(data), hashlib.sha256(data).hexdigest())
-        path = folder.image(image_code, kind)
+        picture = validate(data, min_side=1, length_known=True)
+        assert isinstance(picture, Picture)
+        path = folder.image(image_code, picture.format)
         path.write_bytes(data)
         if corners:
             boxes = tuple(Box(label or category.folder, *corner) for corner in corners)
             xml = voc_xml.to_xml(
-                Annotation(image_code, *size, boxes),
+                Annotation(image_code, picture.width, picture.height, boxes),
                 folder=category.folder,
                 filename=path.name,
                 picture=picture,

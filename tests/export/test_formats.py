@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.export.export_project import ExportProject, draw, files, lines, read_json, stored
 from utils.annotations import voc_xml
+from utils.errors import FolderError
 from utils.export import link_image, webdataset
 from utils.export.formats import FORMATS
 from utils.models.images import ImageFormat
@@ -218,35 +219,87 @@ def test_image_in_two_folders_is_in_both_classes(project: ExportProject, format_
     assert sum(f"{CUP}_7" in line for line in table) == 2
 
 
+@pytest.mark.parametrize("kind", ImageFormat)
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_gif_becomes_png(project: ExportProject, format_name: str) -> None:
-    """The first frame of a GIF is exported as PNG, with equal pixels."""
-    frames = [draw(7).quantize(), draw(8).quantize()]
-    data = stored(frames[0], ImageFormat.GIF, save_all=True, append_images=frames[1:])
-    project.add(CUP, f"{CUP}_9", data, kind=ImageFormat.GIF)
+def test_exported_formats(project: ExportProject, format_name: str, kind: ImageFormat) -> None:
+    """Exports contain only JPEG and PNG, with equal pixels and their extensions; some require .jpg."""
+    data = stored(draw(7).convert("L"), kind)
+    project.add(CUP, f"{CUP}_9", data)
     folder = project.export(format_name)
+    suffix = ".jpg" if kind is ImageFormat.JPEG or format_name in ("voc", "webdataset") else ".png"
     if format_name == "webdataset":
         found = dict(read for path in folder.glob("*.tar") for read in members(path))[f"{CUP}_9.jpg"]
     else:
-        (path,) = folder.rglob(f"{CUP}_9.*g")
+        (path,) = (one for one in folder.rglob(f"{CUP}_9.*") if one.suffix not in (".txt", ".xml"))
         found = path.read_bytes()
+        assert path.suffix == suffix
     with Image.open(io.BytesIO(found)) as image, Image.open(io.BytesIO(data)) as original:
-        assert image.format == "PNG"
+        assert image.format == ("JPEG" if kind is ImageFormat.JPEG else "PNG")
         assert image.convert("RGB").tobytes() == original.convert("RGB").tobytes()
 
 
-def test_exif_orientation_is_removed(project: ExportProject) -> None:
-    """Only EXIF metadata are removed, so that readers use the stored pixels, on which boxes were drawn."""
+def test_first_frame_is_exported(project: ExportProject) -> None:
+    """The first frame of an animation is exported."""
+    frames = [draw(7).quantize(), draw(8).quantize()]
+    data = stored(frames[0], ImageFormat.GIF, save_all=True, append_images=frames[1:])
+    project.add(CUP, f"{CUP}_9", data)
+    with Image.open(next(project.export("coco").rglob(f"{CUP}_9.png"))) as image:
+        assert image.convert("RGB").tobytes() == frames[0].convert("RGB").tobytes()
+        assert getattr(image, "n_frames", 1) == 1
+
+
+@pytest.mark.parametrize("kind", [ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.WEBP, ImageFormat.TIFF])
+def test_orientation_is_removed(project: ExportProject, kind: ImageFormat) -> None:
+    """Readers see the stored pixels, on which boxes were drawn; the colour profile of a JPEG is kept."""
     exif = Image.Exif()
     exif[274] = 6
-    data = stored(draw(9), exif=exif, icc_profile=b"colours", comment=b"hello")
+    plain = stored(draw(9), kind)
+    data = stored(draw(9), kind, exif=exif, icc_profile=b"colours")
     path = project.add(CUP, f"{CUP}_9", data, (1, 1, 9, 9))
-    exported = next(project.export("yolo").rglob(f"{CUP}_9.jpg"))
+    folder = project.export("coco", val_fraction=0)
+    (exported,) = folder.rglob(f"{CUP}_9.*")
     assert path.read_bytes() == data
-    with Image.open(exported) as image, Image.open(path) as original:
+    with Image.open(exported) as image, Image.open(io.BytesIO(plain)) as stored_pixels:
         assert dict(image.getexif()) == {}
-        assert image.info["icc_profile"] == b"colours"
-        assert image.tobytes() == original.tobytes()
+        assert ("icc_profile" in image.info) == (kind is ImageFormat.JPEG)
+        assert image.tobytes() == stored_pixels.tobytes()
+    images = read_json(folder / "annotations" / "instances_train.json")["images"]
+    (size,) = ((one["width"], one["height"]) for one in images if one["file_name"] == exported.name)
+    assert size == (96, 72)
+
+
+@pytest.mark.parametrize("kind", [ImageFormat.JPEG, ImageFormat.PNG])
+def test_bytes_behind_the_end_are_cut(project: ExportProject, kind: ImageFormat) -> None:
+    """A trainer that repairs the file in place would change the original through a hard link."""
+    data = stored(draw(9), kind)
+    path = project.add(CUP, f"{CUP}_9", data + b"\r\n")
+    exported = next(project.export("yolo").rglob(f"{CUP}_9.[jp]*"))
+    assert (exported.read_bytes(), path.read_bytes()) == (data, data + b"\r\n")
+    assert not exported.samefile(path)
+
+
+def test_unchanged_images_are_not_read_again(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a second export, only the images that are rewritten are read."""
+    project.add(CUP, f"{CUP}_9", stored(draw(9)) + b"\r\n")
+    project.export("yolo")
+    read: list[str] = []
+    read_bytes = Path.read_bytes
+
+    def recorded(path: Path) -> bytes:
+        read.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", recorded)
+    project.export("yolo")
+    assert [name for name in read if not name.endswith(".xml")] == [f"{CUP}_9.jpg"]
+
+
+def test_image_that_cannot_be_decoded(project: ExportProject) -> None:
+    """The export ends with a sentence that names the image."""
+    path = project.add(CUP, f"{CUP}_9", stored(draw(9), ImageFormat.WEBP))
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(FolderError, match=f"{CUP}_9.webp cannot be exported: .*Remove it"):
+        project.export("yolo")
 
 
 @pytest.mark.parametrize("format_name", ["yolo", "coco", "voc", "imagefolder"])

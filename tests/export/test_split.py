@@ -224,6 +224,19 @@ COPIES = {
 }
 
 
+def test_near_duplicates_with_unreadable_metadata(project: ExportProject) -> None:
+    """An image and its copy are in the same split, even if the EXIF data of the copy cannot be read."""
+    for number in range(20):
+        image = draw(number, (400, 300))
+        copy = stored(image.resize((200, 150)), dpi=(72, 72))
+        broken = b"\xff\xe1\0\x11Exif\0\0no header"
+        project.add(RED, f"{RED}_{number}", stored(image))
+        project.add(BLUE, f"{BLUE}_{number}", copy[:2] + broken + copy[2:])
+    split = splits(project.dataset(val_fraction=0.5))
+    assert all(split[f"{RED}_{number}"] == split[f"{BLUE}_{number}"] for number in range(20))
+    assert set(split.values()) == {"train", "val"}
+
+
 @pytest.mark.parametrize("how", COPIES)
 def test_near_duplicates_are_in_one_split(project: ExportProject, how: str) -> None:
     """An image and its copy are in the same split, under any category and name."""
@@ -306,6 +319,37 @@ def test_cache(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_hash, "compute", None)  # fails if called
     assert splits(project.dataset(val_fraction=0.5)) == before
     assert list(image_hash.read(cache)) == [line[:64].decode() for line in whole.splitlines()[1:]]
+
+
+def old_lines(cache: Path) -> list[str]:
+    """Rewrite a cache as the first version wrote it, and return its lines."""
+    lines = [f"{line.rpartition(',')[0]},0" for line in cache.read_text().splitlines()[1:]]
+    cache.write_text("".join(f"{line}\n" for line in ["sha256,hash,turned", *lines]))
+    return lines
+
+
+def test_cache_of_the_first_version(project: ExportProject) -> None:
+    """Images in it are hashed once more, keep their place in the order, and stay in their split."""
+    cache = project.path / "partial_imagenet" / ".fingerprints.csv"
+    fill(project, range(10))
+    fill(project, range(10, 20), BLUE)
+    before = splits(project.dataset(val_fraction=0.5))
+    lines = old_lines(cache)
+    checksums = [line[:64] for line in lines]
+    # An image that only the old version saw, between the others, and one for which it found no hash.
+    absent = f"{'ab' * 32},0123456789abcdef,1"
+    lines = [lines[0][:65] + ",0", *lines[1:5], absent, *lines[5:]]
+    cache.write_text("".join(f"{line}\n" for line in ["sha256,hash,turned", *lines]))
+    old = cache.read_bytes()
+    assert splits(project.dataset(val_fraction=0.5)) == before
+    assert cache.read_bytes().startswith(old)
+    hashes = image_hash.read(cache)
+    assert list(hashes) == [*checksums[:5], "ab" * 32, *checksums[5:]]
+    assert hashes.pop("ab" * 32) == image_hash.ImageHash(0x0123456789ABCDEF, needs_rewrite=None)
+    assert all(one.hash is not None and one.needs_rewrite is False for one in hashes.values())
+    first = cache.read_bytes()
+    project.dataset()
+    assert cache.read_bytes() == first
 
 
 def test_cache_with_windows_line_ends(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def build_dataset(
                 for box in of_image
                 if box.label in names.of_boxes
             ),
-            is_rotated=hashes[record.picture.sha256].is_rotated,
+            needs_rewrite=bool(hashes[record.picture.sha256].needs_rewrite),
         )
         for record, of_image in zip(records, boxes, strict=True)
     )

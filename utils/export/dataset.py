@@ -40,8 +40,8 @@ class Item:
         WordNet id and class name of the category in whose folder the image is.
     boxes
         Boxes inside the image, 0-based and inclusive, with class names as labels.
-    is_rotated
-        Whether its EXIF orientation asks viewers to rotate or mirror it.
+    needs_rewrite
+        Whether the exported file differs from the image (see `normalize`).
     """
 
     record: ImageRecord
@@ -49,7 +49,7 @@ class Item:
     label: str
     split: Split
     boxes: tuple[Box, ...]
-    is_rotated: bool = False
+    needs_rewrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ cropping change few of these 63 bits.
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import warnings
@@ -22,13 +21,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import wrap_os_errors
+from ..files import append_lines
+from . import normalize
 
 SIDE, FREQUENCIES = 32, 8
 BITS = FREQUENCIES**2 - 1
 MIN_MEDIAN = 32.0
 """If half of the frequencies are weaker, which is what noise of two gray levels gives, the image is too flat
 for a hash. Of 1,000 photographs of ImageNet the lowest median is 119, and half of them are above 1,162."""
-_EXIF_ORIENTATION, _UPRIGHT = 0x0112, 1
 _POSITIONS, _WAVES = np.arange(SIDE), np.arange(FREQUENCIES)
 _COSINES: NDArray[np.float32] = np.cos(np.pi * np.outer(_WAVES, 2 * _POSITIONS + 1) / (2 * SIDE)).astype("f4")
 _WEIGHTS = np.uint64(1) << np.arange(BITS, dtype=np.uint64)
@@ -36,39 +36,56 @@ _WEIGHTS = np.uint64(1) << np.arange(BITS, dtype=np.uint64)
 
 @dataclass(frozen=True, slots=True)
 class ImageHash:
-    """The 63 bits of an image, or None if it is too flat; and whether it has an EXIF orientation."""
+    """The hash of an image, and how it is exported.
+
+    Attributes
+    ----------
+    hash
+        Its 63 bits; None if the image is too flat, or cannot be decoded.
+    needs_rewrite
+        Whether exports contain a rewritten file (see `normalize`); None if this is unknown, as the first
+        version did not record it.
+    """
 
     hash: int | None
-    is_rotated: bool = False
+    needs_rewrite: bool | None = None
 
 
 def compute(data: bytes) -> ImageHash:
-    """Compute the hash of a valid image; raises nothing but MemoryError."""
+    """Compute the hash of a valid image from its pixels; raises nothing but MemoryError."""
+    return ImageHash(_hash_pixels(data), normalize.needs_rewrite(data))
+
+
+def _hash_pixels(data: bytes) -> int | None:
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            is_rotated = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT) != _UPRIGHT
+        with normalize.open_stored(data) as image:
             image.draft("L", (2 * SIDE, 2 * SIDE))  # decode a JPEG at about an eighth of its size
-            gray = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+            gray = normalize.as_8_bit(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     except MemoryError:
         raise
     except Exception:  # Pillow's decoders raise any exception; such an image is a duplicate of none
-        return ImageHash(None)
+        return None
     frequencies = (_COSINES @ np.asarray(gray, dtype=np.float32) @ _COSINES.T).ravel()[1:]
     if np.median(np.abs(frequencies)) < MIN_MEDIAN:
-        return ImageHash(None, is_rotated)
-    return ImageHash(int(_WEIGHTS[frequencies > np.median(frequencies)].sum()), is_rotated)
+        return None
+    return int(_WEIGHTS[frequencies > np.median(frequencies)].sum())
 
 
-HEADER = b"sha256,hash,turned\n"
+HEADER = "sha256,hash,export\n"
 BATCH = 256
 """Images between two writes; at most so many are hashed again after a killed run."""
 MANY = 2_000
 """From this number of images on, hashing takes long enough for a message."""
-_LINE = re.compile(rb"([0-9a-f]{64}),([0-9a-f]{16})?,([01])\r?\n")
+_LINE = re.compile(rb"([0-9a-f]{64}),([0-9a-f]{16})?,([01]|unchanged|rewritten)\r?\n")
+_EXPORT = {b"unchanged": False, b"rewritten": True}
+"""The third column, and whether an image needs to be rewritten.
+
+In lines of the first version it is 0 or 1. These images are hashed once more: that version found no hash if
+the metadata are unreadable, and rewrote fewer images."""
 
 
 def read(path: Path) -> dict[str, ImageHash]:
-    """Read the hashes, by checksum, in the order first seen.
+    """Read the hashes, by checksum, in the order first seen; the last line of an image counts.
 
     Raises
     ------
@@ -82,7 +99,7 @@ def read(path: Path) -> dict[str, ImageHash]:
                 for line in file:
                     if found := _LINE.fullmatch(line):
                         bits = int(found[2], 16) if found[2] else None
-                        hashes.setdefault(found[1].decode(), ImageHash(bits, found[3] == b"1"))
+                        hashes[found[1].decode()] = ImageHash(bits, _EXPORT.get(found[3]))
         except FileNotFoundError:
             return {}
     return hashes
@@ -102,7 +119,8 @@ def update(path: Path, images: Mapping[str, Path], print_line: Callable[[str], N
         If an image cannot be read, or the file cannot be written.
     """
     hashes = read(path)
-    new = [(checksum, image) for checksum, image in images.items() if checksum not in hashes]
+    unknown = ImageHash(None)
+    new = [one for one in images.items() if hashes.get(one[0], unknown).needs_rewrite is None]
     if len(new) >= MANY:
         print_line(f"Hashing {len(new):,} images to find near-duplicates (only once) ...")
     waiting = iter(new)
@@ -122,14 +140,10 @@ def _hash(path: Path) -> ImageHash:
 
 
 def _append(path: Path, hashes: Mapping[str, ImageHash]) -> None:
-    with wrap_os_errors(path), path.open("ab+") as file:
-        size = file.seek(0, os.SEEK_END)
-        if not size:
-            file.write(HEADER)
-        else:
-            file.seek(-1, os.SEEK_END)
-            if file.read() != b"\n":  # the last line is incomplete
-                file.write(b"\n")
-        for checksum, one in hashes.items():
-            digits = "" if one.hash is None else f"{one.hash:016x}"
-            file.write(f"{checksum},{digits},{int(one.is_rotated)}\n".encode())
+    with wrap_os_errors(path):
+        append_lines(path, HEADER, (_line(checksum, one) for checksum, one in hashes.items()))
+
+
+def _line(checksum: str, one: ImageHash) -> str:
+    digits = "" if one.hash is None else f"{one.hash:016x}"
+    return f"{checksum},{digits},{'rewritten' if one.needs_rewrite else 'unchanged'}\n"

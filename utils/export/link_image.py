@@ -1,15 +1,11 @@
 """Image files in an export: hard links if the file system allows them, otherwise copies.
 
-Two kinds of images are converted, since readers handle them differently. Of a GIF the first frame is written
-as PNG, since detectors do not read GIF. From a JPEG with an EXIF orientation (3 of 1,000 in ImageNet) the
-metadata are removed: some readers rotate such an image and others do not, but boxes refer to the stored
-pixels.
+Images that readers do not show in the same way are rewritten (see `normalize`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import shutil
@@ -17,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..errors import FolderError
 from ..models.images import ImageFormat
 from .dataset import Item
 
 _NOT_IN_STEMS = re.compile(r"[^\w-]")  # lists of images are split at blanks, names in tars at dots
-_START_OF_SCAN, _APP1 = 0xDA, 0xE1
 
 
 def unique_stems(items: Sequence[Item]) -> Iterator[tuple[str, Item]]:
@@ -49,7 +45,7 @@ def link_image(item: Item, folder: Path, stem: str, *, extension: str = "") -> s
     Parameters
     ----------
     extension
-        Extension with its dot, whatever the format is; empty for that of the format.
+        Extension with its dot, whatever the format is; empty for `.jpg` or `.png`.
 
     Returns
     -------
@@ -61,8 +57,8 @@ def link_image(item: Item, folder: Path, stem: str, *, extension: str = "") -> s
     OSError
         If it cannot be written.
     """
-    is_gif = item.record.picture.format is ImageFormat.GIF
-    name = f"{stem}{extension or ('.png' if is_gif else item.record.path.suffix)}"
+    is_jpeg = item.record.picture.format is ImageFormat.JPEG
+    name = f"{stem}{extension or ('.jpg' if is_jpeg else '.png')}"
     data = converted(item)
     if data is None:
         link_or_copy(item.record.path, folder / name)
@@ -72,13 +68,27 @@ def link_image(item: Item, folder: Path, stem: str, *, extension: str = "") -> s
 
 
 def converted(item: Item) -> bytes | None:
-    """Convert an image that is not exported as it is; None for all others."""
-    kind = item.record.picture.format
-    if kind is ImageFormat.GIF:
-        return first_frame(item.record.path.read_bytes())
-    if kind is ImageFormat.JPEG and item.is_rotated:
-        return without_metadata(item.record.path.read_bytes())
-    return None
+    """Return the new content of an image that is not exported as it is; None for all others.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    FolderError
+        If it cannot be decoded.
+    """
+    if not item.needs_rewrite:
+        return None
+    from . import normalize  # imported late: the command line needs only the names of formats
+
+    path = item.record.path
+    data = path.read_bytes()
+    try:
+        return normalize.rewritten(data)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders raise any exception
+        raise FolderError(f"{path} cannot be exported: {error}. Remove it, and run again.") from error
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -93,26 +103,3 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
         return
     shutil.copyfile(source, target)
-
-
-def first_frame(gif: bytes) -> bytes:
-    """Convert the first frame of a GIF to PNG, with equal pixels."""
-    from PIL import Image  # imported late: the command line needs only the names of formats
-
-    frame = io.BytesIO()
-    with Image.open(io.BytesIO(gif)) as image:
-        image.save(frame, "PNG")
-    return frame.getvalue()
-
-
-def without_metadata(jpeg: bytes) -> bytes:
-    """Remove the EXIF and XMP segments of a JPEG; pixels do not change."""
-    kept, offset = bytearray(jpeg[:2]), 2
-    while offset + 4 <= len(jpeg) and jpeg[offset] == 0xFF and jpeg[offset + 1] != _START_OF_SCAN:
-        size = 2 + int.from_bytes(jpeg[offset + 2 : offset + 4], "big")
-        if jpeg[offset + 1] == 0xFF:  # padding
-            size = 1
-        elif jpeg[offset + 1] != _APP1:
-            kept += jpeg[offset : offset + size]
-        offset += size
-    return bytes(kept + jpeg[offset:])
