@@ -128,7 +128,7 @@ def test_read_only_folder(project: ExportProject, mount: Callable[[Path, str], N
     else:
         place.chmod(0o555)
     with pytest.raises(InputError, match=rf"{place} cannot be written to"):
-        ExportDir.of("yolo", place).check()
+        ExportDir.of("yolo", project.settings(export_dir=place)).check()
 
 
 def test_unreadable_folder(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +144,7 @@ def test_unreadable_folder(project: ExportProject, monkeypatch: pytest.MonkeyPat
     else:
         closed.chmod(0o311)
     with pytest.raises(InputError, match="not made by an export, and is not replaced"):
-        ExportDir.of("yolo", project.path).check()
+        ExportDir.of("yolo", project.settings()).check()
     if os.geteuid():
         closed.chmod(0o755)
 

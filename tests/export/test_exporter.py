@@ -56,6 +56,9 @@ def test_marker(project: ExportProject) -> None:
             "labels": "name",
             "other_classes": False,
             "export_unannotated": True,
+            "per_class": None,
+            "near_duplicates": True,
+            "max_side": None,
         },
         "counts": {"train images": 6, "val images": 0, "train boxes": 4, "val boxes": 0},
     }

@@ -63,6 +63,32 @@ def fit(annotation: Annotation, picture: Picture) -> Fitted:
     )
 
 
+def reduced(picture: Picture, max_side: int | None) -> Picture:
+    """Return a picture with its size reduced so that no side is longer than `max_side` pixels."""
+    longest = max(picture.width, picture.height)
+    if max_side is None or longest <= max_side:
+        return picture
+    width, height = (max(1, round(side * max_side / longest)) for side in (picture.width, picture.height))
+    return replace(picture, width=width, height=height)
+
+
+def scale(annotation: Annotation, picture: Picture) -> tuple[Box, ...]:
+    """Scale boxes to an image of the same shape; a box keeps at least two pixels of each side."""
+    if (annotation.width, annotation.height) == (picture.width, picture.height):
+        return annotation.boxes
+    widened = [
+        replace(
+            box,
+            xmin=max(0, min(box.xmin, picture.width - 2)),
+            ymin=max(0, min(box.ymin, picture.height - 2)),
+            xmax=max(box.xmax, box.xmin + 1),
+            ymax=max(box.ymax, box.ymin + 1),
+        )
+        for box in _scale(annotation.boxes, annotation, picture)
+    ]
+    return tuple(box for box in (_clip(box, picture) for box in widened) if box)
+
+
 def relabel(annotation: Annotation, labels: Mapping[str, str]) -> Annotation:
     """Replace the label of each box by its value in `labels`, if there is one."""
     boxes = tuple(replace(box, label=labels.get(box.label, box.label)) for box in annotation.boxes)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..export import exporter, tables
+from ..errors import InputError
+from ..export import exporter, not_like, tables
 from ..export.build_dataset import build_dataset
 from ..export.dataset import Dataset
 from ..export.exporter import ExportDir
@@ -31,18 +32,24 @@ class ExportCommand:
     console: Console
 
     def _folders(self) -> list[ExportDir]:
-        return [ExportDir.of(name, self.settings.save_dir) for name in self.settings.export]
+        return [ExportDir.of(name, self.settings) for name in self.settings.export]
 
     def check_folders(self) -> None:
-        """Check, before anything is downloaded, that exports can be written.
+        """Check, before anything is downloaded, that exports can be written, and `--not_like` has images.
 
         Raises
         ------
         InputError
-            If one cannot, or would replace something that is not an export.
+            If an export cannot be written, or would replace something else, or a folder has no images.
         """
+        root, export_dir = self.settings.save_dir / RESULT_FOLDER, self.settings.export_dir
+        if export_dir and export_dir.resolve().is_relative_to(root.resolve()):
+            raise InputError(
+                f"--export_dir {export_dir} is in the result folder {root}. Name another folder."
+            )
         for folder in self._folders():
             folder.check()
+        not_like.image_files(self.settings.not_like)
 
     def preview(self, saved: int) -> None:
         """Print what a run would export; `saved` is the number of images saved already."""

@@ -193,6 +193,16 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _boolean(
             "export_unannotated", f"include images without boxes in {', '.join(BOX_FORMATS)}", default=False
         ),
+        _value("per_class", "N", number(1), "at most N images of each class (default: all)"),
+        _boolean("near_duplicates", "False: only the largest of images that look alike", default=True),
+        _value("not_like", "DIR", path, "leave out images that look like one in these folders", nargs="+"),
+        _value("max_side", "PIXELS", number(1), "reduce larger images, and their boxes (default: no limit)"),
+        _value(
+            "export_dir",
+            "DIR",
+            path,
+            "export to DIR/FORMAT (default: partial_imagenet_FORMAT in --save_dir)",
+        ),
     ),
     "output and checks": (
         _boolean("verbose", "print one line for each finished category", default=True),
@@ -238,7 +248,7 @@ def settings(arguments: Sequence[str] | None = None) -> Settings:
         reader.error(conflict)
     for name, default in DEFAULT_PATHS.items():
         values[name] = values[name] or default
-    for name in ("categories", "find"):
+    for name in ("categories", "find", "not_like"):
         values[name] = tuple(values[name] or ())
     values["export"] = tuple(dict.fromkeys(values["export"] or ()))
     values["fill"] = values["with_annotation"] if values["fill"] is None else values["fill"]

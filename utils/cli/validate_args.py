@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..export.dataset import OPTIONS
+from ..export.dataset import OPTIONS, PATH_OPTIONS
 from ..models.settings import Settings
 from ..sources.registry import SOURCES
 
@@ -14,7 +14,14 @@ def conflict(values: dict[str, Any]) -> str | None:
     find, unmark, mark, verify = values["find"], values["unmark"], values["mark"], values["verify"]
     how_many, export, scheduler = values["how_many"], values["export"], values["scheduler"]
     marks = unmark or mark is not None
-    export_flag = next((name for name in OPTIONS if values[name] != getattr(Settings, name)), "")
+    export_flag = next(
+        (
+            name
+            for name in (*OPTIONS, *PATH_OPTIONS)
+            if (values[name] or None) != (getattr(Settings, name) or None)
+        ),
+        "",
+    )
     rules = [
         (
             marks and not (find or values["categories"]),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..annotations import geometry
-from ..models.images import Box
+from ..models.images import Box, Picture
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..results.paths import FINGERPRINTS_NAME, SPLITS_NAME
 from ..results.reader import CategoryContents, ImageRecord
-from . import image_hash, split, split_record
+from . import choose, image_hash, not_like, split, split_record
 from .class_names import class_names
 from .dataset import Dataset, Item, Split
 from .exporter import ExportDir
@@ -56,13 +56,15 @@ def build_dataset(
     paths = {record.picture.sha256: record.path for record in reversed(records)}
     hashes = image_hash.update(folder / FINGERPRINTS_NAME, dict(reversed(paths.items())), print_line)
 
-    boxes = [_fitted_boxes(record) for record in records]
+    pictures = [geometry.reduced(record.picture, settings.max_side) for record in records]
+    boxes = [_fitted_boxes(record, picture) for record, picture in zip(records, pictures, strict=True)]
     labels = Counter(box.label for of_image in boxes for box in of_image)
     names = class_names(labels, selected, everything, settings)
     codes = {category.folder: category.code for category in selected}
-    items = tuple(
+    items = [
         Item(
             record=record,
+            picture=picture,
             wnid=codes[record.folder],
             label=names.of_images[record.folder],
             split=Split.TRAIN,
@@ -73,42 +75,57 @@ def build_dataset(
             ),
             needs_rewrite=bool(hashes[record.picture.sha256].needs_rewrite),
         )
-        for record, of_image in zip(records, boxes, strict=True)
-    )
+        for record, picture, of_image in zip(records, pictures, boxes, strict=True)
+    ]
+    similar = not_like.find_similar(settings.not_like, hashes, print_line) if settings.not_like else {}
+    left_out = [(item, similar[item.picture.sha256]) for item in items if _is_in(similar, item)]
+    items = [item for item in items if not _is_in(similar, item)]
     groups = split.groups(hashes)
+    if not settings.near_duplicates:
+        items = choose.one_of_each_group(items, groups)
     items, moved = _split(items, groups, settings, folder / SPLITS_NAME)
     merged = _merge(items)
+    detection = [item for item in merged if item.boxes or settings.export_unannotated]
+    if settings.per_class is not None:
+        items = choose.per_class(items, settings.per_class, boxed_first=False)
+        detection = choose.per_class(detection, settings.per_class, boxed_first=True)
     classes = {item.label for item in items}
+    of_boxes = {box.label for item in (*items, *detection) for box in item.boxes}
     return Dataset(
-        items=items,
-        detection=tuple(item for item in merged if item.boxes or settings.export_unannotated),
+        items=tuple(items),
+        detection=tuple(detection),
         classes=tuple(sorted(classes)),
-        labels=tuple(sorted(classes.union(box.label for item in items for box in item.boxes))),
+        labels=tuple(sorted(classes | of_boxes)),
         user_labels=names.user_labels,
         not_selected={label: count for label, count in labels.items() if label not in names.of_boxes},
         unannotated=sum(not item.boxes for item in merged),
-        largest_group=max(Counter(groups[item.record.picture.sha256] for item in items).values(), default=0),
+        largest_group=max(Counter(groups[item.picture.sha256] for item in items).values(), default=0),
         moved=moved,
+        left_out=tuple(left_out),
     )
 
 
-def _fitted_boxes(record: ImageRecord) -> tuple[Box, ...]:
-    """Fit the boxes to the image once more, since the XML file may have been edited."""
+def _is_in(checksums: Container[str], item: Item) -> bool:
+    return item.picture.sha256 in checksums
+
+
+def _fitted_boxes(record: ImageRecord, picture: Picture) -> tuple[Box, ...]:
+    """Fit the boxes to the image once more, since the XML may have been edited, and to its exported size."""
     if record.annotation is None:
         return ()
     fitted = geometry.fit(record.annotation, record.picture).annotation
-    return fitted.boxes if fitted else ()
+    return geometry.scale(fitted, picture) if fitted else ()
 
 
 def _split(
     items: Sequence[Item], groups: dict[str, str], settings: Settings, path: Path
-) -> tuple[tuple[Item, ...], int]:
+) -> tuple[list[Item], int]:
     """Split the items, and record it; also returns how many images moved to another side."""
-    exports = [ExportDir.of(name, settings.save_dir).folder for name in FORMATS]
+    exports = [ExportDir.of(name, replace(settings, export_dir=None)).folder for name in FORMATS]
     recorded = split_record.read(path, settings.seed, exports)
     images = [
         SplitImage(
-            item.record.picture.sha256,
+            item.picture.sha256,
             item.record.image_code,
             item.label,
             frozenset(box.label for box in item.boxes),
@@ -120,7 +137,7 @@ def _split(
     if not settings.val_fraction:  # all images are for training, so there is no split to record
         changed.clear()
     split_record.append(path, settings.seed, changed)
-    assigned = tuple(replace(item, split=sides[item.record.picture.sha256]) for item in items)
+    assigned = [replace(item, split=sides[item.picture.sha256]) for item in items]
     return assigned, len(changed.keys() & recorded.keys())
 
 
@@ -131,7 +148,6 @@ def _merge(items: Iterable[Item]) -> list[Item]:
     """
     merged: dict[tuple[str, str], Item] = {}
     for item in items:
-        key = item.record.image_code, item.record.picture.sha256
-        first = merged.setdefault(key, item)
-        merged[key] = replace(first, boxes=tuple(dict.fromkeys([*first.boxes, *item.boxes])))
+        first = merged.setdefault(item.image_key, item)
+        merged[item.image_key] = replace(first, boxes=tuple(dict.fromkeys([*first.boxes, *item.boxes])))
     return list(merged.values())

@@ -56,10 +56,9 @@ def _instances(images: list[ExportedItem], dataset: Dataset) -> dict[str, Any]:
 
 
 def _image(image_id: int, one: ExportedItem) -> dict[str, Any]:
-    record = one.item.record
-    name = one.file.rpartition("/")[2]
-    size = {"width": record.picture.width, "height": record.picture.height}
-    return {"id": image_id, "file_name": name, **size, "coco_url": record.url}
+    name, picture = one.file.rpartition("/")[2], one.item.picture
+    size = {"width": picture.width, "height": picture.height}
+    return {"id": image_id, "file_name": name, **size, "coco_url": one.item.record.url}
 
 
 def _annotation(box_id: int, image_id: int, box: Box, dataset: Dataset) -> dict[str, Any]:

@@ -9,14 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..models.images import Box
+from ..models.images import Box, Picture
 
 if TYPE_CHECKING:
     from ..results.reader import ImageRecord  # the command line needs only the names of formats
 
 
-OPTIONS = ("val_fraction", "seed", "labels", "other_classes", "export_unannotated")
-"""The flags that change an export."""
+OPTIONS = (
+    *("val_fraction", "seed", "labels", "other_classes", "export_unannotated"),
+    *("per_class", "near_duplicates", "max_side"),
+)
+"""The flags that change an export, and are recorded in it."""
+PATH_OPTIONS = ("not_like", "export_dir")
+"""Further flags of exports, with paths."""
 MARKER = ".part_of_imagenet_export.json"
 """The file that identifies an export, with its options."""
 
@@ -36,6 +41,8 @@ class Item:
     ----------
     record
         The image in the result folder.
+    picture
+        Its size in the export, and else as in the result folder.
     wnid, label
         WordNet id and class name of the category in whose folder the image is.
     boxes
@@ -45,11 +52,25 @@ class Item:
     """
 
     record: ImageRecord
+    picture: Picture
     wnid: str
     label: str
     split: Split
     boxes: tuple[Box, ...]
     needs_rewrite: bool = False
+
+    @property
+    def image_key(self) -> tuple[str, str]:
+        """Identifies the image in all categories that have it; other bytes have other annotations."""
+        return self.record.image_code, self.picture.sha256
+
+
+@dataclass(frozen=True)
+class Similar:
+    """An image file that an image looks like, and in how many bits their hashes differ."""
+
+    path: Path
+    distance: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,8 @@ class Dataset:
         Number of images in the largest group of near-duplicates.
     moved
         The number of images that are on another side than in earlier exports.
+    left_out
+        Items that look like images in other folders, with those (`--not_like`).
     """
 
     items: tuple[Item, ...]
@@ -96,6 +119,7 @@ class Dataset:
     unannotated: int = 0
     largest_group: int = 1
     moved: int = 0
+    left_out: tuple[tuple[Item, Similar], ...] = ()
 
     @cached_property
     def class_numbers(self) -> dict[str, int]:

@@ -52,9 +52,11 @@ class ExportDir:
     folder: Path
 
     @classmethod
-    def of(cls, format_name: str, save_dir: Path) -> ExportDir:
+    def of(cls, format_name: str, settings: Settings) -> ExportDir:
         """Return the folder of a format."""
-        return cls(save_dir / f"{RESULT_FOLDER}_{format_name}")
+        if settings.export_dir:
+            return cls(settings.export_dir / format_name)
+        return cls(settings.save_dir / f"{RESULT_FOLDER}_{format_name}")
 
     @property
     def part(self) -> Path:
@@ -77,6 +79,8 @@ class ExportDir:
             If not.
         """
         parent = self.folder.parent
+        if parent.exists() and not parent.is_dir():
+            raise InputError(f"{parent} is a file. Name a folder for exports.")
         if parent.exists() and not os.access(parent, os.W_OK | os.X_OK):
             raise InputError(f"{parent} cannot be written to, but exports are written there. Allow it.")
         for path in (self.folder, self.part, *self.old().values()):
@@ -123,7 +127,7 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
     DiskError, FolderError
         If the export cannot be written; nothing of it is left then.
     """
-    target = ExportDir.of(format_name, settings.save_dir)
+    target = ExportDir.of(format_name, settings)
     target.check()
     export_format = FORMATS[format_name]
     if not export_format.items(dataset):
@@ -134,7 +138,7 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
         raise DatasetError(f"Nothing was exported as {format_name}: {why}")
     try:
         target.recover()
-        target.part.mkdir()
+        target.part.mkdir(parents=True)
         try:
             counts = _write(dataset, export_format, settings, target.part)
             not_removed = target.replace()
@@ -157,6 +161,8 @@ def _write(dataset: Dataset, export_format: Format, settings: Settings, folder: 
     _write_marker(folder, {"format": export_format.name, "options": options, "counts": {}})
     exported = export_format.write(dataset, folder)
     counts = tables.write(exported, folder, export_format.ids(dataset))
+    if dataset.left_out:
+        tables.left_out(dataset.left_out).to_csv(folder / tables.LEFT_OUT, index=False, lineterminator="\n")
     totals = {str(name): int(number) for name, number in counts.sum().items()}
     _write_marker(folder, {"format": export_format.name, "options": options, "counts": totals})
     return counts

@@ -77,14 +77,17 @@ def converted(item: Item) -> bytes | None:
     FolderError
         If it cannot be decoded.
     """
-    if not item.needs_rewrite:
+    stored, exported = item.record.picture, item.picture
+    if not item.needs_rewrite and stored == exported:
         return None
     from . import normalize  # imported late: the command line needs only the names of formats
 
     path = item.record.path
     data = path.read_bytes()
     try:
-        return normalize.rewritten(data)
+        if stored == exported:
+            return normalize.rewritten(data)
+        return normalize.reduced(data, exported.width, exported.height)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise any exception

@@ -55,6 +55,26 @@ def representatives(hashes: Sequence[int | None]) -> list[int]:
     return [int(index) for index in result]
 
 
+def nearest(hashes: Sequence[int], references: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Find the most similar reference of each hash that is similar to one.
+
+    Returns
+    -------
+    dict of int to tuple
+        By the index of the hash: the index of the reference, and the bits in which they differ.
+    """
+    ours, theirs = np.array(hashes, dtype=np.uint64), np.array(references, dtype=np.uint64)
+    found: dict[int, tuple[int, int]] = {}
+    rows = max(1, CHUNK // max(1, len(theirs)))
+    for start in range(0, len(ours) if len(theirs) else 0, rows):
+        distances = np.bitwise_count(ours[start : start + rows, None] ^ theirs[None])
+        closest = distances.argmin(axis=1)
+        bits = distances[np.arange(len(closest)), closest]
+        for row in np.flatnonzero(bits <= MAX_DISTANCE):
+            found[start + int(row)] = int(closest[row]), int(bits[row])
+    return found
+
+
 def _group_roots(unique: _Hashes) -> _Indices:
     """Find for each of several different hashes the index of the first of its group."""
     root = np.arange(len(unique), dtype=np.intp)

@@ -32,6 +32,8 @@ _KEPT_SEGMENT = re.compile(
 _END_OF_IMAGE = bytes([0xFF, structure.JPEG_END])
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)[02-9]")
 _EXIF_ORIENTATION, _UPRIGHT = 0x0112, 1
+JPEG_QUALITY = 92
+"""Of images that are reduced; higher ones only make larger files."""
 _PNG_BIT_DEPTH = 24
 """Its offset in the file."""
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
@@ -64,6 +66,24 @@ def rewritten(data: bytes) -> bytes:
         transparency = image.info.get("transparency") if image_format is ImageFormat.GIF else None
         as_8_bit(image).save(png, "PNG", transparency=transparency, icc_profile=None)
     return png.getvalue()
+
+
+def reduced(data: bytes, width: int, height: int) -> bytes:
+    """Return an image in another size, in pixels, as JPEG, if it is one, or else as PNG.
+
+    Raises
+    ------
+    Exception
+        Of any type, if the image is invalid.
+    """
+    file = io.BytesIO()
+    with open_stored(data) as image:
+        is_jpeg = image.format in ("JPEG", "MPO")
+        if image.mode in ("1", "P") or (is_jpeg and image.mode != "L"):  # palettes cannot be interpolated
+            image = image.convert("RGB" if is_jpeg or "transparency" not in image.info else "RGBA")
+        resized = as_8_bit(image).resize((width, height), Image.Resampling.LANCZOS)
+    resized.save(file, "JPEG" if is_jpeg else "PNG", quality=JPEG_QUALITY)
+    return file.getvalue()
 
 
 def open_stored(data: bytes) -> Image.Image:

@@ -9,7 +9,7 @@ from ..models.settings import Settings
 from ..text import join_names, pluralize, truncate
 from .dataset import Dataset, Split
 from .formats import FORMATS
-from .tables import MAX_LABEL
+from .tables import LEFT_OUT, MAX_LABEL
 
 LARGE_GROUP = 50
 """Near-duplicates in a group from which on there is a note."""
@@ -22,6 +22,7 @@ def notes(dataset: Dataset, settings: Settings) -> Iterator[str]:
     """Yield the notes on the exports in the settings."""
     yield from _large_group(dataset)
     yield from _moved_images(dataset)
+    yield from _left_out(dataset)
     yield from _no_training_images(dataset, settings)
     yield from _classes_in_one_split(dataset, settings)
     yield from _yolo_with_one_split(dataset, settings)
@@ -56,6 +57,12 @@ def _moved_images(dataset: Dataset) -> Iterator[str]:
             "because of near-duplicates among the validation images. Train again rather than continue a "
             "training."
         )
+
+
+def _left_out(dataset: Dataset) -> Iterator[str]:
+    if dataset.left_out:
+        count = pluralize(len(dataset.left_out), "image")
+        yield f"Left out: {count} that look like images in --not_like; see {LEFT_OUT}."
 
 
 def _no_training_images(dataset: Dataset, settings: Settings) -> Iterator[str]:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from ..results.report import FORMULA_STARTS
 from ..text import format_table, truncate
-from .dataset import ExportedItem, Split
+from .dataset import ExportedItem, Item, Similar, Split
 
-IMAGES, LABELS = "images.csv", "labels.csv"
+IMAGES, LABELS, LEFT_OUT = "images.csv", "labels.csv", "images_left_out.csv"
 MAX_ROWS = 25
 """Labels on the screen."""
 MAX_LABEL = 40
@@ -47,7 +47,7 @@ def write(exported: Sequence[ExportedItem], folder: Path, ids: Mapping[str, int 
 def images(exported: Sequence[ExportedItem]) -> pd.DataFrame:
     """Return a table with a row for each image."""
     items = [one.item for one in exported]
-    pictures = [item.record.picture for item in items]
+    pictures = [item.picture for item in items]
     table: pd.DataFrame = pd.DataFrame(
         {
             "file": [one.file for one in exported],
@@ -60,6 +60,24 @@ def images(exported: Sequence[ExportedItem]) -> pd.DataFrame:
             "sha256": [picture.sha256 for picture in pictures],
             "url": [_escaped(item.record.url) for item in items],
         }
+    )
+    return table
+
+
+def left_out(items: Sequence[tuple[Item, Similar]]) -> pd.DataFrame:
+    """Return a table with a row for each image that looks like an image in another folder."""
+    rows = [
+        (
+            item.record.image_code,
+            _escaped(item.label),
+            item.picture.sha256,
+            str(similar.path),
+            similar.distance,
+        )
+        for item, similar in items
+    ]
+    table: pd.DataFrame = pd.DataFrame(
+        rows, columns=["image_code", "label", "sha256", "looks_like", "distance"]
     )
     return table
 

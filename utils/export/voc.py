@@ -40,7 +40,7 @@ def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
 
 
 def _xml(item: Item, name: str) -> bytes:
-    picture = item.record.picture
+    picture = item.picture
     boxes = tuple(
         replace(box, xmin=box.xmin + 1, ymin=box.ymin + 1, xmax=box.xmax + 1, ymax=box.ymax + 1)
         for box in item.boxes

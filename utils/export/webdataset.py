@@ -32,7 +32,7 @@ def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
     """Write the shards, and `classes.txt` with a class name for each number."""
     labels = "".join(f"{label}\n" for label in dataset.classes)
     (folder / "classes.txt").write_text(labels, encoding="utf-8")
-    samples = sorted(unique_stems(dataset.items), key=lambda one: (one[1].record.picture.sha256, one[0]))
+    samples = sorted(unique_stems(dataset.items), key=lambda one: (one[1].picture.sha256, one[0]))
     exported: list[ExportedItem] = []
     for split in Split:
         of_split = ((key, item) for key, item in samples if item.split is split)
@@ -70,7 +70,7 @@ def _add(tar: tarfile.TarFile, key: str, item: Item, dataset: Dataset) -> None:
 
 
 def _description(item: Item) -> dict[str, Any]:
-    picture = item.record.picture
+    picture = item.picture
     return {
         "label": item.label,
         "wnid": item.wnid,

@@ -42,7 +42,7 @@ def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
 
 def _lines(item: Item, dataset: Dataset) -> Iterator[str]:
     """Format boxes as class, centre and size, in fractions of the image."""
-    width, height = item.record.picture.width, item.record.picture.height
+    width, height = item.picture.width, item.picture.height
     for box in item.boxes:
         x, box_width = centre_and_size(box.xmin, box.xmax, width)
         y, box_height = centre_and_size(box.ymin, box.ymax, height)

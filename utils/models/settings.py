@@ -47,6 +47,16 @@ class Settings:
         Whether exports contain the boxes of categories that are not selected.
     export_unannotated
         Whether box formats contain images without boxes.
+    per_class
+        The maximum of images of each class in exports; None for all.
+    near_duplicates
+        Whether exports contain all images of a group of near-duplicates, or only the largest.
+    not_like
+        Folders of images; exports leave out what looks like one of them.
+    max_side
+        The maximum of width and height of exported images, in pixels; None for no limit.
+    export_dir
+        The folder for exports; None for the folder of the result folder.
     scheduler
         The address of a Dask scheduler, or "local"; None for a run without Dask.
     command
@@ -87,5 +97,10 @@ class Settings:
     labels: str = "name"
     other_classes: bool = False
     export_unannotated: bool = False
+    per_class: int | None = None
+    near_duplicates: bool = True
+    not_like: tuple[Path, ...] = ()
+    max_side: int | None = None
+    export_dir: Path | None = None
     scheduler: str | None = None
     command: tuple[str, ...] = field(default=(), repr=False)

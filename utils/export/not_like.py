@@ -1,0 +1,93 @@
+"""Finds images that look like images in other folders, e.g. those of an evaluation set."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..errors import InputError, wrap_os_errors
+from ..results.paths import EXTENSIONS
+from . import image_hash
+from .dataset import Similar
+from .image_hash import ImageHash
+from .near_duplicates import nearest
+
+
+def image_files(folders: Iterable[Path]) -> list[Path]:
+    """List the image files in folders and all folders below them.
+
+    Raises
+    ------
+    InputError
+        If a folder does not exist, cannot be read, or has no image files.
+    """
+    found = []
+    for folder in folders:
+        files = sorted(_walk(folder))
+        if not files:
+            raise InputError(f"--not_like {folder} has no images. Give a folder of image files.")
+        found += files
+    return found
+
+
+def find_similar(
+    folders: Iterable[Path], hashes: Mapping[str, ImageHash], print_line: Callable[[str], None]
+) -> dict[str, Similar]:
+    """Find the images that are near-duplicates of image files in folders, each with the most similar one.
+
+    Parameters
+    ----------
+    hashes
+        By the checksum of each image.
+    print_line
+        Called with a message, because this takes a while, and about images that cannot be compared.
+
+    Returns
+    -------
+    dict of str to Similar
+        By checksum.
+
+    Raises
+    ------
+    InputError
+        As `image_files`.
+    DiskError, FolderError
+        If a file cannot be read.
+    """
+    paths = image_files(folders)
+    print_line(f"Hashing {len(paths):,} images of --not_like ...")
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore")  # of Pillow, about odd metadata
+        references = list(pool.map(_read, paths))
+    by_checksum = {checksum: path for (checksum, _), path in zip(references, paths, strict=True)}
+    flat = sum(one is None for _, one in references)
+    if flat:
+        print_line(f"{flat:,} of them are flat or cannot be decoded: only identical files are left out.")
+    known = [(one, path) for (_, one), path in zip(references, paths, strict=True) if one is not None]
+    checksums = [checksum for checksum, one in hashes.items() if one.hash is not None]
+    found = nearest([hashes[checksum].hash or 0 for checksum in checksums], [one for one, _ in known])
+    similar = {checksums[index]: Similar(known[other][1], bits) for index, (other, bits) in found.items()}
+    equal = {checksum: Similar(by_checksum[checksum], 0) for checksum in hashes.keys() & by_checksum.keys()}
+    return similar | equal
+
+
+def _read(path: Path) -> tuple[str, int | None]:
+    with wrap_os_errors(path):
+        data = path.read_bytes()
+    return hashlib.sha256(data).hexdigest(), image_hash.compute(data).hash
+
+
+def _is_image_name(name: str) -> bool:
+    return Path(name).suffix.lower() in EXTENSIONS and not name.startswith(".")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise InputError(f"--not_like {error.filename or folder}: {error.strerror}. Give a folder of images.")
+
+    for directory, _, names in os.walk(folder, onerror=fail):
+        yield from (Path(directory, name) for name in names if _is_image_name(name))
