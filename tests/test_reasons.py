@@ -11,6 +11,7 @@ PERMANENT = """invalid_url invalid_image_code duplicate_image_code forbidden_red
 TEMPORARY = "connect_timeout timeout connection_error truncated rate_limited"
 NEXT_RUN = "dns_error connection_refused tls_error dead_host disk_error crashed interrupted filled"
 FLAG_DEPENDENT = "too_small annotation_mismatch opted_out"
+LIST_DEPENDENT = "excluded"
 
 
 @pytest.mark.parametrize(
@@ -20,10 +21,11 @@ FLAG_DEPENDENT = "too_small annotation_mismatch opted_out"
         (TEMPORARY, RetryPolicy.TEMPORARY),
         (NEXT_RUN, RetryPolicy.NEXT_RUN),
         (FLAG_DEPENDENT, RetryPolicy.FLAG_DEPENDENT),
+        (LIST_DEPENDENT, RetryPolicy.LIST_DEPENDENT),
     ],
 )
 def test_retry_policies(words: str, retry_policy: RetryPolicy) -> None:
-    """Each reason of the report has one of four retry policies; there are no other reasons."""
+    """Each reason of the report has one of five retry policies; there are no other reasons."""
     assert {reason.word for reason in Reason if reason.retry_policy is retry_policy} == set(words.split())
 
 

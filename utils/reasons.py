@@ -29,6 +29,7 @@ class RetryPolicy(Enum):
     TEMPORARY = "in this run, then by the next"
     NEXT_RUN = "by the next run"
     FLAG_DEPENDENT = "when the flag has changed"
+    LIST_DEPENDENT = "when the list has changed"
 
 
 class Reason(Enum):
@@ -66,6 +67,7 @@ class Reason(Enum):
     CRASHED = "crashed", RetryPolicy.NEXT_RUN, "The image crashed the worker process."
     INTERRUPTED = "interrupted", RetryPolicy.NEXT_RUN, "The run ended before the image was saved."
     FILLED = "filled", RetryPolicy.NEXT_RUN, "Enough images were saved without this one."
+    EXCLUDED = "excluded", RetryPolicy.LIST_DEPENDENT, "The image is listed in excluded.txt."
 
     def __init__(self, word: str, retry_policy: RetryPolicy, meaning: str) -> None:
         self.word = word

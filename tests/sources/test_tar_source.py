@@ -416,3 +416,52 @@ def test_invalid_progress_file(tmp_path: Path, text: str) -> None:
     note = TarProgress("here", 5, 4, whole=True, absent=("n1_1",), passed=("n1_2", "n1_3"))
     note.save(path)
     assert TarProgress.load(path) == note
+
+
+def exclude(archive: Archive, *codes: int) -> None:
+    """Write `excluded.txt`."""
+    archive.project.result.mkdir(exist_ok=True)
+    (archive.project.result / "excluded.txt").write_text("".join(f"{RED}_{code}\n" for code in codes))
+
+
+def test_excluded_members(archive: Archive) -> None:
+    """Excluded members are rejected; the tar is requested again only for one that is listed no more."""
+    archive.keep(photos(4))
+    exclude(archive, 1)
+    assert archive.run(*ALONE).code == 0
+    assert archive.saved() == ["0", "2", "3"]
+    assert archive.rows()[1] == (f"{RED}_1", "failed", "excluded")
+    assert archive.requested() == [f"{RED}.tar"]
+    exclude(archive, 1, 2)
+    assert archive.run(*ALONE, "--retry_failed", "True").code == 0
+    assert archive.saved() == ["0", "3"]
+    assert archive.requested() == []
+    exclude(archive, 2)
+    assert archive.run(*ALONE).code == 0
+    assert archive.saved() == ["0", "1", "3"]
+    assert archive.requested() == [f"{RED}.tar"]
+
+
+def test_no_tar_for_an_excluded_image(archive: Archive) -> None:
+    """An excluded image is not missing, so the next source is not asked for it."""
+    archive.keep(photos(2))
+    for number in range(2):
+        archive.link(f"{RED}_{number}", Answer.jpeg(pictures.jpeg(seed=number)))
+    exclude(archive, 1)
+    for _ in range(2):
+        assert archive.run(*ALONE, "--how_many", "2", source="both").code == 0
+        assert f"{RED}.tar" not in archive.requested()
+    assert archive.rows() == [(f"{RED}_0", "already_present", ""), (f"{RED}_1", "failed", "excluded")]
+
+
+def test_excluded_after_the_tar_was_passed(archive: Archive) -> None:
+    """Excluding an image that was saved from its URL does not cause another download of the tar."""
+    archive.keep(photos(3))
+    archive.link(f"{RED}_0", Answer.jpeg(pictures.jpeg(seed=0)))
+    assert archive.run(*ALONE, source="both").code == 0
+    assert archive.saved() == ["0", "1", "2"]
+    archive.requested()
+    exclude(archive, 0)
+    assert archive.run(*ALONE, source="both").code == 0
+    assert archive.saved() == ["1", "2"]
+    assert archive.requested() == []

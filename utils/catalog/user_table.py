@@ -6,6 +6,7 @@ Detects encoding and separator, and names the line in error messages. The caller
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import functools
 import io
@@ -13,6 +14,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import InputError
 
@@ -65,6 +67,14 @@ class TableRow:
         shown = value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…"
         place = f"{self.header.path}, line {self.line}, column {column}"
         return InputError(f"{place}: {shown!r} is not allowed; {advice}.")
+
+
+class DecodedText(NamedTuple):
+    """A text, with its byte order mark (empty if there is none) and Python's name of its encoding."""
+
+    bom: bytes
+    encoding: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -163,22 +173,22 @@ def parse_table(path: Path, data: bytes, columns: Sequence[str]) -> UserTable:
         )
     if data.startswith(_ZIP_MAGIC):
         raise InputError(f"{path} is a spreadsheet workbook, not a CSV file. Save it as CSV (UTF-8).")
+    decoded = decode(data)
+    if decoded is None:
+        raise InputError(f"{path} is not a text file. Save it as CSV (UTF-8).")
+    bom, encoding, text = decoded
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError(f"{path}, line {line}: the line contains NUL bytes. Save it as CSV (UTF-8).")
+    return UserTable(path, columns, data, bom, encoding, _detect_separator(text, columns), text)
+
+
+def decode(data: bytes) -> DecodedText | None:
+    """Decode a text file as editors and spreadsheets save it; None if it is no text."""
     for bom, encoding in [one for one in _BOMS if data.startswith(one[0])] or _WITHOUT_BOM:
-        text = _decode(data[len(bom) :], encoding)
-        if text is None:
-            continue
-        if "\0" in text:
-            line = text.count("\n", 0, text.index("\0")) + 1
-            raise InputError(f"{path}, line {line}: the line contains NUL bytes. Save it as CSV (UTF-8).")
-        return UserTable(path, columns, data, bom, encoding, _detect_separator(text, columns), text)
-    raise InputError(f"{path} is not a text file. Save it as CSV (UTF-8).")
-
-
-def _decode(data: bytes, encoding: str) -> str | None:
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return None
+        with contextlib.suppress(UnicodeDecodeError):
+            return DecodedText(bom, encoding, data[len(bom) :].decode(encoding))
+    return None
 
 
 def _detect_separator(text: str, columns: Sequence[str]) -> str:

@@ -21,7 +21,8 @@ from ..pipeline.messages import WorkerConfig
 from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
 from ..reasons import Status
-from ..results import statistics
+from ..results import exclusions, statistics
+from ..results.exclusions import EXCLUDED_NAME
 from ..results.folder_lock import FolderLock
 from ..results.paths import RESULT_FOLDER, result_folder
 from ..results.progress import Progress
@@ -54,6 +55,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         return verify_command.verify_all(everything, settings, console)
     selected = selection.selected(everything, settings)
     _check_inputs(settings)
+    excluded = exclusions.read(settings.save_dir / RESULT_FOLDER)
     table = _open_table(settings, console)
     with contextlib.ExitStack() as stack:
         export = _prepare_export(selected.categories, everything, settings, console)
@@ -65,7 +67,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         _show_start(selected, sources, settings, console)
         path = folder or settings.save_dir / RESULT_FOLDER
         labels = {category.code: category.folder for category in everything}
-        context = RunContext(settings, path, table, labels, sources, StagingFolder(path))
+        context = RunContext(settings, path, table, labels, sources, StagingFolder(path), excluded)
         if settings.dry_run:
             saved = _dry_run(selected.categories, context, console)
             if export:
@@ -77,7 +79,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         )
         if page:
             console.print(f"Look at it: {page}")
-        code = _conclude(manager, context, console, signals)
+        code = _conclude(selected.categories, manager, context, console, signals)
         if export:
             export.run(signals)
     return code
@@ -232,15 +234,32 @@ def _executor(context: RunContext, console: Console, expected: int) -> Iterator[
         concurrency.stop()
 
 
-def _conclude(manager: CategoryManager, context: RunContext, console: Console, signals: Signals) -> int:
+def _conclude(
+    selected: Sequence[Category],
+    manager: CategoryManager,
+    context: RunContext,
+    console: Console,
+    signals: Signals,
+) -> int:
     for fault in manager.faults:
         warn(fault)
     if signals.received():
         written = "Not all reports" if manager.unreported else "The reports"
         warn(f"Interrupted. {written} are written; run the same command again to continue.")
         return 0  # replaced by the exit code of the signal
+    if unused := _unused_exclusions(selected, context):
+        lines, name = ("lines", "name") if unused > 1 else ("line", "names")
+        console.print(f"{EXCLUDED_NAME}: {unused:,} {lines} {name} no image of the selected categories.")
     for sentence in shortfall.incomplete(manager, context):
         console.print(sentence)
     for sentence in shortfall.without_images(manager, context):
         warn(sentence)
     return 1 if manager.without_images or manager.faults else 0
+
+
+def _unused_exclusions(selected: Sequence[Category], context: RunContext) -> int:
+    """Count the images in `excluded.txt` that neither the run met nor the URL table lists for a category."""
+    codes = {category.code for category in selected}
+    unmet = context.exclusions.rejections.keys() - context.exclusions.found
+    listed = context.table.rows_of([image_code for image_code in unmet if image_code[:9] in codes])
+    return len(unmet.difference(row.image_code for row in listed))

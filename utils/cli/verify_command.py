@@ -9,6 +9,7 @@ from ..catalog import selection
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
+from ..results import exclusions
 from ..results.folder_lock import FolderLock
 from ..results.paths import RESULT_FOLDER
 from ..results.reader import find_categories
@@ -29,9 +30,10 @@ def verify_all(everything: Sequence[Category], settings: Settings, console: Cons
     if settings.categories:
         codes = {category.code for category in selection.selected(everything, settings).categories}
         categories = [category for category in categories if category.code in codes]
+    excluded = exclusions.read(root)
     dry, path = settings.dry_run, settings.url_data
     table = open_table(path, keep=not dry) if path.exists() else NoUrlTable(path)
-    verification = Verification(root, table.rows_of, print_line=console.print, dry=dry)
+    verification = Verification(root, table.rows_of, console.print, exclusions=excluded, dry=dry)
     with contextlib.nullcontext() if dry else FolderLock(root):
         verification.run(categories)
         if not dry:

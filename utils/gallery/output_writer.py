@@ -17,7 +17,7 @@ from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..reasons import Status
-from ..results import reader
+from ..results import exclusions, reader
 from ..results.paths import GALLERY_STATE_NAME, CategoryFolder
 from . import card, page, run_history
 from .category_page import CategoryPage
@@ -121,13 +121,14 @@ class OutputWriter:
     def _pages(self, state: GalleryState) -> Iterator[CategoryPage]:
         """Read the categories that have changed since the last run, and take the others from its state."""
         self._check_interrupted()
+        excluded = exclusions.read(self._root)
         last_run = _mtime_ns(self._root / GALLERY_STATE_NAME) or _mtime_ns(self._root / CARD)
         for category, folder in reader.readable_folders(self._root, self._everything):
             with wrap_os_errors(folder.path):
-                stamp = stamp_of(folder)
+                stamp = stamp_of(folder, excluded)
                 category_page = state.unchanged(category, stamp)
                 if category_page is None:
-                    category_page = CategoryPage.from_folder(reader.read_category(category, folder))
+                    category_page = CategoryPage.from_folder(reader.read_category(category, folder, excluded))
                     state.keep(category_page, stamp)
                 if folder.journal.stat().st_mtime_ns > last_run:  # so this run downloaded the category
                     self._saved += category_page.stats.summary.statuses[Status.DOWNLOADED]

@@ -12,10 +12,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..files import atomic_file
 from ..models.rows import Category
+from ..results.exclusions import Exclusions
 from ..results.paths import CategoryFolder
 from .category_page import CategoryPage
 from .run_history import RunHistory
@@ -25,16 +26,18 @@ LAYOUT = b"gallery 1"
 MAX_IMAGES = 250_000
 """Images kept on the page and in the state file: browsers take seconds to read a larger page."""
 
+Stamp: TypeAlias = list[int | str]
 
-def stamp_of(folder: CategoryFolder) -> list[int]:
-    """Return sizes and times that change with every run and with every file added to a folder or removed.
+
+def stamp_of(folder: CategoryFolder, excluded: Exclusions) -> Stamp:
+    """Return values that change with every run, every file added to a folder or removed, and `excluded.txt`.
 
     An image or XML file edited in place does not change them; the next run that downloads its category
     detects that.
     """
     journal = folder.journal.stat()
     times = (path.stat().st_mtime_ns if path.is_dir() else 0 for path in (folder.images, folder.annotations))
-    return [journal.st_size, journal.st_mtime_ns, *times]
+    return [journal.st_size, journal.st_mtime_ns, *times, excluded.digest]
 
 
 class GalleryState:
@@ -49,9 +52,9 @@ class GalleryState:
     def __init__(self, path: Path) -> None:
         self.history: RunHistory | None = None
         self._path = path
-        self._known: dict[str, tuple[list[int], bytes]] = {}
+        self._known: dict[str, tuple[Stamp, bytes]] = {}
         self._lines: list[bytes] = []
-        self._stamps: list[tuple[str, list[int]]] = []
+        self._stamps: list[tuple[str, Stamp]] = []
         self._images = 0
         try:
             with path.open("rb") as file:
@@ -65,7 +68,7 @@ class GalleryState:
                 folder: (seen, line) for (folder, seen), line in zip(index["stamps"], lines, strict=True)
             }
 
-    def unchanged(self, category: Category, stamp: list[int]) -> CategoryPage | None:
+    def unchanged(self, category: Category, stamp: Stamp) -> CategoryPage | None:
         """Return an unchanged category from the last run, and keep it; None if its stamp has changed."""
         seen, line = self._known.pop(category.folder, ([], b""))
         if seen != stamp:
@@ -74,11 +77,11 @@ class GalleryState:
         self._keep(page, stamp, line)
         return page
 
-    def keep(self, page: CategoryPage, stamp: list[int]) -> None:
+    def keep(self, page: CategoryPage, stamp: Stamp) -> None:
         """Keep a category for the next run, if there is room."""
         self._keep(page, stamp, _line(page.record()))
 
-    def _keep(self, page: CategoryPage, stamp: list[int], line: bytes) -> None:
+    def _keep(self, page: CategoryPage, stamp: Stamp, line: bytes) -> None:
         if self._images + len(page.images) <= MAX_IMAGES:
             self._images += len(page.images)
             self._lines.append(line)

@@ -41,6 +41,7 @@ class Decision(Enum):
     TRY = "try"
     SAVED = "its image is saved"
     GIVE_UP = "a permanent failure"
+    EXCLUDED = "excluded by the user"
     NOT_NEEDED = "not needed, as enough images are saved"
 
 
@@ -59,6 +60,8 @@ class CategoryJob:
         Whether the category was open before in this run: then only URLs that were not tried yet are tried.
     read_only
         Whether nothing is written; such a job can only `count_decisions`.
+    on_notice
+        Called with sentences about files that the job changes while it starts.
     checkpoint
         Called repeatedly while the job starts; it may raise an exception to stop.
     """
@@ -72,6 +75,7 @@ class CategoryJob:
         annotations: Mapping[str, Annotation],
         again: bool = False,
         read_only: bool = False,
+        on_notice: Callable[[str], None] = lambda _notice: None,
         checkpoint: Callable[[], None] = no_checkpoint,
     ) -> None:
         self.category = category
@@ -85,7 +89,14 @@ class CategoryJob:
         if not read_only:
             folder.make()
         journal = Journal(folder.journal, read_only=read_only)
-        self._store = CategoryStore(folder, journal, dry=read_only, checkpoint=checkpoint)
+        self._store = CategoryStore(
+            folder,
+            journal,
+            dry=read_only,
+            exclusions=context.exclusions,
+            on_notice=on_notice,
+            checkpoint=checkpoint,
+        )
         if not again:
             journal.begin_run()
         with wrap_os_errors(self.folder):
@@ -106,6 +117,7 @@ class CategoryJob:
             self._annotations,
             outcomes=self.outcomes,
             saved=self._saved_codes,
+            excluded=self._context.exclusions.rejections.keys(),
             limit=-1 if by_saved else self.category.how_many,
             count_saved=by_saved,
         )
@@ -254,11 +266,14 @@ class CategoryJob:
             decision = self._decide(candidate) if candidate else Decision.TRY
             if candidate is None or decision is Decision.TRY:
                 return candidate
-            if decision is Decision.GIVE_UP and candidate.rejection:
-                self._record_rejection(candidate.row, candidate.rejection)
+            rejection = self._context.exclusions.reject(candidate.row.image_code) or candidate.rejection
+            if decision in (Decision.GIVE_UP, Decision.EXCLUDED) and rejection:
+                self._record_rejection(candidate.row, rejection)
         return None
 
     def _decide(self, candidate: Candidate) -> Decision:
+        if self._context.exclusions.reject(candidate.row.image_code):
+            return Decision.EXCLUDED
         if candidate.row.image_code in self._saved_codes and (
             candidate.local_image or not candidate.rejection
         ):

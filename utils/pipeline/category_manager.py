@@ -218,6 +218,7 @@ class CategoryManager:
             self._record,
             annotations=annotations,
             again=again,
+            on_notice=self._screen.print,
             checkpoint=self._checkpoint,
         )
         self.open[category.folder] = job

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..models.rows import Category, UrlRow
 from ..models.settings import Settings
+from ..results.exclusions import Exclusions
 from ..results.paths import CategoryFolder
 from ..results.staging import StagingFolder
 from ..sources.base import Source
@@ -27,6 +28,8 @@ class RunContext:
         The folder name of every wnid, which is also its label in XML files.
     sources
         The sources of images, in the order in which they are used.
+    exclusions
+        The images that the user does not want.
     task_numbers
         Generates the numbers of tasks.
     """
@@ -37,6 +40,7 @@ class RunContext:
     labels: Mapping[str, str]
     sources: Sequence[Source]
     staging: StagingFolder
+    exclusions: Exclusions = field(default_factory=Exclusions)
     task_numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def folder_of(self, category: Category) -> CategoryFolder:

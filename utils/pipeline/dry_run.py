@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..annotations import voc_xml
@@ -27,8 +28,8 @@ class DryRun:
         The decisions on those considered.
     elsewhere
         Saved images that belong to none of those considered.
-    problem
-        A problem with its annotations; empty if there is none.
+    notices
+        Sentences about a problem with its annotations, and about files that the run would change.
     """
 
     category: Category
@@ -37,7 +38,7 @@ class DryRun:
     considered: int
     decisions: Counter[Decision]
     elsewhere: int
-    problem: str
+    notices: Sequence[str]
 
     @property
     def to_try(self) -> int:
@@ -59,11 +60,12 @@ class DryRun:
             f"{self.to_try} to try" if self.candidates else "",
             f"{counts[Decision.SAVED]} already there" if counts[Decision.SAVED] else "",
             f"{counts[Decision.GIVE_UP]} failed permanently" if counts[Decision.GIVE_UP] else "",
+            f"{counts[Decision.EXCLUDED]} excluded" if counts[Decision.EXCLUDED] else "",
             f"{counts[Decision.NOT_NEEDED]} not needed" if counts[Decision.NOT_NEEDED] else "",
             self._elsewhere_text(),
         ]
         line = f"{self.category.folder} ({self.category.code}): {', '.join(filter(None, parts))}"
-        return [line, *filter(None, [self.problem])]
+        return [line, *self.notices]
 
     def _elsewhere_text(self) -> str:
         if not self.elsewhere:
@@ -82,7 +84,15 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
     """
     settings = context.settings
     content = voc_xml.read_archive(settings.annotations_dir, category.code)
-    job = CategoryJob(category, context, lambda *_: None, annotations=content.annotations, read_only=True)
+    notices = [content.problem] if content.problem and settings.annotations_dir.is_dir() else []
+    job = CategoryJob(
+        category,
+        context,
+        lambda *_: None,
+        annotations=content.annotations,
+        read_only=True,
+        on_notice=notices.append,
+    )
     candidates, decisions, elsewhere = job.count_decisions()
     origin = " and ".join(source.describe(category) for source in context.sources)
     if settings.with_annotation and any(source.listable for source in context.sources):
@@ -94,5 +104,5 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
         considered=sum(decisions.values()),
         decisions=decisions,
         elsewhere=elsewhere,
-        problem=content.problem if settings.annotations_dir.is_dir() else "",
+        notices=notices,
     )

@@ -26,8 +26,11 @@ class ValidationFlags(Protocol):
 
 
 def is_final(known: Outcome, settings: Settings) -> bool:
-    """Whether an image is saved, or a failure is permanent under these settings."""
-    if known.status.is_saved:
+    """Whether an image is saved, or a failure is permanent under these settings.
+
+    An excluded image is final: `reconcile` has changed the outcomes of images that are no longer listed.
+    """
+    if known.status.is_saved or known.reason is Reason.EXCLUDED:
         return True
     if known.status is not Status.FAILED or known.reason is None or settings.retry_failed:
         return False

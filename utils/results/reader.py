@@ -1,6 +1,7 @@
 """Reads the saved images of a result folder, by category, for exports and the gallery.
 
 It changes nothing. Which images are saved is read from the journals, and their boxes from the XML files.
+Images listed in `excluded.txt` since the last run of their category are left out.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from ..errors import FolderError, wrap_os_errors
 from ..models.images import Annotation, Picture
 from ..models.rows import Category
 from ..models.tasks import Outcome
-from . import journal
+from . import exclusions, journal
 from .annotation_writer import MAX_XML_BYTES
+from .exclusions import Exclusions
 from .paths import CategoryFolder
 from .statistics import Summary
 
@@ -101,21 +103,24 @@ def read_categories(
 
     Raises
     ------
+    InputError
+        If `excluded.txt` is invalid.
     DiskError
         If the disk fails.
     """
+    excluded = exclusions.read(root)
     for category, folder in readable_folders(root, everything):
         if category.code in codes:
             try:
                 check_annotations_readable(folder)
-                yield read_category(category, folder)
+                yield read_category(category, folder, excluded)
             except FolderError as error:
                 summary = Summary(category.folder, category.code)
                 yield CategoryContents(category, summary, (), fault=f"{category.folder}: {error}")
 
 
-def read_category(category: Category, folder: CategoryFolder) -> CategoryContents:
-    """Read a category from its folder.
+def read_category(category: Category, folder: CategoryFolder, excluded: Exclusions) -> CategoryContents:
+    """Read a category from its folder, without the images that are excluded.
 
     Raises
     ------
@@ -124,7 +129,7 @@ def read_category(category: Category, folder: CategoryFolder) -> CategoryContent
     """
     summary = Summary(category.folder, category.code)
     with wrap_os_errors(folder.path):
-        outcomes = summary.counting(journal.read_outcomes(folder.journal))
+        outcomes = summary.counting(map(excluded.apply, journal.read_outcomes(folder.journal)))
         return CategoryContents(category, summary, tuple(_images(folder, outcomes)))
 
 

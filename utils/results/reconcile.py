@@ -2,7 +2,7 @@
 
 A run may have been killed at any time, and users copy, edit and delete files. Therefore partial files are
 removed, images without a line in the journal are validated and added, changed images are validated again,
-and every XML must belong to an image and fit it.
+and every XML must belong to an image and fit it. Images listed in `excluded.txt` are removed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from ..models.images import Picture
 from ..models.rows import UrlRow
 from ..models.tasks import Outcome, Response
 from ..reasons import Reason, Rejection, Status
+from ..text import pluralize
 from ..urls import IMAGE_CODE, host_of
 from . import annotation_writer
+from .exclusions import EXCLUDED_NAME, Exclusions
 from .journal import Journal, no_checkpoint
 from .paths import EXTENSIONS, CategoryFolder
 
@@ -41,8 +43,12 @@ class CategoryStore:
         Whether all images are validated, not only those that look changed.
     dry
         Whether nothing on disk is changed, only reported.
+    exclusions
+        The images that are removed because the user does not want them.
     on_problem
         Called with a sentence for each problem.
+    on_notice
+        Called with a sentence about a change that is no problem.
     checkpoint
         Called before every URL and image; it may raise an exception to stop.
     removed
@@ -53,7 +59,9 @@ class CategoryStore:
     journal: Journal
     thorough: bool = False
     dry: bool = False
+    exclusions: Exclusions = field(default_factory=Exclusions)
     on_problem: Callable[[str], None] = lambda _finding: None
+    on_notice: Callable[[str], None] = lambda _notice: None
     checkpoint: Callable[[], None] = no_checkpoint
     removed: set[Path] = field(default_factory=set)
 
@@ -78,6 +86,21 @@ class CategoryStore:
     def _remove(self, paths: Collection[Path], named: Path, why: str) -> None:
         verb = "would be" if self.dry else "was"
         self.on_problem(f"{self.name}/{self.folder.relative(named)} {verb} removed. {why}")
+        self._delete(paths)
+
+    def remove_excluded(self) -> None:
+        """Remove the images that the user excludes, with their XML."""
+        if not self.exclusions.rejections:
+            return
+        excluded = [one for one in image_files(self.folder) if self.exclusions.reject(one.stem)]
+        for path in excluded:
+            self._delete([self.folder.annotation(path.stem), path])
+        if excluded:
+            verb = "would be" if self.dry else "was" if len(excluded) == 1 else "were"
+            images = pluralize(len(excluded), "image")
+            self.on_notice(f"{self.name}: {images} listed in {EXCLUDED_NAME} {verb} removed.")
+
+    def _delete(self, paths: Collection[Path]) -> None:
         self.removed.update(paths)
         for path in () if self.dry else paths:
             path.unlink(missing_ok=True)
@@ -98,6 +121,7 @@ def reconcile(store: CategoryStore, rows_of: RowsOf) -> dict[str, Outcome]:
     """
     if not store.dry:
         store.folder.remove_partials()
+    store.remove_excluded()
     on_disk = {store.folder.relative(path): path for path in image_files(store.folder)}
     outcomes = store.journal.outcomes(store.checkpoint)
     known = {outcome.row.key: _check(store, outcome, on_disk) for outcome in outcomes}
@@ -137,8 +161,11 @@ def fitting_boxes(store: CategoryStore, image: Path, picture: Picture) -> int | 
 
 
 def _check(store: CategoryStore, outcome: Outcome, on_disk: dict[str, Path]) -> Outcome:
-    """Check that an image that is recorded as saved exists and is whole."""
+    """Check that an image that is recorded as saved exists, is whole and is not excluded."""
     store.checkpoint()
+    decided = store.exclusions.apply(outcome)
+    if decided != outcome:
+        return store.write(decided)
     if not outcome.status.is_saved:
         return outcome
     path = on_disk.get(outcome.file)

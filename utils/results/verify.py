@@ -20,6 +20,7 @@ from ..models.rows import Category, UrlRow
 from ..models.tasks import Outcome
 from ..reasons import Rejection, Status
 from . import reconcile
+from .exclusions import Exclusions
 from .journal import Journal
 from .paths import CategoryFolder
 from .reader import check_annotations_readable
@@ -40,8 +41,10 @@ class Verification:
         The result folder.
     rows_of
         Finds the rows of the URL table for images without a line in a journal.
+    exclusions
+        The images that are removed although they are valid.
     print_line
-        Called with a message for each invalid file; `findings` counts them.
+        Called with a message for each invalid file, which `findings` counts, and with notices.
     dry
         Whether invalid files are only reported.
     faults
@@ -51,6 +54,7 @@ class Verification:
     root: Path
     rows_of: RowsOf
     print_line: Callable[[str], None]
+    exclusions: Exclusions = field(default_factory=Exclusions)
     dry: bool = False
     findings: int = 0
     faults: dict[str, str] = field(default_factory=dict)
@@ -89,7 +93,15 @@ class Verification:
         else:
             folder.make()
         journal = Journal(folder.journal, read_only=self.dry)
-        return CategoryStore(folder, journal, thorough=True, dry=self.dry, on_problem=self._report)
+        return CategoryStore(
+            folder,
+            journal,
+            thorough=True,
+            dry=self.dry,
+            exclusions=self.exclusions,
+            on_problem=self._report,
+            on_notice=self.print_line,
+        )
 
     def _report(self, finding: str) -> None:
         self.findings += 1

@@ -42,6 +42,8 @@ class Request:
         Returns the last outcome of every URL considered so far.
     saved
         The image codes that have an image; the caller keeps the collection up to date.
+    excluded
+        The image codes that the user does not want; the caller rejects such candidates.
     limit
         The maximum number of candidates; -1 for all.
     count_saved
@@ -55,6 +57,7 @@ class Request:
     annotations: Mapping[str, Annotation]
     outcomes: Callable[[], Iterable[Outcome]]
     saved: Collection[str]
+    excluded: Collection[str] = ()
     limit: int = -1
     count_saved: bool = False
     only: frozenset[str] | None = None

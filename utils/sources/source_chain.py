@@ -70,5 +70,5 @@ class SourceChain:
         """Return the request to the next source; if URLs tried are counted, for missing images only."""
         if not self._yielded or self._request.limit < 0:
             return self._request
-        missing = frozenset(self._yielded.difference(self._request.saved))
+        missing = frozenset(self._yielded.difference(self._request.saved, self._request.excluded))
         return replace(self._request, limit=-1, only=missing)

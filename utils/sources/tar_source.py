@@ -249,7 +249,7 @@ class TarSource(Source):
     def _has_nothing_new(self, wanted: TarRequest, request: Request, progress: TarProgress) -> bool:
         """Whether all requested members were tried before, and none has to be tried again."""
         members = [one for one in request.outcomes() if is_member(one.row, wanted.address)]
-        known = {one.row.image_code for one in members}.union(request.saved)
+        known = {one.row.image_code for one in members}.union(request.saved, request.excluded)
         return progress.covers(wanted, known) and all(
             is_final(one, self._context.settings)
             for one in members
