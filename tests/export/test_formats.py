@@ -120,6 +120,7 @@ def test_voc(project: ExportProject) -> None:
     ]
     assert lines(main / "trainval.txt") == [f"{CARTON}_1", f"{CUP}_1", f"{CUP}_2"]
     assert lines(main / "cup_train.txt") == [f"{CARTON}_1 -1", f"{CUP}_1  1", f"{CUP}_2 -1"]
+    assert read_json(root / "dataset_meta.json") == {"labels": ["carton,_it's", "cup"]}
 
 
 def test_imagefolder(project: ExportProject) -> None:

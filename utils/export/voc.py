@@ -2,10 +2,13 @@
 
 Coordinates count from 1, as readers expect. Every file name ends in `.jpg`, whatever the format: readers
 build the name themselves, and detect the format from the bytes.
+
+`dataset_meta.json` lists the classes, for datumaro and CVAT, which otherwise accept those of Pascal VOC only.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +28,7 @@ for image, target in VOCDetection("partial_imagenet_voc", year="2012", image_set
 
 
 def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
-    """Write the images, an XML file for each, and the image sets of each split and class."""
+    """Write the images, an XML file for each, the image sets of each split and class, and the classes."""
     root = folder / ROOT
     for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (root / name).mkdir(parents=True)
@@ -36,6 +39,8 @@ def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
         (root / "Annotations" / f"{stem}.xml").write_bytes(_xml(item, name))
         exported.append(ExportedItem(f"{ROOT}/JPEGImages/{name}", item))
     _write_image_sets(root / "ImageSets" / "Main", items)
+    classes = json.dumps({"labels": dataset.labels}, ensure_ascii=False)
+    (root / "dataset_meta.json").write_text(classes, encoding="utf-8")
     return exported
 
 
