@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import tarfile
 from pathlib import Path
@@ -15,7 +14,7 @@ from PIL import Image
 from tests.export.export_project import ExportProject, draw, files, lines, read_json, stored
 from utils.annotations import voc_xml
 from utils.errors import FolderError
-from utils.export import link_image, webdataset
+from utils.export import link_image
 from utils.export.formats import FORMATS
 from utils.models.images import ImageFormat
 
@@ -121,53 +120,6 @@ def test_voc(project: ExportProject) -> None:
     assert lines(main / "trainval.txt") == [f"{CARTON}_1", f"{CUP}_1", f"{CUP}_2"]
     assert lines(main / "cup_train.txt") == [f"{CARTON}_1 -1", f"{CUP}_1  1", f"{CUP}_2 -1"]
     assert read_json(root / "dataset_meta.json") == {"labels": ["carton,_it's", "cup"]}
-
-
-def test_imagefolder(project: ExportProject) -> None:
-    """Each class has a folder, and each image a line of metadata."""
-    folder = project.export("imagefolder", val_fraction=0)
-    assert files(folder / "train") == [
-        f"carton,_it's/{CARTON}_1.png",
-        f"cup/{CUP}_1.jpg",
-        f"cup/{CUP}_2.jpg",
-        "metadata.jsonl",
-    ]
-    records = [json.loads(line) for line in lines(folder / "train" / "metadata.jsonl")]
-    assert records[1] == {
-        "file_name": f"cup/{CUP}_1.jpg",
-        "label": "cup",
-        "wnid": CUP,
-        "url": f"http://images.test/{CUP}_1?of={CUP}",
-        "objects": {"bbox": [[0, 0, 96, 72], [10, 20, 20, 40]], "category": ["cup", "cup"]},
-    }
-    assert records[2]["objects"] == {"bbox": [], "category": []}
-
-
-def test_webdataset(project: ExportProject) -> None:
-    """Each sample has its three parts in sequence, and equal images give equal shards."""
-    folder = project.export("webdataset", val_fraction=0)
-    shard = folder / "train-000000.tar"
-    with tarfile.open(shard) as tar:
-        assert {(member.mtime, member.uid, member.uname) for member in tar} == {(0, 0, "")}
-    contents = dict(members(shard))
-    assert [Path(name).suffix for name in contents] == [".jpg", ".cls", ".json"] * 3
-    assert contents[f"{CUP}_1.cls"] == b"1"
-    assert lines(folder / "classes.txt") == ["carton,_it's", "cup"]
-    described = json.loads(contents[f"{CARTON}_1.json"])
-    assert described["boxes"] == [{"label": "carton,_it's", "bbox": [1, 2, 3, 3]}]
-    with Image.open(io.BytesIO(contents[f"{CARTON}_1.jpg"])) as image:
-        assert image.format == "PNG"
-    before = shard.read_bytes()
-    assert (project.export("webdataset", val_fraction=0) / shard.name).read_bytes() == before
-
-
-def test_webdataset_limits_shards(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new shard begins after a number of samples or bytes; no sample is lost."""
-    monkeypatch.setattr(webdataset, "MAX_SAMPLES", 2)
-    folder = project.export("webdataset", val_fraction=0)
-    assert files(folder, ".tar") == ["train-000000.tar", "train-000001.tar"]
-    monkeypatch.setattr(webdataset, "MAX_BYTES", 1)
-    assert len(files(project.export("webdataset", val_fraction=0), ".tar")) == 3
 
 
 @pytest.mark.parametrize("format_name", FORMATS)

@@ -57,7 +57,7 @@ def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
             files[split] = f"{split.value}/**"
             records = [_record(one, dataset) for one in images]
             _write_metadata(folder / split.value / METADATA, records, dataset)
-            checksums = [one.item.record.picture.sha256 for one in images]
+            checksums = [one.item.picture.sha256 for one in images]
             checksum.update(json.dumps([split.value, _features(dataset), records, checksums]).encode())
     text = readme("Part of ImageNet, as image folders.", files, checksum.hexdigest())
     (folder / "README.md").write_text(text, encoding="utf-8")
