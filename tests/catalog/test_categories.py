@@ -96,6 +96,93 @@ def test_duplicate_code(tmp_path: Path) -> None:
         read(tmp_path, f"{FOX},fox,,\n{HUSKY},husky,,\n{FOX},fox,True,\n")
 
 
+CLASS_HEADER = "code,name,to_download,how_many,class\n"
+
+
+def read_classes(folder: Path, text: str, encoding: str = "utf-8") -> dict[str, str]:
+    """Write an `ncodes.csv` with this text and return the class of each category."""
+    path = folder / "ncodes.csv"
+    path.write_bytes(text.encode(encoding))
+    return {one.code: one.class_name for one in categories.read(path)}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{CLASS_HEADER}{FOX},fox,,,wild dog é\n{HUSKY},husky,,,\n",
+        f"code;name;to_download;how_many;Class\r\n{FOX};fox;;; wild  dog é \r\n{HUSKY};husky",
+        f'note,"CLASS",code,name,to_download,how_many\n\n1,"wild dog é",{FOX},fox,,\n,"",{HUSKY},husky,,\n',
+        f"code\tname\tto_download\thow_many\tclass\tmore\r{FOX}\tfox\t\t\twild dog\u00a0é\t\r"
+        f"{HUSKY}\thusky\t\t\t \t3",
+    ],
+    ids=["plain", "Excel", "order", "tabs"],
+)
+def test_classes(tmp_path: Path, text: str, encoding: str) -> None:
+    """The optional column is read like the others; an empty cell is no class."""
+    assert read_classes(tmp_path, text, encoding) == {FOX: "wild dog é", HUSKY: ""}
+
+
+def test_no_classes(tmp_path: Path) -> None:
+    """Without the column there are no classes; other columns are ignored."""
+    assert read_classes(tmp_path, f"{HEADER}{FOX},fox,,\n") == {FOX: ""}
+    assert read_classes(tmp_path, f"code,name,to_download,how_many,kind\n{FOX},fox,,,dog\n") == {FOX: ""}
+
+
+def test_equal_classes(tmp_path: Path) -> None:
+    """Categories may have the same class; the way in which a letter is composed makes no difference."""
+    text = f"{CLASS_HEADER}{FOX},fox,,,caf\u00e9\n{HUSKY},husky,,,cafe\u0301\n"
+    assert set(read_classes(tmp_path, text).values()) == {"caf\u00e9"}
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 100, " " * 50 + "x" * 100 + " ", "\u72fc" * 66, 'a, b/c: "d"', "=1+1"]
+)
+def test_any_class(tmp_path: Path, name: str) -> None:
+    """A class may have 100 characters (200 bytes), as folder names, and any printable ones."""
+    quoted = name.replace('"', '""')
+    assert read_classes(tmp_path, f'{CLASS_HEADER}{FOX},fox,,,"{quoted}"\n') == {FOX: name.strip()}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "advice"),
+    [
+        ("x" * 101, "x" * 60, "use at most 100 characters (200 bytes in UTF-8)."),
+        ("\u72fc" * 67, "\u72fc" * 60, "use at most 100 characters (200 bytes in UTF-8)."),
+        ("a\nb", "a\\nb", "use a name without line breaks, tabs and other control characters."),
+        ("a\tb", "a\\tb", "use a name without line breaks"),
+        ("a\x1b[2Jb", "a\\x1b[2Jb", "use a name without line breaks"),
+        ("a\u2028b", "a\\u2028b", "use a name without line breaks"),
+    ],
+)
+def test_invalid_class(tmp_path: Path, name: str, shown: str, advice: str) -> None:
+    """The error names file, line, column and value, in one line, whether the row is marked or not."""
+    with pytest.raises(InputError) as caught:
+        read_classes(tmp_path, f'{CLASS_HEADER}{HUSKY},husky,,,\n\n{FOX},fox,,,"{name}"\n')
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'ncodes.csv'}, line 4, column class: '{shown}")
+    assert advice in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Dog", "dog"), ("STRASSE", "stra\u00dfe"), ("\u00c9", "e\u0301")]
+)
+def test_classes_that_differ_only_in_capitals(tmp_path: Path, first: str, second: str) -> None:
+    """The error names both lines."""
+    text = f"{CLASS_HEADER}{FOX},fox,,,{first}\n{HUSKY},husky,,,\n{CRANE},crane,,,{second}\n"
+    with pytest.raises(
+        InputError, match=f"line 4, column class: .*only in capitals from '{first}' in line 2;"
+    ):
+        read_classes(tmp_path, text)
+
+
+def test_two_columns_of_classes(tmp_path: Path) -> None:
+    """The error names the column."""
+    with pytest.raises(InputError, match=r"line 1: the column class occurs twice\."):
+        read_classes(tmp_path, f"code,name,to_download,how_many,class,Class\n{FOX},fox,,,a,b\n")
+
+
 def test_folder_does_not_depend_on_the_selection(tmp_path: Path) -> None:
     """Categories with equal names all have their code in the folder name, whichever is marked."""
     rows = read(tmp_path, f"{CRANE},crane,True,\n{LIFTING_DEVICE},Crane,False,\n")
@@ -135,6 +222,19 @@ def test_write_fresh_keeps_marks(tmp_path: Path) -> None:
     assert (fresh["n99999999"].name, fresh[HUSKY].how_many) == ("my own", 3)
     assert {code for code, category in fresh.items() if category.selected} == {FOX, "n99999999"}
     assert list(fresh) == sorted(fresh)
+
+
+def test_write_fresh_keeps_classes(tmp_path: Path) -> None:
+    """A fresh table has the column if a category has a class, and only then."""
+    path = tmp_path / "ncodes.csv"
+    path.write_text(f"{CLASS_HEADER}{FOX},fox,True,5,wild dog\n{HUSKY},husky,,,\n", encoding="utf-8")
+    categories.write_fresh(path, categories.read(path))
+    assert path.read_text(encoding="utf-8").startswith(CLASS_HEADER)
+    assert {one.code: one.class_name for one in categories.read(path) if one.class_name} == {FOX: "wild dog"}
+    assert len(categories.read(path)) == 21_845
+    path.write_text(f"{CLASS_HEADER}{FOX},fox,True,5,\n", encoding="utf-8")
+    categories.write_fresh(path, categories.read(path))
+    assert path.read_text(encoding="utf-8").startswith(HEADER)
 
 
 def test_write_fresh_into_a_missing_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from utils.catalog import cell_edits
-from utils.catalog.cell_edits import edit_cells
+from utils.catalog.cell_edits import append_column, edit_cells
 from utils.catalog.user_table import parse_table
 from utils.errors import InputError
 
@@ -88,10 +88,56 @@ def test_unreadable_result_is_refused() -> None:
     assert changed(data, number="20") == data[:-1] + b"20\n"
 
 
-def test_value_with_a_separator_is_refused() -> None:
+def test_value_with_a_line_break_is_refused() -> None:
     """The edited table must read back with the new values and no other change."""
     with pytest.raises(InputError, match=r"table.csv was not changed, .* other cells would change"):
-        changed(HEADER + b"n1,fox,no\n", mark="yes,20")
+        changed(HEADER + b"n1,fox,no\n", mark="yes\nn2")
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        pytest.param(b"n1,fox,no,-1", b'n1,fox,"a, ""b""",-1', id="plain"),
+        pytest.param(b'n1,fox,"no",-1', b'n1,fox,"a, ""b""",-1', id="quoted"),
+        pytest.param(b'n1,fox, "no" ,-1', b'n1,fox, "a, ""b""" ,-1', id="quoted, with blanks"),
+        pytest.param(b'n1,fox,"n"o,-1', b'n1,fox,"a, ""b""",-1', id="half quoted"),
+        pytest.param(b"n1,fox, \tno \t,-1", b'n1,fox, "a, ""b""",-1', id="blanks around a plain value"),
+        pytest.param(b"n1,fox", b'n1,fox,"a, ""b"""', id="missing"),
+    ],
+)
+def test_value_that_needs_quotation_marks(row: bytes, expected: bytes) -> None:
+    """Values with separators and quotation marks are quoted."""
+    assert changed(HEADER + row + b"\n", mark='a, "b"') == HEADER + expected + b"\n"
+
+
+def test_value_that_the_encoding_lacks() -> None:
+    """The error names the letter and the encoding."""
+    with pytest.raises(InputError, match=r"table.csv was not changed, .* \(cp1252\) has no '狼'. Save it as"):
+        changed("code,name,mark,number\nn1,é,,".encode("cp1252"), mark="a 狼")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("code,mark,number\nn1,no,1\n", "code,mark,number,class\nn1,no,1,\n"),
+        ("code;mark;number\r\nn1;;1", "code;mark;number;class\r\nn1;;1;"),
+        ("\n code , mark,number \rn1,no\r\rn2\r", "\n code , mark,number ,class\rn1,no,\r\rn2,\r"),
+        ('"code","mark","number"\n"n1","no","1"\n', '"code","mark","number","class"\n"n1","no","1",""\n'),
+        ('"code","mark","number"\n"n1",no,1\n', '"code","mark","number","class"\n"n1",no,1,""\n'),
+        ('code,mark,number,"a,\nb"\nn1,no,1,"c\n,d"\n', 'code,mark,number,"a,\nb",class\nn1,no,1,"c\n,d",\n'),
+        ("code,mark,number,\nn1,no,1,,\n,,,\n", "code,mark,number,,class\nn1,no,1,,,\n,,,\n"),
+        ("mark,number,x,code\nno\n1,2,3,n1\n", "mark,number,x,code,class\nno,\n1,2,3,n1,\n"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le"])
+def test_append_column(before: str, after: str, encoding: str) -> None:
+    """The header and each row get a cell at their end, quoted as their first required column is."""
+    bom = "\ufeff".encode(encoding) if encoding == "utf-16-le" else b""
+    table = parse_table(PATH, bom + before.encode(encoding), COLUMNS, optional=["class"])
+    edited = append_column(table, "class")
+    assert edited.data == bom + after.encode(encoding)
+    assert [row["class"] for row in edited.rows] == [""] * len(table.rows)
+    assert edit_cells(edited, {edited.rows[0].line: {"class": "x"}}).rows[0]["class"] == "x"
 
 
 def test_wrong_cell_positions_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:

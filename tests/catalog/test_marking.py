@@ -142,6 +142,60 @@ def test_wrong_change_is_refused(table: Path, monkeypatch: pytest.MonkeyPatch) -
     check_untouched(table, caught.value, "was not changed", "other values")
 
 
+# --- classes ---
+
+
+def read_classes(path: Path) -> dict[str, str]:
+    """Read the classes of a table."""
+    return {one.code: one.class_name for one in categories.read(path)}
+
+
+def test_first_class(table: Path) -> None:
+    """The column is added in the style of the file; rows that are not marked have no class."""
+    assert mark(table, [FOX, CARTON], how_many=200, class_name="a, b").changed == 2
+    assert table.read_bytes() == (
+        b"code,name,to_download,how_many,class\r\n"
+        b'n02119789,"kit fox, Vulpes macrotis",True,200,"a, b"\r\n'
+        b"n02110185,husky,x,200.0,\r\n"
+        b'n02971356,carton,True,200,"a, b"'
+    )
+    assert table.with_name("ncodes.csv.bak").read_bytes() == TABLE
+
+
+def test_further_classes(table: Path) -> None:
+    """A class is replaced; marks without a class, and unmarking, leave it alone."""
+    mark(table, [FOX, HUSKY], how_many=None, class_name="dog")
+    assert mark(table, [FOX, HUSKY], how_many=None, class_name="dog").unchanged == 2
+    mark(table, [HUSKY, CARTON], how_many=5)
+    unmark(table, [FOX])
+    assert read_classes(table) == {FOX: "dog", HUSKY: "dog", CARTON: ""}
+    mark(table, [FOX], how_many=None, class_name="fox")
+    assert read_classes(table) == {FOX: "fox", HUSKY: "dog", CARTON: ""}
+    assert table.read_bytes().count(b"class") == 1
+
+
+def test_no_column_without_a_class(table: Path) -> None:
+    """The column is added only with a class, and not in a dry run."""
+    mark(table, [FOX], how_many=None)
+    marked = table.read_bytes()
+    assert b"class" not in marked
+    assert mark(table, [FOX], how_many=None, class_name="dog", dry_run=True) == MarkResult(1, 0, None)
+    assert table.read_bytes() == marked
+
+
+def test_class_that_differs_only_in_capitals(table: Path) -> None:
+    """It is refused, unless all rows of the class get the new spelling."""
+    mark(table, [FOX, HUSKY], how_many=None, class_name="dog")
+    before = table.read_bytes()
+    with pytest.raises(
+        InputError, match=r"'Dog' differs only in capitals from 'dog' in .*ncodes.csv, line 3\."
+    ):
+        mark(table, [FOX, CARTON], how_many=None, class_name="Dog")
+    assert table.read_bytes() == before
+    mark(table, [FOX, HUSKY, CARTON], how_many=None, class_name="Dog")
+    assert set(read_classes(table).values()) == {"Dog"}
+
+
 # --- the file ---
 
 
@@ -264,6 +318,10 @@ def test_mark_and_unmark_all_categories(tmp_path: Path) -> None:
         (one.code, one.name, one.folder, one.line) for one in before
     ]
     assert path.read_bytes() == fresh.replace(b",False,-1\n", b",True,200\n")
+    mark(path, codes, how_many=None, class_name="dog")
+    with_class = fresh.replace(b",False,-1\n", b",True,200,dog\n").replace(b"how_many\n", b"how_many,class\n")
+    assert path.read_bytes() == with_class
+    path.write_bytes(fresh.replace(b",False,-1\n", b",True,200\n"))
     assert unmark(path, codes[1::2]).changed == len(codes) // 2
     assert [one.selected for one in categories.read(path)] == [place % 2 == 0 for place in range(len(codes))]
     assert unmark(path, codes).unchanged == len(codes) // 2

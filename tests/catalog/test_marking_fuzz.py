@@ -36,6 +36,7 @@ AROUND = [
     "\u00a0{}\u00a0",
     " \x0b{}\x0c",
 ]
+CLASSES = dict.fromkeys(["", "", "cat", "wild dog", "\u00e9"])
 # Empty cells: the new value is placed after the blanks, so none of these has blanks at its end.
 AROUND_NOTHING = ["{}", "{}", "  {}", '"{}"', '" {}"', '"\n{}" ', "\u00a0{}"]
 HEADERS = {
@@ -43,6 +44,7 @@ HEADERS = {
     "name": ["name", '"name"'],
     "to_download": ["to_download", "To Download", '" TO_DOWNLOAD"'],
     "how_many": ["how_many", " how  many "],
+    "class": ["class", '"CLASS"'],
     "note": ["note", "", '"my ""own"" note"'],
     "2": ["2", "Unnamed: 0"],
 }
@@ -71,8 +73,17 @@ class Row:
     @property
     def mark(self) -> Mark:
         """The mark that the row expresses."""
-        word, number = (self.cells.get(name, Cell("{}", "")) for name in ("to_download", "how_many"))
-        return Mark(MARKS[word.value], NUMBERS[number.value])
+        columns = ("to_download", "how_many", "class")
+        word, number, name = (self.cells.get(column, Cell("{}", "")).value for column in columns)
+        return Mark(MARKS[word], NUMBERS[number], name)
+
+    def with_class_column(self, order: list[str]) -> Row:
+        """Return the row with one more cell, which belongs to the next column of `order` that it lacks."""
+        new = '""' if str(self.cells["code"]).lstrip(" ").startswith('"') else ""
+        first, *others = [*self.surplus, new]
+        column = order[len(self.cells)] if len(self.cells) < len(order) else "class"
+        around = '"{}"' if first == '""' else f"{first}{{}}"
+        return replace(self, cells={**self.cells, column: Cell(around, "")}, surplus=others)
 
     def marked(self, wanted: Mark, order: list[str]) -> Row:
         """Return the row with another mark; cells that express it already are kept."""
@@ -80,6 +91,7 @@ class Row:
         for column, is_so, value in (
             ("to_download", self.mark.selected == wanted.selected, str(wanted.selected)),
             ("how_many", self.mark.how_many == wanted.how_many, str(wanted.how_many)),
+            ("class", self.mark.class_name == wanted.class_name, wanted.class_name),
         ):
             if not is_so:
                 for missing in order[len(cells) : order.index(column) + 1]:
@@ -100,7 +112,12 @@ class Table:
     encoding: str
 
     def marked(self, wanted: Mapping[str, Mark]) -> Table:
-        """Return the table with other marks."""
+        """Return the table with other marks; the column `class` is added if it is needed."""
+        if "class" not in self.order and any(mark.class_name for mark in wanted.values()):
+            rows = {code: row.with_class_column(self.order) for code, row in self.rows.items()}
+            is_quoted = '"' in self.header[self.order.index("code")]
+            header = [*self.header, '"class"' if is_quoted else "class"]
+            return replace(self, order=[*self.order, "class"], header=header, rows=rows).marked(wanted)
         rows = {code: row.marked(wanted[code], self.order) for code, row in self.rows.items()}
         return replace(self, rows=rows)
 
@@ -132,6 +149,7 @@ def rows(draw: st.DrawFn, code: str, order: list[str], end: str, canonical: bool
         "code": Cell(draw(st.sampled_from(AROUND)), code),
         "to_download": draw(cells({"False": 0} if canonical else MARKS)),
         "how_many": draw(cells({"-1": 0} if canonical else NUMBERS)),
+        "class": draw(cells(CLASSES)),
     }
     in_order = {column: drawn.get(column) or draw(NAMES) for column in order}
     if canonical or draw(st.booleans()):
@@ -143,7 +161,8 @@ def rows(draw: st.DrawFn, code: str, order: list[str], end: str, canonical: bool
 @st.composite
 def tables(draw: st.DrawFn, canonical: bool = False) -> Table:
     """Draw a table in the format of one or several programs."""
-    order = draw(st.permutations(list(HEADERS)))
+    columns = [column for column in HEADERS if column != "class" or draw(st.booleans())]
+    order = draw(st.permutations(columns))
     separator, encoding = draw(st.sampled_from(",;\t")), draw(ENCODINGS.filter(lambda name: name != "utf-32"))
     end = draw(LINE_ENDS)
     codes = draw(st.permutations(CODES))[: draw(st.integers(1, len(CODES)))]
@@ -161,7 +180,7 @@ def tables(draw: st.DrawFn, canonical: bool = False) -> Table:
 
 def read_marks(path: Path) -> dict[str, Mark]:
     """Read the marks of a table."""
-    return {one.code: Mark(one.selected, one.how_many) for one in categories.read(path)}
+    return {one.code: Mark(one.selected, one.how_many, one.class_name) for one in categories.read(path)}
 
 
 def fresh(folder: Path, data: bytes) -> Path:
@@ -173,9 +192,20 @@ def fresh(folder: Path, data: bytes) -> Path:
 
 
 @FUZZ
-@given(tables(), st.sets(st.sampled_from(CODES)), st.sampled_from([None, -1, 0, 200]), st.booleans())
+@given(
+    tables(),
+    st.sets(st.sampled_from(CODES)),
+    st.sampled_from([None, -1, 0, 200]),
+    st.sampled_from([None, "cat", "wild bird"]),
+    st.booleans(),
+)
 def test_only_marks_change(
-    tmp_path: Path, table: Table, asked: set[str], how_many: int | None, is_mark: bool
+    tmp_path: Path,
+    table: Table,
+    asked: set[str],
+    how_many: int | None,
+    class_name: str | None,
+    is_mark: bool,
 ) -> None:
     """All bytes but the values that differ are kept, and all rows read back."""
     asked &= set(table.rows)
@@ -183,10 +213,16 @@ def test_only_marks_change(
     before = {code: row.mark for code, row in table.rows.items()}
     assert read_marks(path) == before
     number = how_many if is_mark else -1
+    name = class_name if is_mark else None
     after = before | {
-        code: Mark(is_mark, before[code].how_many if number is None else number) for code in asked
+        code: Mark(
+            is_mark,
+            before[code].how_many if number is None else number,
+            before[code].class_name if name is None else name,
+        )
+        for code in asked
     }
-    marked = mark(path, asked, how_many=how_many) if is_mark else unmark(path, asked)
+    marked = mark(path, asked, how_many=how_many, class_name=class_name) if is_mark else unmark(path, asked)
     changed = [code for code in asked if after[code] != before[code]]
     backup = tmp_path / "ncodes.csv.bak"
     assert marked == MarkResult(len(changed), len(asked) - len(changed), backup if changed else None)

@@ -6,7 +6,8 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -14,16 +15,19 @@ from pathlib import Path
 from .. import files
 from ..errors import DiskError, InputError
 from ..models.rows import Category
-from .folder_names import folder_names
+from .folder_names import MAX_BYTES, MAX_CHARACTERS, caseless, folder_names
 from .user_table import TableRow, read_table
 
 COLUMNS = ("code", "name", "to_download", "how_many")
+CLASS = "class"
+"""The optional column."""
 CODE = re.compile(r"n[0-9]{8}")
 
 _HOW_MANY = re.compile(r"(-1|[+-]?0+|\+?[0-9]{1,15})(\.0*)?")
 # Including True and False as Excel writes them in German, French, Spanish, Italian, Dutch and Portuguese.
 _TRUE = ("true", "1", "yes", "y", "x", "wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro")
 _FALSE = ("", "false", "0", "no", "n", "falsch", "faux", "falso", "onwaar")
+_CONTROL = ("Cc", "Cs", "Zl", "Zp")  # also lone surrogates, and line and paragraph separators
 _BOOLEANS = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
 
 
@@ -48,10 +52,11 @@ class Synset:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The columns `to_download` and `how_many` of a row; see `Category`."""
+    """The columns `to_download`, `how_many` and `class` of a row; see `Category`."""
 
     selected: bool
     how_many: int
+    class_name: str = ""
 
 
 def read(path: Path) -> list[Category]:
@@ -62,7 +67,8 @@ def read(path: Path) -> list[Category]:
     InputError
         If the file cannot be read or contains an invalid value.
     """
-    rows = _rows_by_code(read_table(path, COLUMNS).rows)
+    rows = _rows_by_code(read_table(path, COLUMNS, optional=[CLASS]).rows)
+    classes = _parse_classes(rows)
     folders = folder_names({code: row["name"] for code, row in rows.items()})
     return [
         Category(
@@ -72,6 +78,7 @@ def read(path: Path) -> list[Category]:
             selected=_parse_selected(row),
             how_many=_parse_how_many(row),
             line=row.line,
+            class_name=classes[code],
         )
         for code, row in rows.items()
     ]
@@ -85,8 +92,10 @@ def read_marks(rows: Iterable[TableRow]) -> dict[str, Mark]:
     InputError
         If a row contains an invalid value.
     """
+    by_code = _rows_by_code(rows)
+    classes = _parse_classes(by_code)
     return {
-        code: Mark(_parse_selected(row), _parse_how_many(row)) for code, row in _rows_by_code(rows).items()
+        code: Mark(_parse_selected(row), _parse_how_many(row), classes[code]) for code, row in by_code.items()
     }
 
 
@@ -96,6 +105,25 @@ def require_how_many(number: int) -> None:
         raise InputError(
             f"how_many cannot be {number}; use -1 for all images, 0 for none, or a whole number above 0."
         )
+
+
+def normalize_class(text: str) -> str:
+    """Return the name of a class, without superfluous blanks.
+
+    Its length is limited as that of folder names, since some exports have a folder for each class.
+
+    Raises
+    ------
+    ValueError
+        If the name is not allowed; the message says what to do.
+    """
+    text = text.strip()
+    if any(unicodedata.category(letter) in _CONTROL for letter in text):
+        raise ValueError("use a name without line breaks, tabs and other control characters")
+    name = unicodedata.normalize("NFC", " ".join(text.split()))
+    if len(name) > MAX_CHARACTERS or len(name.encode()) > MAX_BYTES:
+        raise ValueError(f"use at most {MAX_CHARACTERS} characters ({MAX_BYTES} bytes in UTF-8)")
+    return name
 
 
 def load_synsets() -> list[Synset]:
@@ -114,7 +142,8 @@ def write_fresh(path: Path, old: Iterable[Category] = ()) -> None:
     path
         The file; an existing one is replaced.
     old
-        The rows of the previous table. Their marks are kept, and so are rows whose codes do not ship.
+        The rows of the previous table. Their marks and classes are kept, and so are rows whose codes do not
+        ship.
 
     Raises
     ------
@@ -132,12 +161,15 @@ def write_fresh(path: Path, old: Iterable[Category] = ()) -> None:
 
 
 def to_csv(categories: Iterable[Category]) -> bytes:
-    """Format categories as an `ncodes.csv`, sorted by code."""
+    """Format categories as an `ncodes.csv`, sorted by code; it has the column `class` only if one is set."""
+    rows = sorted(categories, key=lambda category: category.code)
+    has_classes = any(category.class_name for category in rows)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for category in sorted(categories, key=lambda category: category.code):
-        writer.writerow([category.code, category.name, category.selected, category.how_many])
+    writer.writerow([*COLUMNS, *[CLASS] * has_classes])
+    for one in rows:
+        cells = [one.code, one.name, one.selected, one.how_many]
+        writer.writerow([*cells, *[one.class_name] * has_classes])
     return text.getvalue().encode()
 
 
@@ -155,6 +187,26 @@ def _parse_how_many(row: TableRow) -> int:
     if not _HOW_MANY.fullmatch(value):
         raise row.error("how_many", "use -1 for all images, 0 for none, or a whole number above 0")
     return int(value.partition(".")[0])
+
+
+def _parse_classes(rows: Mapping[str, TableRow]) -> dict[str, str]:
+    """Return the class of each row by its code."""
+    classes = dict.fromkeys(rows, "")
+    first: dict[str, str] = {}  # code of the first row of each class
+    for code, row in rows.items():
+        if not row[CLASS]:  # nearly all rows
+            continue
+        try:
+            name = classes[code] = normalize_class(row[CLASS])
+        except ValueError as error:
+            raise row.error(CLASS, str(error)) from None
+        if classes[earlier := first.setdefault(caseless(name), code)] != name:
+            raise row.error(
+                CLASS,
+                f"it differs only in capitals from {classes[earlier]!r} in line {rows[earlier].line}; spell "
+                "both in the same way",
+            )
+    return classes
 
 
 def _rows_by_code(rows: Iterable[TableRow]) -> dict[str, TableRow]:

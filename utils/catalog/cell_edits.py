@@ -1,4 +1,4 @@
-"""Edit cells of a user's table in place; every other byte of the file is kept."""
+"""Edit cells of a user's table in place, or append a column; every other byte of the file is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import InputError
 from .user_table import TableRow, UserTable, parse_table
 
 Values = Mapping[str, str]
-"""New values of a row by column; plain words without separators and quotation marks."""
+"""New values of a row by column; without blanks at their ends, and without line breaks."""
 
 # A cell as `csv` with `skipinitialspace` reads it: quoted only if it begins with a quotation mark; text after
 # the closing quotation mark belongs to the value, too.
@@ -31,8 +31,8 @@ class _Edit:
 def edit_cells(table: UserTable, values: Mapping[int, Values]) -> UserTable:
     """Change cells of a table.
 
-    Blanks and quotation marks around a value are kept. In an empty cell the value is placed after the blanks.
-    Cells missing at the end of a row are appended.
+    Blanks and quotation marks around a value are kept, and quotation marks are added if the value needs them.
+    In an empty cell the value is placed after the blanks. Cells missing at the end of a row are appended.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def edit_cells(table: UserTable, values: Mapping[int, Values]) -> UserTable:
     Raises
     ------
     InputError
-        If the edited table would read back differently.
+        If the encoding of the table lacks a letter, or if the edited table would read back differently.
     """
-    line_starts = list(itertools.accumulate(map(len, io.StringIO(table.text, newline="")), initial=0))
+    line_starts = _line_starts(table)
     edits: list[_Edit] = []
     expected = [row.cells for row in table.rows]
     for index, row in enumerate(table.rows):
@@ -60,9 +60,59 @@ def edit_cells(table: UserTable, values: Mapping[int, Values]) -> UserTable:
             by_position = dict(sorted((columns[name], value) for name, value in values[row.line].items()))
             edits += _row_edits(table, line_starts[row.line - 1], by_position)
             expected[index] = _with_values(row, by_position)
-    data = table.encode(_apply(table.text, edits))
+    return _edited(table, edits, expected)
+
+
+def append_column(table: UserTable, name: str) -> UserTable:
+    """Append an empty column to a table.
+
+    The cells of each row, and of the header, are quoted as the one in its first required column.
+
+    Parameters
+    ----------
+    table
+        The table; its file is not written.
+    name
+        One of the optional columns of the table, which it lacks.
+
+    Returns
+    -------
+    UserTable
+        The edited table, parsed from its new bytes.
+
+    Raises
+    ------
+    InputError
+        If the edited table would read back differently.
+    """
+    line_starts = _line_starts(table)
+    first = table.header.columns[table.columns[0]]
+    edits = []
+    for line in [table.header.line, *(row.line for row in table.rows)]:
+        cells = _match_cells(table, line_starts[line - 1])
+        value = name if line == table.header.line else ""
+        is_quoted = first < len(cells) and cells[first]["quoted"] is not None
+        cell = f'"{value}"' if is_quoted else value
+        edits.append(_Edit(cells[-1].end(), cells[-1].end(), table.separator + cell))
+    return _edited(table, edits, [[*row.cells, ""] for row in table.rows])
+
+
+def _line_starts(table: UserTable) -> list[int]:
+    return list(itertools.accumulate(map(len, io.StringIO(table.text, newline="")), initial=0))
+
+
+def _edited(table: UserTable, edits: Sequence[_Edit], expected: Sequence[Sequence[str]]) -> UserTable:
+    """Apply edits, and compare the cells of the result with those expected."""
     try:
-        result = parse_table(table.path, data, table.columns)
+        data = table.encode(_apply(table.text, edits))
+    except UnicodeEncodeError as error:
+        letter = error.object[error.start : error.end]
+        raise InputError(
+            f"{table.path} was not changed, because its encoding ({table.encoding}) has no {letter!r}. Save "
+            "it as CSV (UTF-8) first."
+        ) from error
+    try:
+        result = parse_table(table.path, data, table.columns, optional=table.optional)
         cells = [row.cells for row in result.rows]
     except InputError as error:
         raise _edit_error(table, f"it could not be read any more ({error})") from error
@@ -77,9 +127,10 @@ def _row_edits(table: UserTable, start: int, values: Mapping[int, str]) -> Itera
     width, appended = len(cells), ""
     for position, value in values.items():
         if position < len(cells):
-            yield _cell_edit(cells[position], value)
+            yield _cell_edit(cells[position], value, table.separator)
         else:
-            appended += table.separator * (position - width + 1) + value
+            cell = _quoted(value) if _needs_quotes(value, table.separator) else value
+            appended += table.separator * (position - width + 1) + cell
             width = position + 1
     if appended:
         yield _Edit(cells[-1].end(), cells[-1].end(), appended)
@@ -96,13 +147,24 @@ def _match_cells(table: UserTable, start: int) -> list[re.Match[str]]:
     return cells
 
 
-def _cell_edit(cell: re.Match[str], value: str) -> _Edit:
+def _cell_edit(cell: re.Match[str], value: str, separator: str) -> _Edit:
     if cell["rest"] and cell["rest"].strip():  # such as "Tr"ue: replace it as a whole
         start, end = cell.start("quoted") - 1, cell.start("rest") + len(cell["rest"].rstrip())
-        return _Edit(start, end, f'"{value}"')
+        return _Edit(start, end, _quoted(value))
+    if cell["quoted"] is None and _needs_quotes(value, separator):  # the cell must begin with the mark
+        return _Edit(cell.start("plain"), cell.end("plain"), _quoted(value))
     group = "plain" if cell["quoted"] is None else "quoted"
     start = cell.end(group) - len(cell[group].lstrip())
-    return _Edit(start, start + len(cell[group].strip()), value)
+    end = start + len(cell[group].strip())
+    return _Edit(start, end, value if group == "plain" else value.replace('"', '""'))
+
+
+def _needs_quotes(value: str, separator: str) -> bool:
+    return separator in value or '"' in value
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
 
 
 def _with_values(row: TableRow, values: Mapping[int, str]) -> list[str]:

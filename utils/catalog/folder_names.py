@@ -74,16 +74,17 @@ def folder_names(names: Mapping[str, str]) -> dict[str, str]:
     return folders
 
 
+def caseless(name: str) -> str:
+    """Return the same text for names that a file system could take for the same."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
 def _ambiguous(folders: Mapping[str, str]) -> set[str]:
-    keys = {code: _normalized(folder) for code, folder in folders.items()}
+    keys = {code: caseless(folder) for code, folder in folders.items()}
     counts = Counter(keys.values())
     return {code for code, key in keys.items() if counts[key] > 1}
-
-
-def _normalized(folder: str) -> str:
-    if folder.isascii():
-        return folder.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", folder).casefold())
 
 
 def _truncate(text: str, reserved: int = 0) -> str:

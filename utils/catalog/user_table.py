@@ -34,16 +34,17 @@ _MAX_BYTES = 32_000_000  # a table of all 21,845 categories has one million
 
 @dataclass(frozen=True)
 class Header:
-    """The header that all rows of a table share: file, number of columns, position of each column."""
+    """The header that all rows of a table share: file, line, number of columns, position of each column."""
 
     path: Path
+    line: int
     width: int
     columns: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One row. `row["column"]` is the stripped value, or "" where the row is too short.
+    """One row. `row["column"]` is the stripped value, or "" if the row is too short or the column missing.
 
     Attributes
     ----------
@@ -58,7 +59,7 @@ class TableRow:
     def __getitem__(self, column: str) -> str:
         try:
             return self.cells[self.header.columns[column]]
-        except IndexError:  # spreadsheets omit empty cells at the end
+        except (KeyError, IndexError):  # an optional column; spreadsheets omit empty cells at the end
             return ""
 
     def error(self, column: str, advice: str) -> InputError:
@@ -83,8 +84,8 @@ class UserTable:
 
     Attributes
     ----------
-    columns
-        The required columns.
+    columns, optional
+        The required columns, and columns that may be missing.
     data
         The bytes of the file: `bom`, then `text` in `encoding`.
     bom
@@ -99,11 +100,28 @@ class UserTable:
 
     path: Path
     columns: Sequence[str]
+    optional: Sequence[str]
     data: bytes
     bom: bytes
     encoding: str
     separator: str
     text: str
+
+    @functools.cached_property
+    def header(self) -> Header:
+        """The header.
+
+        Raises
+        ------
+        InputError
+            If the table is empty, lacks a required column, or names a column twice.
+        """
+        first = next(_csv_lines(self.path, self.text, self.separator), None)
+        if first is None:
+            raise InputError(
+                f"{self.path} is empty. Delete it and run download_imagenet_prerequisites.py to create it."
+            )
+        return _parse_header(self.path, *first, self.columns, self.optional)
 
     @functools.cached_property
     def rows(self) -> list[TableRow]:
@@ -112,15 +130,10 @@ class UserTable:
         Raises
         ------
         InputError
-            If the table is malformed, lacks a required column, or has a row with more cells than the header.
+            As for `header`, and if the table is malformed or a row has more cells than the header.
         """
-        lines = _csv_lines(self.path, self.text, self.separator)
-        first = next(lines, None)
-        if first is None:
-            raise InputError(
-                f"{self.path} is empty. Delete it and run download_imagenet_prerequisites.py to create it."
-            )
-        header = _parse_header(self.path, *first, self.columns)
+        header = self.header
+        lines = itertools.islice(_csv_lines(self.path, self.text, self.separator), 1, None)
         rows = [TableRow(header, line, cells) for line, cells in lines]
         for row in rows:
             if any(row.cells[header.width :]):
@@ -135,7 +148,7 @@ class UserTable:
         return self.bom + text.encode(self.encoding)
 
 
-def read_table(path: Path, columns: Sequence[str]) -> UserTable:
+def read_table(path: Path, columns: Sequence[str], *, optional: Sequence[str] = ()) -> UserTable:
     """Read a table.
 
     Parameters
@@ -145,6 +158,8 @@ def read_table(path: Path, columns: Sequence[str]) -> UserTable:
     columns
         The required columns, in lower case with `_` for spaces. In the file, their order, their case, spaces
         in them and further columns make no difference.
+    optional
+        Columns that may be missing.
 
     Raises
     ------
@@ -161,10 +176,12 @@ def read_table(path: Path, columns: Sequence[str]) -> UserTable:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = "it is a folder" if path.is_dir() else getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read ({why}). Use --ncode_data FILE.") from error
-    return parse_table(path, data, columns)
+    return parse_table(path, data, columns, optional=optional)
 
 
-def parse_table(path: Path, data: bytes, columns: Sequence[str]) -> UserTable:
+def parse_table(
+    path: Path, data: bytes, columns: Sequence[str], *, optional: Sequence[str] = ()
+) -> UserTable:
     """Parse the bytes of a table; `path` is for error messages. See `read_table`."""
     if len(data) > _MAX_BYTES:
         raise InputError(
@@ -180,7 +197,8 @@ def parse_table(path: Path, data: bytes, columns: Sequence[str]) -> UserTable:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}, line {line}: the line contains NUL bytes. Save it as CSV (UTF-8).")
-    return UserTable(path, columns, data, bom, encoding, _detect_separator(text, columns), text)
+    separator = _detect_separator(text, columns)
+    return UserTable(path, columns, optional, data, bom, encoding, separator, text)
 
 
 def decode(data: bytes) -> DecodedText | None:
@@ -232,13 +250,16 @@ def _unclosed_quote(path: Path, line: int) -> InputError:
     return InputError(f"{path}, line {line}: a quotation mark is opened but never closed. Close it.")
 
 
-def _parse_header(path: Path, line: int, cells: list[str], columns: Sequence[str]) -> Header:
+def _parse_header(
+    path: Path, line: int, cells: list[str], columns: Sequence[str], optional: Sequence[str]
+) -> Header:
     names = [_column_name(cell) for cell in cells]
-    for column in columns:
+    present = [*columns, *(column for column in optional if column in names)]
+    for column in present:
         if names.count(column) != 1:
             problem = "is missing" if column not in names else "occurs twice"
             raise InputError(
                 f"{path}, line {line}: the column {column} {problem}. "
-                f"The first line must name the columns {','.join(columns)}."
+                f"The first line must name the columns {','.join(columns)}, and none twice."
             )
-    return Header(path, len(cells), {column: names.index(column) for column in columns})
+    return Header(path, line, len(cells), {column: names.index(column) for column in present})

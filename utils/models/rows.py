@@ -28,6 +28,8 @@ class Category:
         The number of URLs or images (see `Settings.fill`); -1 for all.
     line
         Its line in the file, from 1; 0 if unknown.
+    class_name
+        The class that the user gave it in exports; empty for a class of its own.
     """
 
     code: str
@@ -36,6 +38,7 @@ class Category:
     selected: bool = False
     how_many: int = -1
     line: int = 0
+    class_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
