@@ -57,9 +57,11 @@ class Project:
     always: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
-    def category(self, code: str, name: str, *, marked: bool = True, how_many: int | str = -1) -> None:
-        """Add a row to ncodes.csv."""
-        self.categories.append([code, name, str(marked), str(how_many)])
+    def category(
+        self, code: str, name: str, *, marked: bool = True, how_many: int | str = -1, class_name: str = ""
+    ) -> None:
+        """Add a row to ncodes.csv; the table has the column `class` if a row has a class."""
+        self.categories.append([code, name, str(marked), str(how_many), *[class_name] * bool(class_name)])
 
     def url(self, image_code: str, url: str, *, code: str = "") -> None:
         """Add a row to the URL table."""
@@ -81,7 +83,10 @@ class Project:
 
     def write(self) -> None:
         """Write the three files."""
-        self._write_csv("ncodes.csv", ["code", "name", "to_download", "how_many"], self.categories)
+        header = ["code", "name", "to_download", "how_many", "class"]
+        width = max([4, *map(len, self.categories)])
+        rows = [[*row, *[""] * (width - len(row))] for row in self.categories]
+        self._write_csv("ncodes.csv", header[:width], rows)
         self._write_csv("imageNetURLs.csv", ["img_code", "img_url", "code"], self.rows)
         (self.path / "annotation").mkdir(exist_ok=True)
         for wnid, files in self.annotations.items():

@@ -60,7 +60,11 @@ def marks(project: Project) -> dict[str, int]:
 def keep_marks(project: Project) -> None:
     """Let the next run use the table as this one left it."""
     table = categories.read(project.path / "ncodes.csv")
-    project.categories = [[one.code, one.name, str(one.selected), str(one.how_many)] for one in table]
+    project.categories = []
+    for one in table:
+        project.category(
+            one.code, one.name, marked=one.selected, how_many=one.how_many, class_name=one.class_name
+        )
 
 
 def error(finished: Finished) -> str:
@@ -247,6 +251,83 @@ def test_unmark(dogs: Project) -> None:
     assert "No category is marked now." in finished.out
     assert "Left out" not in finished.out
     assert (dogs.path / "ncodes.csv").read_bytes() == before
+
+
+def classes(project: Project) -> dict[str, str]:
+    """Return the classes of the categories that have one."""
+    table = categories.read(project.path / "ncodes.csv")
+    return {category.code: category.class_name for category in table if category.class_name}
+
+
+def test_class(dogs: Project) -> None:
+    """`--class` sets the class of what is marked; `--mark` and `--unmark` alone keep it."""
+    finished = dogs.run(*MARK, "200", "--class", " sled  dog ")
+    assert (finished.code, finished.err) == (0, "")
+    assert re.search(r"Marked 3 categories in \S+ncodes.csv, how_many 200, class 'sled dog'\.", finished.out)
+    assert f"To include one: --categories {DOGSLED} --mark 200 --class 'sled dog'" in finished.out
+    assert re.search(rf"^{HUSKY}  \+ Siberian husky +sled dog ", finished.out, flags=re.MULTILINE)
+    dogs_of_class = dict.fromkeys([SLED_DOG, MALAMUTE, HUSKY], "sled dog")
+    assert classes(dogs) == dogs_of_class
+    keep_marks(dogs)
+    dogs.run("--categories", HUSKY, CARTON, "--mark")
+    keep_marks(dogs)
+    assert ", class" not in dogs.run("--categories", SLED_DOG, "--unmark").out
+    assert classes(dogs) == dogs_of_class
+    keep_marks(dogs)
+    assert "Nothing was changed" in dogs.run("--categories", HUSKY, "--mark", "--class", "sled dog").out
+    dogs.run("--categories", HUSKY, "--mark", "--class", "husky")
+    assert classes(dogs) == dogs_of_class | {HUSKY: "husky"}
+
+
+def test_dry_run_of_a_class(dogs: Project) -> None:
+    """It names the class, and writes nothing."""
+    out = dogs.run(*MARK, "--class", "dog", "--dry_run").out
+    assert "3 categories would be marked, class 'dog'. Nothing was changed" in out
+    assert classes(dogs) == {}
+
+
+def test_classes_are_listed(dogs: Project) -> None:
+    """Table and CSV have a column of classes if one of the rows has a class."""
+    dogs.categories[2].append("sled dog")
+    listed = dogs.run("--find", "husky").out.splitlines()
+    assert listed[0].split() == ["code", "name", "class", "URLs", "boxed", "below", "path"]
+    assert re.match(rf"{HUSKY}  Siberian husky  sled dog     3 ", listed[1])
+    rows = parse_csv(dogs.run("--find", "dog", "--with_subcategories", "--format", "csv"))
+    assert {row["code"]: row["class"] for row in rows if row["class"]} == {HUSKY: "sled dog"}
+    assert "class" not in dogs.run("--find", "carton").out
+    assert "class" not in parse_csv(dogs.run("--find", "carton", "--format", "csv"))[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--class", "dog"), "--class needs --mark: add --mark"),
+        (("--find", "husky", "--class", "dog"), "--class needs --mark: add --mark"),
+        (("--find", "husky", "--unmark", "--class", "dog"), "--class needs --mark: add --mark"),
+        (("--mark", "--class", "dog"), "add --find WORD ... or --categories X ..."),
+        (("--find", "husky", "--mark", "--class"), "--class: expected one argument"),
+        (("--find", "husky", "--mark", "--class", " "), "--class: this is empty"),
+        (("--find", "husky", "--mark", "--class", "x" * 101), "use at most 100 characters"),
+        (("--find", "husky", "--mark", "--class", "a\nb"), "'a\\nb' is not allowed; use a name without line"),
+        (("--find", "husky", "--mark", "--class", "Box"), "differs only in capitals from 'box' in"),
+    ],
+)
+def test_invalid_class(dogs: Project, flags: tuple[str, ...], message: str) -> None:
+    """The exit code is 2, the message says what to do, and nothing is marked."""
+    dogs.categories[0].append("box")
+    finished = dogs.run(*flags)
+    assert message in error(finished)
+    assert finished.err.count("\n") == 1
+    assert marks(dogs) == {}
+    assert classes(dogs) == {CARTON: "box"}
+
+
+def test_invalid_class_in_the_table(dogs: Project) -> None:
+    """A run ends before any download, with file, line, column and value."""
+    dogs.category(f"{HUSKY[:-1]}9", "toy husky", class_name="x" * 101)
+    finished = dogs.run()
+    assert f"ncodes.csv, line 8, column class: '{'x' * 60}" in error(finished)
+    assert not dogs.result.exists()
 
 
 def test_marking_twice(dogs: Project) -> None:

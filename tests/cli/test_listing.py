@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +82,32 @@ def test_short_path() -> None:
     assert paths[109] == "organism > animal > pet > dog > sled dog > Siberian husky"
     assert paths[95] == "organism > … > sled dog > Siberian husky"
     assert paths[85] == "… > sled dog > Siberian husky"
+
+
+CLASSES = [replace(DOG, class_name="dog"), HUSKY, replace(LONG, class_name="long " * 10)]
+
+
+@pytest.mark.parametrize("width", [1, 40, 60, 79, 80, 100, 120, 200])
+def test_width_with_classes(width: int) -> None:
+    """The column of classes never makes a line too long."""
+    assert max(map(display_width, as_table(CLASSES, width).splitlines())) < max(width, 40)
+
+
+def test_classes() -> None:
+    """Classes stand beside names if one of the rows has a class, and there is room for them."""
+    assert as_table(CLASSES[:2], 66).splitlines() == [
+        "code       name                  class  URLs  boxed  below",
+        "n02109811  sled dog, sledge dog  dog    1234      0      2",
+        "           organism > animal > pet > dog > sled dog",
+        "n02110185  + Siberian husky                7    360      0",
+        "           organism > … > pet > dog > sled dog > Siberian husky",
+    ]
+    assert as_table(CLASSES[:2], 50) == as_table([DOG, HUSKY], 50)
+    assert "long long long long…" in as_table(CLASSES, 200)
+    assert "class: the name" in legend(CLASSES)
+    assert "class" not in legend([DOG])
+    rows = list(csv.DictReader(io.StringIO(as_csv(CLASSES), newline="")))
+    assert [row["class"] for row in rows] == ["dog", "", "long " * 10]
 
 
 def test_no_terminal() -> None:

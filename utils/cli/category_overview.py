@@ -57,6 +57,7 @@ class CategoryOverview:
                 ),
                 path=tuple(self._short_name(code) for code in self.hierarchy.path(category.code)),
                 match=reasons.get(category.code, ""),
+                class_name=category.class_name,
             )
             for category in listed
         ]

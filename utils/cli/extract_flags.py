@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..catalog import categories
 from ..export import formats
 from ..models.settings import Settings
 from ..sources import tar_address
@@ -76,6 +77,16 @@ def _scheduler(text: str) -> str:
     return address.lower() if address.lower() == "local" else address
 
 
+def _class_name(text: str) -> str:
+    try:
+        name = categories.normalize_class(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; {error}") from error
+    if not name:
+        raise argparse.ArgumentTypeError("this is empty: give a name, or leave the flag out")
+    return name
+
+
 def _fraction(text: str) -> float:
     try:
         value = float(text)
@@ -119,6 +130,13 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             const=True,
         ),
         _switch("unmark", "undo such marks"),
+        _value(
+            "class",
+            "NAME",
+            _class_name,
+            "with --mark: the class of these categories in exports",
+            dest="class_name",
+        ),
     ),
     "files and folders": (
         _value("save_dir", "DIR", path, "folder for partial_imagenet/ (default: beside the script)"),

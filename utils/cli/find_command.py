@@ -11,7 +11,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..catalog import marking, names, search, selection
 from ..catalog.marking import MarkResult
@@ -61,7 +61,8 @@ def find(settings: Settings, console: Console) -> int:
     chosen = _with_subcategories(result.certain, overview, settings)
     is_marking = settings.mark or settings.unmark
     if is_marking and chosen:
-        _print_rows(chosen, result, overview, settings, console)
+        shown = [replace(one, class_name=settings.class_name or one.class_name) for one in chosen]
+        _print_rows(shown, result, overview, settings, console)
         _print_lines(
             [*_left_out(result, chosen, settings), *_mark(chosen, overview, settings)], settings, console
         )
@@ -133,7 +134,9 @@ def _mark(chosen: Sequence[Category], overview: CategoryOverview, settings: Sett
     marked = {category.code for category in overview.categories if category.selected}
     path, dry_run = settings.ncode_data, settings.dry_run
     if settings.mark:
-        result = marking.mark(path, codes, how_many=settings.how_many, dry_run=dry_run)
+        result = marking.mark(
+            path, codes, how_many=settings.how_many, class_name=settings.class_name, dry_run=dry_run
+        )
         marked.update(codes)
     else:
         result = marking.unmark(path, codes, dry_run=dry_run)
@@ -142,7 +145,8 @@ def _mark(chosen: Sequence[Category], overview: CategoryOverview, settings: Sett
         unchanged = f" ({result.unchanged:,} unchanged)" if result.unchanged else ""
         verb = "marked" if settings.mark else "unmarked"
         changed = pluralize(result.changed, "category")
-        return [f"{changed} would be {verb}{unchanged}. Nothing was changed: this was a dry run."]
+        what = f"{changed} would be {verb}{_class_text(settings)}{unchanged}"
+        return [f"{what}. Nothing was changed: this was a dry run."]
     return [_what_changed(result, settings), *_next_command(marked, overview, settings)]
 
 
@@ -154,9 +158,13 @@ def _what_changed(result: MarkResult, settings: Settings) -> str:
     number = "" if settings.unmark or settings.how_many is None else f", how_many {settings.how_many}"
     unchanged = f" ({result.unchanged:,} more unchanged)" if result.unchanged else ""
     return (
-        f"{verb} {pluralize(result.changed, 'category')} in {settings.ncode_data}{number}{unchanged}. "
-        f"Backup of the previous file: {result.backup}"
+        f"{verb} {pluralize(result.changed, 'category')} in {settings.ncode_data}{number}"
+        f"{_class_text(settings)}{unchanged}. Backup of the previous file: {result.backup}"
     )
+
+
+def _class_text(settings: Settings) -> str:
+    return "" if settings.class_name is None else f", class {settings.class_name!r}"
 
 
 def _next_command(marked: set[str], overview: CategoryOverview, settings: Settings) -> list[str]:
@@ -246,8 +254,12 @@ def _left_out(result: SearchResult, chosen: Sequence[Category], settings: Settin
 
 
 def _command_for(category: Category, settings: Settings) -> str:
-    number = "" if settings.how_many is None else f" {settings.how_many}"
-    return f"--categories {category.code} {'--unmark' if settings.unmark else f'--mark{number}'}"
+    if settings.unmark:
+        return f"--categories {category.code} --unmark"
+    words = ["--categories", category.code, "--mark"]
+    words += [] if settings.how_many is None else [str(settings.how_many)]
+    words += [] if settings.class_name is None else ["--class", settings.class_name]
+    return shlex.join(words)
 
 
 def _enumerate(categories: Sequence[Category]) -> str:

@@ -6,20 +6,23 @@ import csv
 import io
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..catalog.names import printable
 from ..text import COLUMN_GAP, ELLIPSIS, display_width, format_table, truncate
 
 COLUMNS = ("code", "name", "urls", "annotated", "subcategories", "path", "match")
+CLASS = "class"
+"""The column that lists have only if one of their rows has a class."""
 HEADER = ("code", "name", "URLs", "boxed", "below")
 LEGEND = "boxed: images in the archives of boxes (some may have no URL); below: subcategories on all levels"
+LEGEND_CLASS = "; class: the name of the category in exports"
 LEGEND_BELOW = "; +: a subcategory of a category that was found"
 SUBCATEGORY = "subcategory"
 """The `match` of a category that is listed because it is below a match."""
 
 NARROWEST = 40  # columns; narrower terminals are taken to be as wide as this
-LEAST_NAME, WIDEST_NAME, LEAST_PATH = 18, 48, 28  # columns
+LEAST_NAME, WIDEST_NAME, LEAST_PATH, WIDEST_CLASS = 18, 48, 28, 20  # columns
 _PATH_SEPARATOR = " > "
 
 
@@ -39,6 +42,8 @@ class Row:
         Names from the broadest category down to this one.
     match
         Why it is listed: the value of a `search.Fit`, `SUBCATEGORY`, or "" if it was named by the user.
+    class_name
+        As in `Category`.
     """
 
     code: str
@@ -48,16 +53,19 @@ class Row:
     subcategories: int
     path: tuple[str, ...]
     match: str = ""
+    class_name: str = ""
 
 
 def as_csv(rows: Sequence[Row]) -> str:
     """Return rows as CSV with a header; unknown numbers are empty."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    has_classes = _have_classes(rows)
+    writer.writerow([*COLUMNS, *[CLASS] * has_classes])
     for row in rows:
         numbers = [row.urls, row.annotated, row.subcategories]
-        writer.writerow([row.code, row.name, *numbers, _PATH_SEPARATOR.join(row.path), row.match])
+        cells = [row.code, row.name, *numbers, _PATH_SEPARATOR.join(row.path), row.match]
+        writer.writerow([*cells, *[row.class_name] * has_classes])
     return text.getvalue()
 
 
@@ -65,9 +73,15 @@ def as_table(rows: Sequence[Row], width: int | None) -> str:
     """Return a table of at least one row.
 
     Names and paths are shortened to fit a terminal of `width` columns (None: paths are whole). On a narrow
-    terminal each path takes a line of its own.
+    terminal each path takes a line of its own, and classes are left out if names would become too short.
     """
+    has_classes = _have_classes(rows)
+    classes = [CLASS, *(truncate(printable(row.class_name), WIDEST_CLASS) for row in rows)]
     cells = [HEADER, *map(_cells, rows)]
+    if has_classes:
+        cells = [
+            (code, name, one, *counts) for one, (code, name, *counts) in zip(classes, cells, strict=True)
+        ]
     code_width = max(display_width(code) for code, *_ in cells)
     longest_path = max(display_width(_short_path(row.path)) for row in rows)
     room, beside, name_width = 0, True, WIDEST_NAME
@@ -79,8 +93,10 @@ def as_table(rows: Sequence[Row], width: int | None) -> str:
         name_width = min(WIDEST_NAME, max(LEAST_NAME, spare * 2 // 5, spare - longest_path))
         if not beside:
             name_width = max(1, spare + len(COLUMN_GAP))
+            if has_classes and name_width < LEAST_NAME:
+                return as_table([replace(row, class_name="") for row in rows], width)
     names_cut = [(code, truncate(name, name_width), *counts) for code, name, *counts in cells]
-    header, *lines = format_table(names_cut, text_columns=2)
+    header, *lines = format_table(names_cut, text_columns=2 + has_classes)
     indent = len(header) + len(COLUMN_GAP) if beside else code_width + len(COLUMN_GAP)
     path_width = None if width is None else room - indent
     separator = COLUMN_GAP if beside else "\n" + " " * indent
@@ -91,12 +107,17 @@ def as_table(rows: Sequence[Row], width: int | None) -> str:
 
 def legend(rows: Sequence[Row]) -> str:
     """Explain the headers and signs of the table."""
-    return LEGEND + (LEGEND_BELOW if any(row.match == SUBCATEGORY for row in rows) else "")
+    is_any_below = any(row.match == SUBCATEGORY for row in rows)
+    return LEGEND + LEGEND_CLASS * _have_classes(rows) + LEGEND_BELOW * is_any_below
 
 
 def wrapped(text: str, width: int | None) -> str:
     """Break a sentence between words to fit a terminal of `width` columns (None: no limit)."""
     return text if width is None else textwrap.fill(text, max(width, NARROWEST) - 1, break_on_hyphens=False)
+
+
+def _have_classes(rows: Sequence[Row]) -> bool:
+    return any(row.class_name for row in rows)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

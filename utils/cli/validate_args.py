@@ -36,6 +36,10 @@ def conflict(values: dict[str, Any]) -> str | None:
             is_number(mark) and how_many not in (None, mark),
             "--mark N and --how_many N are different numbers: leave one out",
         ),
+        (
+            values["class_name"] is not None and mark is None,
+            "--class needs --mark: add --mark, with --find WORD ... or --categories X ...",
+        ),
         (unmark and how_many is not None, "--unmark takes no number: leave --how_many out"),
         (find and values["categories"], "--find searches all categories: leave --categories out"),
         (values["format"] and not find, "--format needs --find: add --find WORD ..."),

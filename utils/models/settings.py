@@ -32,6 +32,8 @@ class Settings:
         The format of the list of categories found; None for a table that fits the screen.
     mark, unmark
         Whether the categories found or named are marked (with `how_many`, if given) or unmarked.
+    class_name
+        The class to write for marked categories; None to leave the column alone.
     gallery
         Whether the gallery is written.
     export
@@ -90,6 +92,7 @@ class Settings:
     format: str | None = None
     mark: bool = False
     unmark: bool = False
+    class_name: str | None = None
     gallery: bool = True
     export: tuple[str, ...] = ()
     val_fraction: float = 0.1
