@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -84,6 +85,59 @@ def test_invalid_files_are_removed(finished: Project, web: Web) -> None:
     assert {request.path for request in web.requests[asked:]} == {"/2", "/3"}
     assert finished.xmls("red") == {f"{RED}_0.xml", f"{RED}_1.xml"}
     assert finished.run("--verify").code == 0
+
+
+def change(path: Path, seed: int, *, keep_time: bool = False) -> None:
+    """Replace an image by another of the same size in bytes, with its time if wanted."""
+    stat, data = path.stat(), pictures.jpeg(seed=seed)
+    path.write_bytes(data.ljust(stat.st_size, b"\0"))
+    if keep_time:
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+CHANGED = "red/Images/{} changed since it was downloaded; it is valid and kept."
+
+
+def test_changed_images_are_reported_once(finished: Project, web: Web) -> None:
+    """A run and --verify name valid images whose content has changed, keep them, and record them."""
+    asked = len(web.requests)
+    change(image(finished, 0), 50)
+    os.utime(image(finished, 1), (0, 0))  # a changed time alone is no change
+    run = finished.run()
+    assert (run.code, run.out.count("changed since")) == (0, 1)
+    assert CHANGED.format(f"{RED}_0.jpg") in run.out.splitlines()
+    change(image(finished, 2), 51)
+    change(image(finished, 3), 52, keep_time=True)
+    dry = finished.run("--verify", "--dry_run")
+    verified = finished.run("--verify")
+    for done in (dry, verified):
+        assert (done.code, done.out.count("changed since")) == (0, 2)
+        assert {CHANGED.format(f"{RED}_{number}.jpg") for number in (2, 3)} <= set(done.out.splitlines())
+        assert "Nothing is invalid" in done.out
+    sums = {row["image_code"]: row["sha256"] for row in finished.report("red")}
+    for number in range(6):
+        data = image(finished, number).read_bytes()
+        assert sums[f"{RED}_{number}"] == hashlib.sha256(data).hexdigest()
+    for flags in ((), ("--verify",)):
+        assert "changed since" not in finished.run(*flags).out
+    assert len(web.requests) == asked
+
+
+def test_many_changed_images(project: Project, web: Web) -> None:
+    """The first five are named, in all categories together; the others are counted."""
+    for number in range(8):
+        code = f"n0000000{number % 2}"
+        web.answer(f"/{number}", Answer.jpeg(pictures.jpeg(seed=number)))
+        project.url(f"{code}_{number}", web.url(f"/{number}"))
+    project.category("n00000000", "red")
+    project.category("n00000001", "blue")
+    project.run()
+    for flags in ((), ("--verify",)):
+        for number, path in enumerate(sorted(project.result.rglob("*.jpg"))):
+            change(path, 60 + number + 10 * len(flags))
+        out = project.run(*flags).out
+        assert out.count("changed since it was downloaded; it is valid and kept.") == 5
+        assert "3 more images changed after the download; valid and kept." in out.splitlines()
 
 
 def contents(project: Project) -> dict[Path, tuple[int, bytes]]:

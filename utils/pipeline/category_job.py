@@ -64,6 +64,8 @@ class CategoryJob:
         Called with sentences about files that the job changes while it starts.
     checkpoint
         Called repeatedly while the job starts; it may raise an exception to stop.
+    on_change
+        Called with each saved image whose content has changed (see `CategoryStore`).
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class CategoryJob:
         read_only: bool = False,
         on_notice: Callable[[str], None] = lambda _notice: None,
         checkpoint: Callable[[], None] = no_checkpoint,
+        on_change: Callable[[str], None] = lambda _file: None,
     ) -> None:
         self.category = category
         self._context = context
@@ -96,6 +99,7 @@ class CategoryJob:
             exclusions=context.exclusions,
             on_notice=on_notice,
             checkpoint=checkpoint,
+            on_change=on_change,
         )
         if not again:
             journal.begin_run()

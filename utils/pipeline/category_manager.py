@@ -19,6 +19,7 @@ from ..models.images import Annotation
 from ..models.rows import Category
 from ..models.tasks import Outcome
 from ..results.progress import CategoryProgress, Progress
+from ..results.reconcile import ChangeReporter
 from ..results.report import ReportWriter
 from ..results.statistics import Summary
 from ..text import join_names
@@ -93,6 +94,7 @@ class CategoryManager:
         self._stopped = stopped
         self._has_time: Callable[[], bool] = lambda: False
         self._duplicates = DuplicateTracker()
+        self._changes = ChangeReporter(screen.print)
         self._unopened = deque(categories)
         self._progress_of = {one.code: CategoryProgress(progress, self._expected(one)) for one in categories}
 
@@ -153,6 +155,7 @@ class CategoryManager:
         for job in list(self.open.values()):
             self.close(job)
         self.unreported.update(self.open)
+        self._changes.finish()
         if self.unreported:
             self._screen.print(f"{LATE_REPORTS} {join_names(sorted(self.unreported), MAX_NAMED)}")
 
@@ -220,6 +223,7 @@ class CategoryManager:
             again=again,
             on_notice=self._screen.print,
             checkpoint=self._checkpoint,
+            on_change=self._changes.report,
         )
         self.open[category.folder] = job
         if not again:

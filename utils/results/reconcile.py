@@ -26,6 +26,7 @@ from .journal import Journal, no_checkpoint
 from .paths import EXTENSIONS, CategoryFolder
 
 GONE = "Its file was removed or damaged after it was saved; it is downloaded again when it is needed."
+MAX_CHANGES_NAMED = 5
 ANY_SIZE = 1
 """Pixels; `--min_side` rejects downloads, but removes no saved image."""
 
@@ -49,6 +50,8 @@ class CategoryStore:
         Called with a sentence for each problem.
     on_notice
         Called with a sentence about a change that is no problem.
+    on_change
+        Called with the file of each valid image whose content is not the recorded one, `<category>/<file>`.
     checkpoint
         Called before every URL and image; it may raise an exception to stop.
     removed
@@ -62,6 +65,7 @@ class CategoryStore:
     exclusions: Exclusions = field(default_factory=Exclusions)
     on_problem: Callable[[str], None] = lambda _finding: None
     on_notice: Callable[[str], None] = lambda _notice: None
+    on_change: Callable[[str], None] = lambda _file: None
     checkpoint: Callable[[], None] = no_checkpoint
     removed: set[Path] = field(default_factory=set)
 
@@ -104,6 +108,32 @@ class CategoryStore:
         self.removed.update(paths)
         for path in () if self.dry else paths:
             path.unlink(missing_ok=True)
+
+
+@dataclass
+class ChangeReporter:
+    """Prints which images changed since they were downloaded: the first few by name, then how many more.
+
+    Parameters
+    ----------
+    print_line
+        Called with each line.
+    """
+
+    print_line: Callable[[str], None]
+    _count: int = 0
+
+    def report(self, file: str) -> None:
+        """Report an image."""
+        self._count += 1
+        if self._count <= MAX_CHANGES_NAMED:
+            self.print_line(f"{file} changed since it was downloaded; it is valid and kept.")
+
+    def finish(self) -> None:
+        """Print how many images were not named."""
+        more = self._count - MAX_CHANGES_NAMED
+        if more > 0:
+            self.print_line(f"{pluralize(more, 'more image')} changed after the download; valid and kept.")
 
 
 def reconcile(store: CategoryStore, rows_of: RowsOf) -> dict[str, Outcome]:
@@ -176,7 +206,10 @@ def _check(store: CategoryStore, outcome: Outcome, on_disk: dict[str, Path]) -> 
     recorded = (outcome.picture.bytes if outcome.picture else -1, outcome.modified_ns)
     if (stat.st_size, stat.st_mtime_ns) == recorded and not store.thorough:
         return outcome
-    checked = _validate(store, path, outcome) or _mark_as_deleted(outcome)
+    valid = _validate(store, path, outcome)
+    if valid and valid.picture and outcome.picture and valid.picture.sha256 != outcome.picture.sha256:
+        store.on_change(f"{store.name}/{valid.file}")
+    checked = valid or _mark_as_deleted(outcome)
     return checked if checked == outcome else store.write(checked)
 
 

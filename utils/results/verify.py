@@ -24,7 +24,7 @@ from .exclusions import Exclusions
 from .journal import Journal
 from .paths import CategoryFolder
 from .reader import check_annotations_readable
-from .reconcile import CategoryStore, RowsOf
+from .reconcile import CategoryStore, ChangeReporter, RowsOf
 from .report import ReportWriter
 
 UNKNOWN_HOST = "unknown"
@@ -44,7 +44,8 @@ class Verification:
     exclusions
         The images that are removed although they are valid.
     print_line
-        Called with a message for each invalid file, which `findings` counts, and with notices.
+        Called with a message for each invalid file, which `findings` counts, and with notices, e.g. about
+        changed images.
     dry
         Whether invalid files are only reported.
     faults
@@ -70,11 +71,13 @@ class Verification:
     def run(self, categories: Sequence[Category]) -> None:
         """Validate the folders, and remove what is invalid."""
         duplicates = DuplicateTracker()
+        changes = ChangeReporter(self.print_line)
         for category in categories:
             with self._isolate_errors(category.folder):
-                store = self._open(category)
+                store = self._open(category, changes.report)
                 for outcome in (*self._validate_recorded(store), *self._validate_unrecorded(store)):
                     duplicates.add(outcome)
+        changes.finish()
         self._remove_placeholders(categories, duplicates.placeholders())
 
     @contextlib.contextmanager
@@ -86,7 +89,7 @@ class Verification:
         except FolderError as error:
             self.faults[name] = f"{name}: {error}"
 
-    def _open(self, category: Category) -> CategoryStore:
+    def _open(self, category: Category, on_change: Callable[[str], None]) -> CategoryStore:
         folder = CategoryFolder(self.root / category.folder)
         if self.dry:
             check_annotations_readable(folder)
@@ -101,6 +104,7 @@ class Verification:
             exclusions=self.exclusions,
             on_problem=self._report,
             on_notice=self.print_line,
+            on_change=on_change,
         )
 
     def _report(self, finding: str) -> None:
