@@ -97,6 +97,7 @@ def test_coco(project: ExportProject) -> None:
     assert [one["bbox"] for one in made["annotations"]] == [[1, 2, 3, 3], [0, 0, 96, 72], [10, 20, 20, 40]]
     assert [one["area"] for one in made["annotations"]] == [9, 96 * 72, 800]
     assert {one["iscrowd"] for one in made["annotations"]} == {0}
+    assert made["annotations"][2]["segmentation"] == [[10, 20, 30, 20, 30, 60, 10, 60]]
 
 
 def test_voc(project: ExportProject) -> None:

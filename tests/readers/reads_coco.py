@@ -56,3 +56,13 @@ def test_perfect_detections_have_precision_one(project: ExportProject) -> None:
     evaluation.accumulate()
     evaluation.summarize()
     assert np.isclose(evaluation.stats[0], 1.0)
+
+
+def test_masks_are_boxes(project: ExportProject) -> None:
+    """The mask of an annotation, which some readers require, is exactly its box."""
+    coco = COCO(project.export("coco", val_fraction=0) / "annotations" / "instances_train.json")
+    for one in coco.loadAnns(coco.getAnnIds()):
+        x, y, width, height = one["bbox"]
+        mask = coco.annToMask(one)
+        assert mask[y : y + height, x : x + width].all()
+        assert mask.sum() == width * height == one["area"]

@@ -1,4 +1,8 @@
-"""COCO: `train/`, `val/` and `annotations/instances_*.json`, as read by pycocotools."""
+"""COCO: `train/`, `val/` and `annotations/instances_*.json`, as read by pycocotools.
+
+`segmentation` repeats the box as a polygon. If it is empty or missing, pycocotools and torchvision fail to draw
+annotations or to decode masks.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +67,7 @@ def _image(image_id: int, one: ExportedItem) -> dict[str, Any]:
 
 def _annotation(box_id: int, image_id: int, box: Box, dataset: Dataset) -> dict[str, Any]:
     left, top, width, height = box.corner_and_size
+    right, bottom = left + width, top + height
     return {
         "id": box_id,
         "image_id": image_id,
@@ -70,7 +75,7 @@ def _annotation(box_id: int, image_id: int, box: Box, dataset: Dataset) -> dict[
         "bbox": [left, top, width, height],
         "area": width * height,
         "iscrowd": 0,
-        "segmentation": [],
+        "segmentation": [[left, top, right, top, right, bottom, left, bottom]],
     }
 
 
