@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from tests.export.export_project import draw, stored
 from tests.pictures import GOOD, encode
-from utils.export import image_hash, normalize
+from utils.export import image_hash, near_duplicates, normalize
 from utils.images.signatures import detect_format
 from utils.models.images import ImageFormat
 
@@ -296,6 +296,54 @@ def test_transparency_is_kept(kind: str) -> None:
     result = pixels(normalize.rewritten(data))
     assert np.array_equal(result, pixels(data))
     assert set(np.unique(result[:, :, 3])) == {0, 255}
+
+
+def test_transparent_colour_of_16_bits() -> None:
+    """A transparent colour of 16 bits is ignored: Pillow reads 8 of each value, so others would match."""
+    values = np.full((30, 40, 3), 0x1234, dtype=np.uint16)
+    plain = png_16_bit(2, values)
+    data = plain[:33] + chunk(b"tRNS", struct.pack(">HHH", 0x12, 0x12, 0x12)) + plain[33:]
+    for result in (normalize.rewritten(data), normalize.reduced(data, 20, 15)):
+        assert (pixels(result) == (0x12, 0x12, 0x12, 255)).all()
+
+
+def test_reduced_transparency() -> None:
+    """Gray values of a reduced GIF that are equal to its transparent value by chance stay opaque."""
+    gray = np.full((64, 64), 128, dtype=np.uint8)
+    values = np.arange(8, 264).reshape(64, 4).repeat(8, axis=1)  # all of them, so that Pillow uses no palette
+    gray[:, 32:] = values.astype(np.uint8)
+    gray[:, 32:][gray[:, 32:] == 128] = 129
+    data = encode("GIF", Image.fromarray(gray), transparency=128)
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.mode, image.info["transparency"]) == ("L", 128)
+    alpha = pixels(normalize.reduced(data, 16, 16))[:, :, 3]
+    assert (alpha[:, :4] == 0).all()
+    assert (alpha[:, 12:] == 255).all()
+
+
+SAME_PICTURE: dict[str, Callable[[], bytes]] = {
+    "png of 16 bits": lambda: png_16_bit(0, np.asarray(PICTURE.convert("L"))[:, :, None] * np.uint16(257)),
+    "png of 16 bits in RGB": lambda: png_16_bit(2, np.asarray(PICTURE) * np.uint16(257)),
+    "png palette": lambda: encode("PNG", PICTURE.quantize(64)),
+    "png with transparency": lambda: encode("PNG", transparent()),
+    "gif animated": lambda: encode("GIF", PICTURE, save_all=True, append_images=[draw(2)]),
+    "jpg CMYK": lambda: encode("JPEG", PICTURE.convert("CMYK")),
+    "tiff CMYK": lambda: encode("TIFF", PICTURE.convert("CMYK")),
+    "tiff Lab": lambda: encode("TIFF", PICTURE.convert("LAB")),
+    "tiff of 16 bits": lambda: encode(
+        "TIFF", Image.fromarray(np.asarray(PICTURE.convert("L")) * np.uint16(257))
+    ),
+    "tiff float": lambda: encode("TIFF", PICTURE.convert("F")),
+}
+
+
+@pytest.mark.parametrize("name", SAME_PICTURE)
+def test_hash_does_not_depend_on_the_encoding(name: str) -> None:
+    """The same picture in other colours, depths and formats is a near-duplicate."""
+    computed, plain = image_hash.compute(SAME_PICTURE[name]()).hash, image_hash.compute(PNG).hash
+    assert computed is not None
+    assert plain is not None
+    assert (computed ^ plain).bit_count() <= near_duplicates.MAX_DISTANCE
 
 
 @pytest.mark.parametrize("data", [b"", b"no image", JPEG[:2], JPEG[:40], PNG[:40]])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import FolderError
 from ..models.images import ImageFormat
+from ..results.exclusions import EXCLUDED_NAME
 from .dataset import Item
 
 _NOT_IN_STEMS = re.compile(r"[^\w-]")  # lists of images are split at blanks, names in tars at dots
@@ -91,7 +92,9 @@ def converted(item: Item) -> bytes | None:
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise any exception
-        raise FolderError(f"{path} cannot be exported: {error}. Remove it, and run again.") from error
+        raise FolderError(
+            f"{path} cannot be exported: {error}. List {path.stem} in {EXCLUDED_NAME}, and run again."
+        ) from error
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -63,8 +63,7 @@ def rewritten(data: bytes) -> bytes:
         return _without_metadata(data)
     png = io.BytesIO()
     with open_stored(data) as image:
-        transparency = image.info.get("transparency") if image_format is ImageFormat.GIF else None
-        as_8_bit(image).save(png, "PNG", transparency=transparency, icc_profile=None)
+        as_8_bit(image).save(png, "PNG", icc_profile=None)
     return png.getvalue()
 
 
@@ -79,7 +78,8 @@ def reduced(data: bytes, width: int, height: int) -> bytes:
     file = io.BytesIO()
     with open_stored(data) as image:
         is_jpeg = image.format in ("JPEG", "MPO")
-        if image.mode in ("1", "P") or (is_jpeg and image.mode != "L"):  # palettes cannot be interpolated
+        is_indexed = image.mode in ("1", "P") or "transparency" in image.info  # these cannot be interpolated
+        if is_indexed or (is_jpeg and image.mode != "L"):
             image = image.convert("RGB" if is_jpeg or "transparency" not in image.info else "RGBA")
         resized = as_8_bit(image).resize((width, height), Image.Resampling.LANCZOS)
     resized.save(file, "JPEG" if is_jpeg else "PNG", quality=JPEG_QUALITY)
@@ -94,7 +94,10 @@ def open_stored(data: bytes) -> Image.Image:
     Exception
         Of any type, if the image is invalid.
     """
-    return Image.open(io.BytesIO(_without_metadata(data)))
+    image = Image.open(io.BytesIO(_without_metadata(data)))
+    if image.format == "PNG" and data[_PNG_BIT_DEPTH] > 8:
+        image.info.pop("transparency", None)  # a colour of 16 bits, but Pillow reads 8 of each pixel
+    return image
 
 
 def as_8_bit(image: Image.Image) -> Image.Image:
