@@ -1,7 +1,7 @@
 """COCO: `train/`, `val/` and `annotations/instances_*.json`, as read by pycocotools.
 
-`segmentation` repeats the box as a polygon. If it is empty or missing, pycocotools and torchvision fail to draw
-annotations or to decode masks.
+`segmentation` repeats the box as a polygon. If it is empty or missing, pycocotools and torchvision fail to
+draw annotations or to decode masks.
 """
 
 from __future__ import annotations
