@@ -48,12 +48,14 @@ def stored(image: Image.Image, kind: ImageFormat = ImageFormat.JPEG, **options: 
 class ExportProject:
     """The folder of a result folder.
 
-    `names` are the names of the selected categories by their codes, `others` those of other categories.
+    `names` are the names of the selected categories by their codes, `others` those of other categories, and
+    `classes` the classes of categories that have one.
     """
 
     path: Path
     names: dict[str, str]
     others: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
     _positions: int = 0
     messages: list[str] = field(default_factory=list)
 
@@ -62,7 +64,10 @@ class ExportProject:
         """The rows of `ncodes.csv`."""
         names = self.names | self.others
         folders = folder_names(names)
-        return [Category(code, name, folders[code]) for code, name in names.items()]
+        return [
+            Category(code, name, folders[code], class_name=self.classes.get(code, ""))
+            for code, name in names.items()
+        ]
 
     @property
     def categories(self) -> list[Category]:

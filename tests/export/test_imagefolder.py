@@ -101,6 +101,38 @@ def test_class_with_the_name_of_the_metadata_file(tmp_path: Path, name: str) -> 
     assert dict(zip(classes, folders, strict=True))[name] == f"{name}!"
 
 
+def class_folders(project: ExportProject, classes: list[str]) -> dict[str, str]:
+    """Export with these classes, and return the folder of each; folders have the order of classes."""
+    project.names = {f"n{number:08}": f"name {number}" for number in range(len(classes))}
+    project.classes = dict(zip(project.names, classes, strict=True))
+    for code in project.names:
+        project.add(code, f"{code}_1")
+    folder = project.export("imagefolder", val_fraction=0)
+    folders = lines(folder / "classes.txt")
+    assert folders == sorted(path.name for path in (folder / "train").iterdir() if path.is_dir())
+    images = pd.read_csv(folder / "images.csv")
+    of_images = dict(zip(images["label"], images["file"].str.split("/").str[1], strict=True))
+    found = dict(zip(features(folder, "train")["label"]["names"], folders, strict=True))
+    assert of_images == found
+    assert list(found) == sorted(classes)
+    return found
+
+
+def test_folders_of_classes(tmp_path: Path) -> None:
+    """Folders have the names of classes, as safe as those of categories."""
+    found = class_folders(ExportProject(tmp_path, {}), ["sled dog", "carton", 'a/b: "c"'])
+    assert found == {"sled dog": "sled_dog", "carton": "carton", 'a/b: "c"': "ab_c"}
+
+
+@pytest.mark.parametrize(
+    "classes", [["sled dog", "sled1"], ["a dog", "a_dog"], ["///", "a"], ["CON", "../x"]]
+)
+def test_folders_in_the_order_of_classes(tmp_path: Path, classes: list[str]) -> None:
+    """If the names of folders would have another order than the classes, they begin with the class number."""
+    found = class_folders(ExportProject(tmp_path, {}), classes)
+    assert len({name.casefold() for name in found.values()}) == len(classes)
+
+
 @pytest.mark.parametrize(("fraction", "wanted"), [(0, ["train"]), (0.5, ["train", "val"])])
 def test_readme_names_the_splits(tmp_path: Path, fraction: float, wanted: list[str]) -> None:
     """README.md lists the splits that have images, by the names that `datasets` uses."""

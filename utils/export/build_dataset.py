@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +77,7 @@ def build_dataset(
         )
         for record, picture, of_image in zip(records, pictures, boxes, strict=True)
     ]
+    items = _merge(items, lambda item: (item.label, item.image_key))
     similar = not_like.find_similar(settings.not_like, hashes, print_line) if settings.not_like else {}
     left_out = [(item, similar[item.picture.sha256]) for item in items if _is_in(similar, item)]
     items = [item for item in items if not _is_in(similar, item)]
@@ -84,7 +85,7 @@ def build_dataset(
     if not settings.near_duplicates:
         items = choose.one_of_each_group(items, groups)
     items, moved = _split(items, groups, settings, folder / SPLITS_NAME)
-    merged = _merge(items)
+    merged = _merge(items, lambda item: item.image_key)
     detection = [item for item in merged if item.boxes or settings.export_unannotated]
     if settings.per_class is not None:
         items = choose.per_class(items, settings.per_class, boxed_first=False)
@@ -141,13 +142,13 @@ def _split(
     return assigned, len(changed.keys() & recorded.keys())
 
 
-def _merge(items: Iterable[Item]) -> list[Item]:
-    """Merge an image that is in several categories' folders into one item with the boxes of all.
+def _merge(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[Item]:
+    """Merge items with the same key, of one image in several folders, into one with the boxes of all.
 
     Images with the same bytes but different image codes are annotated separately, and not merged.
     """
-    merged: dict[tuple[str, str], Item] = {}
+    merged: dict[Hashable, Item] = {}
     for item in items:
-        first = merged.setdefault(item.image_key, item)
-        merged[item.image_key] = replace(first, boxes=tuple(dict.fromkeys([*first.boxes, *item.boxes])))
+        first = merged.setdefault(key(item), item)
+        merged[key(item)] = replace(first, boxes=tuple(dict.fromkeys([*first.boxes, *item.boxes])))
     return list(merged.values())

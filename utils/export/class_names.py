@@ -72,9 +72,13 @@ def class_names(
 ) -> ClassNames:
     """Name the classes of an export.
 
-    A label that is the folder, code, name or synonym of a selected category is of its class. Labels of other
-    categories are classes only with `--other_classes True`. All other labels were written by users, and are
-    classes.
+    The class of a category is the one that the user gave it, or else its name as `--labels` states. If its
+    folder, code or that name is the class of another category, they are one class. Case, and underscores for
+    blanks, make no difference.
+
+    A label that is the folder, code, name or synonym of a selected category, or its class, is of its class.
+    Labels of other categories are classes only with `--other_classes True`. All other labels were written by
+    users, and are classes.
 
     Parameters
     ----------
@@ -86,7 +90,7 @@ def class_names(
     categories = _categories_of(set(labels), selected, everything)
     others = {one.code: one for one in categories.values() if one} if settings.other_classes else {}
     named = list((others | {category.code: category for category in selected}).values())
-    names = NAMES_OF[settings.labels](named)
+    names = _with_classes(NAMES_OF[settings.labels](named), named)
     return ClassNames(
         of_images={category.folder: names[category.code] for category in selected},
         of_boxes={
@@ -98,14 +102,27 @@ def class_names(
     )
 
 
+def _with_classes(names: Mapping[str, str], categories: Sequence[Category]) -> dict[str, str]:
+    """Replace the names of categories that have a class, or the name of a class."""
+    classes = {name_key(one.class_name): one.class_name for one in categories if one.class_name}
+
+    def class_name(category: Category) -> str:
+        name = names[category.code]
+        equal = (classes.get(name_key(text)) for text in (name, category.folder, category.code))
+        return category.class_name or next(filter(None, equal), name)
+
+    return {category.code: class_name(category) for category in categories}
+
+
 def _categories_of(
-    labels: Iterable[str], selected: Iterable[Category], everything: Iterable[Category]
+    labels: Iterable[str], selected: Sequence[Category], everything: Sequence[Category]
 ) -> dict[str, Category | None]:
     """Find the category of each label; None for labels that users wrote."""
     by_key: dict[str, list[Category]] = {}
     for category in selected:
         for key in name_keys(category):
             by_key.setdefault(key, []).append(category)
+    by_class = {name_key(category.class_name): category for category in selected if category.class_name}
     by_folder = {name: category for category in everything for name in (category.code, category.folder)}
     by_folder |= {name: category for category in selected for name in (category.code, category.folder)}
     codes = {category.code for category in selected}
@@ -113,8 +130,10 @@ def _categories_of(
     def find(label: str) -> Category | None:
         exact = by_folder.get(label)
         if exact is None or exact.code not in codes:
+            if name_key(label) in by_class:
+                return by_class[name_key(label)]
             spelled = by_key.get(name_key(label), [])
-            if len(spelled) == 1:
+            if len({category.class_name or category.code for category in spelled}) == 1:
                 return spelled[0]
         if exact is None and _WNID.fullmatch(label):
             return Category(label, label, label)

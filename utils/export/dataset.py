@@ -88,7 +88,8 @@ class Dataset:
     Attributes
     ----------
     items
-        One item for each image in each category's folder.
+        One item for each image of each class: an image in the folders of several categories of a class is one
+        item, with the boxes of all.
     detection
         Items for formats with boxes: an image in the folders of several categories is one item, with the
         boxes of all; images without boxes are included only if the user wants them.

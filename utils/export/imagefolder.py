@@ -1,6 +1,6 @@
 """Image folders, `<split>/<class>/<image>`, with metadata for Hugging Face's `datasets`.
 
-The class of an image is the category of its folder; an image in two folders is in both. Readers number the
+The class of an image is that of its category; an image of two classes is in both. Readers number the
 class folders of each split separately, so each class has one in both splits, even if it is empty. timm leaves
 out empty ones, and sorts the others differently, unless it is given `classes.txt`.
 
@@ -18,6 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..catalog.folder_names import folder_names
 from .dataset import Dataset, ExportedItem, Format, Split
 from .hugging_face import readme
 from .link_image import link_image, unique_stems
@@ -37,7 +38,7 @@ print(data, data["train"][0])"""
 
 def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
     """Write the images, the metadata of each split, `classes.txt` and `README.md`."""
-    names = {label: _class_folder(label) for label in dataset.classes}
+    names = _class_folders(dataset)
     (folder / "classes.txt").write_text("".join(f"{name}\n" for name in names.values()), encoding="utf-8")
     for split in Split:
         for name in names.values():
@@ -64,12 +65,18 @@ def write(dataset: Dataset, folder: Path) -> list[ExportedItem]:
     return exported
 
 
-def _class_folder(label: str) -> str:
-    """Name the folder of a class by its label, unless the metadata file has that name.
+def _class_folders(dataset: Dataset) -> dict[str, str]:
+    """Name the folder of each class by its label, unless the metadata file has that name.
 
-    Labels contain no character below "!", so sorted folders have the order of classes.
+    Sorted folders have the order of classes; if names alone do not, they begin with the class number.
     """
-    return f"{label}!" if label.casefold() == METADATA else label
+    codes = {item.label: item.wnid for item in dataset.items}
+    safe = folder_names({codes[label]: label for label in dataset.classes})
+    names = [f"{name}!" if name.casefold() == METADATA else name for name in safe.values()]
+    if names != sorted(names):
+        digits = len(str(len(names)))
+        names = [f"{number:0{digits}}_{name}" for number, name in enumerate(names)]
+    return dict(zip(dataset.classes, names, strict=True))
 
 
 def _record(one: ExportedItem, dataset: Dataset) -> dict[str, Any]:
