@@ -14,6 +14,9 @@ from ..models.images import Annotation, Box, BoxCounts, Picture
 ASPECT_TOLERANCE = 0.015
 """Maximum relative difference between the aspect ratios of two images of the same shape."""
 
+_MIRRORED, _FLIPPED, _TRANSPOSED = frozenset({2, 3, 6, 7}), frozenset({3, 4, 7, 8}), frozenset({5, 6, 7, 8})
+"""EXIF orientations that reverse the columns or the rows of the turned image, or swap both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -87,6 +90,38 @@ def scale(annotation: Annotation, picture: Picture) -> tuple[Box, ...]:
         for box in _scale(annotation.boxes, annotation, picture)
     ]
     return tuple(box for box in (_clip(box, picture) for box in widened) if box)
+
+
+def to_stored(annotation: Annotation, picture: Picture, orientation: int) -> Annotation:
+    """Return boxes that were drawn on an image as its EXIF orientation turns it, on the stored pixels.
+
+    Annotation tools show images turned. Boxes that state the size of the stored pixels are unchanged. A size
+    that is not stated is that of the turned image.
+
+    Parameters
+    ----------
+    orientation
+        From 1, which turns nothing, to 8.
+    """
+    stored = picture.width, picture.height
+    shown = stored[::-1] if orientation in _TRANSPOSED else stored
+    width, height = annotation.width, annotation.height
+    if min(width, height) <= 0:
+        width, height = shown
+    elif (width, height) == stored != shown:
+        return annotation
+
+    def turned(x: int, y: int) -> tuple[int, int]:
+        x = width - 1 - x if orientation in _MIRRORED else x
+        y = height - 1 - y if orientation in _FLIPPED else y
+        return (y, x) if orientation in _TRANSPOSED else (x, y)
+
+    boxes = []
+    for box in annotation.boxes:
+        (x, y), (right, bottom) = turned(box.xmin, box.ymin), turned(box.xmax, box.ymax)
+        boxes.append(_order_corners(replace(box, xmin=x, ymin=y, xmax=right, ymax=bottom)))
+    size = (height, width) if orientation in _TRANSPOSED else (width, height)
+    return Annotation(annotation.image_code, *size, tuple(boxes))
 
 
 def relabel(annotation: Annotation, labels: Mapping[str, str]) -> Annotation:

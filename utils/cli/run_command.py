@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..catalog import categories, selection
 from ..catalog.selection import Selection
-from ..errors import InputError
+from ..errors import FolderError, InputError
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..pipeline.category_manager import CategoryManager
@@ -21,7 +21,7 @@ from ..pipeline.messages import WorkerConfig
 from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
 from ..reasons import Status
-from ..results import exclusions, statistics
+from ..results import exclusions, own_images, statistics
 from ..results.exclusions import EXCLUDED_NAME
 from ..results.folder_lock import FolderLock
 from ..results.paths import RESULT_FOLDER, result_folder
@@ -73,6 +73,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             if export:
                 export.preview(saved)
             return 0
+        _validate_own_images(selected.categories, context, console)
         manager = _work(selected.categories, context, console, signals)
         page = gallery_command.write(
             path, everything, settings, console, stopped=signals.received, faulty=bool(manager.faults)
@@ -170,6 +171,13 @@ def _dry_run(selected: Sequence[Category], context: RunContext, console: Console
     return sum(one.saved for one in planned)
 
 
+def _validate_own_images(selected: Sequence[Category], context: RunContext, console: Console) -> None:
+    """Validate new photos of the user's own now, because running downloads would have to wait for it."""
+    for category in selected:
+        with contextlib.suppress(FolderError):  # the run reports it
+            own_images.read(context.folder_of(category), context.exclusions, console.print)
+
+
 def _work(
     selected: Sequence[Category], context: RunContext, console: Console, signals: Signals
 ) -> CategoryManager:
@@ -259,7 +267,7 @@ def _conclude(
 
 def _unused_exclusions(selected: Sequence[Category], context: RunContext) -> int:
     """Count the images in `excluded.txt` that neither the run met nor the URL table lists for a category."""
-    codes = {category.code for category in selected}
-    unmet = context.exclusions.rejections.keys() - context.exclusions.found
+    codes, excluded = {category.code for category in selected}, context.exclusions
+    unmet = excluded.rejections.keys() - excluded.found
     listed = context.table.rows_of([image_code for image_code in unmet if image_code[:9] in codes])
-    return len(unmet.difference(row.image_code for row in listed))
+    return len(unmet.difference(row.image_code for row in listed)) + len(excluded.own - excluded.found)

@@ -18,6 +18,8 @@ from ..models.images import ImageFormat
 from ..results.exclusions import EXCLUDED_NAME
 from .dataset import Item
 
+MAX_STEM = 80
+"""Bytes; with a wnid, a number and an extension they are fewer than the 100 that a tar allows."""
 _NOT_IN_STEMS = re.compile(r"[^\w-]")  # lists of images are split at blanks, names in tars at dots
 
 
@@ -25,9 +27,9 @@ def unique_stems(items: Sequence[Item]) -> Iterator[tuple[str, Item]]:
     """Assign each image a file name without extension that is unique regardless of case.
 
     The name is the image code. If several images share one (their URLs returned different bytes), the wnid of
-    the category is put before it.
+    the category is put before it. A photo of the user's own keeps its name, as far as it fits into a tar.
     """
-    plain = [_NOT_IN_STEMS.sub("_", item.record.path.stem) for item in items]
+    plain = [_plain_stem(item.record.path.stem) for item in items]
     counts = Counter(stem.casefold() for stem in plain)
     taken: set[str] = set()
     for code, item in zip(plain, items, strict=True):
@@ -38,6 +40,10 @@ def unique_stems(items: Sequence[Item]) -> Iterator[tuple[str, Item]]:
             stem = f"{name}-{number}"
         taken.add(stem.casefold())
         yield stem, item
+
+
+def _plain_stem(name: str) -> str:
+    return _NOT_IN_STEMS.sub("_", name).encode()[:MAX_STEM].decode(errors="ignore")
 
 
 def link_image(item: Item, folder: Path, stem: str, *, extension: str = "") -> str:

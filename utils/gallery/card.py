@@ -60,6 +60,7 @@ def write(
         categories=pluralize(len(stats), "category"),
         urls=pluralize(whole.urls, "URL"),
         saved=pluralize(whole.saved, "image"),
+        own=f" and {pluralize(whole.own, 'own photo')}" if whole.own else "",
         annotated=f"{whole.annotated:,}",
         boxes=pluralize(whole.boxes, "box"),
         distinct=_distinct(whole),

@@ -25,7 +25,7 @@ class GalleryImage(NamedTuple):
     width, height, bytes
         Size in pixels and bytes.
     url
-        Download URL.
+        Download URL; empty for photos of the user's own.
     boxes
         Five numbers for each box: index of its label, xmin, ymin, xmax and ymax (0-based, inclusive).
     checksum
@@ -91,6 +91,8 @@ class CategoryStats:
         Of each image and each box, to count duplicates once.
     annotated
         Number of images with boxes.
+    own
+        Number of photos of the user's own among the images.
     """
 
     folder: str
@@ -104,6 +106,7 @@ class CategoryStats:
     checksums: array[int] = field(default_factory=lambda: array("Q"))
     box_hashes: array[int] = field(default_factory=lambda: array("q"))
     annotated: int = 0
+    own: int = 0
 
     @classmethod
     def of(
@@ -117,6 +120,7 @@ class CategoryStats:
             stats.box_counts.append(len(image.boxes) // 5)
             stats.checksums.append(image.checksum)
             stats.annotated += bool(image.boxes)
+            stats.own += not image.url
             area = image.width * image.height
             for label, xmin, ymin, xmax, ymax in zip(*(image.boxes[at::5] for at in range(5)), strict=True):
                 box_area = (xmax - xmin + 1) * (ymax - ymin + 1)  # xmax and ymax are inclusive
@@ -134,6 +138,7 @@ class CategoryStats:
         self.checksums.extend(other.checksums)
         self.box_hashes.extend(other.box_hashes)
         self.annotated += other.annotated
+        self.own += other.own
 
     @property
     def urls(self) -> int:
@@ -142,7 +147,7 @@ class CategoryStats:
 
     @property
     def saved(self) -> int:
-        """Number of images in the folder."""
+        """Number of images in the folder, own photos included."""
         return len(self.widths)
 
     @property

@@ -20,7 +20,10 @@ const images = [];
 for (const category of data.categories) {
   for (const image of category.images) { image.push(category); images.push(image); }
 }
-const codeOf = image => image[FILE].replace(/\.\w+$/, "");
+const codeOf = image => decoded(image[FILE]).replace(/\.\w+$/, "");
+function decoded(file) {
+  try { return decodeURIComponent(file); } catch { return file; }  // a name that is not UTF-8
+}
 const pathOf = image => `${image[CATEGORY].path}/Images/${image[FILE]}`;
 const idOf = image => `${image[CATEGORY].folder}/${codeOf(image)}`;
 const plain = name => (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name).replaceAll("_", " ");
@@ -284,7 +287,7 @@ function open(index) {
   const isLink = /^https?:\/\//i.test(image[URL_OF]);
   $("source").hidden = !isLink;
   if (isLink) $("source").href = image[URL_OF]; else $("source").removeAttribute("href");
-  $("origin").textContent = image[URL_OF];
+  $("origin").textContent = image[URL_OF] || "Your own photo";
   $("previous").disabled = index === 0;
   $("next").disabled = index === shown.length - 1;
   if (!viewer.open) { viewer.showModal(); viewer.focus(); }
@@ -409,6 +412,7 @@ function statusBars(numbers) {
   return [
     {name: "saved with boxes", count: numbers.annotated, kind: "good"},
     {name: "saved without", count: numbers.saved - numbers.annotated, kind: "good"},
+    ...(numbers.own ? [{name: "own photos among them", count: numbers.own, kind: "good"}] : []),
     ...failed.slice(0, 5),
     ...(others ? [{name: many(failed.length - 5, "other reason", "other reasons"), count: others, kind: "bad"}] : []),
     ...(skipped ? [{name: "not needed", count: skipped, hint: "Enough images were saved before."}] : []),

@@ -130,7 +130,7 @@ class OutputWriter:
                 if category_page is None:
                     category_page = CategoryPage.from_folder(reader.read_category(category, folder, excluded))
                     state.keep(category_page, stamp)
-                if folder.journal.stat().st_mtime_ns > last_run:  # so this run downloaded the category
+                if _mtime_ns(folder.journal) > last_run:  # so this run downloaded the category
                     self._saved += category_page.stats.summary.statuses[Status.DOWNLOADED]
             self._stats.append(category_page.stats)
             yield category_page

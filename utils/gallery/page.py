@@ -131,6 +131,7 @@ def _numbers(stats: CategoryStats) -> dict[str, Any]:
         "reasons": stats.summary.reasons.most_common(),
         "urls": stats.urls,
         "saved": stats.saved,
+        "own": stats.own,
         "annotated": stats.annotated,
         "boxes": stats.boxes,
         "size": stats.usual_size,

@@ -35,8 +35,11 @@ def stamp_of(folder: CategoryFolder, excluded: Exclusions) -> Stamp:
     An image or XML file edited in place does not change them; the next run that downloads its category
     detects that.
     """
-    journal = folder.journal.stat()
     times = (path.stat().st_mtime_ns if path.is_dir() else 0 for path in (folder.images, folder.annotations))
+    try:
+        journal = folder.journal.stat()
+    except FileNotFoundError:  # a folder of own photos only
+        return [*times, excluded.digest]
     return [journal.st_size, journal.st_mtime_ns, *times, excluded.digest]
 
 

@@ -83,7 +83,7 @@ class CategoryManager:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.open: dict[str, CategoryJob] = {}
-        self.reports = ReportWriter(context.folder_of)
+        self.reports = ReportWriter(context.folder_of, context.exclusions)
         self.fatal: DatasetError | None = None
         self.faults: list[str] = []
         self.unreported: set[str] = set()

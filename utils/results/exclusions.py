@@ -45,13 +45,13 @@ class Exclusions:
     digest
         Changes with the file.
     found
-        The image codes that `apply` and `reject` were asked about.
+        The image codes and own photos that the methods were asked about and that are listed.
     """
 
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
     own: frozenset[tuple[str, str]] = frozenset()
     digest: str = ""
-    found: set[str] = field(default_factory=set)
+    found: set[str | tuple[str, str]] = field(default_factory=set)
 
     def reject(self, image_code: str) -> Rejection | None:
         """Return why an image of ImageNet is excluded, or None if it is not."""
@@ -82,8 +82,12 @@ class Exclusions:
 
     def excludes_own(self, folder: str, name: str) -> bool:
         """Whether an own photo in the folder of a category is excluded."""
+        if not self.own:
+            return False
         normalized = _normalize(name)
-        return not self.own.isdisjoint({("", normalized), (_normalize(folder), normalized)})
+        listed = self.own & {("", normalized), (_normalize(folder), normalized)}
+        self.found.update(listed)
+        return bool(listed)
 
 
 def read(root: Path) -> Exclusions:

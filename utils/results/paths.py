@@ -48,6 +48,11 @@ class CategoryFolder:
         return self.path / f"{self.path.name}_download_report.csv"
 
     @property
+    def own_images(self) -> Path:
+        """The validation of own photos; see `own_images`."""
+        return self.path / ".own_images.json"
+
+    @property
     def tar_progress(self) -> Path:
         """The progress in the category's tar; see `sources.tar_source.TarProgress`."""
         return self.path / ".archive.json"

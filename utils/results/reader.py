@@ -12,14 +12,15 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..annotations import voc_xml
+from ..annotations import geometry, voc_xml
 from ..errors import FolderError, wrap_os_errors
 from ..models.images import Annotation, Picture
 from ..models.rows import Category
 from ..models.tasks import Outcome
-from . import exclusions, journal
+from . import exclusions, journal, own_images
 from .annotation_writer import MAX_XML_BYTES
 from .exclusions import Exclusions
+from .own_images import OwnImage
 from .paths import CategoryFolder
 from .statistics import Summary
 
@@ -42,6 +43,8 @@ class ImageRecord:
         Format, size and checksum.
     annotation
         Boxes, labelled by folder names, 0-based and inclusive; None if the image has none.
+    is_own
+        Whether it is a photo of the user's own: its image code is its name, and its URL is empty.
     """
 
     folder: str
@@ -50,11 +53,12 @@ class ImageRecord:
     url: str
     picture: Picture
     annotation: Annotation | None
+    is_own: bool = False
 
 
 @dataclass(frozen=True)
 class CategoryContents:
-    """The statistics and saved images of a category, in the order of the URL table.
+    """The statistics and images of a category: the saved ones in the order of the URL table, then own photos.
 
     If the folder cannot be read, `fault` is the reason, and the rest is empty.
     """
@@ -89,10 +93,10 @@ def _has_images(folder: CategoryFolder) -> bool:
 
 
 def readable_folders(root: Path, everything: Sequence[Category]) -> Iterator[tuple[Category, CategoryFolder]]:
-    """Find the categories that have images and a journal, and their folders."""
+    """Find the categories that have images and a journal, or photos of the user's own, and their folders."""
     for category in find_categories(root, everything):
         folder = CategoryFolder(root / category.folder)
-        if folder.images.is_dir() and folder.journal.exists():
+        if folder.images.is_dir() and (folder.journal.exists() or any(own_images.files(folder))):
             yield category, folder
 
 
@@ -129,8 +133,10 @@ def read_category(category: Category, folder: CategoryFolder, excluded: Exclusio
     """
     summary = Summary(category.folder, category.code)
     with wrap_os_errors(folder.path):
-        outcomes = summary.counting(map(excluded.apply, journal.read_outcomes(folder.journal)))
-        return CategoryContents(category, summary, tuple(_images(folder, outcomes)))
+        recorded = journal.read_outcomes(folder.journal) if folder.journal.exists() else ()
+        saved = _images(folder, summary.counting(map(excluded.apply, recorded)))
+        own = summary.counting_own(own_images.read(folder, excluded))
+        return CategoryContents(category, summary, (*saved, *_own_images(folder, own)))
 
 
 def check_annotations_readable(folder: CategoryFolder) -> None:
@@ -154,6 +160,16 @@ def _images(folder: CategoryFolder, outcomes: Iterable[Outcome]) -> Iterator[Ima
             annotation = _annotation(folder, path.stem) if outcome.boxes is not None else None
             row = outcome.row
             yield ImageRecord(folder.path.name, path, row.image_code, row.url, outcome.picture, annotation)
+
+
+def _own_images(folder: CategoryFolder, images: Iterable[OwnImage]) -> Iterator[ImageRecord]:
+    for image in images:
+        name = image.path.stem
+        annotation = _annotation(folder, name)
+        if annotation:
+            stored = geometry.to_stored(annotation, image.picture, image.orientation)
+            annotation = geometry.fit(stored, image.picture).annotation
+        yield ImageRecord(folder.path.name, image.path, name, "", image.picture, annotation, is_own=True)
 
 
 def _annotation(folder: CategoryFolder, image_code: str) -> Annotation | None:

@@ -14,7 +14,8 @@ from ..images import placeholders
 from ..images.placeholders import ContentKey
 from ..models.rows import Category
 from ..models.tasks import Outcome
-from . import annotation_writer, journal
+from . import annotation_writer, journal, own_images
+from .exclusions import Exclusions
 from .paths import CategoryFolder
 from .statistics import Summary
 
@@ -77,9 +78,12 @@ COLUMNS: dict[str, Callable[[Outcome], object]] = {
 class ReportWriter:
     """Writes reports, and keeps their `summaries` by category code."""
 
-    def __init__(self, folder_of: Callable[[Category], CategoryFolder]) -> None:
+    def __init__(
+        self, folder_of: Callable[[Category], CategoryFolder], excluded: Exclusions | None = None
+    ) -> None:
         self.summaries: dict[str, Summary] = {}
         self._folder_of = folder_of
+        self._excluded = excluded or Exclusions()
 
     def write(self, category: Category, outcomes: Iterable[Outcome] | None = None) -> Summary:
         """Write and summarise the report of a category.
@@ -101,6 +105,7 @@ class ReportWriter:
             write(folder.report, summary.counting(known))
         except OSError as error:
             raise disk_error(folder.report, error) from error
+        summary.counting_own(own_images.read(folder, self._excluded))
         self.summaries[category.code] = summary
         return summary
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from ..models.images import BoxCounts
 from ..models.tasks import Outcome
 from ..reasons import Reason, Status
-from ..text import COLUMN_GAP, display_width, format_table, pluralize, truncate, truncate_middle
+from ..text import COLUMN_GAP, display_width, format_table, join_names, pluralize, truncate, truncate_middle
+from .own_images import OwnImage, OwnImages
 
-MOST_REASONS = 4
+MOST_REASONS, MOST_FILES = 4, 3
 WIDEST_NAME, READABLE_NAME, LEAST_NAME = 40, 20, 6
 LEAST_REASONS = 18
 """Columns of the terminal; where there are fewer, the table has no reasons."""
@@ -50,6 +51,10 @@ class Summary:
         Images saved without boxes because none of them fits.
     bytes
         Size of all images.
+    own
+        Photos of the user's own, which count as nothing else.
+    not_images
+        Other files in `Images/`, each with the reason.
     """
 
     name: str
@@ -61,6 +66,8 @@ class Summary:
     fitted: BoxCounts = field(default_factory=BoxCounts)
     mismatched: int = 0
     bytes: int = 0
+    own: int = 0
+    not_images: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
@@ -80,6 +87,12 @@ class Summary:
             self.add(outcome)
             yield outcome
 
+    def counting_own(self, found: OwnImages) -> tuple[OwnImage, ...]:
+        """Count own photos, and return them."""
+        self.own += len(found.valid)
+        self.not_images += found.invalid
+        return found.valid
+
     def include(self, other: Summary) -> None:
         """Add the numbers of another summary."""
         self.statuses += other.statuses
@@ -89,6 +102,8 @@ class Summary:
         self.fitted += other.fitted
         self.mismatched += other.mismatched
         self.bytes += other.bytes
+        self.own += other.own
+        self.not_images += other.not_images
 
     @property
     def images(self) -> int:
@@ -115,6 +130,7 @@ class Summary:
         parts = [
             (self.statuses[Status.ALREADY_PRESENT], "already there"),
             (self.annotated, "with boxes"),
+            (self.own, "own"),
             (self.statuses[Status.FAILED], f"failed{reasons}"),
             (self.statuses[Status.SKIPPED], "not needed"),
             (self.statuses[Status.NOT_ATTEMPTED], "not attempted"),
@@ -142,6 +158,10 @@ class Summary:
             sentences.append(
                 f"{pluralize(number, 'image')} {listed} under other categories but {shows} this one."
             )
+        if number := len(self.not_images):
+            is_no, it = ("is no image", "is") if number == 1 else ("are no images", "are")
+            names = join_names(self.not_images, MOST_FILES)
+            sentences.append(f"{pluralize(number, 'own file')} {is_no} and {it} left out: {names}.")
         return sentences
 
 
@@ -172,6 +192,7 @@ _COLUMNS = (
     _Column("saved", "saved", _count(Status.DOWNLOADED)),
     _Column("already there", "there", _count(Status.ALREADY_PRESENT), is_optional=True),
     _Column("with boxes", "boxed", lambda summary: str(summary.annotated)),
+    _Column("own", "own", lambda summary: str(summary.own), is_optional=True),
     _Column("failed", "failed", _count(Status.FAILED)),
     _Column("not needed", "spare", _count(Status.SKIPPED), is_optional=True),
     _Column("not attempted", "untried", _count(Status.NOT_ATTEMPTED), is_optional=True),

@@ -140,7 +140,7 @@ class Verification:
 
     def _remove_placeholders(self, categories: Sequence[Category], found: set[ContentKey]) -> None:
         """Remove the images that turned out to be placeholders, and write the reports."""
-        reports = ReportWriter(lambda category: CategoryFolder(self.root / category.folder))
+        reports = ReportWriter(lambda category: CategoryFolder(self.root / category.folder), self.exclusions)
         for category in categories:
             name = category.folder
             if name in self.faults:
