@@ -453,3 +453,23 @@ def test_many_images(browser: Page, tmp_path: Path) -> None:
     page.press("End")
     page.wait(f"document.activeElement.dataset.index === '{MANY - 1}'")
     assert page.evaluate("document.activeElement.parentElement.getAttribute('aria-posinset')") == str(MANY)
+
+
+def test_own_photos(browser: Page, tmp_path: Path) -> None:
+    """Photos of the user's own are shown and found by their names, and have no link to a URL."""
+    made = ResultFolder(tmp_path / "partial_imagenet")
+    red = made.category(RED, "red")
+    made.image(red, f"{RED}_1", url="https://a.example/")
+    (red.images / "my größer cat #1.jpg").write_bytes(jpeg(seed=3))
+    made.write()
+    page = open_page(browser, made)
+    assert shown_codes(page) == [f"{RED}_1", "my größer cat #1"]
+    assert page.evaluate("[...document.images].every(one => one.naturalWidth === 64)")
+    set_field(page, "q", "Größer CAT")
+    assert shown_codes(page) == ["my größer cat #1"]
+    page.evaluate("document.querySelector('.tile').click()")
+    assert viewer_title(page) == "my größer cat #1 · red"
+    assert page.evaluate("document.getElementById('source').hidden")
+    assert page.evaluate("document.getElementById('origin').textContent") == "Your own photo"
+    chart = page.evaluate("document.querySelector('.chart').textContent")
+    assert "own photos among them1" in chart

@@ -132,10 +132,11 @@ def _parse(path: Path, text: str, digest: str) -> Exclusions:
                 "e.g. n02391049_7 or n02391049_7.jpg, and a note after a blank; comments begin with #."
             )
         named = PureWindowsPath(match["name"])  # takes slashes, too
-        code = named.name.partition(".")[0].lower()
-        if IMAGE_CODE.fullmatch(code):
+        stem = named.name.partition(".")[0]
+        codes = [code for code in (stem, stem.lower()) if IMAGE_CODE.fullmatch(code)]
+        if codes:
             note = f": {match['note']}" if match["note"] else ""
-            rejections.setdefault(code, Rejection(Reason.EXCLUDED, f"listed in {EXCLUDED_NAME}{note}"))
+            rejections.setdefault(codes[0], Rejection(Reason.EXCLUDED, f"listed in {EXCLUDED_NAME}{note}"))
         else:
             folders = [part for part in named.parent.parts if part != CategoryFolder.IMAGES]
             own.add((_normalize(folders[-1]) if folders else "", _normalize(named.name)))

@@ -114,7 +114,8 @@ def files(folder: CategoryFolder) -> Iterator[os.DirEntry[str]]:
     """
     with contextlib.suppress(FileNotFoundError), os.scandir(folder.images) as entries:
         for entry in entries:
-            is_own = not IMAGE_CODE.fullmatch(Path(entry.name).stem) and not _LEFTOVERS.fullmatch(entry.name)
+            stem = entry.name.rpartition(".")[0] or entry.name
+            is_own = not IMAGE_CODE.fullmatch(stem) and not _LEFTOVERS.fullmatch(entry.name)
             if is_own and entry.is_file(follow_symlinks=False):
                 yield entry
 
