@@ -20,14 +20,23 @@ help:            ## list the targets
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/readers/requirement.txt
 	@touch $@
 
+# Readers that need other packages than the rest have a virtual environment for each folder of their tests.
+.venv/readers-%/installed: tests/readers/%/requirement.txt requirement.txt | .venv/installed
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r requirement.txt -r $<
+	@touch $@
+
 demo: .venv/installed            ## run both scripts against local web servers (installs packages, else offline)
 	$(BIN)/python -m demo
 
 test: .venv/installed-extras     ## run all tests
 	$(BIN)/python -m pytest
 
-test-readers: .venv/installed-readers  ## read exports back with pycocotools, supervision, datasets and webdataset
-	$(BIN)/python -m pytest -n 0 -W ignore -o python_files='reads_*.py' tests/readers
+READ := -m pytest -o addopts='-q -p no:cacheprovider' -W ignore -o python_files='reads_*.py'
+test-readers: .venv/installed-readers .venv/readers-torch/installed .venv/readers-datumaro/installed  ## read exports back with the tools that they are for
+	$(BIN)/python $(READ) tests/readers/reads_*.py
+	.venv/readers-torch/bin/python $(READ) tests/readers/torch
+	.venv/readers-datumaro/bin/python $(READ) tests/readers/datumaro
 
 bench: .venv/installed           ## compare with other downloaders on a local web server, about 20 minutes (Linux)
 	$(BIN)/python -m benchmarks compare

@@ -1,8 +1,9 @@
-"""Fixtures of all readers: one result folder, and no internet."""
+"""Fixtures of all readers: result folders, and no internet."""
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,20 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABL
 from tests.export.export_project import ExportProject
 from tests.readers import truth
 
+collect_ignore = [name for name in ("torch", "datumaro") if find_spec(name) is None]
+"""Folders of readers that another virtual environment has; nothing is collected if such a folder is named."""
+
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> ExportProject:
-    """Make the result folder from which all exports are made."""
+    """Make the result folder with all kinds of images."""
     return truth.make(tmp_path_factory.mktemp("readers"))
+
+
+@pytest.fixture(scope="session", params=truth.PROJECTS)
+def any_project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ExportProject:
+    """Make each of the result folders."""
+    return truth.PROJECTS[request.param](tmp_path_factory.mktemp("readers"))
 
 
 @pytest.fixture

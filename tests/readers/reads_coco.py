@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 
 from tests.export.export_project import ExportProject, files
 from tests.readers import truth
-from tests.readers.truth import SeenBox
+from tests.readers.truth import VAL_FRACTION, SeenBox
 
 
 def seen(coco: COCO) -> dict[str, list[SeenBox]]:
@@ -29,9 +29,9 @@ def seen(coco: COCO) -> dict[str, list[SeenBox]]:
 
 
 @pytest.mark.parametrize("labels", ["name", "code"])
-def test_same_images_boxes_and_labels(project: ExportProject, labels: str) -> None:
+def test_same_images_boxes_and_labels(any_project: ExportProject, labels: str) -> None:
     """Both splits together have all images and boxes, and each image has the size in the JSON."""
-    folder = project.export("coco", val_fraction=0.3, labels=labels)
+    folder = any_project.export("coco", val_fraction=VAL_FRACTION, labels=labels)
     read: dict[str, list[SeenBox]] = {}
     for side in ("train", "val"):
         coco = COCO(folder / "annotations" / f"instances_{side}.json")
@@ -41,7 +41,7 @@ def test_same_images_boxes_and_labels(project: ExportProject, labels: str) -> No
         assert len(coco.getImgIds()) == len(files(folder / side))
         assert not read.keys() & seen(coco).keys()
         read |= seen(coco)
-    truth.assert_same(read, truth.boxes(project, labels=labels))
+    truth.assert_same(read, truth.boxes(any_project, labels=labels))
 
 
 def test_perfect_detections_have_precision_one(project: ExportProject) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -49,6 +50,20 @@ def test_imagefolder(project: ExportProject, cache: str, labels: str) -> None:
                 label = row["wnid"] if labels == "code" else FOLDERS[row["wnid"]]
                 assert row["label"] == numbers[label] == rows.features["label"].str2int(label)
                 assert row["image"].size > (0, 0)
+
+
+def test_pixels(any_project: ExportProject, cache: str) -> None:
+    """Every image has its stored pixels, in both formats."""
+    for name, column in {"imagefolder": "image", "webdataset": "jpg"}.items():
+        folder = any_project.export(name, val_fraction=0.3)
+        pixels = {
+            str(row.get("__key__") or Path(row["url"]).name.partition("?")[0]): np.asarray(
+                row[column].convert("RGB")
+            )
+            for rows in datasets.load_dataset(str(folder), cache_dir=cache).values()
+            for row in rows
+        }
+        truth.assert_same_pixels(pixels, any_project)
 
 
 @pytest.mark.parametrize("format_name", ["imagefolder", "webdataset"])

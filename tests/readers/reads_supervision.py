@@ -3,42 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
 import supervision
 import yaml
+from numpy.typing import NDArray
 
 from tests.export.export_project import ExportProject, lines
 from tests.readers import truth
-from tests.readers.truth import SeenBox
+from tests.readers.truth import VAL_FRACTION, SeenBox
+
+Seen: TypeAlias = tuple[dict[str, list[SeenBox]], dict[str, NDArray[np.uint8]]]
 
 
-def seen(dataset: supervision.DetectionDataset) -> dict[str, list[SeenBox]]:
-    """Return the boxes that supervision reads, by image code; it decodes every image."""
-    found = {}
+def seen(dataset: supervision.DetectionDataset) -> Seen:
+    """Return the boxes and the pixels (in RGB) that supervision reads, by image code."""
+    boxes, pixels = {}, {}
     for path, image, detections in dataset:
-        assert image.ndim == 3
-        boxes = zip(detections.xyxy.tolist(), detections.class_id, strict=True)
-        found[Path(path).stem] = [SeenBox(dataset.classes[number], *box) for box, number in boxes]
-    return found
+        found = zip(detections.xyxy.tolist(), detections.class_id, strict=True)
+        boxes[Path(path).stem] = [SeenBox(dataset.classes[number], *box) for box, number in found]
+        pixels[Path(path).stem] = image[..., ::-1]
+    return boxes, pixels
 
 
 @pytest.mark.parametrize("labels", ["name", "code"])
-def test_yolo(project: ExportProject, labels: str) -> None:
-    """Both splits together have all images and boxes."""
-    folder = project.export("yolo", val_fraction=0.3, labels=labels)
+def test_yolo(any_project: ExportProject, labels: str) -> None:
+    """Both splits together have all images with their stored pixels, and all boxes."""
+    folder = any_project.export("yolo", val_fraction=VAL_FRACTION, labels=labels)
     described = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
-    read: dict[str, list[SeenBox]] = {}
+    boxes: dict[str, list[SeenBox]] = {}
+    pixels: dict[str, NDArray[np.uint8]] = {}
     for side in ("train", "val"):
-        images = folder / described[side]
         dataset = supervision.DetectionDataset.from_yolo(
-            str(images), str(folder / "labels" / side), str(folder / "data.yaml")
+            str(folder / described[side]), str(folder / "labels" / side), str(folder / "data.yaml")
         )
-        assert dataset.classes == list(described["names"].values())
-        assert not read.keys() & seen(dataset).keys()
-        read |= seen(dataset)
-    truth.assert_same(read, truth.boxes(project, labels=labels))
+        assert dataset.classes == list(described["names"].values()) == list(truth.ids(folder))
+        of_side = seen(dataset)
+        assert not boxes.keys() & of_side[0].keys()
+        boxes |= of_side[0]
+        pixels |= of_side[1]
+    truth.assert_same(boxes, truth.boxes(any_project, labels=labels))
+    truth.assert_same_pixels(pixels, any_project)
 
 
 def test_yolo_without_validation(project: ExportProject) -> None:
@@ -50,34 +57,19 @@ def test_yolo_without_validation(project: ExportProject) -> None:
     dataset = supervision.DetectionDataset.from_yolo(
         str(folder / described["train"]), str(folder / "labels" / "train"), str(folder / "data.yaml")
     )
-    truth.assert_same(seen(dataset), truth.boxes(project))
+    truth.assert_same(seen(dataset)[0], truth.boxes(project))
 
 
 @pytest.mark.parametrize("labels", ["name", "code"])
-def test_voc(project: ExportProject, labels: str) -> None:
-    """All images are read, and the image sets name each of them in one split."""
-    root = project.export("voc", val_fraction=0.3, labels=labels) / "VOCdevkit" / "VOC2012"
-    dataset = supervision.DetectionDataset.from_pascal_voc(
-        str(root / "JPEGImages"), str(root / "Annotations")
+def test_voc(any_project: ExportProject, labels: str) -> None:
+    """All images are read with their stored pixels, and the image sets name each of them in one split."""
+    root = any_project.export("voc", val_fraction=VAL_FRACTION, labels=labels) / "VOCdevkit" / "VOC2012"
+    boxes, pixels = seen(
+        supervision.DetectionDataset.from_pascal_voc(str(root / "JPEGImages"), str(root / "Annotations"))
     )
-    read, true = seen(dataset), truth.boxes(project, labels=labels)
-    truth.assert_same(read, true)
+    truth.assert_same(boxes, truth.boxes(any_project, labels=labels))
+    truth.assert_same_pixels(pixels, any_project)
     train, val, both = (
         lines(root / "ImageSets" / "Main" / f"{name}.txt") for name in ("train", "val", "trainval")
     )
-    assert sorted([*train, *val]) == sorted(both) == sorted(true)
-
-
-def test_pixels(project: ExportProject) -> None:
-    """Decoded images are those on which boxes were drawn, even with an EXIF orientation."""
-    root = project.export("voc") / "VOCdevkit" / "VOC2012"
-    dataset = supervision.DetectionDataset.from_pascal_voc(
-        str(root / "JPEGImages"), str(root / "Annotations")
-    )
-    true = truth.pictures(project)
-    boxed = {code for code, boxes in truth.boxes(project).items() if boxes}
-    for path, image, _ in dataset:
-        if Path(path).stem in boxed:
-            stored = np.asarray(true[Path(path).stem], dtype=int)[..., ::-1]
-            assert image.shape == stored.shape
-            assert np.abs(image.astype(int) - stored).mean() < 2
+    assert sorted([*train, *val]) == sorted(both) == sorted(boxes)

@@ -1,0 +1,1 @@
+"""Exports read by datumaro, in a virtual environment of its own."""
