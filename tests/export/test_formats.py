@@ -223,7 +223,7 @@ def test_orientation_is_removed(project: ExportProject, kind: ImageFormat) -> No
 
 
 @pytest.mark.parametrize("kind", [ImageFormat.JPEG, ImageFormat.PNG])
-def test_bytes_behind_the_end_are_cut(project: ExportProject, kind: ImageFormat) -> None:
+def test_bytes_after_the_end_are_cut(project: ExportProject, kind: ImageFormat) -> None:
     """A trainer that repairs the file in place would change the original through a hard link."""
     data = stored(draw(9), kind)
     path = project.add(CUP, f"{CUP}_9", data + b"\r\n")

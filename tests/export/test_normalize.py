@@ -55,9 +55,9 @@ def chunk(kind: bytes, content: bytes, *, checksum: int | None = None) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
-def png_with(*chunks: bytes, behind: bool = False) -> bytes:
-    """Insert chunks before or behind the pixels of a PNG."""
-    offset = len(PNG) - 12 if behind else 33
+def png_with(*chunks: bytes, after: bool = False) -> bytes:
+    """Insert chunks before or after the pixels of a PNG."""
+    offset = len(PNG) - 12 if after else 33
     return PNG[:offset] + b"".join(chunks) + PNG[offset:]
 
 
@@ -101,7 +101,7 @@ REWRITTEN_JPEGS: dict[str, Callable[[], bytes]] = {
         + normalize.rewritten(animation("MPO"))[2:]
     ),
     **{
-        f"{name} behind the end": lambda tail=tail: JPEG + tail
+        f"{name} after the end": lambda tail=tail: JPEG + tail
         for name, tail in {
             "a line end": b"\r\n",
             "zeros": bytes(9),
@@ -111,14 +111,14 @@ REWRITTEN_JPEGS: dict[str, Callable[[], bytes]] = {
             "another picture": stored(draw(2)),
         }.items()
     },
-    "bytes behind the end, and a thumbnail": lambda: jpeg_with(segment(0xE1, exif(1) + JPEG)) + b"\n",
+    "bytes after the end, and a thumbnail": lambda: jpeg_with(segment(0xE1, exif(1) + JPEG)) + b"\n",
 }
 REWRITTEN_PNGS: dict[str, Callable[[], bytes]] = {
     **{
         f"EXIF orientation {number}": lambda number=number: png_with(chunk(b"eXIf", exif(number)[6:]))
         for number in ROTATIONS
     },
-    "EXIF orientation behind the pixels": lambda: png_with(chunk(b"eXIf", exif(6)[6:]), behind=True),
+    "EXIF orientation after the pixels": lambda: png_with(chunk(b"eXIf", exif(6)[6:]), after=True),
     "EXIF without a header": lambda: png_with(chunk(b"eXIf", NO_EXIF)),
     "a raw profile": lambda: png_with(chunk(b"zTXt", raw_profile(exif(6)))),
     "a raw profile that is no number": lambda: png_with(
@@ -127,8 +127,11 @@ REWRITTEN_PNGS: dict[str, Callable[[], bytes]] = {
     "XMP orientation": lambda: png_with(itxt(XMP.format(6))),
     "a text of 30 MB": lambda: png_with(chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(30_000_000)))),
     "a wrong checksum of metadata": lambda: png_with(chunk(b"tEXt", b"Comment\0hello", checksum=1)),
+    "a wrong checksum after the pixels": lambda: png_with(
+        chunk(b"tEXt", b"Comment\0hello", checksum=1), after=True
+    ),
     "metadata that are cut off": lambda: png_with(chunk(b"pHYs", b"\0\0\1")),
-    "bytes behind the end": lambda: PNG + b"\r\n",
+    "bytes after the end": lambda: PNG + b"\r\n",
     "an animation": lambda: animation("PNG"),
     "an animation without the picture": lambda: animation("PNG", default_image=True),
 }

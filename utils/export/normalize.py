@@ -1,7 +1,7 @@
 """Image files that every reader shows in the same way.
 
 Readers disagree on some images. They may rotate one by its metadata, fail on metadata that they cannot read,
-repair a file with bytes behind its end in place, or read nothing but JPEG and PNG. Exports contain rewritten
+repair a file with bytes after its end in place, or read nothing but JPEG and PNG. Exports contain rewritten
 files of these images, with the stored pixels, to which boxes refer, and without metadata:
 
 * JPEG: the segments are copied, except metadata. The JFIF header, the colour profile and Adobe's colour
@@ -121,7 +121,7 @@ def _scaled(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _is_plain(data: bytes) -> bool:
-    """Whether a file is a JPEG, or a PNG of one frame and at most 8 bits, with nothing behind its end."""
+    """Whether a file is a JPEG, or a PNG of one frame and at most 8 bits, with nothing after its end."""
     image_format = detect_format(data)
     if image_format is ImageFormat.JPEG:
         end = structure.Segment(structure.JPEG_END, len(data) - len(_END_OF_IMAGE), len(data))
@@ -135,6 +135,8 @@ def _is_plain(data: bytes) -> bool:
 
 def _is_upright(data: bytes) -> bool:
     """Whether the metadata can be read, and ask for no rotation."""
+    with Image.open(io.BytesIO(data)) as image:
+        image.verify()  # of a PNG: the checksums of all chunks, also those that are not read
     with Image.open(io.BytesIO(data)) as image:
         orientations = {image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT)}
         if exif := image.info.get("exif"):  # Pillow ignores some damage
