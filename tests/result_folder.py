@@ -29,9 +29,9 @@ class ResultFolder:
     categories: tuple[Category, ...] = ()
     _position: int = 0
 
-    def category(self, code: str, folder: str, name: str = "") -> CategoryFolder:
+    def category(self, code: str, folder: str, name: str = "", *, class_name: str = "") -> CategoryFolder:
         """Add a category without images."""
-        self.categories += (Category(code, name or folder, folder),)
+        self.categories += (Category(code, name or folder, folder, class_name=class_name),)
         made = CategoryFolder(self.root / folder)
         made.make()
         Journal(made.journal).begin_run()

@@ -165,6 +165,40 @@ def test_every_image_is_shown(page: Page) -> None:
     assert page.evaluate("document.getElementById('count').textContent") == "17 images with 17 boxes."
 
 
+def test_classes(browser: Page, tmp_path: Path) -> None:
+    """Images of a class can be filtered; captions, descriptions, viewer and statistics name it."""
+    made = ResultFolder(tmp_path / "partial_imagenet")
+    for code, folder, name in ((RED, "red", HOSTILE), (BLUE, "blue", HOSTILE), (ODD, "cup", "")):
+        made.image(made.category(code, folder, class_name=name), f"{code}_1", Box("red", 1, 1, 30, 30))
+    made.write()
+    page = open_page(browser, made)
+    assert shown_codes(page) == [f"{BLUE}_1 · {HOSTILE}", f"{ODD}_1", f"{RED}_1 · {HOSTILE}"]
+    options = "[...document.getElementById('class').options].map(one => one.value)"
+    assert page.evaluate(options) == ["", HOSTILE]
+    set_field(page, "class", HOSTILE)
+    assert shown_codes(page) == [f"{BLUE}_1 · {HOSTILE}", f"{RED}_1 · {HOSTILE}"]
+    statistics = page.evaluate("document.getElementById('whose').textContent")
+    assert statistics == f"Statistics of the class {HOSTILE}"
+    chosen = "[...document.querySelectorAll('tr.chosen a')].map(one => one.textContent)"
+    assert page.evaluate(chosen) == ["blue", "red"]
+    description = page.evaluate(f"{TILE.format(f'{RED}_1')}.querySelector('img').alt")
+    assert description == f"red, class {HOSTILE}, {RED}_1, boxes: red"
+    page.click(".tile")
+    assert viewer_title(page) == f"{BLUE}_1 · blue · {HOSTILE}"
+    page.press("Escape")
+    page.wait("!location.hash.includes('image=')")
+    page.reload()
+    page.wait("document.querySelectorAll('.tile').length === 2")
+    page.click("#reset")
+    assert len(shown_codes(page)) == 3
+    assert not page.evaluate("!!window.wasHit")
+
+
+def test_no_classes(page: Page) -> None:
+    """Without classes there is no filter for them."""
+    assert page.evaluate("document.getElementById('class-filter').offsetParent === null")
+
+
 def test_viewer_and_keys(page: Page) -> None:
     """Click and Enter open the viewer, arrow keys move, and Escape returns to the tile."""
     shown = shown_codes(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,20 @@ def made(tmp_path: Path) -> ResultFolder:
     made.fail(red, Reason.HTTP_STATUS, http_status=404, times=3)
     made.fail(red, Reason.PLACEHOLDER)
     return made
+
+
+def test_classes(made: ResultFolder) -> None:
+    """The card lists classes with their categories and numbers, and nothing without classes."""
+    made.write()
+    assert "Classes" not in made.card
+    made.categories = (replace(made.categories[0], class_name="a *colour*"),)
+    classes = {"blue": "a *colour*", "cup": "", "mug": "1"}
+    for number, (folder, name) in enumerate(classes.items(), 2):
+        code = f"n{number:08}"
+        made.image(made.category(code, folder, class_name=name), f"{code}_1", Box(folder, 0, 0, 31, 47))
+    made.write()
+    rows = made.card.split("| class | categories | saved | with boxes | boxes |\n")[1].splitlines()[1:3]
+    assert rows == ["| 1 | mug | 1 | 1 | 1 |", r"| a \*colour\* | blue; red | 3 | 2 | 3 |"]
 
 
 def front_matter(text: str) -> dict[str, str | list[str]]:

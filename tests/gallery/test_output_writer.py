@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,18 @@ def test_unchanged_categories_are_not_read_again(some: ResultFolder, gallery: bo
     some.write()
     assert some.data()["categories"][1]["annotated"] == 0
     assert some.data()["labels"] == ["blue"]
+
+
+def test_changed_classes_are_shown(some: ResultFolder) -> None:
+    """A category taken from the state file has its present class, not that of the last run."""
+    for name in ("a colour", "paint", ""):
+        some.categories = tuple(replace(category, class_name=name) for category in some.categories)
+        some.write()
+        edit_unseen(some.root / "red" / "Annotation" / f"{RED}_1.xml")
+        assert {one["class"] for one in some.data()["categories"]} == {name}
+        assert some.data()["categories"][1]["annotated"] == 1
+        assert list(some.data()["classes"]) == [name] * bool(name)
+        assert ("| a colour |" in some.card) == (name == "a colour")
 
 
 def test_state_is_limited(some: ResultFolder, monkeypatch: pytest.MonkeyPatch) -> None:

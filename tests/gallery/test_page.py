@@ -125,6 +125,27 @@ def test_table_needs_no_script(some: ResultFolder) -> None:
     assert "<noscript>" in some.page
 
 
+def test_classes(made: ResultFolder) -> None:
+    """The JSON holds the class of each category and the numbers of each class; the table names it, too."""
+    classes = {"red": "a <colour>", "blue": "a <colour>", "cup": ""}
+    for code, (folder, name) in zip((RED, BLUE, "n00000003"), classes.items(), strict=True):
+        made.image(made.category(code, folder, class_name=name), f"{code}_1", Box("red", 0, 0, 31, 47))
+    made.write()
+    data = made.data()
+    assert {one["folder"]: one["class"] for one in data["categories"]} == classes
+    assert {name: (one["saved"], one["boxes"]) for name, one in data["classes"].items()} == {
+        "a <colour>": (2, 2)
+    }
+    names = [row[0].strip() for row in Reader(made.page).rows]
+    assert names == ["category", "blue · a <colour>", "cup", "red · a <colour>", "all"]
+
+
+def test_no_classes(some: ResultFolder) -> None:
+    """Without classes the page lists none."""
+    some.write()
+    assert some.data()["classes"] == {}
+
+
 HOSTILE = "<script>alert(1)<!--&'\"#%?é ]]>"
 
 

@@ -16,7 +16,7 @@ from ..results.paths import RESULT_FOLDER
 from ..sources.registry import source_types
 from ..text import pluralize
 from . import run_history
-from .category_stats import CategoryStats, total
+from .category_stats import CategoryStats, by_class, total
 from .run_history import RunHistory
 
 TEMPLATE = Path(__file__).with_name("card.md")
@@ -65,6 +65,7 @@ def write(
         boxes=pluralize(whole.boxes, "box"),
         distinct=_distinct(whole),
         undecided=_undecided(whole),
+        classes=_classes(stats),
         size_category=SIZE_CATEGORIES[min(bisect_right(SIZES, whole.saved), len(SIZE_CATEGORIES) - 1)],
         counts=table(HEADER, rows),
         failures=table(("reason", "URLs", "meaning"), reasons) if reasons else "Nothing failed.",
@@ -89,6 +90,19 @@ def _contents(stats: Sequence[CategoryStats]) -> str:
 
 def _row(name: str, code: str, stats: CategoryStats) -> tuple[str | int, ...]:
     return (name, code, stats.urls, stats.saved, stats.annotated, stats.boxes, stats.failed)
+
+
+def _classes(stats: Sequence[CategoryStats]) -> str:
+    """List the classes with their categories, if there are any."""
+    rows = [
+        (name, "; ".join(one.folder for one in of_class), whole.saved, whole.annotated, whole.boxes)
+        for name, of_class in by_class(stats).items()
+        for whole in [total(of_class)]
+    ]
+    if not rows:
+        return ""
+    header = ("class", "categories", "saved", "with boxes", "boxes")
+    return f"Classes, which exports have in place of these categories:\n\n{table(header, rows)}"
 
 
 def _distinct(whole: CategoryStats) -> str:

@@ -93,6 +93,8 @@ class CategoryStats:
         Number of images with boxes.
     own
         Number of photos of the user's own among the images.
+    class_name
+        As in `Category`.
     """
 
     folder: str
@@ -107,13 +109,14 @@ class CategoryStats:
     box_hashes: array[int] = field(default_factory=lambda: array("q"))
     annotated: int = 0
     own: int = 0
+    class_name: str = ""
 
     @classmethod
     def of(
         cls, category: Category, summary: Summary, *, images: Iterable[GalleryImage], labels: Sequence[str]
     ) -> CategoryStats:
         """Compute the statistics of a category; `labels` are the names that boxes refer to by index."""
-        stats = cls(category.folder, category.code, category.name, summary)
+        stats = cls(category.folder, category.code, category.name, summary, class_name=category.class_name)
         for image in images:
             stats.widths.append(image.width)
             stats.heights.append(image.height)
@@ -196,6 +199,15 @@ class CategoryStats:
             BOX_COUNT.title: BOX_COUNT.histogram(self.box_counts),
             BOX_SHARE.title: BOX_SHARE.histogram(self.box_shares),
         }
+
+
+def by_class(stats: Iterable[CategoryStats]) -> dict[str, list[CategoryStats]]:
+    """Group the categories that have a class, sorted by class."""
+    groups: dict[str, list[CategoryStats]] = {}
+    for one in stats:
+        if one.class_name:
+            groups.setdefault(one.class_name, []).append(one)
+    return dict(sorted(groups.items()))
 
 
 def total(stats: Iterable[CategoryStats]) -> CategoryStats:

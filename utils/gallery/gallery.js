@@ -26,6 +26,7 @@ function decoded(file) {
 }
 const pathOf = image => `${image[CATEGORY].path}/Images/${image[FILE]}`;
 const idOf = image => `${image[CATEGORY].folder}/${codeOf(image)}`;
+const classOf = image => image[CATEGORY].class;  // the class of its category in exports, or ""
 const plain = name => (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name).replaceAll("_", " ");
 const nameOf = label => plain(data.labels[label]);
 const colourOf = label => COLOURS[data.colours[label]];
@@ -45,13 +46,13 @@ function make(tag, properties = {}, ...children) {
 
 // --- state: filters and switches, kept in the URL's fragment so that a reload shows the same
 
-const state = {category: "", label: "", boxes: "", q: "", size: 0, draw: true, names: true, hide: new Set(), image: ""};
+const state = {category: "", class: "", label: "", boxes: "", q: "", size: 0, draw: true, names: true, hide: new Set(), image: ""};
 const defaultSize = innerWidth < 640 ? 120 : 180;
 let written = null;
 
 function readState() {
   const given = new URLSearchParams(location.hash.slice(1));
-  for (const key of ["category", "label", "boxes", "q", "image"]) state[key] = given.get(key) ?? "";
+  for (const key of ["category", "class", "label", "boxes", "q", "image"]) state[key] = given.get(key) ?? "";
   state.size = Math.min(360, Math.max(90, Number(given.get("size")) || defaultSize));
   state.draw = given.get("draw") !== "0";
   state.names = given.get("names") !== "0";
@@ -60,7 +61,7 @@ function readState() {
 
 function writeState() {
   const given = new URLSearchParams();
-  for (const key of ["category", "label", "boxes", "q", "image"]) if (state[key]) given.set(key, state[key]);
+  for (const key of ["category", "class", "label", "boxes", "q", "image"]) if (state[key]) given.set(key, state[key]);
   if (state.size !== defaultSize) given.set("size", state.size);
   if (!state.draw) given.set("draw", "0");
   if (!state.names) given.set("names", "0");
@@ -78,6 +79,7 @@ function filter() {
   const words = state.q.trim().toLowerCase();
   shown = images.filter(image =>
     (!state.category || image[CATEGORY].folder === state.category) &&
+    (!state.class || classOf(image) === state.class) &&
     (!state.label || labelsOf(image).includes(label)) &&
     (!state.boxes || (image[BOXES].length > 0) === (state.boxes === "with")) &&
     (!words || codeOf(image).toLowerCase().includes(words)));
@@ -166,7 +168,7 @@ function tile(index, width, height) {
   const image = shown[index];
   const picture = make("img", {loading: "lazy", decoding: "async", alt: describe(image), draggable: false});
   const button = make("button", {type: "button", className: "tile", tabIndex: index === current ? 0 : -1},
-    picture, make("span", {className: "code", ariaHidden: "true", textContent: codeOf(image)}));
+    picture, make("span", {className: "code", ariaHidden: "true", textContent: [codeOf(image), classOf(image)].filter(Boolean).join(" · ")}));
   button.dataset.index = index;
   picture.addEventListener("load", () => overlay(button, image, width, height, 11));
   picture.src = pathOf(image);
@@ -182,7 +184,8 @@ function describe(image) {
   const counts = new Map();
   for (const label of labelsOf(image)) counts.set(label, (counts.get(label) ?? 0) + 1);
   const objects = [...counts].map(([label, count]) => count > 1 ? `${count} × ${nameOf(label)}` : nameOf(label));
-  return `${plain(image[CATEGORY].folder)}, ${codeOf(image)}, ${objects.length ? `boxes: ${objects.join("; ")}` : "no boxes"}`;
+  const category = `${plain(image[CATEGORY].folder)}${classOf(image) && `, class ${classOf(image)}`}`;
+  return `${category}, ${codeOf(image)}, ${objects.length ? `boxes: ${objects.join("; ")}` : "no boxes"}`;
 }
 
 // --- overlay: boxes and label names over an image, in screen pixels
@@ -279,7 +282,7 @@ function open(index) {
   const image = shown[index];
   state.image = idOf(image);
   writeState();
-  $("viewer-title").textContent = `${codeOf(image)} · ${plain(image[CATEGORY].folder)}`;
+  $("viewer-title").textContent = [codeOf(image), plain(image[CATEGORY].folder), classOf(image)].filter(Boolean).join(" · ");
   $("facts").textContent = `${(index + 1).toLocaleString("en")} of ${shown.length.toLocaleString("en")} · ` +
     `${image[WIDTH]} × ${image[HEIGHT]} pixels · ${Math.max(1, Math.round(image[BYTES] / 1000)).toLocaleString("en")} kB`;
   $("objects").replaceChildren(...[...new Set(labelsOf(image))].map(label => object(image, label)));
@@ -422,8 +425,8 @@ function statusBars(numbers) {
 
 function drawCharts() {
   const category = data.categories.find(category => category.folder === state.category);
-  const numbers = category ?? data.total;
-  $("whose").textContent = `Statistics of ${category ? plain(category.folder) : "the whole folder"}`;
+  const numbers = category ?? data.classes[state.class] ?? data.total;
+  $("whose").textContent = `Statistics of ${category ? plain(category.folder) : state.class ? `the class ${state.class}` : "the whole folder"}`;
   const notes = [
     numbers.size && `most frequent size ${numbers.size}`,
     numbers.saved ? `${(numbers.boxes / numbers.saved).toFixed(1)} on average` : "",
@@ -433,8 +436,10 @@ function drawCharts() {
     chart("Status of the URLs", `${many(numbers.urls, "URL", "URLs")} considered`, statusBars(numbers)),
     ...Object.entries(data.scales).map(([title, names], at) => chart(title, notes[at],
       names.map((name, bin) => ({name, count: numbers.histograms[title][bin]})))));
+  const chosen = new Set(data.categories.filter(one =>
+    state.category ? one === category : state.class && one.class === state.class).map(one => one.folder));
   for (const row of document.querySelectorAll(".scroll tbody tr")) {
-    row.classList.toggle("chosen", new URLSearchParams(row.querySelector("a").hash.slice(1)).get("category") === state.category);
+    row.classList.toggle("chosen", chosen.has(new URLSearchParams(row.querySelector("a").hash.slice(1)).get("category")));
   }
 }
 
@@ -471,8 +476,8 @@ function fillSelect(select, everything, names) {
 }
 
 function showState() {
-  for (const key of ["category", "label", "boxes", "q", "size"]) $(key).value = state[key];
-  for (const key of ["category", "label", "boxes"]) if ($(key).value !== state[key]) { state[key] = ""; $(key).value = ""; }
+  for (const key of ["category", "class", "label", "boxes", "q", "size"]) $(key).value = state[key];
+  for (const key of ["category", "class", "label", "boxes"]) if ($(key).value !== state[key]) { state[key] = ""; $(key).value = ""; }
   $("draw").checked = state.draw;
   $("names").checked = state.names;
 }
@@ -509,7 +514,7 @@ $("bar").addEventListener("input", changed);
 $("bar").addEventListener("submit", event => event.preventDefault());
 $("bar").addEventListener("reset", event => {
   event.preventDefault();
-  Object.assign(state, {category: "", label: "", boxes: "", q: "", draw: true, names: true, hide: new Set()});
+  Object.assign(state, {category: "", class: "", label: "", boxes: "", q: "", draw: true, names: true, hide: new Set()});
   showState();
   writeState();
   update();
@@ -528,6 +533,8 @@ new ResizeObserver(() => {
 addEventListener("resize", () => { drawRows(); if (viewer.open) fit(); });
 
 fillSelect($("category"), "all", data.categories.map(category => category.folder));
+fillSelect($("class"), "any", Object.keys(data.classes));
+$("class-filter").hidden = !Object.keys(data.classes).length;
 fillSelect($("label"), "any", data.labels.filter(Boolean).sort());
 $("bar").hidden = $("pictures").hidden = false;
 $("numbers").open = innerWidth >= 640 && innerHeight >= 500;

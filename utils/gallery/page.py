@@ -21,7 +21,7 @@ from ..files import atomic_file
 from ..reasons import meaning
 from ..text import pluralize
 from .category_page import CategoryPage, url_quoted
-from .category_stats import BOX_COUNT, BOX_SHARE, LONGEST_SIDE, CategoryStats, GalleryImage, total
+from .category_stats import BOX_COUNT, BOX_SHARE, LONGEST_SIDE, CategoryStats, GalleryImage, by_class, total
 from .state import MAX_IMAGES
 
 ASSETS = Path(__file__).parent
@@ -61,7 +61,7 @@ def _parts(pages: Iterable[CategoryPage], at: str) -> Iterator[str]:
         yield data.category(page)
         stats.append(page.stats)
     whole = total(stats)
-    yield f"\n],\n{data.common(whole).removeprefix('{')}\n"
+    yield f"\n],\n{data.common(whole, stats).removeprefix('{')}\n"
     counts = (
         pluralize(whole.saved, "image"),
         pluralize(whole.boxes, "box"),
@@ -95,6 +95,7 @@ class _PageData:
             {
                 "folder": folder,
                 "path": url_quoted(folder),
+                "class": page.stats.class_name,
                 **_numbers(page.stats),
                 "images": [self._image(image, page.labels) for image in images],
             }
@@ -108,7 +109,7 @@ class _PageData:
             self._boxes[label] += 1
         return (image.file, image.width, image.height, image.bytes, image.url, boxes)
 
-    def common(self, whole: CategoryStats) -> str:
+    def common(self, whole: CategoryStats, stats: Iterable[CategoryStats]) -> str:
         """Format what follows the last category, in one line."""
         # The first colours differ most: the most frequent labels get them.
         ranked = sorted(self._boxes, key=lambda label: (-self._boxes[label], label))
@@ -116,6 +117,7 @@ class _PageData:
         return _html_safe(
             {
                 "total": _numbers(whole),
+                "classes": {name: _numbers(total(of_class)) for name, of_class in by_class(stats).items()},
                 "labels": list(self._numbers),
                 "colours": [colours[label] for label in self._numbers],
                 "meanings": {word: meaning(word) for word in sorted(whole.summary.reasons)},
@@ -158,6 +160,9 @@ def _category_row(stats: CategoryStats) -> str:
     name, *others = _texts(stats.folder, stats)
     link = f'<a href="#category={url_quoted(stats.folder)}">{name}</a>'
     title = f"{stats.name} ({stats.code})" if stats.code else "not in ncodes.csv"
+    if stats.class_name:
+        link += f" · {escape(stats.class_name)}"
+        title += f", class {stats.class_name}"  # long names are cut
     return f'<tr><th scope="row" title="{escape(title)}">{link}</th>{_cells("td", others)}</tr>\n'
 
 
