@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import warm_start
+from tests.warm_start import ForkedRun
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "extract_images_as_per_tags.py"
+RunningScript = subprocess.Popen[str] | ForkedRun
 ALONE = ("--parallel", "False")
 GALLERY_FILES = ("index.html", "dataset_card.md", ".gallery.jsonl")
 """Files that every run writes into the result folder."""
@@ -112,11 +114,14 @@ class Project:
         kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         return kept | {"XDG_CACHE_HOME": str(self.path / "cache")} | self.environment
 
-    def start(self, *flags: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-        """Start the script in its own session."""
+    def start(self, *flags: str, prefix: tuple[str, ...] = ()) -> RunningScript:
+        """Start the script in its own session; without a `prefix` it is forked (see `warm_start`)."""
         self.write()
+        command = [str(SCRIPT), *self.arguments(*flags)]
+        if not prefix and (forked := warm_start.start(command, self.variables())):
+            return forked
         return subprocess.Popen(
-            [*prefix, sys.executable, str(SCRIPT), *self.arguments(*flags)],
+            [*prefix, sys.executable, *command],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -125,10 +130,8 @@ class Project:
         )
 
     def run(self, *flags: str, prefix: tuple[str, ...] = (), timeout: float = 60) -> Finished:
-        """Run the script to its end; without a `prefix` it is forked (see `warm_start`)."""
+        """Run the script to its end."""
         begun = time.monotonic()
-        if not prefix and (ended := self._run_warm(flags, timeout)):
-            return Finished(*ended, time.monotonic() - begun)
         with self.start(*flags, prefix=prefix) as process:
             try:
                 out, err = process.communicate(timeout=timeout)
@@ -159,10 +162,6 @@ class Project:
     def xmls(self, folder: str) -> set[str]:
         """Return the names in a category's Annotation folder."""
         return {path.name for path in (self.result / folder / "Annotation").iterdir()}
-
-    def _run_warm(self, flags: tuple[str, ...], timeout: float) -> warm_start.RunResult | None:
-        self.write()
-        return warm_start.run([str(SCRIPT), *self.arguments(*flags)], self.variables(), timeout)
 
     def _write_csv(self, name: str, header: list[str], rows: list[list[str]]) -> None:
         text = io.StringIO()

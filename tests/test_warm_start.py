@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -11,7 +13,9 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests import warm_start
-from tests.project import ALONE, SCRIPT, Finished, Project
+from tests.machine import wait_until
+from tests.project import ALONE, Finished, Project
+from tests.warm_start import ForkedRun
 
 RED = "n00000001"
 pytestmark = pytest.mark.skipif(not warm_start.IS_SUPPORTED, reason="runs are not forked on this system")
@@ -19,10 +23,10 @@ pytestmark = pytest.mark.skipif(not warm_start.IS_SUPPORTED, reason="runs are no
 
 def warm(project: Project, *flags: str) -> Finished:
     """Run the script; check that it was forked."""
-    project.write()
-    ended = warm_start.run([str(SCRIPT), *project.arguments(*flags)], project.variables(), 60)
-    assert ended
-    return Finished(*ended, 0.0)
+    with project.start(*flags) as process:
+        assert isinstance(process, ForkedRun)
+        out, err = process.communicate(timeout=60)
+    return Finished(process.returncode, out, err, 0.0)
 
 
 @pytest.fixture
@@ -72,12 +76,30 @@ def test_own_environment(project_with_urls: Project) -> None:
 def test_other_environment_is_not_forked(project_with_urls: Project) -> None:
     """If any other variable differs, the run is started normally."""
     project_with_urls.environment["PYTHONHASHSEED"] = "7"
-    project_with_urls.write()
-    assert (
-        warm_start.run([str(SCRIPT), *project_with_urls.arguments()], project_with_urls.variables(), 60)
-        is None
-    )
-    assert project_with_urls.run("--parallel", "False").code == 0
+    with project_with_urls.start("--parallel", "False") as process:
+        assert not isinstance(process, ForkedRun)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_signals(project: Project, web: Web) -> None:
+    """Several runs at once are killed and interrupted like processes that were started normally."""
+    project.category(RED, "red")
+    project.url(f"{RED}_1", web.url("/1"))
+    web.answer("/1", Answer(hang=True))
+    with project.start(*ALONE) as hanging, project.start("--find", "red") as other:
+        assert other.wait(60) == 0
+        with pytest.raises(subprocess.TimeoutExpired):
+            hanging.communicate(timeout=0.5)
+        assert hanging.poll() is None
+        os.killpg(hanging.pid, signal.SIGKILL)
+        hanging.communicate(timeout=60)
+    assert hanging.returncode == -signal.SIGKILL
+    with project.start(*ALONE) as process:
+        wait_until(lambda: web.count("/1") > 1)
+        process.send_signal(signal.SIGTERM)
+        assert "Traceback" not in process.communicate(timeout=60)[1]
+    assert process.poll() == process.returncode == 143
 
 
 def test_timeout(project: Project, web: Web) -> None:

@@ -18,20 +18,20 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 IS_SUPPORTED = sys.platform == "linux"
 """Other systems have no fork, or do not allow it after system libraries were loaded."""
-MAX_REQUEST = 1_000_000
+MAX_REQUEST, MAX_MESSAGE = 1_000_000, 100
 FREE_VARIABLES = (
     "XDG_CACHE_HOME",
+    "DASK_",
     "PART_OF_IMAGENET_",
     "PYTEST_",
     "COLUMNS",
@@ -47,8 +47,6 @@ MODULES = (
     "utils.pipeline.worker",
 )
 """Modules that most runs import."""
-RunResult = tuple[int, str, str]
-"""Exit code, standard output, standard error."""
 
 
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
@@ -65,104 +63,142 @@ def initial_environment() -> dict[str, str]:
     return _fixed(os.environ)
 
 
-def run(command: list[str], environment: Mapping[str, str], timeout: float) -> RunResult | None:
-    """Run a script; None if it cannot be forked, and was not started."""
-    if not IS_SUPPORTED or not _lock.acquire(blocking=False):
+def start(command: list[str], environment: Mapping[str, str]) -> ForkedRun | None:
+    """Start a script; None if it cannot be forked."""
+    if not IS_SUPPORTED or _fixed(environment) != initial_environment():
         return None
-    try:
-        server = _fork_server()
-        return server.run(command, environment, timeout) if server.accepts(environment) else None
-    finally:
-        _lock.release()
-
-
-_lock = threading.Lock()
+    return ForkedRun(command, environment, _fork_server())
 
 
 @functools.cache
-def _fork_server() -> ForkServer:
-    server = ForkServer()
-    atexit.register(server.close)
-    return server
-
-
-class ForkServer:
-    """A process that has loaded all modules, and forks one run after the other."""
-
-    def __init__(self) -> None:
-        self._connection, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with child_end:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.warm_start", str(child_end.fileno())],
-                cwd=ROOT,
-                env=initial_environment(),
-                stdout=subprocess.PIPE,  # pipes, as for a run: Python checks them at its start
-                stderr=subprocess.STDOUT,
-                pass_fds=[child_end.fileno()],
-            )
-
-    def close(self) -> None:
-        """End the process."""
-        self._connection.close()
-        self._process.communicate()
-
-    def accepts(self, environment: Mapping[str, str]) -> bool:
-        """Whether a run with this environment can be forked."""
-        return _fixed(environment) == initial_environment()
-
-    def run(self, command: list[str], environment: Mapping[str, str], timeout: float) -> RunResult:
-        """Run a script to its end."""
-        deadline = time.monotonic() + timeout
-        with ThreadPoolExecutor(2) as readers, self._start(command, environment) as (process, streams):
-            reading = [readers.submit(_read, stream) for stream in streams]
-            try:
-                out, err = (text.result(max(0.0, deadline - time.monotonic())) for text in reading)
-                return self._receive(deadline), out, err
-            except (TimeoutError, futures.TimeoutError) as error:
-                os.kill(process, signal.SIGKILL)
-                self._receive(time.monotonic() + timeout)
-                raise subprocess.TimeoutExpired(command, timeout) from error
-
-    @contextlib.contextmanager
-    def _start(self, command: list[str], environment: Mapping[str, str]) -> Iterator[tuple[int, list[int]]]:
-        """Start a run; yields its process id and the read ends of its streams."""
-        pipes = [os.pipe(), os.pipe()]
-        request = {"command": command, "environment": dict(environment), "folder": str(Path.cwd())}
-        socket.send_fds(
-            self._connection, [json.dumps(request).encode()], [child_end for _, child_end in pipes]
+def _fork_server() -> socket.socket:
+    """Start the process that has loaded all modules; returns the connection to it."""
+    connection, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with child_end:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.warm_start", str(child_end.fileno())],
+            cwd=ROOT,
+            env=initial_environment(),
+            stdout=subprocess.PIPE,  # pipes, as for a run: Python checks them at its start
+            stderr=subprocess.STDOUT,
+            pass_fds=[child_end.fileno()],
         )
-        for _, child_end in pipes:
-            os.close(child_end)
-        yield self._receive(time.monotonic() + 60), [own_end for own_end, _ in pipes]
 
-    def _receive(self, deadline: float) -> int:
-        self._connection.settimeout(max(0.1, deadline - time.monotonic()))
-        message = self._connection.recv(100)
-        if not message:
-            raise RuntimeError(f"No further run can be forked: {self._process.communicate()[0]!r}")
-        return int(message)
+    def close() -> None:
+        connection.close()
+        process.communicate()
+
+    atexit.register(close)
+    return connection
 
 
-def _read(stream: int) -> str:
-    with open(stream) as file:  # a file descriptor
-        return file.read()
+class ForkedRun:
+    """A run, with the attributes and methods of `subprocess.Popen`, in a session of its own."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], server: socket.socket) -> None:
+        self.args = command
+        self.returncode: int | None = None
+        request = {"command": command, "environment": dict(environment), "folder": str(Path.cwd())}
+        outputs = [os.pipe(), os.pipe()]
+        self._watcher, watchers_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with watchers_end:
+            passed = [*(write_end for _, write_end in outputs), watchers_end.fileno()]
+            socket.send_fds(server, [json.dumps(request).encode()], passed)
+        for _, write_end in outputs:
+            os.close(write_end)
+        self.stdout, self.stderr = (os.fdopen(read_end) for read_end, _ in outputs)
+        self._reading: list[futures.Future[str]] = []
+        self.pid = int(self._watcher.recv(MAX_MESSAGE))
+
+    def __enter__(self) -> ForkedRun:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for stream in (self.stdout, self.stderr):
+            if stream:
+                stream.close()
+        self.wait()
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None if it still runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; returns the exit code."""
+        if self.returncode is None:
+            self._watcher.settimeout(timeout)
+            try:
+                message = self._watcher.recv(MAX_MESSAGE)
+            except (BlockingIOError, TimeoutError) as error:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0) from error
+            self._watcher.close()
+            self.returncode = int(message)
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Read all output, and wait for the end."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self._reading:
+            readers = ThreadPoolExecutor(2)
+            self._reading = [readers.submit(_read, stream) for stream in (self.stdout, self.stderr)]
+            readers.shutdown(wait=False)
+        if futures.wait(self._reading, timeout).not_done:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        self.wait(None if deadline is None else max(0.1, deadline - time.monotonic()))
+        out, err = (text.result() for text in self._reading)
+        return out, err
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, unless it has ended."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _read(stream: IO[str] | None) -> str:
+    return stream.read() if stream and not stream.closed else ""
 
 
 def _serve(connection: socket.socket) -> None:
-    """Fork a process for each request, one after the other."""
+    """Fork a process for each request."""
     _load()
     while True:
-        request, streams, _, _ = socket.recv_fds(connection, MAX_REQUEST, 2)
+        request, descriptors, _, _ = socket.recv_fds(connection, MAX_REQUEST, 3)
         if not request:
             return
-        process = os.fork()
-        if not process:
+        with contextlib.suppress(ChildProcessError):  # there is no further one
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not os.fork():
             connection.close()
-            _exec(json.loads(request), streams)
-        for stream in streams:
-            os.close(stream)
-        connection.send(b"%d" % process)
-        connection.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+            _watch(json.loads(request), descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _watch(request: dict[str, Any], descriptors: list[int]) -> None:
+    """Fork the run; send its exit code, and let its process id exist until the code was received."""
+    *outputs, descriptor = descriptors
+    with socket.socket(fileno=descriptor) as client:
+        run = os.fork()
+        if not run:
+            os.setsid()
+            client.send(b"%d" % os.getpid())
+            client.close()
+            _exec(request, outputs)
+        for output in outputs:
+            os.close(output)
+        end = os.waitid(os.P_PID, run, os.WEXITED | os.WNOWAIT)
+        assert end
+        client.send(b"%d" % (end.si_status if end.si_code == os.CLD_EXITED else -end.si_status))
+        client.recv(1)
+    os.waitpid(run, 0)
+    os._exit(0)
 
 
 def _load() -> None:
@@ -176,8 +212,7 @@ def _load() -> None:
 
 
 def _exec(request: dict[str, Any], streams: list[int]) -> None:
-    """Set up session, streams and environment as the system does, and run the script."""
-    os.setsid()
+    """Set up streams and environment as the system does, and run the script."""
     for number, stream in enumerate(streams, start=1):
         os.dup2(stream, number)
         os.close(stream)
@@ -186,6 +221,7 @@ def _exec(request: dict[str, Any], streams: list[int]) -> None:
     os.environ.update(request["environment"])
     sys.argv = request["command"]
     runpy.run_path(sys.argv[0], run_name="__main__")
+    sys.exit()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.web import Web, resumable
+from tests import warm_start
+from tests.project import RunningScript
 from utils.fetch.file_download import DownloadOptions
 from utils.prerequisites.first_available import Advance
 from utils.prerequisites.prepare import Options, PrerequisiteName, prepare
@@ -139,7 +141,7 @@ class Finished:
 
 
 def start(home: Path, *flags: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start the script as a user would."""
+    """Start the script as a user would; warnings are errors."""
     return subprocess.Popen(
         [sys.executable, "-W", "error", str(SCRIPT), "--ncodes_dir", str(home), *flags],
         stdout=subprocess.PIPE,
@@ -150,16 +152,21 @@ def start(home: Path, *flags: str, environment: Mapping[str, str] | None = None)
     )
 
 
-def ended(process: subprocess.Popen[str]) -> Finished:
+def ended(process: RunningScript) -> Finished:
     """Wait for the end of a run, which must not print a traceback."""
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert "Traceback" not in f"{out}{err}"
     return Finished(process.returncode, out, err)
 
 
 def run(home: Path, *flags: str, **environment: str) -> Finished:
-    """Run the script to its end."""
-    return ended(start(home, *flags, environment=environment))
+    """Run the script to its end; if possible, it is forked."""
+    command = [str(SCRIPT), "--ncodes_dir", str(home), *flags]
+    forked = warm_start.start(command, os.environ | environment)
+    if forked is None:
+        return ended(start(home, *flags, environment=environment))
+    with forked:
+        return ended(forked)
 
 
 def offer(web: Web, data: bytes = TXT) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from demo import pictures
 from demo.web import Answer, Reply, Request, Web, resumable
-from tests.project import Finished, Project
+from tests.project import Finished, Project, RunningScript
 from tests.tars import tar
 
 RED, BLUE, GREEN = "n00000001", "n00000002", "n00000003"
@@ -63,7 +62,7 @@ class Archive:
         assert "Traceback" not in finished.err
         return finished
 
-    def start(self, *flags: str, source: str = "archive") -> subprocess.Popen[str]:
+    def start(self, *flags: str, source: str = "archive") -> RunningScript:
         """Start the script."""
         return self.project.start(*self.flags(*flags, source=source))
 
