@@ -14,8 +14,14 @@ from pathlib import Path
 
 from tests.machine import process_group, wait_until
 
-WORKER_TTL = "8s"
-"""How long a worker may be silent before the scheduler gives it up; by default five minutes."""
+CONFIGURATION = {
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "8s",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "1s",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+}
+"""A silent worker is given up soon, and idle processes use less of the CPU."""
 
 
 def free_port() -> int:
@@ -47,24 +53,26 @@ class DaskCluster:
         return f"tcp://127.0.0.1:{self.port}"
 
     def start(self, workers: int = 2) -> None:
-        """Start the scheduler, unless it runs, and so many more workers."""
-        if self.scheduler is None:
+        """Start the scheduler and so many workers, except those that run already."""
+        if self.scheduler is None or self.scheduler.poll() is not None:
+            self.stop()
             where = ("--host", "127.0.0.1", "--port", f"{self.port}", "--no-dashboard")
             self.scheduler = self._start("scheduler", *where)
             wait_until(lambda: is_open(self.port))
-        for _ in range(workers):
-            folder = self.path / f"worker-{len(self.workers)}"
-            folder.mkdir()
-            flags = ("--nthreads", "1", "--local-directory", str(folder), "--no-nanny", "--no-dashboard")
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while len(self.workers) < workers:
+            flags = ("--nthreads", "1", "--local-directory", str(self.path), "--no-nanny", "--no-dashboard")
             self.workers.append(self._start("worker", self.address, "--host", "127.0.0.1", *flags))
 
-    def kill_worker(self, number: int) -> None:
-        """Kill a worker with all processes that it has started."""
-        kill_group(self.workers[number])
+    def busy_worker(self) -> int:
+        """Return the number of a worker that has started processes."""
+        counts = [len(process_group(worker.pid)) for worker in self.workers]
+        return counts.index(max(counts))
 
-    def kill_worker_alone(self, number: int) -> None:
+    def kill_worker(self, number: int) -> None:
         """Kill a worker, but not the processes that it has started."""
         self.workers[number].kill()
+        self.workers[number].wait()
 
     def kill_children(self, number: int) -> None:
         """Kill the processes that a worker has started."""
@@ -78,12 +86,16 @@ class DaskCluster:
         """Kill the scheduler."""
         assert self.scheduler
         kill_group(self.scheduler)
-        self.scheduler = None
 
     def suspend_scheduler(self) -> None:
         """Suspend the scheduler; its connections stay open."""
         assert self.scheduler
         os.killpg(self.scheduler.pid, signal.SIGSTOP)
+
+    def resume_scheduler(self) -> None:
+        """Resume the scheduler."""
+        assert self.scheduler
+        os.killpg(self.scheduler.pid, signal.SIGCONT)
 
     def suspend_worker(self, number: int) -> None:
         """Suspend a worker with all processes that it has started."""
@@ -102,13 +114,14 @@ class DaskCluster:
         """End all processes."""
         for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
             kill_group(process)
+        self.workers, self.scheduler = [], None
 
     def _start(self, what: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
         return subprocess.Popen(
             command,
             cwd=self.path,
-            env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": WORKER_TTL},
+            env=os.environ | CONFIGURATION,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -124,13 +137,10 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def dask_cluster(path: Path, workers: int = 2) -> Iterator[DaskCluster]:
-    """Run a scheduler with workers."""
-    folder = path / "cluster"
-    folder.mkdir()
-    cluster = DaskCluster(folder)
+def dask_cluster(path: Path) -> Iterator[DaskCluster]:
+    """Give a cluster; all processes that it has started end."""
+    cluster = DaskCluster(path)
     try:
-        cluster.start(workers)
         yield cluster
     finally:
         cluster.stop()

@@ -25,7 +25,6 @@ from utils.pipeline.executor import TaskEvents
 from utils.pipeline.messages import CancelTasks, Command, WorkerConfig
 from utils.reasons import Reason, Status
 
-distributed = pytest.importorskip("distributed")
 CONFIG = WorkerConfig(Path("result"), 5.0, min_side=16, honour_opt_out=True, with_annotation=False)
 
 
@@ -202,7 +201,9 @@ class Cluster:
             how = self.rng.choice(["killed process", "killed worker", "lost"])
             attempt.future.value = None if how == "killed process" else ""
             if how == "killed worker":
-                attempt.future.error = distributed.KilledWorker("shard", None, 3)
+                from distributed import KilledWorker
+
+                attempt.future.error = KilledWorker("shard", None, 3)
             self._end(attempt.future, {"killed process": "finished", "lost": "lost"}.get(how, "error"))
 
     def _end(self, future: FakeFuture, status: str) -> None:
@@ -219,6 +220,7 @@ class Cluster:
 @pytest.fixture(autouse=True, scope="module")
 def simulated() -> Iterator[None]:
     """Replace the parts of Dask, and let shards be given up many times."""
+    distributed = pytest.importorskip("distributed")  # takes long, so not when tests are collected
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dask_executor, "_Messenger", lambda client, _name: client)
         patch.setattr(distributed, "as_completed", lambda loop: Watched.cluster)
