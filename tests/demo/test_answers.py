@@ -67,7 +67,7 @@ def test_pace(web: Web) -> None:
     web.answer("/x", Answer(body=BODY[:500], pace=1000))
     began = time.monotonic()
     assert requests.get(web.url("/x"), timeout=10).content == BODY[:500]
-    assert 0.4 < time.monotonic() - began < 2
+    assert time.monotonic() - began > 0.4
 
 
 @pytest.mark.parametrize("chunked", [False, True])

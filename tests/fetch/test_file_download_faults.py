@@ -117,10 +117,8 @@ def test_invalid_content_length(web: Web, target: Path, length: str, arrives: bo
 
 def test_minimum_speed(web: Web, target: Path) -> None:
     """A byte now and then is not enough."""
-    began = time.monotonic()
     with pytest.raises(OneSourceError, match=r"it sends only \d+ bytes a second"):
         fetch(web, target, Answer(body=BODY, pace=40), seconds=0.2)
-    assert time.monotonic() - began < 5
 
 
 def test_connect_timeout(target: Path) -> None:

@@ -201,10 +201,8 @@ def test_suspended_worker_delays_no_other(config: WorkerConfig, web: Web) -> Non
     assert suspended.tasks
     assert not working.tasks
     before = threading.active_count()
-    begun = time.monotonic()
     (death,) = [death for death in deaths(pool.stop()) if death.numbers]
     assert len(death.numbers) == 4
-    assert time.monotonic() - begun < 5  # bounded; an idle machine needs half a second
     assert threading.active_count() == before - 2
 
 
@@ -227,7 +225,5 @@ def test_stop_leaves_no_process(config: WorkerConfig, web: Web) -> None:
     web.otherwise(Answer(hang=True))
     pool.start([make_task(number, web) for number in range(4)])
     processes = [worker.process.pid for worker in pool._workers]
-    begun = time.monotonic()
     assert sorted(number for death in deaths(pool.stop()) for number in death.numbers) == list(range(4))
-    assert time.monotonic() - begun < 5
     assert not any(Path(f"/proc/{pid}").exists() for pid in processes)

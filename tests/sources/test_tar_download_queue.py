@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -138,13 +137,12 @@ def test_many_categories(web: Web, tmp_path: Path, opened: list[TarDownload]) ->
     """256 categories need one thread and one request while the first tar is downloaded."""
     web.otherwise(Answer(hang=True))
     queue = TarDownloadQueue(web.url("/"), tmp_path)
-    before, begun = threading.active_count(), time.monotonic()
+    before = threading.active_count()
     opened += [queue.open(f"n{number:08}") for number in range(256)]
     assert [download.poll() for download in opened] == [[]] * 256
     assert threading.active_count() <= before + 1
     for download in reversed(opened):
         download.close(keep=False)
-    assert time.monotonic() - begun < 2
     assert len(web.requests) <= 1
 
 
