@@ -18,7 +18,7 @@ from demo.web import Web
 from tests import warm_start
 from tests.project import ALONE, Project
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no fault
+settings.register_profile("patient", deadline=None, max_examples=50)  # a busy machine is no fault
 settings.load_profile("patient")
 
 

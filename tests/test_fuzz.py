@@ -31,7 +31,7 @@ from utils.urls import IMAGE_CODE
 
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 FUZZ = settings(
-    max_examples=20_000 if IS_LONG else 80,
+    max_examples=20_000 if IS_LONG else 40,
     derandomize=not IS_LONG,
     database=None,
     deadline=None,

@@ -327,8 +327,11 @@ def rows_at(port: int) -> dict[str, tuple[bytes, str]]:
 
 
 @pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """Run the script over all hostile rows and valid ones; return the rows of the report by case."""
+def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, str], str]]:
+    """Run the script over all hostile rows and valid ones.
+
+    Returns the row of the report, and its expected reason, by case.
+    """
     project = Project(tmp_path_factory.mktemp("urls"))
     project.category(RED, "red")
     project.category(BLUE, "blue")
@@ -357,13 +360,13 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     assert {row["reason"] for row in rows[-2:]} == {"invalid_image_code"}
     assert asked["/j"].headers["authorization"] == "Basic dXNlcjpwQHNz"
     assert {"/i", "/k", "/a,b,c", "/d,e", "/q%22x", "/q%22y", "/f%20g%09h", "/%C3%A9"} <= asked.keys()
-    return dict(zip(cases, rows[:-2], strict=True))
+    return {name: (row, reason) for row, (name, (_, reason)) in zip(rows[:-2], cases.items(), strict=True)}
 
 
-@pytest.mark.parametrize("name", rows_at(0))
-def test_hostile_url(urls: dict[str, dict[str, str]], name: str) -> None:
+@pytest.mark.parametrize("name", list(rows_at(0)))
+def test_hostile_url(urls: dict[str, tuple[dict[str, str], str]], name: str) -> None:
     """Each row is one row of the report, affects no other row, and has no cell with a formula."""
-    row, reason = urls[name], rows_at(0)[name][1]
+    row, reason = urls[name]
     assert row["image_code"] == f"{RED}_{list(urls).index(name)}"
     assert row["reason"] == reason, row["description"]
     assert row["status"] == ("failed" if reason else "downloaded")
@@ -448,8 +451,9 @@ def wrong(mark: str, how_many: str) -> bytes:
         (b"PK\x03\x04", "workbook"),
         (b"\x81\x8d\xff", "not a text file"),
         (b"x" * 1_000_000, "line 1: a quotation mark"),
-        (b"x" * 60_000_000, "larger than 32 MB"),
+        (b"x" * 33_000_000, "larger than 32 MB"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "data",
 )
 def test_a_wrong_ncodes_ends_the_run(extract: Callable[..., Finished], data: bytes, words: str) -> None:
     """An invalid value ends the run with exit code 2; one line names file, line, column and value."""

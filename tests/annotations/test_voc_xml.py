@@ -311,7 +311,7 @@ XMLS = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     xml=XMLS,
     position=st.floats(0, 1),

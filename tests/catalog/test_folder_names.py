@@ -80,14 +80,14 @@ def test_folder_name(name: str, folder: str) -> None:
     assert folder_name(name, CODE) == folder
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(HOSTILE)
 def test_any_name_gives_a_safe_folder(name: str) -> None:
     """All file systems accept the folder name of any category name."""
     assert is_safe(folder_name(name, CODE))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(HOSTILE, max_size=8))
 def test_folders_are_unique(names: list[str]) -> None:
     """Folder names differ even where case and Unicode composition are ignored, and are safe."""

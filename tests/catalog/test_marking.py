@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -301,17 +300,18 @@ def test_full_disk(table: Path, room: int, failing: str, left: bytes) -> None:
     assert names(table.parent) == ["ncodes.csv", "ncodes.csv.bak"]
 
 
-# --- all categories ---
+# --- many categories ---
 
 
-def test_mark_and_unmark_all_categories(tmp_path: Path) -> None:
+def test_mark_and_unmark_many_categories(tmp_path: Path) -> None:
     """Only the marks change; after unmarking, all bytes are as before."""
     path = tmp_path / "ncodes.csv"
-    shutil.copy(ROOT / "ncodes.csv", path)
-    fresh = path.read_bytes()
+    lines = (ROOT / "ncodes.csv").read_bytes().splitlines(keepends=True)
+    fresh = b"".join([lines[0], *lines[1::10]])
+    path.write_bytes(fresh)
     before = categories.read(path)
     codes = [one.code for one in before]
-    assert mark(path, codes, how_many=200).changed == len(codes) == 21_845
+    assert mark(path, codes, how_many=200).changed == len(codes) > 2_000
     after = categories.read(path)
     assert all(one.selected and one.how_many == 200 for one in after)
     assert [(one.code, one.name, one.folder, one.line) for one in after] == [

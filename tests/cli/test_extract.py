@@ -11,7 +11,7 @@ import pytest
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.project import SCRIPT, Project
+from tests.project import ALONE, SCRIPT, Project
 from tests.terminal import final_lines, run_on_terminal
 
 RED, BLUE = "n00000001", "n00000002"
@@ -23,7 +23,6 @@ POOR_LOCALES = {
 REDIRECTIONS = {
     "stdout closed": ">&-",
     "stderr closed": "2>&-",
-    "both closed": ">&- 2>&-",
     "all closed": "<&- >&- 2>&-",
     "stdout to a full device": ">/dev/full",
     "both to a full device": ">/dev/full 2>/dev/full",
@@ -38,7 +37,7 @@ def offered(project: Project, web: Web) -> Project:
     for code in (RED, BLUE):
         for number in range(URLS):
             path = f"/{code}_{number}"
-            web.answer(path, Answer(body=pictures.jpeg(seed=number), delay=0.1 + number % 5 / 10))
+            web.answer(path, Answer(body=pictures.jpeg(seed=number), delay=number % 5 / 20))
             project.url(f"{code}_{number}", web.url(path))
     return project
 
@@ -78,11 +77,11 @@ def test_no_terminal(offered: Project) -> None:
 def test_poor_locale(offered: Project, locale: str) -> None:
     """Files and reports have all letters in any locale; output may lack some."""
     prefix = ("env", "-u", "LC_CTYPE", *POOR_LOCALES[locale])
-    finished = offered.run(prefix=prefix)
+    finished = offered.run(*ALONE, prefix=prefix)
     assert (finished.code, finished.err) == (0, "")
     assert re.search(f"bleu_c.+leste_.+: {URLS} saved", finished.out)
     check_all_saved(offered)
-    again = offered.run("--categories", "bleu céleste ☁", prefix=prefix)
+    again = offered.run("--categories", "bleu céleste ☁", *ALONE, prefix=prefix)
     assert (again.code, again.err) == (0, "")
     assert f"{URLS} already there" in again.out
 
@@ -101,7 +100,8 @@ def test_ascii_file_system(offered: Project) -> None:
 @pytest.mark.parametrize("streams", REDIRECTIONS)
 def test_unwritable_output(offered: Project, streams: str) -> None:
     """Closed or full outputs change neither results nor the exit code."""
-    finished = offered.run(prefix=("sh", "-c", f'exec "$0" "$@" {REDIRECTIONS[streams]}'))
+    flags = () if streams == "all closed" else ALONE  # workers inherit the outputs
+    finished = offered.run(*flags, prefix=("sh", "-c", f'exec "$0" "$@" {REDIRECTIONS[streams]}'))
     assert finished.code == 0
     assert "Traceback" not in finished.out + finished.err
     check_all_saved(offered)
@@ -116,11 +116,11 @@ def test_error_with_unwritable_output(project: Project, streams: str) -> None:
     assert "Traceback" not in finished.out + finished.err
 
 
-@pytest.mark.parametrize("lines", [0, 1, 3])
+@pytest.mark.parametrize("lines", [0, 3])
 def test_head(offered: Project, lines: int) -> None:
     """With `| head` the run continues to its end, and prints nothing more."""
     pipe = f'"$0" "$@" | head -n {lines}; exit "${{PIPESTATUS[0]}}"'
-    finished = offered.run("--batch_size", "8", prefix=("bash", "-c", pipe))
+    finished = offered.run(*ALONE, prefix=("bash", "-c", pipe))
     assert (finished.code, finished.err) == (0, "")
     assert finished.out.count("\n") == lines
     check_all_saved(offered)

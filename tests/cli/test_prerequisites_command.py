@@ -32,7 +32,7 @@ from tests.prerequisites.helpers import (
 from tests.terminal import final_lines, run_on_terminal
 
 LONG = b"".join(b"n%08d_%d\thttp://a.example/%d.jpg\n" % (n // 500, n, n) for n in range(10_000))
-KILLS = 3
+KILLS = 2
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and pipes are POSIX's")
 

@@ -17,6 +17,7 @@ from utils.export.class_names import NAMES_OF
 from utils.export.formats import FORMATS
 
 RED, BLUE = "n00000001", "n00000002"
+pytestmark = pytest.mark.alone
 
 
 def add_images(project: Project, web: Web, images: int) -> None:

@@ -134,7 +134,7 @@ SMALL = [encode(kind, paint(40, 30)) for kind in ("JPEG", "PNG", "GIF", "WEBP", 
 SMALL += [frames("GIF"), encode("JPEG", paint(40, 30), progressive=True), run_length_bmp()]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(SMALL),
     st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=6)), max_size=6),

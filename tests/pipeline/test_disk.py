@@ -13,7 +13,7 @@ from PIL import Image
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.project import Finished, Project
+from tests.project import ALONE, Finished, Project
 
 RED = "n00000001"
 URLS = 60
@@ -45,7 +45,8 @@ def remount(folder: Path, options: str) -> None:
 
 @pytest.fixture
 def offered(project: Project, web: Web) -> Project:
-    """Make a project of sixty working URLs."""
+    """Make a project of sixty working URLs, whose runs start no workers."""
+    project.always = ALONE
     project.category(RED, "red")
     for number in range(URLS):
         web.answer(f"/{number}", Answer.jpeg(pictures.jpeg(seed=number)))
@@ -92,7 +93,6 @@ def test_full_for_journal(offered: Project, web: Web, mount: Callable[[Path, str
     check_complete(offered)
 
 
-@pytest.mark.alone
 def test_full_for_report(offered: Project, web: Web, mount: Callable[[Path, str], None]) -> None:
     """If the report has no room, the next run writes it, and downloads nothing."""
     assert offered.run().code == 0
@@ -118,7 +118,7 @@ def test_full_for_images(offered: Project, web: Web, mount: Callable[[Path, str]
     for number in range(URLS):
         web.answer(f"/{number}", Answer.jpeg(pictures.jpeg(640, 480, seed=number)))
     mount(offered.result, "size=400k")
-    check_stopped(offered.run())
+    check_stopped(offered.run("--parallel", "True"))
     check_sound(offered)
     remount(offered.result, "size=20m")
     assert offered.run().code == 0

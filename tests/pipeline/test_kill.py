@@ -22,7 +22,7 @@ from utils.annotations import voc_xml
 
 URLS, WANTED = 30, 12
 ALIVE = {number for number in range(URLS) if number % 5}
-KILLS = 6  # of each kind of run
+KILLS = 4  # of each kind of run
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 
 

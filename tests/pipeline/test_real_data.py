@@ -62,7 +62,7 @@ def result(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     flags = [str(part) for pair in places.items() for part in pair]
     command = [sys.executable, str(SCRIPT), *flags, "--speed_test", "False", "--timeout", "8"]
     finished = subprocess.run(
-        [*command, "--retries", "1", "--categories", *CATEGORIES],
+        [*command, "--retries", "1", "--how_many", "40", "--categories", *CATEGORIES],
         env=dict(os.environ, http_proxy=proxy),
         capture_output=True,
         text=True,
@@ -87,7 +87,7 @@ def test_saved_images(result: Path, old_web: ModuleType) -> None:
     files = {"urls": DATA / "imageNetURLs.csv", "annotations": result, "photos": DATA / "photos"}
     server = old_web.OldWeb(Namespace(**files, alive=ALIVE, truth=None))
     considered = [row for row in rows(result) if row["url"].startswith("http://") and row["url"].isascii()]
-    assert len(considered) > 150
+    assert len(considered) > 60
     responses = {row["image_code"]: server.fate(row["url"]) for row in considered}
     saved = {row["image_code"] for row in considered if row["status"] == "downloaded"}
     living = {code for code, response in responses.items() if response in ("ok", "429", "503")}
@@ -99,7 +99,7 @@ def test_saved_images(result: Path, old_web: ModuleType) -> None:
 def test_annotations(result: Path) -> None:
     """Each XML has the name and size of its image, and boxes inside the image."""
     xmls = list(result.glob("*/Annotation/*.xml"))
-    assert len(xmls) > 20
+    assert len(xmls) > 5
     for path in xmls:
         xml = ElementTree.parse(path).getroot()
         with Image.open(path.parents[1] / "Images" / (xml.findtext("filename") or "")) as image:

@@ -201,7 +201,7 @@ outcomes = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(outcome=outcomes)
 def test_every_field_is_kept(path: Path, outcome: Outcome) -> None:
     """With any characters in it; missing values stay missing, and zeros zero."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
+from tests.machine import wait_until
 from tests.project import Project
 from tests.scheduler.simulation import Reply, Request, Simulation, make_task
 from utils.reasons import Reason
@@ -123,8 +124,7 @@ def test_outage_is_reported(project: Project, make_web: Callable[[], Web]) -> No
         web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.15))
         project.url(f"n00000001_{number}", web.url(f"/{number}"))
     with project.start("--batch_size", "8") as process:
-        while sum(len(web.requests) for web in webs) < 20:
-            assert process.poll() is None
+        wait_until(lambda: sum(len(web.requests) for web in webs) >= 20 or process.poll() is not None)
         for web in webs:
             web.refuse()
         assert process.stdout is not None

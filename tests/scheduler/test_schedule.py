@@ -324,7 +324,7 @@ deaths = st.dictionaries(st.integers(1, 60), st.booleans(), max_size=6)
 LOST = Reply(reason=Reason.TOO_MANY_REDIRECTS, http_status=302)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(hosts, st.integers(1, 20), st.integers(0, 3), deaths, st.integers(0, 5))
 def test_every_task_ends_once(
     worlds: list[tuple[int, list[Reply]]], batch_size: int, retries: int, deaths: dict[int, bool], seed: int

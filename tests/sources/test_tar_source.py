@@ -26,12 +26,14 @@ from utils.sources.tar_source import TarProgress, TarRequest
 __all__ = ["mount"]
 
 LEFT = {".archive.json", ".journal.jsonl", "red_download_report.csv", "Annotation", "Images"}
+PARALLEL = ("--parallel", "True")
 SMALL = pictures.jpeg(width=12, height=12)
 
 
 @pytest.fixture
 def archive(project: Project, web: Web) -> Archive:
-    """Return an archive, and a project with one category selected."""
+    """Return an archive, and a project with one category selected, whose runs start no workers."""
+    project.always = ALONE
     project.category(RED, "red")
     return Archive(project, web)
 
@@ -69,7 +71,7 @@ def test_members_are_validated_and_reported(archive: Archive) -> None:
     archive.project.annotate(f"{RED}_11", (10, 20, 30, 40), size=(64, 48))
     archive.project.annotate(f"{RED}_2", (1, 1, 20, 20), size=(48, 48))
     archive.project.annotate(f"{RED}_5", (1, 1, 20, 20))
-    finished = archive.run("--url_data", str(archive.project.path / "none.csv"))
+    finished = archive.run("--url_data", str(archive.project.path / "none.csv"), *PARALLEL)
     assert finished.code == 0, finished.err
     assert archive.requested() == [f"{RED}.tar"]
     offered = {name.rpartition("/")[2]: member for name, member in MEMBERS.items() if name != "README"}
@@ -98,7 +100,7 @@ def test_boxes_are_fitted(archive: Archive) -> None:
     archive.keep({f"{RED}_1.JPEG": GOOD, f"{RED}_2.JPEG": GOOD})
     archive.project.annotate(f"{RED}_1", (10, 20, 30, 40), size=(64, 48))
     archive.project.annotate(f"{RED}_2", (1, 1, 20, 20), size=(48, 48))
-    assert archive.run(*ALONE).code == 0
+    assert archive.run().code == 0
     assert archive.saved() == ["1", "2"]
     assert archive.project.xmls("red") == {f"{RED}_1.xml"}
     xml = (archive.project.result / "red" / "Annotation" / f"{RED}_1.xml").read_bytes()
@@ -113,15 +115,15 @@ def test_second_run(archive: Archive) -> None:
         if code != RED:
             archive.project.category(code, name)
         archive.keep(photos(2, code) | {f"{code}_7.JPEG": last}, code=code)
-    assert archive.run(*ALONE).code == 0
+    assert archive.run().code == 0
     assert archive.requested() == [f"{RED}.tar", f"{BLUE}.tar", f"{GREEN}.tar"]
-    assert archive.run(*ALONE).code == 0
+    assert archive.run().code == 0
     assert archive.requested() == []
     (archive.project.result / "red" / "Images" / f"{RED}_1.jpg").unlink()
-    assert archive.run(*ALONE, "--min_side", "8").code == 0
+    assert archive.run("--min_side", "8").code == 0
     assert archive.requested() == [f"{RED}.tar", f"{GREEN}.tar"]
     assert archive.saved("red") == archive.saved("green") == ["0", "1", "7"]
-    assert archive.run(*ALONE, "--min_side", "8", "--retry_failed", "True").code == 0
+    assert archive.run("--min_side", "8", "--retry_failed", "True").code == 0
     assert archive.requested() == [f"{BLUE}.tar"]
     assert archive.saved("blue") == ["0", "1"]
     assert [len(archive.rows(folder)) for folder in ("red", "blue", "green")] == [3, 3, 3]
@@ -131,14 +133,14 @@ def test_how_many(archive: Archive) -> None:
     """The first members count, also invalid ones; a larger number continues, and URLs add no duplicates."""
     archive.keep({f"{RED}_9.JPEG": PAGE} | photos(6))
     for how_many, saved in ((3, ["0", "1"]), (5, ["0", "1", "2", "3"])):
-        assert archive.run(*ALONE, "--how_many", str(how_many)).code == 0
+        assert archive.run("--how_many", str(how_many)).code == 0
         assert archive.requested() == [f"{RED}.tar"]
         assert archive.saved() == saved
         assert archive.rows()[0] == (f"{RED}_9", "failed", "not_an_image")
         assert archive.left() == set()
     for number in range(6):
         archive.link(f"{RED}_{number}", Answer.jpeg(pictures.jpeg(seed=100 + number)))
-    assert archive.run(*ALONE, "--how_many", "6", "--fill", source="urls").code == 0
+    assert archive.run("--how_many", "6", "--fill", source="urls").code == 0
     assert archive.requested() == [f"{RED}_4", f"{RED}_5"]
     assert archive.saved() == ["4", "5", "0", "1", "2", "3"]
 
@@ -146,21 +148,20 @@ def test_how_many(archive: Archive) -> None:
 def test_fill(archive: Archive) -> None:
     """Exactly as many images are saved; then the tar is closed; later runs use the members not tried."""
     slow = resumable(tar((f"{RED}_9.JPEG", PAGE), *photos(8).items(), FILLER))
-    archive.web.answer(f"/{RED}.tar", lambda request: replace(slow(request), pace=100_000))
-    finished = archive.run("--how_many", "2", "--fill")
+    archive.web.answer(f"/{RED}.tar", lambda request: replace(slow(request), pace=40_000))  # two minutes
+    finished = archive.run("--how_many", "2", "--fill", *PARALLEL)
     assert finished.code == 0
-    assert finished.seconds < 0.5 * len(FILLER[1]) / 100_000
     assert len(archive.saved()) == 2
     assert archive.left() == set()
     archive.requested()
-    assert archive.run(*ALONE, "--how_many", "2", "--fill").code == 0
+    assert archive.run("--how_many", "2", "--fill").code == 0
     assert archive.requested() == []
-    assert archive.run(*ALONE, "--how_many", "4").code == 0
+    assert archive.run("--how_many", "4").code == 0
     assert archive.requested() == [f"{RED}.tar"]
     assert {"0", "1", "2"} <= set(archive.saved())
     archive.link(f"{RED}_20", Answer.jpeg(pictures.jpeg(seed=100)))
     archive.link(f"{RED}_21")
-    assert archive.run(*ALONE, "--how_many", "6", "--fill", source="both").code == 0
+    assert archive.run("--how_many", "6", "--fill", source="both").code == 0
     assert archive.requested() == [f"{RED}_20", f"{RED}_21", f"{RED}.tar"]
     assert len(archive.saved()) == 6
     assert archive.saved()[0] == "20"
@@ -173,13 +174,13 @@ def test_with_annotation(archive: Archive) -> None:
     archive.keep(photos(6, BLUE), code=BLUE)
     for number in (1, 4, 70):
         archive.project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
-    finished = archive.run(*ALONE, "--with_annotation", "True")
+    finished = archive.run("--with_annotation", "True")
     assert finished.code == 1
     assert finished.err.startswith("There is no image with boxes of blue")
     assert "try without --with_annotation" in finished.err
     assert archive.requested() == [f"{RED}.tar"]
     archive.project.annotate(f"{BLUE}_3", (1, 1, 20, 20))
-    assert archive.run(*ALONE, "--with_annotation", "True").code == 0
+    assert archive.run("--with_annotation", "True").code == 0
     assert archive.requested() == [f"{BLUE}.tar"]
     assert archive.rows() == [(f"{RED}_{number}", "already_present", "") for number in (1, 4)]
     assert archive.project.xmls("red") == {f"{RED}_1.xml", f"{RED}_4.xml"}
@@ -193,14 +194,14 @@ def test_both(archive: Archive) -> None:
         late = Answer(body=pictures.jpeg(seed=100 + number), delay=0.2)
         archive.link(f"{RED}_{number}", late if number % 2 else None)
     archive.link(f"{RED}_60")
-    assert archive.run("--how_many", "4", source="both").code == 0
+    assert archive.run("--how_many", "4", *PARALLEL, source="both").code == 0
     *links, last = archive.requested()
     assert sorted(links) == [f"{RED}_{number}" for number in range(4)]
     assert last == f"{RED}.tar"
     assert archive.saved() == ["1", "3", "0", "2"]
-    assert archive.run(*ALONE, source="both").code == 0
+    assert archive.run(source="both").code == 0
     assert archive.requested() == [f"{RED}_4", f"{RED}_60", f"{RED}.tar"]
-    assert archive.run(*ALONE, source="both").code == 0
+    assert archive.run(source="both").code == 0
     assert archive.requested() == []
     assert archive.saved() == ["1", "3", "0", "2", "4", "5", "6", "7"]
     failed = [(code, reason) for code, status, reason in archive.rows() if status == "failed"]
@@ -226,7 +227,7 @@ def test_both_without_a_tar(archive: Archive) -> None:
     archive.link(f"{BLUE}_1", Answer.jpeg(pictures.jpeg(seed=2)))
     archive.link(f"{RED}_1", Answer.jpeg(pictures.jpeg()))
     archive.link(f"{RED}_2")
-    finished = archive.run(*ALONE, source="both")
+    finished = archive.run(source="both")
     assert (finished.code, finished.err) == (0, "")
     assert f"red: {archive.web.url(f'/{RED}.tar')}: no such synset in the archive" in finished.out
     assert archive.rows() == [(f"{RED}_1", "downloaded", ""), (f"{RED}_2", "failed", "http_404")]
@@ -245,7 +246,6 @@ REFUSALS: dict[str, tuple[Reply, str, int]] = {
 """The archive's response for a category; the message; the number of images saved."""
 
 
-@pytest.mark.alone
 def test_failed_tars(archive: Archive, tmp_path: Path) -> None:
     """Each failed tar is reported in one sentence, and affects no other category."""
     archive.project.categories.clear()
@@ -253,7 +253,7 @@ def test_failed_tars(archive: Archive, tmp_path: Path) -> None:
         archive.project.category(code, code)
         archive.web.answer(f"/{code}.tar", reply)
     (tmp_path / "other").mkdir()
-    other = Project(tmp_path / "other")
+    other = Project(tmp_path / "other", always=ALONE)
     other.category(RED, "red")
     dead = "http://127.0.0.1:1/{code}.tar"
     with other.start("--source", "archive", "--archive_url", dead, *ACCEPTED) as process:  # it takes its time
@@ -339,7 +339,6 @@ def test_dry_run(archive: Archive) -> None:
     )
 
 
-@pytest.mark.alone
 def test_read_only_folder(archive: Archive, mount: Callable[[Path, str], None]) -> None:
     """A result folder that cannot be written to is an input error; no request is sent."""
     place = archive.project.path / "place"
@@ -351,7 +350,6 @@ def test_read_only_folder(archive: Archive, mount: Callable[[Path, str], None]) 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
-@pytest.mark.alone
 def test_folder_of_tars(archive: Archive) -> None:
     """Tars in a folder are read in place and not changed; --verify accepts the result."""
     folder = archive.project.path / "=tars"
