@@ -483,7 +483,7 @@ def test_real_counts(tmp_path: Path) -> None:
     project = real_project(tmp_path)
     with (DATA / "imageNetURLs.csv").open(encoding="utf-8", newline="") as file:
         urls = Counter(row["code"] for row in csv.DictReader(file))
-    for word in ("bird", "bird", "fish", "zebra"):  # the second time from the saved counts
+    for word in ("zebra", "zebra", "fish"):  # the second time from the saved counts
         rows = parse_csv(project.run("--find", word, "--with_subcategories", "True", "--format", "csv"))
         assert {row["code"]: int(row["urls"]) for row in rows} == {
             row["code"]: urls[row["code"]] for row in rows

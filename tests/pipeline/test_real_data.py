@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from argparse import Namespace
@@ -37,9 +38,19 @@ def old_web() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[str]:
+def annotations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with the archives of the two categories; the web server reads all that it is given."""
+    folder = tmp_path_factory.mktemp("annotation")
+    for code in CATEGORIES:
+        shutil.copyfile(DATA / "annotation" / f"{code}.tar.gz", folder / f"{code}.tar.gz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def proxy(annotations: Path) -> Iterator[str]:
     """Start the web server as a proxy, and return its address."""
-    command = [sys.executable, str(WEB), "--alive", str(ALIVE), "--latency", "0.1"]
+    flags = ("--alive", str(ALIVE), "--latency", "0.1", "--annotations", str(annotations))
+    command = [sys.executable, str(WEB), *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -49,20 +60,20 @@ def proxy() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def result(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def result(proxy: str, annotations: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the script on two real categories; return the result folder."""
     folder = tmp_path_factory.mktemp("real")
     (folder / "imageNetURLs.csv").write_bytes((DATA / "imageNetURLs.csv").read_bytes())
     places = {
         "--ncode_data": ROOT / "ncodes.csv",
         "--url_data": folder / "imageNetURLs.csv",
-        "--annotations_dir": DATA / "annotation",
+        "--annotations_dir": annotations,
         "--save_dir": folder,
     }
     flags = [str(part) for pair in places.items() for part in pair]
     command = [sys.executable, str(SCRIPT), *flags, "--speed_test", "False", "--timeout", "8"]
     finished = subprocess.run(
-        [*command, "--retries", "1", "--how_many", "40", "--categories", *CATEGORIES],
+        [*command, "--retries", "1", "--how_many", "25", "--categories", *CATEGORIES],
         env=dict(os.environ, http_proxy=proxy),
         capture_output=True,
         text=True,
@@ -87,7 +98,7 @@ def test_saved_images(result: Path, old_web: ModuleType) -> None:
     files = {"urls": DATA / "imageNetURLs.csv", "annotations": result, "photos": DATA / "photos"}
     server = old_web.OldWeb(Namespace(**files, alive=ALIVE, truth=None))
     considered = [row for row in rows(result) if row["url"].startswith("http://") and row["url"].isascii()]
-    assert len(considered) > 60
+    assert len(considered) > 40
     responses = {row["image_code"]: server.fate(row["url"]) for row in considered}
     saved = {row["image_code"] for row in considered if row["status"] == "downloaded"}
     living = {code for code, response in responses.items() if response in ("ok", "429", "503")}
@@ -99,7 +110,7 @@ def test_saved_images(result: Path, old_web: ModuleType) -> None:
 def test_annotations(result: Path) -> None:
     """Each XML has the name and size of its image, and boxes inside the image."""
     xmls = list(result.glob("*/Annotation/*.xml"))
-    assert len(xmls) > 5
+    assert len(xmls) > 3
     for path in xmls:
         xml = ElementTree.parse(path).getroot()
         with Image.open(path.parents[1] / "Images" / (xml.findtext("filename") or "")) as image:
