@@ -13,7 +13,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.machine import wait_until
-from tests.project import Project
+from tests.project import ALONE, Project
 from utils.models.rows import Category
 from utils.models.settings import Settings
 from utils.models.tasks import Outcome
@@ -30,7 +30,7 @@ from utils.sources.url_table import UrlTable, open_table
 
 RED = "n00000001"
 CATEGORY = Category(RED, "red", "red")
-FEW, MANY = 5, 20_000
+FEW, MANY = 5, 10_000
 
 
 class RecordingScreen(Screen):
@@ -165,7 +165,7 @@ def test_interrupt_while_reading_journal(project: Project) -> None:
     assert errors.count("\n") == 1
     assert folder.journal.read_bytes().startswith(before)
     assert sorted(path.name for path in project.result.iterdir()) == ["red"]
-    project.run()
+    project.run(*ALONE)
     rows = project.report("red")
     assert [row["image_code"] for row in rows] == [f"{RED}_{number}" for number in range(MANY)]
     assert {row["reason"] for row in rows} == {"http_404"}

@@ -20,7 +20,7 @@ from tests.machine import SERVER_FAILURE, NameServer, wait_until, with_name_serv
 from tests.project import Finished, Project
 
 RED = "n00000001"
-HASTE = ("--timeout", "3", "--retries", "1")
+HASTE = ("--timeout", "8", "--retries", "1")
 
 
 def by_path(request: Request) -> Answer:
@@ -89,31 +89,24 @@ def activate_when(server: ThreadingHTTPServer, condition: Callable[[], bool]) ->
 
 @pytest.fixture
 def mixed(project: Project, web: Web) -> Project:
-    """Add sixty good URLs."""
+    """Add twenty good URLs."""
     project.category(RED, "red")
     web.otherwise(by_path)
-    add_urls(project, f"127.0.0.1:{web.port}", range(60))
+    add_urls(project, f"127.0.0.1:{web.port}", range(20))
     return project
 
 
-def test_name_that_does_not_resolve(mixed: Project) -> None:
-    """Its 500 URLs do not cost 500 look-ups, nor any other URL."""
-    add_urls(mixed, "no-such-host.invalid", range(100, 600))
-    run(mixed, "--timeout", "20")  # a name server that does not answer takes that long
-    counts = reasons(mixed, range(100, 600))
-    assert set(counts) == {"dns_error", "dead_host"}
-    assert counts["dns_error"] <= 20
-    assert reasons(mixed, range(60)) == {"": 60}
-
-
 def test_few_look_ups(mixed: Project) -> None:
-    """The name server gets a few requests, not 500."""
-    add_urls(mixed, "unknown.test", range(100, 600))
+    """Some hundred URLs of a name that does not resolve cost a few look-ups, and no other URL."""
+    add_urls(mixed, "unknown.test", range(100, 400))
     server = NameServer()
     with with_name_server(mixed.path, server) as prefix:
         run(mixed, prefix=prefix)
     assert 0 < server.lookups["unknown.test"] <= 20
-    assert reasons(mixed, range(60)) == {"": 60}
+    counts = reasons(mixed, range(100, 400))
+    assert set(counts) == {"dns_error", "dead_host"}
+    assert counts["dns_error"] <= 20
+    assert reasons(mixed, range(20)) == {"": 20}
 
 
 def test_name_server_that_fails_twice(mixed: Project, web: Web) -> None:
@@ -127,7 +120,7 @@ def test_name_server_that_fails_twice(mixed: Project, web: Web) -> None:
         assert set(counts) <= {"", "dns_error"}  # the system may ask again by itself, and hide a failure
         assert counts["dns_error"] <= 8
         run(mixed, prefix=prefix)
-    assert len(mixed.images("red")) == 100
+    assert len(mixed.images("red")) == 60
 
 
 def test_blackholed_host(mixed: Project) -> None:
@@ -138,7 +131,7 @@ def test_blackholed_host(mixed: Project) -> None:
     counts = reasons(mixed, range(100, 200))
     assert set(counts) == {"connect_timeout", "dead_host"}
     assert counts["connect_timeout"] <= 20
-    assert reasons(mixed, range(60)) == {"": 60}
+    assert reasons(mixed, range(20)) == {"": 20}
 
 
 def test_refusing_host(mixed: Project) -> None:
@@ -170,7 +163,7 @@ def test_restarting_host(mixed: Project) -> None:
         run(mixed)
         server.shutdown()
         thread.join()
-    assert len(mixed.images("red")) == 100
+    assert len(mixed.images("red")) == 60
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="the machine has no IPv6")
@@ -179,9 +172,9 @@ def test_dead_address_beside_a_working_one(project: Project, web: Web, fate: str
     """A host with a dead IPv6 address is as good as any."""
     project.category(RED, "red")
     web.otherwise(by_path)
-    add_urls(project, f"localhost:{web.port}", range(30))
+    add_urls(project, f"localhost:{web.port}", range(10))
     with contextlib.ExitStack() as stack:
         if fate == "connections vanish":
             stack.enter_context(blackhole("::1", web.port))
         run(project)
-    assert len(project.images("red")) == 30
+    assert len(project.images("red")) == 10
