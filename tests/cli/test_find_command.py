@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,10 @@ import pytest
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.project import ROOT, Finished, Project
-from utils.catalog import categories
+from tests.project import ALONE, ROOT, Finished, Project
+from utils.catalog import categories, hierarchy
+from utils.cli.arguments import SIGNAL_EXITS
+from utils.cli.extract import main
 
 DATA = ROOT.parent / "shared" / "data"
 SLED_DOG, MALAMUTE, HUSKY, DOGSLED, CARTON = "n02109811", "n02110063", "n02110185", "n03218198", "n02971356"
@@ -32,6 +37,38 @@ NAMES = {
 }
 PATH = "organism > animal > domestic animal > dog > working dog > sled dog"
 MARK = ("--find", "sled", "dog", "--with_subcategories", "True", "--mark")
+
+
+LISTING = {"--find", "--mark", "--unmark", "--dry_run"}
+load_hierarchy = functools.cache(hierarchy.load)
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Project]:
+    """Give a project whose runs are done in this process if they only list or mark categories."""
+    monkeypatch.setattr(hierarchy, "load", load_hierarchy)  # takes most of the time
+    project = Project(tmp_path, always=ALONE)
+    handlers = {name: signal.getsignal(getattr(signal, name)) for name in SIGNAL_EXITS}
+
+    def run(*flags: str, prefix: tuple[str, ...] = ()) -> Finished:
+        if prefix or not LISTING & set(flags):
+            return Project.run(project, *flags, prefix=prefix)
+        project.write()
+        for name, value in project.variables().items():
+            monkeypatch.setenv(name, value)
+        try:
+            code = main(project.arguments(*flags))
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        shown = capsys.readouterr()
+        return Finished(code, shown.out, shown.err, 0.0)
+
+    project.run = run  # type: ignore[method-assign]
+    yield project
+    for name, handler in handlers.items():
+        signal.signal(getattr(signal, name), handler)
 
 
 @pytest.fixture
@@ -429,7 +466,6 @@ def test_dry_run_of_a_download_counts_subcategories(dogs: Project) -> None:
     assert "2 URLs to try at most" in finished.out
 
 
-@pytest.mark.alone
 def test_verify_named_categories(dogs: Project, web: Web) -> None:
     """Subcategories are included, and so are categories that are not marked."""
     dogs.rows = []
@@ -456,7 +492,7 @@ def test_lazy_loading(dogs: Project, flags: tuple[str, ...], unused: str) -> Non
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from utils.cli import extract
-from utils.catalog import categories
+from utils.catalog import categories, hierarchy
 categories.load_synsets = None if {unused!r} == "utils.catalog.hierarchy" else categories.load_synsets
 code = extract.main({arguments!r})
 sys.exit(code or (3 if {unused!r} == "utils.pipeline.run" and {unused!r} in sys.modules else 0))
