@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import os
 import re
 import shutil
 import signal
@@ -56,7 +57,10 @@ def project(
         if prefix or not LISTING & set(flags):
             return Project.run(project, *flags, prefix=prefix)
         project.write()
-        for name, value in project.variables().items():
+        variables = project.variables()
+        for name in os.environ.keys() - variables.keys():
+            monkeypatch.delenv(name)
+        for name, value in variables.items():
             monkeypatch.setenv(name, value)
         try:
             code = main(project.arguments(*flags))

@@ -331,7 +331,7 @@ def test_dry_run(archive: Archive) -> None:
     """A dry run counts saved images from tars; without URLs it does not mention hosts."""
     archive.keep(photos(6))
     archive.link(f"{RED}_1")
-    finished = archive.run()
+    finished = archive.run(*PARALLEL)
     assert "images processed at once.\n" in finished.out
     assert "from one host" not in finished.out
     assert "1 URL and its tar, 0 to try, 1 already there, 5 more images there" in (
