@@ -7,6 +7,7 @@ own only from the category of the folder before it, if there is one.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import unicodedata
@@ -24,6 +25,8 @@ from .paths import EXTENSIONS, CategoryFolder
 EXCLUDED_NAME = "excluded.txt"
 NO_LONGER = "It is not listed in excluded.txt any more; it is downloaded again when it is needed."
 MAX_BYTES = 32_000_000
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""Errors for a path without a file; whether the result folder can be used is checked later."""
 MAX_SHOWN = 60
 """Characters of an invalid line in a message."""
 _CODE_NAME = rf"(?:\S*[/\\])?(?i:{IMAGE_CODE.pattern})(?:\.\w+)?"
@@ -91,7 +94,7 @@ class Exclusions:
 
 
 def read(root: Path) -> Exclusions:
-    """Read `excluded.txt` in a result folder; without the file, nothing is excluded.
+    """Read `excluded.txt` in a result folder; without file or folder, nothing is excluded.
 
     Raises
     ------
@@ -102,9 +105,9 @@ def read(root: Path) -> Exclusions:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        return Exclusions()
     except OSError as error:
+        if error.errno in NOT_THERE:
+            return Exclusions()
         why = "it is a folder" if path.is_dir() else error.strerror
         raise InputError(
             f"{path} cannot be read ({why}). It must be a text file with an image code or file name in each "
