@@ -90,6 +90,23 @@ def test_verify(copied: Project, web: Web) -> None:
     assert not web.requests
 
 
+def test_classes(copied: Project, web: Web) -> None:
+    """A class is in export, page and card; the report and the folder are as they were."""
+    report = statuses(copied).keys()
+    copied.categories = []
+    copied.category(SKY, "sky", class_name="blue thing")
+    finished = copied.run("--export", "coco", "imagefolder", "--how_many", "0")
+    assert finished.code == 0, finished.err
+    for name in ("coco", "imagefolder"):
+        images = (copied.path / f"partial_imagenet_{name}" / "images.csv").read_text(encoding="utf-8")
+        assert images.count(f",blue thing,{SKY},") == len(SAVED)
+    assert '"class":"blue thing"' in (copied.result / "index.html").read_text(encoding="utf-8")
+    assert "| blue thing | sky | 4 |" in (copied.result / "dataset_card.md").read_text(encoding="utf-8")
+    assert statuses(copied).keys() == report
+    assert copied.folders() >= {"sky"}
+    assert not web.requests
+
+
 def test_export(copied: Project, web: Web) -> None:
     """All images are exported; their hashes are computed once more, and are those that were recorded."""
     hashes = (copied.result / FINGERPRINTS_NAME).read_bytes()
