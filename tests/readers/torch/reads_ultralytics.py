@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ultralytics.utils.patches import imread
 
 from tests.export.export_project import ExportProject
 from tests.readers import truth
+from tests.readers.snippets import PAGE
 from tests.readers.truth import VAL_FRACTION, SeenBox
 
 
@@ -47,16 +49,17 @@ def _corners(box: np.ndarray) -> list[float]:
 
 
 def test_train(project: ExportProject, tmp_path: Path) -> None:
-    """A small network can be trained, and is validated on all boxes."""
+    """The command in docs/exports.md trains a small network, and validates it on all boxes.
+
+    Its weights are not downloaded, and there is one epoch, with small images.
+    """
     flags = {"val_fraction": VAL_FRACTION, "export_unannotated": False}
-    metrics = YOLO("yolo11n.yaml").train(
-        data=project.export("yolo", **flags) / "data.yaml",
-        epochs=1,
-        imgsz=64,
-        workers=0,
-        device="cpu",
-        plots=False,
-        project=tmp_path,
+    folder = project.export("yolo", **flags)
+    command = re.search(r"^yolo detect train (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    options = dict(word.split("=") for word in command[1].split())
+    data = options["data"].replace("$PWD", str(folder.parent))
+    metrics = YOLO(Path(options["model"]).with_suffix(".yaml")).train(
+        data=data, epochs=1, imgsz=64, workers=0, device="cpu", plots=False, project=tmp_path
     )
     validated = [item for item in project.dataset(**flags).detection if item.split.value == "val"]
     assert sum(metrics.nt_per_class) == sum(len(item.boxes) for item in validated) > 0
