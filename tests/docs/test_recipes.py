@@ -12,6 +12,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.docs.test_docs import section
+from tests.export.export_project import draw, stored
 from tests.project import Finished, Project
 
 CODES = ("n02109811", "n02110063", "n02110185", "n03218198")
@@ -65,3 +66,23 @@ def test_one_class_out_of_several_categories(
     run(project, again)
     assert set(pd.read_csv(project.path / "partial_imagenet_yolo" / "images.csv")["label"]) == {"dog"}
     assert len(web.requests) == requested
+
+
+@pytest.mark.alone
+def test_choosing_images(project: Project, web: Web) -> None:
+    """The export has no image like those of the test set, and only images of the requested size."""
+    code = CODES[1]
+    project.category(code, "malamute")
+    for image in range(6):
+        web.answer(f"/{image}", Answer.jpeg(stored(draw(image, (800, 600)))))
+        project.url(f"{code}_{image}", web.url(f"/{image}"))
+        project.annotate(f"{code}_{image}", (1, 1, 300, 300), size=(800, 600))
+    (project.path / "my_test_set").mkdir()
+    (project.path / "my_test_set" / "one.jpg").write_bytes(stored(draw(2, (400, 300))))
+    (flags,) = commands("exports.md", "Choosing images")
+    run(project, [str(project.path / flag) if flag in ("my_test_set", "small") else flag for flag in flags])
+    images = pd.read_csv(project.path / "small" / "yolo" / "images.csv")
+    assert set(zip(images["width"], images["height"], strict=True)) == {(640, 480)}
+    assert len(images) == 5
+    left_out = pd.read_csv(project.path / "small" / "yolo" / "images_left_out.csv")
+    assert list(left_out["image_code"]) == [f"{code}_2"]
