@@ -118,3 +118,14 @@ def test_export(copied: Project, web: Web) -> None:
     added = [line.replace(",0\n", ",unchanged\n") for line in old[1:]]
     assert (copied.result / FINGERPRINTS_NAME).read_text() == "".join(old + sorted(added, key=added.index))
     assert not web.requests
+
+
+def test_excluded(copied: Project, web: Web) -> None:
+    """Images in `excluded.txt` are removed, and their rows say so; nothing is requested."""
+    (copied.result / "excluded.txt").write_text(f"{SKY}_892\n{HUSKY}_547.jpg shows a dog\n")
+    finished = copied.run("--how_many", "0")
+    assert "sky: 2 images listed in excluded.txt were removed." in finished.out
+    assert copied.images("sky") == {f"{SKY}_1778.jpg", f"{SKY}_7890.jpg"}
+    assert copied.xmls("sky") == {f"{SKY}_1778.xml", f"{SKY}_7890.xml"}
+    assert statuses(copied)[f"{SKY}_892"] == statuses(copied)[f"{HUSKY}_547"] == ("failed", "excluded")
+    assert not web.requests

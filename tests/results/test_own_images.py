@@ -234,6 +234,24 @@ def test_damaged_cache(red: CategoryFolder, content: bytes) -> None:
     assert red.own_images.read_bytes() == good
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), MemoryError()], ids=str)
+def test_file_that_cannot_be_validated(
+    red: CategoryFolder, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A file that cannot be read or decoded now is left out, and validated by the next run."""
+    add(red, "a.jpg", encode("JPEG"))
+
+    def fail(_path: Path) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(own_images, "validate_file", fail)
+        found = read(red)
+    assert found.valid == ()
+    assert len(found.invalid) == 1
+    assert names(red) == ["a.jpg"]
+
+
 def test_unwritable_cache(red: CategoryFolder) -> None:
     """Photos are read even if their validation cannot be kept."""
     red.own_images.mkdir()

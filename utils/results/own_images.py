@@ -156,6 +156,8 @@ class _Cache:
                 found = _validate(Path(entry.path))
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
+        except MemoryError:
+            return "there is not enough memory to decode it"
         self._seen[entry.name] = (stamp, found)
         return found
 
