@@ -140,6 +140,19 @@ def test_same_result_as_on_one_machine(tmp_path: Path, cluster: DaskCluster) -> 
     assert "Dashboard: http://" in outputs[1][0]
 
 
+def test_excluded_images(project: Project, web: Web, cluster: DaskCluster) -> None:
+    """Images in `excluded.txt` are not given to workers; with --fill others take their places."""
+    add_slow_urls(project, web, 6, set(range(6)), boxed_every=7, delay=lambda _number: 0.0)
+    project.result.mkdir()
+    (project.result / "excluded.txt").write_text(f"{RED}_0\n{RED}_2.jpg\n")
+    done = project.run("--scheduler", cluster.address, "--fill", "True", "--how_many", "4")
+    assert done.code == 0, done.err
+    assert project.images("red") == {f"{RED}_{number}.jpg" for number in (1, 3, 4, 5)}
+    excluded = [row["image_code"] for row in project.report("red") if row["reason"] == "excluded"]
+    assert excluded == [f"{RED}_0", f"{RED}_2"]
+    assert len(web.requests) == 4
+
+
 def add_demo(project: Project, demo_web: DemoWeb) -> None:
     """Add three categories of the demo, enough for two shards, with their URLs and annotations."""
     kinds = list(Kind)[:3]
