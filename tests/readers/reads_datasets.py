@@ -139,6 +139,21 @@ def test_odd_class_names(tmp_path: Path, cache: str, name: str) -> None:
         assert read == [("n00000001", name, 1)] * 10 + [("n00000002", "cup", 0)] * 10
 
 
+@pytest.mark.parametrize("format_name", ["imagefolder", "webdataset"])
+def test_classes_of_users(tmp_path: Path, cache: str, format_name: str) -> None:
+    """Classes are loaded by the names that users gave them, whatever folders they have."""
+    classes = {"n00000001": "sled dog", "n00000002": "sled dog", "n00000003": "sled1", "n00000004": "a/b: c"}
+    project = ExportProject(tmp_path, {code: f"name {code}" for code in classes}, classes=classes)
+    for code in classes:
+        for number in range(6):
+            project.add(code, f"{code}_{number}", None, (1, 2, 30, 40))
+    folder = project.export(format_name, val_fraction=0.4)
+    for way in ways(folder):
+        loaded = datasets.load_dataset(**way, cache_dir=cache)
+        read = sorted(row for rows in loaded.values() for row in summary(rows))
+        assert read == sorted((code, name, 1) for code, name in classes.items() for _ in range(6))
+
+
 @pytest.mark.parametrize("boxed", ["train", "val", "both", "none"])
 @pytest.mark.parametrize("format_name", ["imagefolder", "webdataset"])
 def test_boxes_in_one_split_only(tmp_path: Path, cache: str, format_name: str, boxed: str) -> None:
