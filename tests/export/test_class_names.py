@@ -201,6 +201,14 @@ def test_classes_of_categories_that_are_not_selected(tmp_path: Path) -> None:
     assert box_labels(project, other_classes=True) == {"any dog"}
 
 
+def test_label_of_another_category_that_is_a_class(tmp_path: Path) -> None:
+    """A class counts before a category that is not selected, as the name of a selected category does."""
+    project = ExportProject(tmp_path, {HUSKY: "husky"}, {DOG: "dog"}, classes={HUSKY: "dog"})
+    project.add(HUSKY, f"{HUSKY}_1", None, (1, 1, 9, 9), label="dog")
+    assert box_labels(project) == {"dog"}
+    assert not project.dataset().not_selected
+
+
 def test_boxes_of_one_class(dogs: ExportProject) -> None:
     """Boxes of two categories of one class that overlap stay two boxes."""
     path = dogs.add(HUSKY, f"{HUSKY}_9", None, (1, 1, 40, 40), (10, 10, 50, 50))
