@@ -31,7 +31,7 @@ RED = "n00000001"
 def config(tmp_path: Path) -> WorkerConfig:
     """Return the configuration of workers that stage images below `tmp_path`."""
     (tmp_path / STAGING_NAME).mkdir()
-    return WorkerConfig(tmp_path, 5.0, min_side=16, honour_opt_out=True, with_annotation=False)
+    return WorkerConfig(tmp_path, 20.0, min_side=16, honour_opt_out=True, with_annotation=False)
 
 
 @pytest.fixture(params=[WorkerPool, InProcessBackend])
