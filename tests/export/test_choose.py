@@ -14,6 +14,7 @@ from tests.project import Project
 from utils.errors import InputError
 from utils.export import not_like
 from utils.export.dataset import Dataset
+from utils.export.notes import notes
 from utils.models.images import ImageFormat
 
 CUP, MUG, CARTON = "n03147509", "n03797390", "n02971356"
@@ -75,6 +76,8 @@ def test_one_of_near_duplicates(project: ExportProject) -> None:
     kept = project.dataset(near_duplicates=False)
     assert codes(kept) & (both | {f"{CARTON}_100"}) == {f"{CARTON}_100"}
     assert len(kept.items) == 37
+    settings = project.settings(export=("imagefolder",))
+    assert "Left out: 3 near-duplicates of exported images." in list(notes(kept, settings))
 
 
 def test_image_in_two_categories_stays_in_both(project: ExportProject) -> None:

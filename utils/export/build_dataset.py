@@ -82,8 +82,10 @@ def build_dataset(
     left_out = [(item, similar[item.picture.sha256]) for item in items if _is_in(similar, item)]
     items = [item for item in items if not _is_in(similar, item)]
     groups = split.groups(hashes)
+    before = len(items)
     if not settings.near_duplicates:
         items = choose.one_of_each_group(items, groups)
+    duplicates = before - len(items)
     items, moved = _split(items, groups, settings, folder / SPLITS_NAME)
     merged = _merge(items, lambda item: item.image_key)
     detection = [item for item in merged if item.boxes or settings.export_unannotated]
@@ -102,6 +104,7 @@ def build_dataset(
         unannotated=sum(not item.boxes for item in merged),
         largest_group=max(Counter(groups[item.picture.sha256] for item in items).values(), default=0),
         moved=moved,
+        duplicates=duplicates,
         left_out=tuple(left_out),
     )
 

@@ -107,6 +107,8 @@ class Dataset:
         Number of images in the largest group of near-duplicates.
     moved
         The number of images that are on another side than in earlier exports.
+    duplicates
+        The number of near-duplicates that were left out (`--near_duplicates False`).
     left_out
         Items that look like images in other folders, with those (`--not_like`).
     """
@@ -120,6 +122,7 @@ class Dataset:
     unannotated: int = 0
     largest_group: int = 1
     moved: int = 0
+    duplicates: int = 0
     left_out: tuple[tuple[Item, Similar], ...] = ()
 
     @cached_property

@@ -60,6 +60,8 @@ def _moved_images(dataset: Dataset) -> Iterator[str]:
 
 
 def _left_out(dataset: Dataset) -> Iterator[str]:
+    if dataset.duplicates:
+        yield f"Left out: {pluralize(dataset.duplicates, 'near-duplicate')} of exported images."
     if dataset.left_out:
         count = pluralize(len(dataset.left_out), "image")
         yield f"Left out: {count} that look like images in --not_like; see {LEFT_OUT}."
