@@ -21,9 +21,10 @@ help:            ## list the targets
 	@touch $@
 
 # Readers that need other packages than the rest have a virtual environment for each folder of their tests.
+# Most of their many modules are never imported, so pip does not compile them.
 .venv/readers-%/installed: tests/readers/%/requirement.txt requirement.txt | .venv/installed
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check -r requirement.txt -r $<
+	$(@D)/bin/pip install --quiet --no-compile --disable-pip-version-check -r requirement.txt -r $<
 	@touch $@
 
 demo: .venv/installed            ## run both scripts against local web servers (installs packages, else offline)
