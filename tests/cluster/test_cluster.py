@@ -23,6 +23,7 @@ from tests.cluster.dask_cluster import CONFIGURATION, DaskCluster, dask_cluster
 from tests.machine import process_group, wait_until
 from tests.project import ALONE, GALLERY_FILES, Project, RunningScript
 from tests.slow_urls import RED, add_slow_urls
+from utils.results.host_limits import HOSTS_NAME
 
 pytestmark = [
     pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="needs Dask"),
@@ -75,11 +76,13 @@ def statuses(project: Project) -> Counter[str]:
 
 
 def tree(project: Project) -> dict[str, bytes]:
-    """Return all files of the result folder except the gallery, journals and reports."""
+    """Return all files of the result folder except the gallery, journals, reports and limits of hosts."""
     return {
         path.relative_to(project.result).as_posix(): path.read_bytes()
         for path in sorted(project.result.rglob("*"))
-        if path.is_file() and path.name not in GALLERY_FILES and path.suffix not in (".jsonl", ".csv")
+        if path.is_file()
+        and path.name not in (*GALLERY_FILES, HOSTS_NAME)
+        and path.suffix not in (".jsonl", ".csv")
     }
 
 

@@ -136,3 +136,28 @@ def test_all_are_committed_where_urls_are_counted(context: RunContext) -> None:
     job.commit([stage(context, task) for task in tasks])
     assert len(images(context)) == 4
     assert job.finished
+
+
+def test_other_urls_are_tried_in_place_of_those_that_wait(context: RunContext) -> None:
+    """Tasks that wait for hosts that limit requests do not count; still exactly `how_many` are kept."""
+    job = open_job(context, 2)
+    first = job.next_tasks(100)
+    assert len(first) == 6
+    waiting = {task.number for task in first[:4]}
+    others = job.next_tasks(100, waiting)
+    assert len(others) == 4
+    job.commit([stage(context, task) for task in (*others[:2], first[0])])
+    assert (job.is_full, len(images(context))) == (True, 2)
+    assert len(job.pop_surplus()) == 7
+
+
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.CONNECT_TIMEOUT, Reason.HTTP_STATUS])
+def test_url_that_timed_out_in_an_earlier_run(context: RunContext, reason: Reason) -> None:
+    """Its task says so; that of another failed URL does not."""
+    job = open_job(context, 2)
+    task = job.next_tasks(1)[0]
+    job.commit([TaskResult(task, Outcome(task.row, Status.FAILED, reason, http_status=500, attempts=3))])
+    job.close()
+    again = open_job(context, 2).next_tasks(3)
+    assert again[0].row == task.row
+    assert [one.timed_out_before for one in again] == [reason is not Reason.HTTP_STATUS, False, False]

@@ -111,11 +111,12 @@ class Simulation:
         self._replies: dict[int, Reply] = {}
         self._running: dict[int, int] = {}  # by task, the index of its request
 
-    def submit(self, host: str, numbers: range) -> None:
+    def submit(self, host: str, numbers: range, *, timed_out_before: bool = False) -> None:
         """Submit tasks of a host."""
         for number in numbers:
             self._first_hosts[number] = self._hosts[number] = host
-            result = self.schedule.submit(make_task(number), host)
+            task = replace(make_task(number), timed_out_before=timed_out_before)
+            result = self.schedule.submit(task, host)
             self._add([result] if result else [])
 
     def run(self, until: float = float("inf")) -> None:

@@ -23,10 +23,8 @@ from tests.scheduler.simulation import (
 from utils.reasons import Reason
 from utils.scheduler.host_state import (
     FIRST_LIMIT,
-    FIRST_PAUSE,
     HIGHEST_LIMIT,
-    MAX_PAUSE,
-    MAX_PAUSES,
+    TOO_LONG,
     UNKNOWN_LIMIT,
     HostState,
 )
@@ -75,22 +73,21 @@ def test_errors_do_not_raise_the_limit(reply: Reply) -> None:
     assert (host.limit, host.given_up) == (8, None)
 
 
-@pytest.mark.parametrize("reply", [TOO_MANY, UNAVAILABLE])
-def test_limit_is_halved_once_for_a_burst(reply: Reply) -> None:
-    """Requests that were sent before do not halve it again; later ones do."""
+def test_limit_is_halved_once_for_a_burst() -> None:
+    """Requests that were sent before a 503 do not halve it again; later ones do."""
     host = HostState("a:80")
     for now in (10.0, 10.1, 10.2):
-        record(host, reply, started=9.0, now=now)
+        record(host, UNAVAILABLE, started=9.0, now=now)
     assert host.limit == 4
     for now in (20.0, 30.0, 40.0):
-        record(host, reply, now=now)
+        record(host, UNAVAILABLE, now=now)
     assert host.limit == 1
 
 
-def test_limit_grows_slowly_after_throttling() -> None:
+def test_limit_grows_slowly_after_a_503() -> None:
     """By one for as many good responses as it allows requests."""
     host = HostState("a:80")
-    record(host, TOO_MANY, now=10.0)
+    record(host, UNAVAILABLE, now=10.0)
     limits = []
     for now in range(20, 33):
         record(host, GOOD, now=now)
@@ -107,44 +104,26 @@ def test_retry_after_pauses_the_host(reply: Reply) -> None:
     assert host.can_start(130.0)
 
 
-def test_longest_retry_after_of_a_burst_counts() -> None:
+def test_longest_retry_after_of_a_round_counts() -> None:
     """A later response may lengthen the pause, and never shortens it."""
     host = HostState("a:80")
-    for now, seconds in ((10.0, 5.0), (10.1, 40.0), (10.2, 1.0), (10.3, 3600.0)):
+    for now, seconds in ((10.0, 5.0), (10.1, 40.0), (10.2, 1.0)):
         record(host, with_retry_after(TOO_MANY, seconds), started=9.0, now=now)
-    assert host.limit == 4
-    assert host.paused_until == pytest.approx(50.1)
+    assert host.next_start() == pytest.approx(50.1)
 
 
-def test_too_long_retry_after_does_not_pause() -> None:
-    """It fails that URL; the host continues with half the limit."""
+def test_host_that_asks_for_too_long_pauses_is_given_up() -> None:
+    """After three such requests in a row; a single one among accepted requests changes nothing."""
     host = HostState("a:80")
-    record(host, with_retry_after(TOO_MANY, MAX_PAUSE + 1), now=10.0)
-    assert host.can_start(10.0)
-    assert (host.limit, host.given_up) == (4, None)
-
-
-def test_pauses_without_retry_after_grow() -> None:
-    """2, 4, 8 … 60 seconds; then the host is given up."""
-    host, now, rests = HostState("a:80"), 0.0, []
-    while host.given_up is None:
-        record(host, TOO_MANY, started=now, now=now)
-        rests.append(host.paused_until - now)
-        now = host.paused_until
-    assert rests == [FIRST_PAUSE, 4.0, 8.0, 16.0, 32.0, MAX_PAUSE, MAX_PAUSE]
-    assert len(rests) == MAX_PAUSES + 1
+    for now in range(10):
+        outcome = make_outcome(make_task(0), with_retry_after(TOO_MANY, 901.0))
+        host.record_result(outcome, started=now, now=now, max_pause=900.0)
+        record(host, GOOD, now=now)
+    assert (host.given_up, host.can_start(10.0)) == (None, True)
+    for _ in range(TOO_LONG):
+        assert host.given_up is None
+        host.record_result(outcome, started=20.0, now=20.0, max_pause=900.0)
     assert host.given_up is Reason.RATE_LIMITED
-
-
-def test_good_response_resets_the_pauses() -> None:
-    """A host that answers between its pauses is never given up."""
-    host = HostState("a:80")
-    for now in range(0, 10_000, 100):
-        record(host, TOO_MANY, now=now)
-        assert host.paused_until - now <= 8.0
-        record(host, TOO_MANY, now=now + 40)
-        record(host, GOOD, now=now + 60)
-    assert host.given_up is None
 
 
 def test_three_connect_timeouts_in_one_round() -> None:

@@ -37,6 +37,7 @@ from tests.scheduler.simulation import (
 from utils.fetch.redirects import MAX_REDIRECTS
 from utils.reasons import Reason, Status
 from utils.scheduler.host_queues import HANGS_AFTER
+from utils.scheduler.host_state import is_refusal
 from utils.scheduler.schedule import Schedule
 
 
@@ -106,7 +107,7 @@ def test_hanging_requests_block_a_host_only_briefly() -> None:
 
     def reply(request: Request) -> Reply:
         if request.of_host in (1, 2):
-            return with_retry_after(TOO_MANY, 0.0)
+            return UNAVAILABLE
         return SILENT if 3 <= request.task.number < 7 else GOOD
 
     simulation = simulate(reply, {"one": 20}, retries=0)
@@ -124,35 +125,41 @@ def test_hanging_requests_count_at_a_host_that_never_responded() -> None:
 def test_retry_after_is_kept_exactly() -> None:
     """No request is sent before Retry-After is over, and the URL is saved then."""
     simulation = simulate(
-        lambda request: with_retry_after(TOO_MANY, 30.0) if request.of_host < 8 else GOOD, {"one": 50}
+        lambda request: with_retry_after(TOO_MANY, 30.0) if request.of_host < 3 else GOOD, {"one": 50}
     )
     later = [request.at for request in simulation.requests if request.at > 100.0]
     assert min(later) == pytest.approx(130.1)
     assert simulation.reasons() == {"": 50}
 
 
-def test_too_long_retry_after_fails_only_its_url() -> None:
-    """It is rate_limited after one attempt, whatever the status; the host's other URLs continue."""
-    for reply in (TOO_MANY, UNAVAILABLE):
-        long = with_retry_after(reply, 3600.0)
-        simulation = simulate(
-            lambda request, long=long: long if request.task.number == 3 else GOOD, {"one": 50}
-        )
-        assert simulation.reasons() == {"": 49, "rate_limited": 1}
-        assert simulation.outcomes[3].http_status == reply.http_status
-        assert simulation.starts(3) == 1
-        assert simulation.now < 110
+@pytest.mark.parametrize("reply", [TOO_MANY, UNAVAILABLE])
+def test_too_long_retry_after_fails_only_its_url(reply: Reply) -> None:
+    """It is rate_limited at once, whatever the status; the host's other URLs continue."""
+    long = with_retry_after(reply, 3600.0)
+    simulation = simulate(lambda request: long if request.task.number == 3 else GOOD, {"one": 50})
+    assert simulation.reasons() == {"": 49, "rate_limited": 1}
+    assert simulation.outcomes[3].http_status == reply.http_status
+    assert simulation.starts(3) == 1
+    assert simulation.now < 110
+
+
+def test_host_that_asks_for_too_long_pauses_gets_few_requests() -> None:
+    """Retry-After holds for all its URLs."""
+    simulation = simulate(always(with_retry_after(TOO_MANY, 3600.0)), {"one": 500})
+    assert simulation.reasons() == {"rate_limited": 500}
+    assert (len(simulation.requests), simulation.now < 101) == (3, True)
 
 
 @pytest.mark.parametrize(
-    "reply", [TOO_MANY, with_retry_after(TOO_MANY, 60.0), with_retry_after(TOO_MANY, 0.0)]
+    "reply", [TOO_MANY, with_retry_after(TOO_MANY, 19.0), with_retry_after(TOO_MANY, 0.0)]
 )
-def test_host_that_always_throttles_is_given_up(reply: Reply) -> None:
-    """After some minutes its URLs are left for the next run; the host does not count as dead."""
+def test_host_that_never_delivers_is_waited_for_a_minute(reply: Reply) -> None:
+    """Its URLs are left for the next run, without an attempt; the last probe comes at the end."""
     simulation = simulate(always(reply), {"one": 2000})
     assert simulation.reasons() == {"rate_limited": 2000}
-    assert simulation.now < 1000
-    assert max(simulation.starts(number) for number in range(2000)) <= 3
+    assert simulation.now == pytest.approx(160, abs=3)
+    assert {outcome.attempts for outcome in simulation.outcomes.values()} == {0}
+    assert len(simulation.requests) <= 10
 
 
 def test_host_with_a_quota_loses_no_image() -> None:
@@ -333,9 +340,11 @@ def test_every_task_ends_once(
     scripts = {f"h{number}": script for number, (_, script) in enumerate(worlds)}
     schedule = Schedule(batch_size=batch_size, retries=retries, rng=random.Random(seed))
     rng = random.Random(seed)
+    refusals: Counter[int] = Counter()
 
     def web(request: Request) -> Reply:
         reply = rng.choice(scripts.get(request.host, [GOOD, REFUSED]))
+        refusals[request.task.number] += is_refusal(make_outcome(request.task, reply))
         return LOST if reply.redirect_to and request.task.redirect_history.count == MAX_REDIRECTS else reply
 
     simulation = Simulation(schedule, web)
@@ -353,5 +362,6 @@ def test_every_task_ends_once(
     assert simulation.most_in_flight <= batch_size
     assert max(simulation.most_at_once.values(), default=0) <= 32
     for number in range(first):
-        assert simulation.starts(number) <= (retries + 1) * (MAX_REDIRECTS + 1) + len(deaths)
+        allowed = (retries + 1) * (MAX_REDIRECTS + 1) + len(deaths) + refusals[number]
+        assert simulation.starts(number) <= allowed
         assert simulation.outcomes[number].attempts <= retries + 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email.utils
+import json
+import threading
 import time
 from collections.abc import Callable
 
@@ -12,6 +14,7 @@ from demo import pictures
 from demo.answers import Answer, Request
 from demo.web import Web
 from tests.project import Project
+from utils.results.host_limits import HOSTS_NAME
 from utils.scheduler.host_state import FIRST_LIMIT, HIGHEST_LIMIT
 
 RED = "n00000001"
@@ -65,18 +68,18 @@ def test_retry_after_is_kept(project: Project, web: Web, named: str, status: int
 
 
 def test_host_that_always_throttles(project: Project, make_web: Callable[[], Web]) -> None:
-    """Its URLs are rate_limited after few requests; other hosts are not affected."""
+    """Its URLs are rate_limited when the patience ends; other hosts are not affected."""
     throttling, good = make_web(), make_web()
     throttling.otherwise(Answer(status=429, headers=("Retry-After: 1",)))
     good.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
     project.category(RED, "red")
     add_urls(project, throttling, range(50))
     add_urls(project, good, range(100, 150))
-    finished = project.run("--retries", "1")
+    finished = project.run("--patience", "0.05")
     assert (finished.code, finished.err) == (0, "")
     rows = project.report("red")
     assert [row["reason"] for row in rows] == ["rate_limited"] * 50 + [""] * 50
-    assert len(throttling.requests) <= 50
+    assert len(throttling.requests) <= 8
     throttling.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
     assert project.run().code == 0
     assert len(project.images("red")) == 100
@@ -84,13 +87,13 @@ def test_host_that_always_throttles(project: Project, make_web: Callable[[], Web
 
 @pytest.mark.parametrize("header", ["Retry-After: 61", "Retry-After: 999999999999"])
 def test_too_long_retry_after_fails_only_its_url(project: Project, web: Web, header: str) -> None:
-    """It is rate_limited after one attempt; the other URLs of the host are saved."""
+    """It is rate_limited after one request; the other URLs of the host are saved."""
     web.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
     for number in range(0, 30, 3):
         web.answer(f"/{number}", Answer(status=429, headers=(header,)))
     project.category(RED, "red")
     add_urls(project, web, range(30))
-    finished = project.run()
+    finished = project.run("--patience", "1")
     assert (finished.code, finished.err) == (0, "")
     rows = project.report("red")
     assert [row["reason"] for row in rows] == ["rate_limited", "", ""] * 10
@@ -112,6 +115,66 @@ def test_permanent_500_is_requested_as_often_as_retries_allow(
     assert {web.count(f"/{number}") for number in range(10)} == {retries + 1}
     rows = project.report("red")[:10]
     assert {(row["reason"], row["attempts"]) for row in rows} == {("http_500", str(retries + 1))}
+
+
+class BucketServer:
+    """Allows some requests a second, and some at once."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate, self._burst = rate, burst
+        self._level, self._at = float(burst), 0.0
+        self._lock = threading.Lock()
+        self.refused = 0
+
+    def __call__(self, request: Request) -> Answer:
+        """Answer one request."""
+        with self._lock:
+            now = time.monotonic()
+            self._level = min(self._burst, self._level + self._rate * (now - (self._at or now)))
+            self._at = now
+            if self._level < 1:
+                self.refused += 1
+                return Answer(status=429)
+            self._level -= 1
+        return Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/"))))
+
+
+def test_host_that_limits_the_rate(project: Project, make_web: Callable[[], Web]) -> None:
+    """All images are saved, few requests are refused, `--fill` prefers other hosts; the pace is kept."""
+    limiting, good = make_web(), make_web()
+    server = BucketServer(rate=8, burst=10)
+    limiting.otherwise(server)
+    good.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
+    project.category(RED, "red", how_many=60)
+    add_urls(project, limiting, range(100))
+    add_urls(project, good, range(100, 150))
+    assert project.run("--fill", "True").code == 0
+    assert len(project.images("red")) == 60
+    assert len(good.requests) >= 40
+    finished = project.run("--fill", "False", "--how_many", "90")
+    assert (finished.code, finished.err) == (0, "")
+    rows = project.report("red")[:90]
+    assert {row["reason"] for row in rows} == {""}
+    assert server.refused <= 45
+    limits = json.loads((project.result / HOSTS_NAME).read_text())
+    assert limits[f"127.0.0.1:{limiting.port}"]["requests_per_second"]
+    assert "allows about" in finished.out
+
+
+def test_url_that_timed_out_is_tried_once_by_the_next_run(project: Project, web: Web) -> None:
+    """When all others have been started."""
+    web.otherwise(lambda request: Answer.jpeg(pictures.jpeg(seed=int(request.path.strip("/")))))
+    web.answer("/0", Answer(body=pictures.jpeg(), delay=30))
+    project.category(RED, "red")
+    add_urls(project, web, range(1))
+    assert project.run("--timeout", "2", "--retries", "1").code == 1
+    before = web.count("/0")
+    assert before == 2
+    add_urls(project, web, range(1, 40))
+    assert project.run("--timeout", "2", "--retries", "1").code == 0
+    assert web.count("/0") == before + 1
+    assert "/0" in [request.path for request in web.requests[-16:]]
+    assert project.report("red")[0]["reason"] == "timeout"
 
 
 def test_redirects_do_not_flood_the_target(project: Project, make_web: Callable[[], Web]) -> None:

@@ -190,6 +190,13 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             Settings.timeout,
         ),
         _value("retries", "N", number(0), "retries after a temporary failure", Settings.retries),
+        _value(
+            "patience",
+            "MINUTES",
+            number(0, float, most=10_000),
+            "wait this long for hosts that refuse requests",
+            Settings.patience,
+        ),
         _value("min_side", "PIXELS", number(1), "reject images with a shorter side", Settings.min_side),
         _boolean("honour_opt_out", "reject images whose server sends noai or noindex", default=True),
     ),

@@ -21,7 +21,7 @@ from ..pipeline.messages import WorkerConfig
 from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
 from ..reasons import Status
-from ..results import exclusions, own_images, statistics
+from ..results import exclusions, host_limits, own_images, statistics
 from ..results.exclusions import EXCLUDED_NAME
 from ..results.folder_lock import FolderLock
 from ..results.paths import RESULT_FOLDER, result_folder
@@ -186,7 +186,11 @@ def _work(
     manager = CategoryManager(selected, context, progress=progress, screen=console, stopped=signals.received)
     try:
         with context.staging, _executor(context, console, progress.total) as executor:
-            Run(manager, executor, context.staging, progress, console, stopped=signals.received).work()
+            try:
+                Run(manager, executor, context.staging, progress, console, stopped=signals.received).work()
+            finally:
+                with contextlib.suppress(OSError):  # then the next run learns it again
+                    host_limits.write(context.folder, executor.learned_limits())
     finally:
         console.close()
         _show_totals(selected, manager, context, console, failed=progress.failed)
@@ -225,12 +229,18 @@ def _executor(context: RunContext, console: Console, expected: int) -> Iterator[
     if settings.scheduler:
         from ..cluster.dask_executor import dask_executor  # imported late: it loads Dask
 
-        with dask_executor(settings, config, console.print) as executor:
+        with dask_executor(settings, context, config, console.print) as executor:
             yield executor
         return
     many_hosts = any(source.many_hosts for source in context.sources)
     concurrency = ConcurrencyController(settings, console.print, many_hosts=many_hosts)
-    schedule = Schedule(batch_size=concurrency.batch_size, retries=settings.retries)
+    schedule = Schedule(
+        batch_size=concurrency.batch_size,
+        retries=settings.retries,
+        learned=host_limits.read(context.folder),
+        patience=60 * settings.patience,
+        has_delivered=context.delivering_hosts.__contains__,
+    )
     is_known = all(source.listable for source in context.sources)
     useful = math.ceil(expected / URLS_PER_WORKER) if is_known else concurrency.processes
     processes = max(1, min(concurrency.processes, useful))

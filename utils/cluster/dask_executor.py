@@ -18,7 +18,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,13 +26,17 @@ from typing import TYPE_CHECKING, Any
 
 from .. import errors, machine
 from ..errors import DatasetError, WorkersLostError
+from ..models.hosts import LearnedLimit
 from ..models.settings import Settings
 from ..models.tasks import ImageTask, Outcome
 from ..pipeline.concurrency import DEFAULT_BATCH
+from ..pipeline.context import RunContext
 from ..pipeline.executor import POLL_TIMEOUT, TaskEvents
 from ..pipeline.messages import CancelTasks, Command, StartTasks, WorkerConfig
 from ..reasons import INTERRUPTED, NOT_NEEDED
+from ..results import host_limits
 from ..scheduler.host_state import HIGHEST_LIMIT
+from ..scheduler.schedule import DEFAULT_PATIENCE
 from ..scheduler.scheduled_task import TaskResult
 from ..text import pluralize
 from . import code_bundle, remote_task
@@ -90,16 +94,30 @@ class DaskExecutor:
     ----------
     batch_size
         Tasks in flight in one shard.
+    retries, patience, known_limits, delivering_hosts
+        As for `Schedule`.
     """
 
     def __init__(
-        self, connection: DaskConnection, config: WorkerConfig, *, batch_size: int, retries: int
+        self,
+        connection: DaskConnection,
+        config: WorkerConfig,
+        *,
+        batch_size: int,
+        retries: int,
+        patience: float = DEFAULT_PATIENCE,
+        known_limits: Mapping[str, LearnedLimit] | None = None,
+        delivering_hosts: Set[str] = frozenset(),
     ) -> None:
         import cloudpickle
         from distributed import as_completed
 
         self._connection = connection
         self._config, self._batch_size, self._retries = config, batch_size, retries
+        self._patience, self._delivering_hosts = patience, delivering_hosts
+        self._known_limits = dict(known_limits or {})
+        self._learned_limits: dict[str, LearnedLimit] = {}
+        self._notices: list[str] = []
         self._planner = ShardPlanner()
         self._shards: dict[str, RunningShard] = {}
         self._shard_of: dict[int, str] = {}  # by task number
@@ -135,6 +153,14 @@ class DaskExecutor:
     def has_enough(self) -> bool:
         """Whether more tasks would only wait."""
         return self._planner.waiting >= TASKS_PER_THREAD // 2 * max(1, self._connection.threads)
+
+    def held_back(self) -> Collection[int]:
+        """Return nothing: only the shards know which tasks have to wait."""
+        return ()
+
+    def learned_limits(self) -> Mapping[str, LearnedLimit]:
+        """Return what hosts allow that have refused requests, by their names."""
+        return self._learned_limits
 
     def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
         """Accept tasks; returns the results of those that end at once."""
@@ -201,7 +227,9 @@ class DaskExecutor:
         return events
 
     def notices(self) -> Iterator[str]:
-        """Yield when there is no worker."""
+        """Yield when there is no worker, and the notices of shards."""
+        yield from self._notices
+        self._notices = []
         waits = not self._connection.threads
         if waits and not self._no_workers_reported:
             yield NO_WORKERS
@@ -221,6 +249,13 @@ class DaskExecutor:
                 hosts=plan.hosts,
                 parts=plan.parts,
                 parts_elsewhere=min(SHARDS_PER_THREAD * threads, HIGHEST_LIMIT),
+                learned={
+                    host: limit
+                    for host, limit in (self._known_limits | self._learned_limits).items()
+                    if host in plan.hosts
+                },
+                patience=self._patience,
+                delivering_hosts=frozenset(plan.hosts & self._delivering_hosts),
             )
             future = self._connection.client.submit(
                 self._function,
@@ -247,6 +282,8 @@ class DaskExecutor:
                 shard.inbox = attempt
             return
         report: ShardEvents = pickle.loads(frame)  # noqa: S301  # from our own process on the worker
+        self._learned_limits |= report.learned
+        self._notices += report.notices
         if shard:
             shard.in_flight = report.in_flight
             shard.has_results |= bool(report.outcomes)
@@ -307,7 +344,7 @@ class DaskExecutor:
 
 @contextlib.contextmanager
 def dask_executor(
-    settings: Settings, config: WorkerConfig, print_line: Callable[[str], None]
+    settings: Settings, context: RunContext, config: WorkerConfig, print_line: Callable[[str], None]
 ) -> Iterator[DaskExecutor]:
     """Connect to the scheduler of `--scheduler` for the time of a run.
 
@@ -330,7 +367,15 @@ def dask_executor(
         if own and address != LOCAL:
             print_line(f"The workers take proxies from their own environment, not from the {own[0]} here.")
         config = replace(config, result_folder=config.result_folder.resolve())
-        yield DaskExecutor(connection, config, batch_size=batch_size, retries=settings.retries)
+        yield DaskExecutor(
+            connection,
+            config,
+            batch_size=batch_size,
+            retries=settings.retries,
+            patience=60 * settings.patience,
+            known_limits=host_limits.read(context.folder),
+            delivering_hosts=context.delivering_hosts,
+        )
 
 
 def _shard_error(future: Future) -> str:

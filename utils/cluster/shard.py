@@ -7,10 +7,12 @@ by their length where they go through a pipe.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..models.hosts import LearnedLimit
 from ..models.tasks import Outcome
 from ..pipeline.messages import WorkerConfig
+from ..scheduler.schedule import DEFAULT_PATIENCE
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ class Shard:
         The number of shards that share a host, if there are several.
     parts_elsewhere
         The divisor for the limits of all other hosts, to which many shards may be redirected.
+    learned
+        What hosts allow that have refused requests, by their names.
+    patience
+        Seconds for which hosts that refuse requests are waited for.
+    delivering_hosts
+        The hosts that have delivered images.
     """
 
     config: WorkerConfig
@@ -33,6 +41,9 @@ class Shard:
     hosts: frozenset[str]
     parts: Mapping[str, int]
     parts_elsewhere: int
+    learned: Mapping[str, LearnedLimit] = field(default_factory=dict)
+    patience: float = DEFAULT_PATIENCE
+    delivering_hosts: frozenset[str] = frozenset()
 
     def parts_of(self, host: str) -> int:
         """Return the number by which a host's limits are divided in this shard."""
@@ -51,6 +62,10 @@ class ShardEvents:
         The number of running tasks.
     proxy_error
         See `TaskEvents`.
+    learned
+        What hosts allow that have refused requests, by their names.
+    notices
+        Messages for the user.
     error
         Class and sentence of the `DatasetError` that ended the process, if one did.
     """
@@ -58,4 +73,6 @@ class ShardEvents:
     outcomes: tuple[tuple[int, Outcome], ...] = ()
     in_flight: int = 0
     proxy_error: str = ""
+    learned: Mapping[str, LearnedLimit] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
     error: tuple[str, str] | None = None

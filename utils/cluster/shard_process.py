@@ -62,6 +62,7 @@ class _ShardRunner:
         self._stdout = stdout
         self._inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._events = TaskEvents()
+        self._notices: list[str] = []
         self._sent = time.monotonic()
         self._given = self._done = 0
         self._has_seceded = False
@@ -75,16 +76,24 @@ class _ShardRunner:
             )
         threading.Thread(target=self._receive, daemon=True).start()
         shard = self._shard
-        schedule = Schedule(batch_size=shard.batch_size, retries=shard.retries, parts=shard.parts_of)
+        schedule = Schedule(
+            batch_size=shard.batch_size,
+            retries=shard.retries,
+            parts=shard.parts_of,
+            learned=shard.learned,
+            patience=shard.patience,
+            has_delivered=shard.delivering_hosts.__contains__,
+        )
         with WorkerPool(1, shard.config) as backend:
             executor = LocalExecutor(backend, schedule, lambda: shard.batch_size)
             while self._execute_all(executor):
                 self._collect(executor.poll())
-                self._send(executor.in_flight)
+                self._notices += executor.notices()
+                self._send(executor)
                 self._secede_if_waiting()
             self._collect(executor.close())
         self._sent = 0.0
-        self._send(0)
+        self._send(executor)
 
     def _receive(self) -> None:
         while (frame := read_frame(self._stdin)) is not None:
@@ -112,15 +121,21 @@ class _ShardRunner:
         for outcome in events.unused:
             self._staging.discard(outcome)
 
-    def _send(self, in_flight: int) -> None:
+    def _send(self, executor: LocalExecutor) -> None:
         waited = time.monotonic() - self._sent
         if waited < (SENDING_INTERVAL if self._events.results else HEARTBEAT):
             return
         ended = [one for one in self._events.results if one.outcome.status is not Status.NOT_ATTEMPTED]
         outcomes = tuple((one.task.number, one.outcome) for one in ended)
-        message = ShardEvents(outcomes, in_flight, self._events.proxy_error)
+        message = ShardEvents(
+            outcomes,
+            executor.in_flight,
+            self._events.proxy_error,
+            learned=executor.learned_limits(),
+            notices=tuple(self._notices),
+        )
         write_frame(self._stdout, pickle.dumps(message))
-        self._events = TaskEvents()
+        self._events, self._notices = TaskEvents(), []
         self._sent = time.monotonic()
 
     def _secede_if_waiting(self) -> None:

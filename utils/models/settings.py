@@ -20,6 +20,8 @@ class Settings:
         Seconds for one attempt.
     retries
         Further attempts after a temporary failure.
+    patience
+        Minutes for which a run waits for hosts that refuse requests when nothing else is left to do.
     min_side
         In pixels; smaller images are rejected.
     source
@@ -79,6 +81,7 @@ class Settings:
     retry_failed: bool = False
     timeout: float = 10.0
     retries: int = 2
+    patience: float = 15
     min_side: int = 16
     speed_test: bool = True
     honour_opt_out: bool = True

@@ -68,6 +68,8 @@ class ImageTask(FastPickle):
         Its boxes, with the labels of the result folder; None if it has none.
     local_image
         The image in a tar on disk; None if it has to be downloaded.
+    timed_out_before
+        Whether it timed out in an earlier run: it is tried once, after all other tasks.
     """
 
     number: int
@@ -78,6 +80,7 @@ class ImageTask(FastPickle):
     redirect_history: RedirectHistory = RedirectHistory()  # immutable, so one instance is enough
     annotation: Annotation | None = None
     local_image: LocalImage | None = None
+    timed_out_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..errors import wrap_os_errors
 from ..models.images import Annotation
 from ..models.rows import Candidate, Category, UrlRow
 from ..models.tasks import ImageTask, Outcome
-from ..reasons import INTERRUPTED, Rejection, Status
+from ..reasons import INTERRUPTED, Reason, Rejection, Status
 from ..results import annotation_writer, reconcile
 from ..results.journal import Journal, no_checkpoint
 from ..results.known_outcomes import is_final, not_needed, was_interrupted
@@ -110,6 +110,7 @@ class CategoryJob:
         self._saved_codes = {outcome.row.image_code for outcome in self.saved_before()}
         self._saved = sum(self._counts(outcome) for outcome in self._known.values())
         self._active: dict[int, ImageTask] = {}
+        self._held_back = 0
         self._interrupted = False
 
     @functools.cached_property
@@ -166,9 +167,19 @@ class CategoryJob:
             for outcome in self._known.values()
         )
 
-    def next_tasks(self, limit: int) -> list[ImageTask]:
-        """Return the next tasks, at most `limit`; fewer if there are no more at present."""
+    @property
+    def counts_saved(self) -> bool:
+        """Whether `how_many` counts images saved."""
+        return self._context.counts_saved(self.category)
+
+    def next_tasks(self, limit: int, held_back: Collection[int] = ()) -> list[ImageTask]:
+        """Return the next tasks, at most `limit`; fewer if there are no more at present.
+
+        If images saved are counted, other URLs are tried in place of the tasks in `held_back`, which have to
+        wait.
+        """
         tasks: list[ImageTask] = []
+        self._held_back = sum(number in held_back for number in self._active) if held_back else 0
         while len(tasks) < limit and (candidate := self._next_candidate()):
             annotation = candidate.annotation
             task = ImageTask(
@@ -177,6 +188,7 @@ class CategoryJob:
                 row=candidate.row,
                 annotation=geometry.relabel(annotation, self._context.labels) if annotation else None,
                 local_image=candidate.local_image,
+                timed_out_before=self._timed_out_before(candidate.row),
             )
             self._active[task.number] = task
             tasks.append(task)
@@ -262,7 +274,7 @@ class CategoryJob:
         if not self._context.counts_saved(self.category):
             return not self._source.exhausted
         missing = self.category.how_many - self._saved
-        return missing > 0 and len(self._active) < TRIES_PER_IMAGE * (missing + 1)
+        return missing > 0 and len(self._active) - self._held_back < TRIES_PER_IMAGE * (missing + 1)
 
     def _next_candidate(self) -> Candidate | None:
         while self._wants_more():
@@ -289,6 +301,10 @@ class CategoryJob:
         ):
             return Decision.GIVE_UP
         return Decision.TRY
+
+    def _timed_out_before(self, row: UrlRow) -> bool:
+        known = self._known.get(row.key)
+        return known is not None and known.reason in (Reason.TIMEOUT, Reason.CONNECT_TIMEOUT)
 
     def _record_rejection(self, row: UrlRow, rejection: Rejection) -> None:
         """Record why a row cannot be tried, unless that is known."""

@@ -230,6 +230,7 @@ class CategoryManager:
             self._progress_of[category.code].advance_before(job.done_before())
             for outcome in job.saved_before():
                 self._duplicates.add(outcome)
+                self._context.delivering_hosts.add(outcome.final_host)
         return job
 
     def _read_annotations(self, category: Category) -> Mapping[str, Annotation]:

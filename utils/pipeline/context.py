@@ -30,6 +30,8 @@ class RunContext:
         The sources of images, in the order in which they are used.
     exclusions
         The images that the user does not want.
+    delivering_hosts
+        Hosts that delivered images in earlier runs, of the categories that have been opened.
     task_numbers
         Generates the numbers of tasks.
     """
@@ -41,6 +43,7 @@ class RunContext:
     sources: Sequence[Source]
     staging: StagingFolder
     exclusions: Exclusions = field(default_factory=Exclusions)
+    delivering_hosts: set[str] = field(default_factory=set)
     task_numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def folder_of(self, category: Category) -> CategoryFolder:

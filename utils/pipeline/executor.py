@@ -7,19 +7,25 @@ processes or this process) runs it. `cluster.dask_executor` runs them on other m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..fetch import url_rewrites
+from ..models.hosts import LearnedLimit
 from ..models.tasks import ImageTask, Outcome, RequestTarget
 from ..scheduler.schedule import Schedule
 from ..scheduler.scheduled_task import TaskResult
+from .limit_notices import LimitNotices
 from .messages import Event, TaskRedirected, WorkerDied
 from .worker_pool import WorkerBackend
 
 MAX_WAITING = 4_096
 """Tasks that wait in the scheduler: many, so that a slow host does not hide the others behind it."""
+MAX_HELD_BACK = 32_768
+"""Tasks that may wait in addition, for hosts that limit requests."""
+HELD_BACK_INTERVAL = 0.25
+"""Seconds for which the list of these tasks is used."""
 MAX_SUBMITTED = 512
 """Tasks submitted at once."""
 ON_DISK = RequestTarget("", "this disk")
@@ -69,6 +75,12 @@ class Executor(Protocol):
     def has_enough(self) -> bool:
         """Whether more tasks would only wait."""
 
+    def held_back(self) -> Collection[int]:
+        """Return the numbers of tasks that wait for hosts that limit requests, or for all other tasks."""
+
+    def learned_limits(self) -> Mapping[str, LearnedLimit]:
+        """Return what hosts allow that have refused requests, by their names."""
+
     def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
         """Accept tasks; returns the results of those that end at once."""
 
@@ -100,6 +112,9 @@ class LocalExecutor:
         self._batch_size = batch_size
         self._outage_reported = False
         self._lowest_limit_reported: int | None = None
+        self._limit_notices = LimitNotices()
+        self._held_back: Collection[int] = ()
+        self._held_back_until = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -114,12 +129,26 @@ class LocalExecutor:
     @property
     def capacity(self) -> int:
         """The number of further tasks that it accepts now."""
-        return min(MAX_SUBMITTED, MAX_WAITING - self._schedule.waiting)
+        held_back = min(MAX_HELD_BACK, self._schedule.held_back)
+        return min(MAX_SUBMITTED, MAX_WAITING + held_back - self._schedule.waiting)
 
     @property
     def has_enough(self) -> bool:
         """Whether more tasks would only wait."""
-        return self._schedule.waiting + self._schedule.in_flight >= self._schedule.batch_size
+        startable = self._schedule.waiting - self._schedule.held_back
+        return startable + self._schedule.in_flight >= self._schedule.batch_size
+
+    def held_back(self) -> Collection[int]:
+        """Return the numbers of tasks that wait for hosts that limit requests, or for all other tasks."""
+        now = time.monotonic()
+        if now >= self._held_back_until:
+            self._held_back = self._schedule.held_back_numbers()
+            self._held_back_until = now + HELD_BACK_INTERVAL
+        return self._held_back
+
+    def learned_limits(self) -> Mapping[str, LearnedLimit]:
+        """Return what hosts allow that have refused requests, by their names."""
+        return self._schedule.learned_limits()
 
     def submit(self, tasks: Sequence[ImageTask]) -> list[TaskResult]:
         """Accept tasks; each is tried at the best known address of its image."""
@@ -157,7 +186,7 @@ class LocalExecutor:
         return events
 
     def notices(self) -> Iterator[str]:
-        """Yield when the network goes down or comes up, and when it is saturated."""
+        """Yield when the network goes down, comes up or is saturated, and when a host limits requests."""
         if self._schedule.in_outage(time.monotonic()) != self._outage_reported:
             self._outage_reported = not self._outage_reported
             yield NETWORK_DOWN if self._outage_reported else NETWORK_UP
@@ -167,6 +196,7 @@ class LocalExecutor:
         ):
             self._lowest_limit_reported = limit
             yield SATURATED.format(limit)
+        yield from self._limit_notices.changes(self._schedule.limited_hosts(), time.monotonic())
 
     def _handle(self, received: Iterable[Event], events: TaskEvents) -> None:
         for event in received:

@@ -80,7 +80,7 @@ class Run:
     def _submit_from(self, job: CategoryJob, capacity: int) -> int:
         submitted = 0
         with self.manager.isolate_errors(job.category):
-            tasks = job.next_tasks(capacity)
+            tasks = job.next_tasks(capacity, self.executor.held_back() if job.counts_saved else ())
             submitted = len(tasks)
             for task in tasks:
                 self._jobs[task.number] = job

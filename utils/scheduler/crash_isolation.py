@@ -48,7 +48,7 @@ class CrashIsolation:
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when the first pause of their hosts is over; None if none is paused."""
-        pauses = (task.host.paused_until for task in self.waiting if not task.cancelled)
+        pauses = (task.host.next_start() for task in self.waiting if not task.cancelled)
         return min((until for until in pauses if until > now), default=None)
 
     def _has_room_for(self, task: ScheduledTask) -> bool:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+from ..models.hosts import LearnedLimit
 from .host_state import HostState
 from .scheduled_task import ScheduledTask
 
@@ -28,18 +29,26 @@ class HostQueues:
     ----------
     parts
         Maps a host's name to the number by which its limits are divided; None for 1.
+    learned
+        What earlier runs have learned, by the names of hosts.
 
     Attributes
     ----------
     hosts
         The states of all known hosts by name.
+    limited
+        The hosts that limit requests, by name.
     max_hosts
         Call `forget_hosts` when there are so many.
     """
 
-    def __init__(self, parts: Callable[[str], int] | None) -> None:
+    def __init__(
+        self, parts: Callable[[str], int] | None, learned: Mapping[str, LearnedLimit] | None = None
+    ) -> None:
         self._parts = parts
+        self._learned = learned or {}
         self.hosts: dict[str, HostState] = {}
+        self.limited: dict[str, HostState] = {}
         self.max_hosts = MAX_UNUSED
         self._ready: deque[HostState] = deque()
         self._paused: list[tuple[float, int, HostState]] = []
@@ -51,7 +60,10 @@ class HostQueues:
         """Return the state of a host; creates it for an unknown one."""
         state = self.hosts.get(name)
         if state is None:
-            state = self.hosts[name] = HostState(name, self._parts(name) if self._parts else 1)
+            parts = self._parts(name) if self._parts else 1
+            state = self.hosts[name] = HostState(name, parts, self._learned.get(name))
+            if state.is_limited:
+                self.limited[name] = state
         return state
 
     def push(self, task: ScheduledTask, *, first: bool = False) -> None:
@@ -63,7 +75,7 @@ class HostQueues:
             host.tasks.appendleft(task)
         else:
             host.tasks.append(task)
-        if not host.is_listed:
+        if not host.is_listed and host.wake_at is None:
             host.is_listed = True
             self._ready.append(host)
 
@@ -88,9 +100,11 @@ class HostQueues:
         """Put a host that has tasks and may start one into the ready queue, or among the paused hosts."""
         if host.is_listed or not host.tasks:
             return
-        if host.paused_until > now:
-            host.is_listed = True
-            heapq.heappush(self._paused, (host.paused_until, next(self._sequence), host))
+        next_start = host.next_start()
+        if next_start > now:
+            if host.wake_at is None or next_start < host.wake_at:
+                host.wake_at = next_start
+                heapq.heappush(self._paused, (next_start, next(self._sequence), host))
         elif host.can_start(now):
             host.is_listed = True
             self._ready.append(host)
@@ -103,9 +117,10 @@ class HostQueues:
     def wake(self, now: float) -> list[ScheduledTask]:
         """Relist hosts after their pause, find hanging requests, and return delayed tasks that are due."""
         while self._paused and self._paused[0][0] <= now:
-            host = heapq.heappop(self._paused)[2]
-            host.is_listed = False
-            self.relist(host, now)
+            at, _, host = heapq.heappop(self._paused)
+            if host.wake_at == at:  # else its pause was shortened
+                host.wake_at = None
+                self.relist(host, now)
         while self._running and self._running[0][0] <= now:
             hangs_at, task = self._running.popleft()
             if task.hangs_at == hangs_at:  # else that request has finished
@@ -117,10 +132,17 @@ class HostQueues:
             due.append(heapq.heappop(self._delayed)[2])
         return [task for task in due if not task.cancelled]
 
+    @property
+    def waiting_for_limits(self) -> int:
+        """The number of tasks that wait for hosts that limit requests."""
+        return sum(len(host.tasks or ()) for host in self.limited.values())
+
     def next_wakeup(self) -> float | None:
         """Return the time at which `wake` has something to do; None if that is not known."""
         while self._running and self._running[0][1].hangs_at != self._running[0][0]:
             self._running.popleft()  # it has finished
+        while self._paused and self._paused[0][2].wake_at != self._paused[0][0]:
+            heapq.heappop(self._paused)
         return min(
             (times[0][0] for times in (self._paused, self._delayed, self._running) if times), default=None
         )
@@ -133,7 +155,7 @@ class HostQueues:
             if task.origin:
                 used.add(task.origin[1])
         for host in list(self.hosts.values()):
-            if host in used or host.is_listed:
+            if host in used or host.is_listed or host.wake_at is not None:
                 continue
             host.tasks = None
             if host.can_be_forgotten(now):

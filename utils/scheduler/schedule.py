@@ -3,23 +3,35 @@
 The steps of a task: `submit` puts it into the queue of its host. `start_ready` returns the tasks that can
 start. `finish`, `redirect` or `recover_lost` takes the result of each, and returns the tasks that are done.
 A task with a temporary failure is retried later; one that was redirected waits for the host it leads to.
-There are no rounds: every free slot is given to the next task at once.
+There are no rounds: every free slot is given to the next task at once. Requests that a host refuses because
+there are too many are no attempts; their tasks wait until the host may be asked again, or until the run's
+patience with it ends. Tasks whose URL timed out in an earlier run are started after all others.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 
+from ..models.hosts import LearnedLimit
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
 from ..reasons import INTERRUPTED, NOT_NEEDED, Reason, Status
 from .congestion import Congestion
 from .crash_isolation import SUSPECT_AFTER, CrashIsolation, find_cause
 from .host_queues import HostQueues
-from .host_state import HostState
+from .host_state import HostState, is_refusal
 from .outage import Outage
-from .scheduled_task import ScheduledTask, TaskResult
+from .scheduled_task import TOO_LONG_PAUSE, ScheduledTask, TaskResult
 
+DEFAULT_PATIENCE = 15 * 60.0
+"""Seconds that a run waits for hosts that refuse requests when nothing else is left to do."""
+MAX_PATIENCE_UNKNOWN = 60.0
+"""The same for a host that has never delivered an image, at most."""
+PATIENCE_INTERVAL = 0.5
+"""Seconds between two checks whether anything else is left to do."""
+LAST_PROBE = 0.5
+"""Seconds before the end of the patience at which a host is probed for the last time."""
 MAX_CRASHES = 2
 CRASHED = (Status.FAILED, Reason.CRASHED, "The worker process crashed on it twice.")
 
@@ -37,6 +49,13 @@ class Schedule:
         Randomises the delays before retries.
     parts
         Maps a host's name to the number by which its limits are divided, if other runs use it as well.
+    learned
+        What earlier runs have learned of hosts that limit requests, by their names.
+    patience
+        Seconds for which hosts that refuse requests are waited for when nothing else is left to do; at most a
+        minute for those that have never delivered an image.
+    has_delivered
+        Whether a host has delivered an image in an earlier run.
     """
 
     def __init__(
@@ -46,11 +65,20 @@ class Schedule:
         retries: int,
         rng: random.Random | None = None,
         parts: Callable[[str], int] | None = None,
+        learned: Mapping[str, LearnedLimit] | None = None,
+        patience: float = DEFAULT_PATIENCE,
+        has_delivered: Callable[[str], bool] = lambda _host: False,
     ) -> None:
         self.batch_size = batch_size
         self._retries = retries
         self._rng = rng or random.Random()
-        self._queues = HostQueues(parts)
+        self._queues = HostQueues(parts, learned)
+        self._patience = patience
+        self._has_delivered = has_delivered
+        self._only_refused_since: float | None = None
+        self._patience_checked_at = 0.0
+        self._patience_ends_at: float | None = None
+        self._late: deque[ScheduledTask] = deque()
         self._suspects = CrashIsolation()
         self._outage = Outage()
         self._congestion = Congestion()
@@ -67,6 +95,28 @@ class Schedule:
     def waiting(self) -> int:
         """The number of submitted tasks that are not running."""
         return len(self._tasks) - len(self._running)
+
+    @property
+    def held_back(self) -> int:
+        """The number of tasks that wait for hosts that limit requests, or for the end of all others."""
+        return self._queues.waiting_for_limits + len(self._late)
+
+    def held_back_numbers(self) -> Collection[int]:
+        """Return the numbers of these tasks."""
+        waiting = [task for host in self._queues.limited.values() for task in host.tasks or ()]
+        return {entry.task.number for entry in (*waiting, *self._late) if not entry.cancelled}
+
+    def limited_hosts(self) -> Iterator[HostState]:
+        """Yield the hosts that limit requests."""
+        yield from self._queues.limited.values()
+
+    def learned_limits(self) -> dict[str, LearnedLimit]:
+        """Return what hosts allow that have refused requests, by their names."""
+        return {
+            host.name: learned
+            for host in self._queues.limited.values()
+            if host.refused_with and host.rate_limit and (learned := host.rate_limit.learned(host.parts))
+        }
 
     @property
     def concurrency_limit(self) -> int:
@@ -98,7 +148,10 @@ class Schedule:
         if entry.host.given_up:
             return TaskResult(task, entry.host_given_up())
         self._tasks[task.number] = entry
-        self._enqueue(entry)
+        if task.timed_out_before:
+            self._late.append(entry)
+        else:
+            self._enqueue(entry)
         return None
 
     def start_ready(self, now: float) -> list[ImageTask]:
@@ -108,6 +161,8 @@ class Schedule:
             self._queues.forget_hosts(self._tasks.values(), now)
         for entry in self._queues.wake(now):
             self._enqueue(entry, first=entry.timed_out)
+        while self._late and self.waiting <= self.held_back:
+            self._enqueue(self._late.popleft())
         started: list[ImageTask] = []
         free = self.concurrency_limit - len(self._running)
         if self._outage.ends_at is not None:
@@ -119,7 +174,7 @@ class Schedule:
                 break
             one.started = now
             one.starts += 1
-            one.host.in_flight += 1
+            one.host.record_start(now)
             self._queues.mark_started(one, now)
             self._running.add(one.task.number)
             started.append(one.task)
@@ -198,7 +253,7 @@ class Schedule:
 
     def poll(self, now: float) -> list[TaskResult]:
         """Return the tasks that are done because time has passed: failures that were delayed."""
-        results: list[TaskResult] = []
+        results = self._end_patience(now)
         if not self._outage.delayed:
             return results
         is_outage = self._outage.is_confirmed(now)
@@ -219,6 +274,7 @@ class Schedule:
         times = [self._queues.next_wakeup()]
         if self._outage.delayed:
             times.append(self._outage.next_wakeup())
+        times.append(self._patience_ends_at)
         if self._suspects.waiting:
             times.append(self._suspects.next_wakeup(self._last_start))
         return min((time for time in times if time is not None), default=None)
@@ -226,6 +282,8 @@ class Schedule:
     def _handle(self, entry: ScheduledTask, outcome: Outcome, now: float) -> list[TaskResult]:
         """Update the host, then retry the task or close it."""
         host = entry.host
+        if is_refusal(outcome):
+            return self._handle_refusal(entry, outcome, now)
         host.record_result(outcome, started=entry.started, now=now)
         in_flight = len(self._running) + 1
         if not self._congestion.record_result(entry, outcome, now=now, in_flight=in_flight):
@@ -255,10 +313,66 @@ class Schedule:
         self._queues.relist(host, now)
         return results
 
+    def _handle_refusal(self, entry: ScheduledTask, outcome: Outcome, now: float) -> list[TaskResult]:
+        """Let a task wait until its host may be asked again, unless that takes too long."""
+        host, patience = entry.host, self._patience_left(entry.host, now)
+        host.record_result(outcome, started=entry.started, now=now, max_pause=patience)
+        if host.is_limited:
+            self._queues.limited[host.name] = host
+        entry.add_refusal(outcome)
+        results = []
+        if (seconds := outcome.retry_after or 0.0) > patience:
+            words = TOO_LONG_PAUSE.format(seconds)
+            results.append(self._close(entry, entry.end(Status.FAILED, Reason.RATE_LIMITED, words)))
+        elif host.given_up:
+            results.append(self._close(entry, entry.host_given_up()))
+        else:
+            self._enqueue(entry)
+        if host.given_up:
+            results += self._fail_waiting(host)
+        self._queues.relist(host, now)
+        return results
+
+    def _patience_with(self, host: HostState) -> float:
+        known = host.has_delivered or self._has_delivered(host.name)
+        return self._patience if known else min(self._patience, MAX_PATIENCE_UNKNOWN)
+
+    def _patience_left(self, host: HostState, now: float) -> float:
+        since = self._only_refused_since
+        return self._patience_with(host) - (0.0 if since is None else now - max(since, host.accepted_at))
+
+    def _end_patience(self, now: float) -> list[TaskResult]:
+        """Give up the hosts that have been waited for too long while nothing else was left to do."""
+        if not self._queues.limited:
+            return []
+        is_due = self._patience_ends_at is not None and now >= self._patience_ends_at
+        if self._running and not is_due and now < self._patience_checked_at + PATIENCE_INTERVAL:
+            return []
+        self._patience_checked_at, self._patience_ends_at = now, None
+        waiting = {host for host in self._queues.limited.values() if host.is_waiting}
+        if not self._tasks or not all(entry.host in waiting for entry in self._tasks.values()):
+            self._only_refused_since = None
+            return []
+        if self._only_refused_since is None:
+            self._only_refused_since = now
+        results = []
+        for host in sorted({entry.host for entry in self._tasks.values()}, key=lambda one: one.name):
+            ends_at = max(self._only_refused_since, host.accepted_at) + self._patience_with(host)
+            if now >= ends_at:
+                host.given_up = Reason.RATE_LIMITED
+                results += self._fail_waiting(host)
+                continue
+            if host.rate_limit and now < ends_at - LAST_PROBE:
+                host.rate_limit.shorten_pause(ends_at - LAST_PROBE)
+                self._queues.relist(host, now)
+            self._patience_ends_at = min(ends_at, self._patience_ends_at or ends_at)
+        return results
+
     def _fail_waiting(self, host: HostState) -> list[TaskResult]:
         """Close all tasks that wait for a host that was given up, or switch them to their fallbacks."""
+        self._late = deque(entry for entry in self._late if entry.host is not host)
         left = [e for e in self._tasks.values() if e.host is host and e.task.number not in self._running]
-        host.tasks = None
+        host.tasks, host.wake_at = None, None
         results = []
         for entry in left:
             if entry.fallback and host.is_failing:  # it waits for a retry, which will use the fallback

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from ..models.tasks import ImageTask, Outcome, Redirect, RequestTarget
 from ..reasons import Reason, RetryPolicy, Status
-from .host_state import MAX_PAUSE, HostState, exceeds_max_pause, is_throttled
+from .host_state import MAX_PAUSE, HostState
 
 GIVEN_UP = {
     Reason.DEAD_HOST: Reason.DEAD_HOST.meaning,
     Reason.RATE_LIMITED: "The host keeps asking for fewer requests; the next run tries again.",
 }
+TOO_LONG_PAUSE = "The host asks to wait {:.0f} s, longer than this run waits; the next run tries again."
 TIMEOUTS = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
 RETRY_DELAY = 1.0
 """Seconds until a failed URL is tried again, give or take half; doubled by each further attempt."""
@@ -54,6 +55,8 @@ class ScheduledTask:
         Task and host as they were before redirects; None if none was followed.
     last
         The outcome of the last attempt at this host.
+    refused_with
+        The HTTP status of the last refusal; 0 if there was none.
     cancelled
         Whether it must not be started any more; queues drop it when they reach it.
     """
@@ -72,6 +75,7 @@ class ScheduledTask:
     losses: int = 0
     origin: tuple[ImageTask, HostState] | None = None
     last: Outcome | None = None
+    refused_with: int = 0
     cancelled: bool = False
 
     @property
@@ -88,24 +92,22 @@ class ScheduledTask:
         self.last = outcome
         if (outcome.attempts, outcome.seconds, outcome.http_status) != (self.attempts, self.seconds, status):
             self.last = replace(outcome, attempts=self.attempts, seconds=self.seconds, http_status=status)
-        if is_throttled(outcome) and exceeds_max_pause(outcome):
-            words = (
-                f"The host asks to wait {outcome.retry_after:.0f} s, more than the {MAX_PAUSE:.0f} s allowed."
-            )
-            self.last = replace(self.last, reason=Reason.RATE_LIMITED, description=words)
         return self.last
+
+    def add_refusal(self, outcome: Outcome) -> None:
+        """Add a refusal to the history, which is no attempt."""
+        self.seconds += self.task.redirect_history.seconds + outcome.seconds
+        self.refused_with = outcome.http_status
 
     def should_retry(self, outcome: Outcome, retries: int) -> bool:
         """Whether another attempt is allowed after this outcome, with so many retries."""
-        if outcome.retry_policy is not RetryPolicy.TEMPORARY:
+        if outcome.retry_policy is not RetryPolicy.TEMPORARY or self.task.timed_out_before:
             return False
         allowed = min(retries, SLOW_BODY_RETRIES) if outcome.too_slow else retries
-        return not exceeds_max_pause(outcome) and self.attempts - self.fallback_from <= allowed
+        return self.attempts - self.fallback_from <= allowed
 
     def retry_at(self, outcome: Outcome, now: float, rng: random.Random) -> float:
         """Return the time of the next attempt."""
-        if is_throttled(outcome) and self.host.paused_until > now:
-            return self.host.paused_until
         first = SLOW_BODY_RETRY_DELAY if outcome.too_slow else RETRY_DELAY
         delay: float = min(first * 2 ** (self.attempts - self.fallback_from - 1), MAX_PAUSE)
         return now + delay * rng.uniform(0.5, 1.5)
@@ -135,7 +137,12 @@ class ScheduledTask:
     def end(self, status: Status, reason: Reason, description: str) -> Outcome:
         """Return the outcome of a task that ended without a further attempt."""
         return replace(
-            self.last or Outcome(self.task.row, status, http_status=self.task.redirect_history.http_status),
+            self.last
+            or Outcome(
+                self.task.row,
+                status,
+                http_status=self.refused_with or self.task.redirect_history.http_status,
+            ),
             status=status,
             reason=reason,
             description=description,
