@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from . import batch_sizes, cluster, compare, first_image, memory, networks, scaling, tools
+from . import batch_sizes, cluster, compare, first_image, limits, memory, networks, scaling, tools
 from .downloaders import DOWNLOADERS
 from .errors import BenchmarkError
 
@@ -17,6 +17,7 @@ MEASUREMENTS = {
     "memory": memory,
     "batch-sizes": batch_sizes,
     "networks": networks,
+    "limits": limits,
     "scaling": scaling,
     "cluster": cluster,
 }

@@ -100,7 +100,7 @@ class HostQueues:
         """Put a host that has tasks and may start one into the ready queue, or among the paused hosts."""
         if host.is_listed or not host.tasks:
             return
-        next_start = host.next_start()
+        next_start = host.next_start() if host.rate_limit else host.paused_until
         if next_start > now:
             if host.wake_at is None or next_start < host.wake_at:
                 host.wake_at = next_start
