@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from PIL import Image
 
 from tests.export.export_project import ExportProject, draw, files, splits, stored
 from tests.project import Project
-from utils.errors import InputError
+from utils.errors import DatasetError, InputError
 from utils.export import not_like
 from utils.export.dataset import Dataset
 from utils.export.notes import notes
 from utils.models.images import ImageFormat
+from utils.results.paths import RESULT_FOLDER
 
 CUP, MUG, CARTON = "n03147509", "n03797390", "n02971356"
 
@@ -132,6 +134,33 @@ def test_folder_without_images(tmp_path: Path, kind: str) -> None:
         not_like.image_files([folder])
 
 
+def test_links_and_pipes(tmp_path: Path) -> None:
+    """Linked folders are read once, even in a loop; pipes and broken links are no images."""
+    folder, elsewhere = tmp_path / "set", tmp_path / "elsewhere"
+    for path in (folder / "below" / "a.jpg", elsewhere / "b.jpg"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (folder / "below" / "loop").symlink_to(folder)
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "broken.jpg").symlink_to(tmp_path / "missing.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    assert not_like.image_files([folder]) == [folder / "below" / "a.jpg", folder / "linked" / "b.jpg"]
+
+
+def test_all_images_are_like_others(project: ExportProject) -> None:
+    """If all images are left out, the message names the reason."""
+    with pytest.raises(DatasetError, match="all images of the selected categories look like images in --not"):
+        project.export("imagefolder", not_like=(project.path / RESULT_FOLDER,))
+
+
+def test_export_in_another_export(project: ExportProject) -> None:
+    """No export is written into another one, which the next export would remove with it."""
+    outer = project.export("yolo")
+    for inner in (outer, outer / "images" / "small"):
+        with pytest.raises(InputError, match=r"is in another export, .*_yolo. Name another folder"):
+            project.export("coco", export_dir=inner)
+
+
 def test_export_dir(project: ExportProject, tmp_path: Path) -> None:
     """Exports go to their own folder, so that two sets stand side by side, with one split."""
     small = project.export("yolo", export_dir=tmp_path / "a" / "small", per_class=3)
@@ -149,7 +178,12 @@ def test_bad_export_folders(project: ExportProject, tmp_path: Path) -> None:
     run.category(CUP, "cup")
     run.url(f"{CUP}_1", "http://127.0.0.1:9/1")
     (tmp_path / "file").write_text("text")
-    for place, why in ((tmp_path / "file", "is a file"), (run.result / "exports", "is in the result folder")):
+    cases = {
+        tmp_path / "file": "is a file",
+        tmp_path / "file" / "below": "is a file",
+        run.result / "exports": "is in the result folder",
+    }
+    for place, why in cases.items():
         done = run.run("--parallel", "False", "--export", "yolo", "--export_dir", str(place))
         assert (done.code, done.out) == (2, "")
         assert why in done.err

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,23 @@ def test_read_only_folder(project: ExportProject, mount: Callable[[Path, str], N
         place.chmod(0o555)
     with pytest.raises(InputError, match=rf"{place} cannot be written to"):
         ExportDir.of("yolo", project.settings(export_dir=place)).check()
+
+
+@pytest.mark.parametrize("previous", [False, True])
+def test_error_mentions_previous_export(
+    project: ExportProject, monkeypatch: pytest.MonkeyPatch, previous: bool
+) -> None:
+    """The message about a failed export says that the previous one is kept, if there is one."""
+    if previous:
+        project.export("yolo")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", "some file")
+
+    monkeypatch.setattr(exporter, "_write", refuse)
+    end = r"\. The previous export is kept\.$" if previous else r"\.$"
+    with pytest.raises(FolderError, match=f"was not written: some file: Permission denied{end}"):
+        project.export("yolo")
 
 
 def test_unreadable_folder(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,10 +79,14 @@ class ExportDir:
             If not.
         """
         parent = self.folder.parent
-        if parent.exists() and not parent.is_dir():
-            raise InputError(f"{parent} is a file. Name a folder for exports.")
-        if parent.exists() and not os.access(parent, os.W_OK | os.X_OK):
-            raise InputError(f"{parent} cannot be written to, but exports are written there. Allow it.")
+        existing = next(path for path in (parent, *parent.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise InputError(f"{existing} is a file. Name a folder for exports.")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise InputError(f"{existing} cannot be written to, but exports are written there. Allow it.")
+        for outer in (parent.resolve(), *parent.resolve().parents):
+            if (outer / MARKER).exists():  # the next export to `outer` would remove this one
+                raise InputError(f"{parent} is in another export, {outer}. Name another folder.")
         for path in (self.folder, self.part, *self.old().values()):
             if not _is_replaceable(path):
                 raise InputError(f"{path} was not made by an export, and is not replaced. Move or rename it.")
@@ -132,7 +136,9 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
     export_format = FORMATS[format_name]
     if not export_format.items(dataset):
         why = "there is no image of the selected categories."
-        if dataset.items:
+        if dataset.left_out and not dataset.items:
+            why = "all images of the selected categories look like images in --not_like."
+        elif dataset.items:
             others = " or ".join(one.name for one in FORMATS.values() if not one.has_boxes)
             why = f"none of the images has boxes. Add --export_unannotated True, or export {others}."
         raise DatasetError(f"Nothing was exported as {format_name}: {why}")
@@ -149,9 +155,9 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
     except OSError as error:
         if error.errno in FATAL_ERRNOS:
             raise disk_error(target.folder, error) from error
+        kept = " The previous export is kept." if target.folder.exists() else ""
         raise FolderError(
-            f"{target.folder} was not written: {error.filename or target.folder}: {error.strerror}. A "
-            "previous export is kept."
+            f"{target.folder} was not written: {error.filename or target.folder}: {error.strerror}.{kept}"
         ) from error
     return Exported(target.folder, counts, not_removed)
 

@@ -18,7 +18,7 @@ from .near_duplicates import nearest
 
 
 def image_files(folders: Iterable[Path]) -> list[Path]:
-    """List the image files in folders and all folders below them.
+    """List the image files in folders and all folders below them; links are followed.
 
     Raises
     ------
@@ -89,5 +89,12 @@ def _walk(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         raise InputError(f"--not_like {error.filename or folder}: {error.strerror}. Give a folder of images.")
 
-    for directory, _, names in os.walk(folder, onerror=fail):
-        yield from (Path(directory, name) for name in names if _is_image_name(name))
+    seen = set()
+    for directory, subfolders, names in os.walk(folder, onerror=fail, followlinks=True):
+        real = os.path.realpath(directory)
+        if real in seen:  # links may form a loop
+            subfolders.clear()
+            continue
+        seen.add(real)
+        paths = (Path(directory, name) for name in names if _is_image_name(name))
+        yield from (path for path in paths if path.is_file())  # no pipes, no broken links
