@@ -34,6 +34,31 @@ def notes_on(project: ExportProject, *formats: str, **flags: Any) -> list[str]:
     return list(notes(project.dataset(**flags), settings))
 
 
+def test_unusable_xml(project: ExportProject) -> None:
+    """XML files of own photos are named if they have objects, but no box that can be exported."""
+    folder = project.path / "partial_imagenet" / "cup"
+    (folder / "Annotation").mkdir(exist_ok=True)
+    xml = (
+        "<annotation><size><width>{}</width><height>72</height></size><object><name>cup</name><bndbox>"
+        "<xmin>1</xmin><ymin>1</ymin><xmax>{}</xmax><ymax>9</ymax></bndbox></object></annotation>"
+    )
+    texts = {
+        "damaged": xml.format(96, 9)[:-20],
+        "no number": xml.format(96, "nan"),
+        "other shape": xml.format(200, 9),
+        "valid": xml.format(96, 9),
+        "without": "<annotation><size><width>96</width><height>72</height></size></annotation>",
+    }
+    for number, (name, text) in enumerate(texts.items(), start=500):
+        (folder / "Images" / f"{name}.jpg").write_bytes(stored(draw(number)))
+        (folder / "Annotation" / f"{name}.xml").write_text(text)
+    (note,) = [line for line in notes_on(project, "imagefolder") if "XML" in line]
+    assert note == (
+        "No usable box in 3 XML files of your own photos (damaged, or for an image of another shape): "
+        "cup/Annotation/damaged.xml, cup/Annotation/no number.xml, cup/Annotation/other shape.xml."
+    )
+
+
 def test_no_training_images(tmp_path: Path) -> None:
     """If the fraction leaves no training images, the notes say so, and what data.yaml names instead."""
     single = ExportProject(tmp_path, {CUP: "cup"})

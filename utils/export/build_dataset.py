@@ -11,7 +11,7 @@ from ..annotations import geometry
 from ..models.images import Box, Picture
 from ..models.rows import Category
 from ..models.settings import Settings
-from ..results.paths import FINGERPRINTS_NAME, SPLITS_NAME
+from ..results.paths import FINGERPRINTS_NAME, SPLITS_NAME, CategoryFolder
 from ..results.reader import CategoryContents, ImageRecord
 from . import choose, image_hash, not_like, split, split_record
 from .class_names import class_names
@@ -106,7 +106,21 @@ def build_dataset(
         moved=moved,
         duplicates=duplicates,
         left_out=tuple(left_out),
+        unusable_xml=tuple(
+            xml
+            for record, of_image in zip(records, boxes, strict=True)
+            if record.is_own and not of_image and (xml := _xml_with_objects(record))
+        ),
     )
+
+
+def _xml_with_objects(record: ImageRecord) -> Path | None:
+    """Return the XML file of an image if it has objects; it may be damaged."""
+    path = CategoryFolder(record.path.parents[1]).annotation(record.path.stem)
+    try:
+        return path if b"object" in path.read_bytes() else None
+    except OSError:
+        return None
 
 
 def _is_in(checksums: Container[str], item: Item) -> bool:

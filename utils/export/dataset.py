@@ -111,6 +111,8 @@ class Dataset:
         The number of near-duplicates that were left out (`--near_duplicates False`).
     left_out
         Items that look like images in other folders, with those (`--not_like`).
+    unusable_xml
+        XML files of the user's own photos with objects, but without a box that fits.
     """
 
     items: tuple[Item, ...]
@@ -124,6 +126,7 @@ class Dataset:
     moved: int = 0
     duplicates: int = 0
     left_out: tuple[tuple[Item, Similar], ...] = ()
+    unusable_xml: tuple[Path, ...] = ()
 
     @cached_property
     def class_numbers(self) -> dict[str, int]:

@@ -27,6 +27,7 @@ def notes(dataset: Dataset, settings: Settings) -> Iterator[str]:
     yield from _classes_in_one_split(dataset, settings)
     yield from _yolo_with_one_split(dataset, settings)
     yield from _images_without_boxes(dataset, settings)
+    yield from _unusable_xml(dataset)
     yield from _classes_of_boxes(dataset, settings)
 
 
@@ -127,6 +128,15 @@ def _images_without_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]
     without = sorted(set(dataset.classes) - {box.label for item in dataset.detection for box in item.boxes})
     if without:
         yield f"{_listed(formats)}: no boxes of {_listed(without)}, so a detector cannot learn them."
+
+
+def _unusable_xml(dataset: Dataset) -> Iterator[str]:
+    if dataset.unusable_xml:
+        names = [path.relative_to(path.parents[2]).as_posix() for path in dataset.unusable_xml]
+        yield (
+            f"No usable box in {pluralize(len(names), 'XML file')} of your own photos (damaged, or for an "
+            f"image of another shape): {join_names(names, MAX_NAMES)}."
+        )
 
 
 def _classes_of_boxes(dataset: Dataset, settings: Settings) -> Iterator[str]:
