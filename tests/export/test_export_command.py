@@ -76,6 +76,18 @@ def test_export_without_downloads(project: Project, web: Web) -> None:
     assert len(files(project.path / "partial_imagenet_imagefolder", ".jpg")) == 3
 
 
+def test_format_without_images(project: Project, web: Web) -> None:
+    """A format that takes none of the images is no obstacle to the others; the exit code is 1."""
+    add_images(project, web, 1)
+    done = project.run("--export", "yolo", "imagefolder", "coco", "--retries", "0")
+    assert done.code == 1
+    assert "Nothing was exported as yolo, coco: none of the images has boxes." in done.err
+    assert "Exported as imagefolder" in done.out
+    assert len(files(project.path / "partial_imagenet_imagefolder", ".jpg")) == 1
+    assert "No training images in yolo" not in done.out
+    assert not (project.path / "partial_imagenet_yolo").exists()
+
+
 def test_interrupted_run_exports_nothing(project: Project, web: Web) -> None:
     """Ctrl-C during downloads ends the run without an export, and a message says so."""
     add_images(project, web, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..export import exporter, not_like, tables
@@ -80,15 +80,20 @@ class ExportCommand:
             folder=root,
             print_line=self.console.print,
         )
-        self._export(dataset)
-        for note in notes(dataset, self.settings):
-            self.console.print(note)
-        self.console.print(f"Exporting took {time.monotonic() - begun:.1f} s.")
+        empty = [name for name in self.settings.export if not FORMATS[name].items(dataset)]
+        written = tuple(name for name in self.settings.export if name not in empty)
+        self._export(dataset, written)
+        if written:
+            for note in notes(dataset, replace(self.settings, export=written)):
+                self.console.print(note)
+            self.console.print(f"Exporting took {time.monotonic() - begun:.1f} s.")
+        if empty:
+            raise exporter.nothing_exported(dataset, empty)
 
-    def _export(self, dataset: Dataset) -> None:
+    def _export(self, dataset: Dataset, format_names: Sequence[str]) -> None:
         """Export in each format; formats with equal counts are grouped, and share a table."""
         by_kind: dict[bool, list[str]] = {}
-        for name in self.settings.export:
+        for name in format_names:
             by_kind.setdefault(FORMATS[name].has_boxes, []).append(name)
         printed: tables.Counts | None = None
         for names in by_kind.values():

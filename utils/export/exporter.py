@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,13 +136,7 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
     target.check()
     export_format = FORMATS[format_name]
     if not export_format.items(dataset):
-        why = "there is no image of the selected categories."
-        if dataset.left_out and not dataset.items:
-            why = "all images of the selected categories look like images in --not_like."
-        elif dataset.items:
-            others = " or ".join(one.name for one in FORMATS.values() if not one.has_boxes)
-            why = f"none of the images has boxes. Add --export_unannotated True, or export {others}."
-        raise DatasetError(f"Nothing was exported as {format_name}: {why}")
+        raise nothing_exported(dataset, [format_name])
     try:
         target.recover()
         target.part.mkdir(parents=True)
@@ -160,6 +155,17 @@ def export(dataset: Dataset, format_name: str, settings: Settings) -> Exported:
             f"{target.folder} was not written: {error.filename or target.folder}: {error.strerror}.{kept}"
         ) from error
     return Exported(target.folder, counts, not_removed)
+
+
+def nothing_exported(dataset: Dataset, format_names: Sequence[str]) -> DatasetError:
+    """Return the error for formats that take no image of the dataset."""
+    why = "there is no image of the selected categories."
+    if dataset.left_out and not dataset.items:
+        why = "all images of the selected categories look like images in --not_like."
+    elif dataset.items:
+        others = " or ".join(one.name for one in FORMATS.values() if not one.has_boxes)
+        why = f"none of the images has boxes. Add --export_unannotated True, or export {others}."
+    return DatasetError(f"Nothing was exported as {', '.join(format_names)}: {why}")
 
 
 def _write(dataset: Dataset, export_format: Format, settings: Settings, folder: Path) -> tables.Counts:
