@@ -47,7 +47,7 @@ def test_paused_transfers_keep_their_limits(web: Web) -> None:
     web.answer("/bomb", Answer(body=bytes(21_000_000), gzip=True))
     web.answer("/endless", Answer(body=PICTURE, endless=True))
     web.answer("/good", Answer(body=PICTURE))
-    with contextlib.closing(Fetcher(10.0, memory_budget=1_000_000)) as fetcher:
+    with contextlib.closing(Fetcher(30.0, memory_budget=1_000_000)) as fetcher:
         for number in range(30):
             fetcher.start(number, web.url(("/bomb", "/endless", "/good")[number % 3]))
         results = finish(fetcher)
