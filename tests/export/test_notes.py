@@ -59,6 +59,13 @@ def test_unusable_xml(project: ExportProject) -> None:
     )
 
 
+def test_one_image_of_each_class(project: ExportProject) -> None:
+    """With --per_class 1 a class cannot be in both splits, so no note advises another seed."""
+    alone = notes_on(project, "imagefolder", per_class=1)
+    assert any(line.startswith("Only for") for line in alone)
+    assert not any("--seed" in line for line in alone)
+
+
 def test_no_training_images(tmp_path: Path) -> None:
     """If the fraction leaves no training images, the notes say so, and what data.yaml names instead."""
     single = ExportProject(tmp_path, {CUP: "cup"})

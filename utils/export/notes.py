@@ -95,7 +95,7 @@ def _classes_in_one_split(dataset: Dataset, settings: Settings) -> Iterator[str]
             if names and (kind == "boxes") in is_box_format:
                 found = True
                 yield f"Only for {purpose}: the {kind} of {_listed(names)}."
-    if found:
+    if found and settings.per_class != 1:
         yield (
             "A class is in both splits if it has two images that are not near-duplicates, unless all of its "
             "images were exported for the same purpose before. Another --seed splits anew."
