@@ -108,7 +108,7 @@ def test_not_like(project: ExportProject, tmp_path: Path) -> None:
     assert (row["image_code"], row["label"]) == (f"{CUP}_100", "cup")
     assert row["looks_like"] == str(other / "small, gray.PNG")
     assert 0 <= row["distance"] <= 8
-    assert any("1 of them are flat or cannot be decoded" in line for line in project.messages)
+    assert any("Flat or not decodable: 1 of them" in line for line in project.messages)
     assert not (project.export("imagefolder") / "images_left_out.csv").exists()
 
 
@@ -120,6 +120,9 @@ def test_identical_flat_image(project: ExportProject, tmp_path: Path) -> None:
     (tmp_path / "other" / "flat.jpg").write_bytes(flat)
     dataset = project.dataset(not_like=(tmp_path / "other",))
     assert [(item.record.image_code, one.distance) for item, one in dataset.left_out] == [(f"{CUP}_100", 0)]
+    settings = project.settings(export=("imagefolder",))
+    left_out = "Left out: 1 image, similar to images in --not_like; see images_left_out.csv."
+    assert left_out in list(notes(dataset, settings))
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "file"])

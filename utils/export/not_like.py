@@ -66,7 +66,7 @@ def find_similar(
     by_checksum = {checksum: path for (checksum, _), path in zip(references, paths, strict=True)}
     flat = sum(one is None for _, one in references)
     if flat:
-        print_line(f"{flat:,} of them are flat or cannot be decoded: only identical files are left out.")
+        print_line(f"Flat or not decodable: {flat:,} of them. Only identical files are left out for these.")
     known = [(one, path) for (_, one), path in zip(references, paths, strict=True) if one is not None]
     checksums = [checksum for checksum, one in hashes.items() if one.hash is not None]
     found = nearest([hashes[checksum].hash or 0 for checksum in checksums], [one for one, _ in known])

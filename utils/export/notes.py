@@ -65,7 +65,7 @@ def _left_out(dataset: Dataset) -> Iterator[str]:
         yield f"Left out: {pluralize(dataset.duplicates, 'near-duplicate')} of exported images."
     if dataset.left_out:
         count = pluralize(len(dataset.left_out), "image")
-        yield f"Left out: {count} that look like images in --not_like; see {LEFT_OUT}."
+        yield f"Left out: {count}, similar to images in --not_like; see {LEFT_OUT}."
 
 
 def _no_training_images(dataset: Dataset, settings: Settings) -> Iterator[str]:
