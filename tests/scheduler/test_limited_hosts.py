@@ -6,6 +6,8 @@ import itertools
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.scheduler.limited_hosts import Ban, Bucket, Concurrency, Host, Window
 from tests.scheduler.simulation import GOOD, TOO_MANY, Reply, Request, Simulation, simulate
@@ -43,7 +45,7 @@ def test_rate(rate: float, burst: float, *, with_retry_after: bool, seconds: flo
     simulation = run(host, count)
     assert simulation.now - 100.0 <= FACTOR * 40
     took, left = left_after_learning(simulation, host)
-    assert took <= FACTOR * left / rate + 1 / rate + seconds
+    assert took <= FACTOR * left / rate + 1 / rate + 1
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.08, 0.2])
@@ -82,6 +84,63 @@ def test_ban(rate: float, burst: float, length: float, *, is_prolonged: bool, se
     assert host.bans <= 3
     took, left = left_after_learning(simulation, host)
     assert took <= FACTOR * left / rate + 3 * length
+
+
+SECONDS = st.sampled_from([0.02, 0.05, 0.08, 0.15])
+SEEDS = st.integers(0, 1000).map(random.Random)
+buckets = st.builds(
+    Bucket,
+    seconds=SECONDS,
+    rng=SEEDS,
+    with_retry_after=st.booleans(),
+    rate=st.floats(1, 10),
+    burst=st.integers(5, 60),
+)
+windows = st.builds(
+    Window,
+    seconds=SECONDS,
+    rng=SEEDS,
+    with_retry_after=st.booleans(),
+    count=st.integers(20, 60),
+    length=st.floats(8, 25),
+    slides=st.booleans(),
+)
+bans = st.builds(
+    Ban,
+    seconds=SECONDS,
+    rng=SEEDS,
+    rate=st.floats(1, 6),
+    burst=st.integers(10, 40),
+    length=st.floats(5, 15),
+    is_prolonged=st.booleans(),
+)
+concurrencies = st.builds(Concurrency, seconds=SECONDS, rng=SEEDS, limit=st.integers(1, 10))
+
+
+def seconds_for(host: Host, count: int) -> float:
+    """Return the seconds in which a host allows so many requests in the long run."""
+    if isinstance(host, Bucket):
+        return count / host.rate
+    if isinstance(host, Window):
+        return host.length * count / host.count
+    assert isinstance(host, Concurrency)
+    return count * host.seconds / host.limit
+
+
+def grace(host: Host) -> float:
+    """Return the seconds of a pause, or of a window that is partly used, which come on top."""
+    return host.length if isinstance(host, Window) else 4 * host.length if isinstance(host, Ban) else 2.0
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(buckets | windows | bans | concurrencies)
+def test_any_limit(host: Host) -> None:
+    """No image is lost, few are refused, and after the last refusal the host is asked as it allows."""
+    count = max(150, round(40 / seconds_for(host, 1))) if not isinstance(host, Concurrency) else 400
+    simulation = run(host, count)
+    took, left = left_after_learning(simulation, host)
+    assert took <= FACTOR * seconds_for(host, left) + grace(host)
+    assert not isinstance(host, Ban) or host.bans <= 3
 
 
 def test_other_hosts_are_not_held_up() -> None:

@@ -39,7 +39,7 @@ STEADY = 0.07
 LOWEST_PACE, HIGHEST_PACE = 1 / 600, 400.0
 TRIAL_LIMIT, BATCH_LIMIT = 4, 8
 """Concurrent requests, at most, after the first round, and of a batch."""
-CLOSE = 1.15
+CLOSE = 1.25
 """Ratio of the shortest sufficient interval to the longest insufficient one at which the bisection ends."""
 MAX_STARTS = 200
 """Accepted requests that are remembered."""
@@ -99,6 +99,8 @@ class RateLimit:
         self._unsettled = self._refused = self._accepted_in_round = 0
         self._may_be_single = self._has_retry_after = False
         self._accepted = accepted  # since then, or since the probe after it
+        self._accepted_before = 0  # the value of this before the round
+        self._learn_from: float | None = None  # when the first refused request was started
         # The time since the budget was used up, or not used yet:
         self._is_used = since is not None
         self._empty_at = self._resumed_at = since or 0.0
@@ -224,51 +226,59 @@ class RateLimit:
             and self.mode is not Mode.BATCHES
             and self._first_pause < LONG_PAUSE
         )
+        self._accepted_before, self._accepted = self._accepted, 0
         if not was_probe:
             self.rounds += 1
-            self._learn(started)
             self.pauses = 0
+            self._learn_from = started
         elif self.mode is Mode.BATCHES:
             self._learn_from_refused_batch(started - self._batch_at)
         elif self.mode is Mode.CONCURRENCY:
             self._too_short = started - self._batch_at
         self._pause(now)
-        if not self._may_be_single:
-            self._accepted = 0
         if not in_flight:
             self._settle(now)
 
     def _pause(self, now: float) -> None:
         if not self._has_retry_after:
-            first = 0 if self.mode is Mode.BATCHES else self._first_pause
+            is_batch = self.mode is Mode.BATCHES and self._learn_from is None
+            first = 0 if is_batch else self._first_pause
             seconds = PAUSES[min(self.pauses + first, len(PAUSES) - 1)]
-            if self.mode is Mode.BATCHES and self._long_enough < math.inf:
-                seconds = max(PAUSES[0], self._batch_at + self._next_interval() - now)
+            if is_batch and self._long_enough < math.inf:
+                seconds = max(seconds, self._batch_at + self._next_interval() - now)
             self._paused_until = max(self._paused_until, now + seconds)
         self._pause_seconds = self._paused_until - now
         self.pauses += 1
         self._probing, self._probe_sent = True, False
 
     def _settle(self, now: float) -> None:
-        """Record a result of the present round; if it has only one refusal, the pause ends."""
+        """Record a result of the present round; learn from the last, and end a pause for one refusal."""
         self._unsettled -= 1
-        if self._unsettled <= 0 and self._refused == 1 and self._may_be_single and self._probing:
+        if self._unsettled > 0 or not self._probing:
+            return
+        self._learn()
+        if self._refused == 1 and self._may_be_single:
             self._may_be_single = self._probing = False
             self._paused_until, self.pauses = now, 0
             self.rounds -= 1
-            self._accepted = 0
 
-    def _learn(self, started: float) -> None:
-        """Learn from a round that began with a request that was started at this time."""
+    def _learn(self) -> None:
+        """Learn from the last round, unless that is done; all results should be in."""
+        started, self._learn_from = self._learn_from, None
+        if started is None:
+            return
         if self.mode is Mode.BATCHES:
             self._learn_from_part_of_batch()
+            if self.mode is Mode.BATCHES and not self._has_retry_after:
+                at_least = self._round_at + PAUSES[0]
+                self._paused_until = max(at_least, self._batch_at + self._next_interval())
         elif self.mode is Mode.PACE:
-            if self._accepted < MANY and not self._last_pace:
+            if self._accepted_before < MANY and not self._last_pace:
                 self.pace = max(LOWEST_PACE, 0.85 * self.pace)
                 return
             self._estimate_pace(started)
         elif self.rounds > 1:
-            is_small = self._accepted <= 2 * self.concurrency and not self._was_lowered
+            is_small = self._accepted_before <= 2 * self.concurrency and not self._was_lowered
             rate = self._accepted_since_empty / max(0.01, started - self._empty_at)
             is_steady = abs(rate - self._last_rate) < STEADY * rate
             if (self._may_be_single and not is_steady) or (is_small and self.concurrency > 1):
@@ -282,12 +292,13 @@ class RateLimit:
             else:
                 self._estimate_pace(started)
                 if is_steady:  # it may be concurrency all the same, so that a pause has cost time
-                    self._ceiling = self._accepted / max(0.01, started - self._resumed_at)
+                    self._ceiling = self._accepted_before / max(0.01, started - self._resumed_at)
         self._empty_at, self._accepted_since_empty = started, 0
         self._starts.clear()
 
     def _resume(self, started: float, now: float) -> None:
         """Go on after an accepted probe."""
+        self._learn()
         is_first = self.rounds == 1 and self.mode is Mode.CONCURRENCY
         self._probing = self._probe_sent = False
         self._resumed_at, self._accepted = now, 1
@@ -330,6 +341,8 @@ class RateLimit:
             for index, start in enumerate(self._starts)
         )
         highest = max((count + 1) / seconds, *bounds, 0.0)
+        if self.mode is Mode.PACE:
+            highest = max(average, min(highest, self.pace))
         lowest = max(average, self._last_pace) if self._last_pace < highest else average
         rate = lowest if highest > 1.3 * lowest else math.sqrt(lowest * highest)
         self._set_pace(rate, highest)
@@ -411,12 +424,16 @@ class RateLimit:
     def _learn_from_part_of_batch(self) -> None:
         """Learn that a part of a batch was refused."""
         accepted, rate = self._accepted_in_batch, self._accepted_in_batch / self._elapsed
-        is_first = self._batches <= 1
-        if not is_first and self._too_short and accepted >= self.batch - 1:
+        complete = (
+            0.0 if self._batches <= 1 else self.batch / self._last_long_enough
+        )  # the rate of the batch before
+        if complete and self._too_short and accepted >= self.batch - 1:
             self.batch = max(1, accepted)
-        elif not is_first and rate < 0.9 * self.batch / self._last_long_enough:
+        elif complete and self._too_short and rate < 0.9 * complete:
             self._too_short, self._long_enough = self._elapsed, self._last_long_enough
-        elif is_first and accepted > 0.7 * self.batch:  # a ban during which the budget has been filled
+        elif not complete and accepted > 0.7 * self.batch:  # a ban during which the budget has been filled
             self._set_pace(rate, HIGHEST_PACE)
+        elif rate < complete:
+            self._set_pace(math.sqrt(rate * complete), 0.0)
         else:
             self._set_pace(rate, (accepted + 1) / self._elapsed)
