@@ -264,3 +264,17 @@ def test_numbers_of_classes_are_the_same_everywhere(dogs: ExportProject) -> None
     assert dict(enumerate(lines(dogs.export("webdataset") / "classes.txt"))) == names
     xml = next((dogs.export("voc") / "VOCdevkit" / "VOC2012" / "Annotations").glob(f"{MALAMUTE}_*"))
     assert ElementTree.parse(xml).findtext("object/name") == names[1]
+
+
+def test_labels_of_own_photos(tmp_path: Path) -> None:
+    """The label of an own photo is a class, even if a category that is not selected has this name."""
+    project = ExportProject(tmp_path, {COMPUTER: "mouse, computer mouse"}, {"n09436708": "sky"})
+    project.add(COMPUTER, f"{COMPUTER}_1", None, (1, 1, 9, 9), label="sky")
+    assert box_labels(project) == set()
+    path = project.add(COMPUTER, f"{COMPUTER}_2", None, (1, 1, 9, 9), label="sky")
+    xml = path.parents[1] / "Annotation" / f"{COMPUTER}_2.xml"
+    xml.rename(xml.with_name("my photo.xml"))
+    path.rename(path.with_name("my photo.jpg"))
+    dataset = project.dataset()
+    assert dataset.user_labels == ("sky",)
+    assert box_labels(project) == {"sky"}

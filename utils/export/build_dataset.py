@@ -59,7 +59,13 @@ def build_dataset(
     pictures = [geometry.reduced(record.picture, settings.max_side) for record in records]
     boxes = [_fitted_boxes(record, picture) for record, picture in zip(records, pictures, strict=True)]
     labels = Counter(box.label for of_image in boxes for box in of_image)
-    names = class_names(labels, selected, everything, settings)
+    own_labels = {
+        box.label
+        for record, of_image in zip(records, boxes, strict=True)
+        if record.is_own
+        for box in of_image
+    }
+    names = class_names(labels, selected, everything, settings, own_labels=own_labels)
     codes = {category.folder: category.code for category in selected}
     items = [
         Item(

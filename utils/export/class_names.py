@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..catalog.folder_names import folder_names
@@ -68,7 +68,12 @@ class ClassNames:
 
 
 def class_names(
-    labels: Iterable[str], selected: Sequence[Category], everything: Sequence[Category], settings: Settings
+    labels: Iterable[str],
+    selected: Sequence[Category],
+    everything: Sequence[Category],
+    settings: Settings,
+    *,
+    own_labels: Container[str] = (),
 ) -> ClassNames:
     """Name the classes of an export.
 
@@ -86,8 +91,10 @@ def class_names(
         The labels of all boxes.
     everything
         All categories.
+    own_labels
+        The labels in photos of the user's own, which users wrote, even if they are names of categories.
     """
-    categories = _categories_of(set(labels), selected, everything)
+    categories = _categories_of(set(labels), selected, everything, own_labels)
     others = {one.code: one for one in categories.values() if one} if settings.other_classes else {}
     named = list((others | {category.code: category for category in selected}).values())
     names = _with_classes(NAMES_OF[settings.labels](named), named)
@@ -115,7 +122,10 @@ def _with_classes(names: Mapping[str, str], categories: Sequence[Category]) -> d
 
 
 def _categories_of(
-    labels: Iterable[str], selected: Sequence[Category], everything: Sequence[Category]
+    labels: Iterable[str],
+    selected: Sequence[Category],
+    everything: Sequence[Category],
+    own_labels: Container[str],
 ) -> dict[str, Category | None]:
     """Find the category of each label; None for labels that users wrote."""
     by_key: dict[str, list[Category]] = {}
@@ -135,6 +145,8 @@ def _categories_of(
             spelled = by_key.get(name_key(label), [])
             if len({category.class_name or category.code for category in spelled}) == 1:
                 return spelled[0]
+            if label in own_labels:
+                return None
         if exact is None and _WNID.fullmatch(label):
             return Category(label, label, label)
         return exact
