@@ -252,7 +252,10 @@ class RateLimit:
         self._probing, self._probe_sent = True, False
 
     def _settle(self, now: float) -> None:
-        """Record a result of the present round; learn from the last, and end a pause for one refusal."""
+        """Record a result of the present round; when all are in, learn from it.
+
+        If only one request was refused, the pause ends.
+        """
         self._unsettled -= 1
         if self._unsettled > 0 or not self._probing:
             return
@@ -424,9 +427,7 @@ class RateLimit:
     def _learn_from_part_of_batch(self) -> None:
         """Learn that a part of a batch was refused."""
         accepted, rate = self._accepted_in_batch, self._accepted_in_batch / self._elapsed
-        complete = (
-            0.0 if self._batches <= 1 else self.batch / self._last_long_enough
-        )  # the rate of the batch before
+        complete = self.batch / self._last_long_enough if self._batches > 1 else 0.0  # rate of the last batch
         if complete and self._too_short and accepted >= self.batch - 1:
             self.batch = max(1, accepted)
         elif complete and self._too_short and rate < 0.9 * complete:
