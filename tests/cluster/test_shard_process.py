@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from tests.project import ROOT
 from utils.cluster import code_bundle, remote_task
 from utils.cluster.remote_task import SECEDE, read_frame, unpack, write_frame
 from utils.cluster.shard import Shard, ShardEvents
+from utils.models.hosts import LearnedLimit
 from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
@@ -43,11 +44,14 @@ class Process:
         How often it has told that it mostly waits.
     errors
         What its messages say about errors.
+    learned
+        What they say about hosts that limit requests.
     """
 
     process: subprocess.Popen[bytes]
     seceded: int = 0
     errors: tuple[tuple[str, str], ...] = ()
+    learned: dict[str, LearnedLimit] = field(default_factory=dict)
 
     def send(self, *commands: Command | None) -> None:
         """Send commands."""
@@ -64,6 +68,7 @@ class Process:
                 self.seceded += 1
                 continue
             events: ShardEvents = pickle.loads(frame)
+            self.learned |= events.learned
             self.errors += (events.error,) if events.error else ()
             assert not outcomes.keys() & dict(events.outcomes)
             outcomes |= dict(events.outcomes)
@@ -234,3 +239,22 @@ def test_frames(size: int) -> None:
     assert [read_frame(read), read_frame(read), read_frame(read)] == [bytes(size), b"second", None]
     for cut in (0, 2, remote_task.LENGTH + size // 2):
         assert read_frame(io.BytesIO(whole[:cut])) is None or (size == 0 and cut == remote_task.LENGTH)
+
+
+def test_limits_of_hosts_are_learned_and_used(shard: Shard, web: Web) -> None:
+    """A shard reports what it has learned; one that is told a pace begins with it."""
+    tasks = make_tasks(web)
+    for number in (0, 1):
+        web.answer(f"/{number}", Answer(status=429))
+    (host,) = shard.hosts
+    with start(ROOT, replace(shard, patience=2.5, learned={host: LearnedLimit(20.0, 8)})) as process:
+        process.send(StartTasks(tuple(tasks)))
+        outcomes = process.read(lambda found: len(found) == len(tasks))
+        process.send(None)
+        process.read()
+    reasons = [outcomes[number].reason for number in range(IMAGES)]
+    assert reasons == [Reason.RATE_LIMITED] * 2 + [None] * 10
+    assert process.learned.keys() == {host}
+    assert process.learned[host].pace
+    times = sorted(request.at for request in web.requests)[:IMAGES]
+    assert times[-1] - times[0] >= 0.3
