@@ -221,7 +221,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _value("per_class", "N", number(1), "at most N images of each class (default: all)"),
         _boolean("near_duplicates", "False: only the largest of images that look alike", default=True),
         _value("not_like", "DIR", path, "leave out images that look like one in these folders", nargs="+"),
-        _value("max_side", "PIXELS", number(1), "reduce larger images, and their boxes (default: no limit)"),
+        _value("max_side", "PIXELS", number(2), "reduce larger images, and their boxes (default: no limit)"),
         _value(
             "export_dir",
             "DIR",
