@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.scheduler.simulation import make_task
@@ -86,3 +88,20 @@ def test_dead_first_host_does_not_affect_the_fallback() -> None:
     assert good == 100
     assert tries <= 10
     assert now < 10
+
+
+def test_url_that_timed_out_before_takes_its_fallback() -> None:
+    """It is tried last, but not forgotten, if its host is given up while it waits."""
+    schedule = Schedule(batch_size=4, retries=0)
+    schedule.submit(replace(make_task(0), timed_out_before=True), NEW, OLD)
+    for number in range(1, 5):
+        schedule.submit(make_task(number), NEW)
+    for task in schedule.start_ready(0.0):
+        schedule.finish(task.number, UNREACHED, 5.0)
+    for moment in range(5, 60):
+        for task in schedule.start_ready(float(moment)):
+            if task.number == 0:
+                assert task.address == OLD.address
+                return
+            schedule.finish(task.number, UNREACHED, moment + 0.5)
+    pytest.fail("it was not started")

@@ -241,6 +241,7 @@ class Schedule:
             self._queues.relist(entry.host, now)
             if entry.starts:
                 results.append(result)
+        self._late = deque(entry for entry in self._late if not entry.cancelled)
         return results
 
     def interrupt(self) -> list[TaskResult]:
@@ -370,7 +371,6 @@ class Schedule:
 
     def _fail_waiting(self, host: HostState) -> list[TaskResult]:
         """Close all tasks that wait for a host that was given up, or switch them to their fallbacks."""
-        self._late = deque(entry for entry in self._late if entry.host is not host)
         left = [e for e in self._tasks.values() if e.host is host and e.task.number not in self._running]
         host.tasks, host.wake_at = None, None
         results = []
@@ -380,6 +380,7 @@ class Schedule:
             else:
                 entry.cancelled = True
                 results.append(self._close(entry, entry.host_given_up()))
+        self._late = deque(entry for entry in self._late if not entry.cancelled)
         return results
 
     def _use_fallback(self, entry: ScheduledTask) -> None:
