@@ -39,7 +39,7 @@ class LimitNotices:
                     yield PAUSED.format(
                         host=name, status=host.refused_with, waiting=text, pause=duration(pause)
                     )
-            elif limit.rounds and self._has_changed(host.name, limit.rate, limit.concurrency):
+            elif limit.is_known and self._has_changed(host.name, limit.rate, limit.concurrency):
                 self._allowed[host.name] = limit.rate, limit.concurrency
                 left = f", about {duration(waiting / limit.rate)}" if limit.rate else ""
                 allowed = rate_text(limit.rate) if limit.rate else f"{limit.concurrency} requests at once"

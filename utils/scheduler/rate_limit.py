@@ -142,9 +142,16 @@ class RateLimit:
 
     def learned(self, parts: int = 1) -> LearnedLimit | None:
         """Return what has been learned, for all of the host's `parts`; None if nothing has."""
-        if not self.rounds or (self.rounds == 1 and self.mode is Mode.CONCURRENCY and self._probing):
+        if not self.is_known:
             return None
         return LearnedLimit(self.rate and self.rate * parts, self.concurrency * parts)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has been learned what the host allows."""
+        if self.mode is Mode.CONCURRENCY:  # one round may be chance, or a limit of the rate
+            return self.rounds > 1 or (self.rounds == 1 and self._accepted >= 3 * MANY)
+        return self.mode is Mode.PACE or (self._tested_shorter and self._too_short > 0)
 
     @property
     def is_waiting(self) -> bool:
