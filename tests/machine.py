@@ -99,7 +99,7 @@ class NameServer:
 
     def _answer(self, query: bytes) -> bytes:
         end = query.index(b"\0", 12)
-        name, kind = _decode_name(query[12:end]), int.from_bytes(query[end + 1 : end + 3])
+        name, kind = _decode_name(query[12:end]), int.from_bytes(query[end + 1 : end + 3], "big")
         script = self._scripts.get(name, deque([NO_SUCH_NAME]))
         answer = script[0]
         if kind == A_RECORD:  # the query for IPv6 belongs to the same look-up
