@@ -1,4 +1,4 @@
-"""Measure eight hosts, seven of which limit requests in different ways, at a latency of 80 ms."""
+"""Measure one unlimited host and seven kinds of limits, at a latency of 80 ms."""
 
 from __future__ import annotations
 

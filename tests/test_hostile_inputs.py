@@ -130,7 +130,7 @@ def million_members(code: str) -> bytes:
 
 
 def billion_laughs() -> str:
-    """Return entities, the last of which expands to ten billion words."""
+    """Return entities; the last one expands to ten billion words."""
     more = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(10))
     return f'<!DOCTYPE annotation [<!ENTITY l0 "ha">{more}]>'
 

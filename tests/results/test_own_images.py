@@ -386,7 +386,7 @@ def test_excluded(project: Project, red: CategoryFolder) -> None:
 
 
 def test_folder_of_own_photos_only(project: Project, web: Web) -> None:
-    """A category that has only own photos is exported if it is selected, also if none is to be downloaded."""
+    """A selected category with own photos only is exported, even if no image is requested."""
     project.category(RED, "red", how_many=0)
     project.category(BLUE, "blue", marked=False)
     for name in ("red", "blue"):

@@ -274,7 +274,7 @@ def _without_tiff_metadata(data: bytes) -> bytes:
         for tag, field in zip(tags, fields, strict=True)
         if tag <= _LAST_DECODING_TAG and tag != _TiffTag.ORIENTATION
     ]
-    page = struct.pack(f"{order}H", len(kept)) + b"".join(kept) + bytes(4)  # of which no other page follows
+    page = struct.pack(f"{order}H", len(kept)) + b"".join(kept) + bytes(4)  # no other page follows
     return data[:offset] + page + data[offset + len(page) :]
 
 
