@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..models.tasks import Outcome, Response
 from ..reasons import Reason, Rejection, Status
@@ -102,11 +102,4 @@ def is_placeholder(outcome: Outcome, keys: set[ContentKey]) -> bool:
 
 def retracted(outcome: Outcome) -> Outcome:
     """Turn the outcome of a saved image into that of a placeholder."""
-    return replace(
-        outcome,
-        status=Status.FAILED,
-        reason=Reason.PLACEHOLDER,
-        description=RETRACTED_DESCRIPTION,
-        file="",
-        boxes=None,
-    )
+    return outcome.without_image(Status.FAILED, Reason.PLACEHOLDER, RETRACTED_DESCRIPTION)

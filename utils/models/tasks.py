@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..reasons import Reason, RetryPolicy, Status, is_temporary_status
 from .fast_pickle import FastPickle
@@ -217,3 +217,16 @@ class Outcome(FastPickle):
         if self.reason is Reason.HTTP_STATUS and is_temporary_status(self.http_status):
             return RetryPolicy.TEMPORARY
         return self.reason.retry_policy if self.reason else None
+
+    def without_image(self, status: Status, reason: Reason, description: str) -> Outcome:
+        """Return the outcome after its image was removed, or is not to be saved."""
+        return replace(
+            self,
+            status=status,
+            reason=reason,
+            description=description,
+            file="",
+            boxes=None,
+            fitted=None,
+            decided_by="",
+        )

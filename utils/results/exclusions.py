@@ -12,7 +12,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
 from ..catalog.user_table import decode
@@ -67,21 +67,10 @@ class Exclusions:
         """Turn an outcome of an earlier run into `excluded` if the image is listed now, and only then."""
         rejection = self.reject(outcome.row.image_code)
         if rejection:
-            status, reason, description = Status.FAILED, rejection.reason, rejection.sentence
-        elif outcome.reason is Reason.EXCLUDED:
-            status, reason, description = Status.NOT_ATTEMPTED, Reason.INTERRUPTED, NO_LONGER
-        else:
-            return outcome
-        return replace(
-            outcome,
-            status=status,
-            reason=reason,
-            description=description,
-            file="",
-            boxes=None,
-            fitted=None,
-            decided_by="",
-        )
+            return outcome.without_image(Status.FAILED, rejection.reason, rejection.sentence)
+        if outcome.reason is Reason.EXCLUDED:
+            return outcome.without_image(Status.NOT_ATTEMPTED, Reason.INTERRUPTED, NO_LONGER)
+        return outcome
 
     def excludes_own(self, folder: str, name: str) -> bool:
         """Whether an own photo in the folder of a category is excluded."""

@@ -214,15 +214,7 @@ def _check(store: CategoryStore, outcome: Outcome, on_disk: dict[str, Path]) -> 
 
 
 def _mark_as_deleted(outcome: Outcome) -> Outcome:
-    return replace(
-        outcome,
-        status=Status.NOT_ATTEMPTED,
-        reason=Reason.INTERRUPTED,
-        description=GONE,
-        file="",
-        boxes=None,
-        fitted=None,
-    )
+    return outcome.without_image(Status.NOT_ATTEMPTED, Reason.INTERRUPTED, GONE)
 
 
 def _validate(store: CategoryStore, path: Path, outcome: Outcome) -> Outcome | None:
