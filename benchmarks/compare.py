@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import chart, machine, tables
+from . import chart, decoding, machine, tables
 from .bench import Bench, opened
 from .downloaders import CURL, IMG2DATASET_PLAIN, PART_OF_IMAGENET, Downloader, available
 from .errors import BenchmarkError
@@ -18,6 +18,7 @@ from .tools import HERE, Tools
 
 RESULT = HERE / "result"
 SHORT = (PART_OF_IMAGENET, CURL, IMG2DATASET_PLAIN)
+DECODING_ROUNDS = 2
 SCENARIOS = ("S1", "S2", "S3")
 
 
@@ -45,7 +46,7 @@ def run(tools: Tools, plan: Plan) -> int:
     chosen = scenarios(plan)
     with opened(tools, max(len(scenario.links) for scenario in chosen), plan.folder) as bench:
         print("\n".join([bench.machine(), *machine.warnings()]), flush=True)
-        results = Results(tuple(_results(bench, chosen, plan)))
+        results = Results(tuple(_results(bench, chosen, plan)), _decoding(bench, chosen))
         _write(results, {scenario.name: scenario.title for scenario in chosen}, bench.machine())
     if plan.short:
         print("With so few URLs the start of each program weighs too much: the targets are for the long run.")
@@ -81,6 +82,15 @@ def _results(bench: Bench, chosen: Sequence[Scenario], plan: Plan) -> Iterator[R
                 continue
             print(f"  {downloader.name}: {cost.wall:.2f} s, {evaluation.images:,} images", flush=True)
             yield Result(scenario.name, downloader.name, cost, evaluation)
+
+
+def _decoding(bench: Bench, chosen: Sequence[Scenario]) -> float | None:
+    counts = {len(scenario.links) for scenario in chosen if scenario.alive == len(scenario.links)}
+    if not counts:
+        return None
+    found = min(decoding.seconds(bench.pictures, max(counts)) for _round in range(DECODING_ROUNDS))
+    print(f"\nStrict decoding alone, {max(counts):,} pictures: {found:.2f} s", flush=True)
+    return found
 
 
 def _write(results: Results, titles: dict[str, str], machine_description: str) -> None:

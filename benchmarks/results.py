@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from .downloaders import CURL
 from .evaluation import Evaluation
 from .process_cost import Cost
 
@@ -42,9 +43,16 @@ LOST = Metric(lambda result: result.evaluation.lost, max)
 
 @dataclass(frozen=True)
 class Results:
-    """All results of a comparison."""
+    """All results of a comparison.
+
+    Attributes
+    ----------
+    decoding
+        Seconds for decoding all pictures of a scenario without dead URLs; None if not measured.
+    """
 
     all: tuple[Result, ...]
+    decoding: float | None = None
 
     def scenarios(self) -> list[str]:
         """Return the names of the scenarios, in order."""
@@ -63,3 +71,13 @@ class Results:
         """Return a downloader's metric divided by another's; None if one of them has no results."""
         first, second = (self.get(scenario, name, metric) for name in (one, other))
         return first / second if first and second else None
+
+    def floor(self, scenario: str) -> float | None:
+        """Return the seconds of a downloader that checks images and otherwise costs no more than curl.
+
+        In S1 the processor is the limit: it fetches and decodes. In S2 that may be done while curl waits.
+        """
+        curl, immediate = (self.get(name, CURL, WALL) for name in (scenario, "S1"))
+        if curl is None or immediate is None or self.decoding is None:
+            return None
+        return max(curl, self.decoding + immediate)

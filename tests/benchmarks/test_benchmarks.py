@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import pictures, server, tools
+from benchmarks import decoding, pictures, server, tools
 from benchmarks.__main__ import main
 from benchmarks.bench import opened
-from benchmarks.downloaders import SavedImage, available
+from benchmarks.downloaders import CURL, SavedImage, available
 from benchmarks.evaluation import Evaluation, evaluate
+from benchmarks.process_cost import Cost
+from benchmarks.results import Result, Results
 from benchmarks.scenarios import HOSTS, Behaviour, Link, Scenario, half_dead, immediate, slow
 from benchmarks.server import Server
 from benchmarks.tools import Tools
@@ -210,3 +212,26 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for command in ("compare", "first-image", "memory", "batch-sizes", "networks", "scaling", "cluster"):
         assert command in text
+
+
+def test_floor() -> None:
+    """S1 costs at least curl and decoding; S2 as much, or curl's waiting if that takes longer."""
+    nothing = Evaluation(0, 0, 0)
+
+    def results(slow_curl: float) -> Results:
+        walls = {"S1": 1.0, "S2": slow_curl}
+        all_ = [Result(name, CURL, Cost(wall, 0, 0, 0, 0), nothing) for name, wall in walls.items()]
+        return Results(tuple(all_), decoding=2.5)
+
+    assert (results(3.0).floor("S1"), results(3.0).floor("S2"), results(5.0).floor("S2")) == (3.5, 3.5, 5.0)
+    assert Results(results(3.0).all).floor("S1") is None
+
+
+def test_decoding_refuses_damaged_pictures(tmp_path: Path) -> None:
+    """What is timed is strict decoding of all pictures."""
+    pictures.fill(tmp_path, 3)
+    assert decoding.seconds(tmp_path, 3) > 0
+    last = pictures.picture_file(tmp_path, 2)
+    last.write_bytes(last.read_bytes()[:-2000])
+    with pytest.raises(ValueError, match="Premature end"):
+        decoding.seconds(tmp_path, 3)
