@@ -414,8 +414,12 @@ FOX = 'n02119789,"kit fox, Vulpes macrotis",{},{}\n'
         b'\n how_many , note ,code,name,to_download\n\n10,hi, n02119789 ,"kit fox, Vulpes macrotis", Yes \n',
         f"{NCODES}{FOX.format('y', '10')}".encode("utf-16"),
         f"{NCODES}{FOX.format('True', '10')}n02110185,other\u00e9,,\nn02110186,x,no,0\n".encode("cp1252"),
+        (
+            b"sep=;\r\ncode;name;to_download;how_many\r\n"
+            + "n02119789;kit fox, Vulpes macrotis;ИСТИНА;10,0\r\nn02110186;x;ЛОЖЬ;\r\n".encode("cp1251")
+        ),
     ],
-    ids=["bom", "crlf", "semicolon", "order-blanks-extra", "utf-16", "cp1252"],
+    ids=["bom", "crlf", "semicolon", "order-blanks-extra", "utf-16", "cp1252", "Russian Excel"],
 )
 def test_ncodes_of_various_programs(extract: Callable[..., Finished], data: bytes) -> None:
     """Files of Excel, LibreOffice, vim and pandas select the same category, with the same number."""
@@ -438,7 +442,7 @@ def wrong(mark: str, how_many: str) -> bytes:
         ],
         *[
             (wrong("True", word), f"line 4, column how_many: {word!r}")
-            for word in ("-2", "1.5", "ten", "1e3", "nan", "9" * 40, "=1+1")
+            for word in ("-2", "1.5", "1.000", "ten", "1e3", "nan", "9" * 40, "=1+1")
         ],
         (f"{NCODES}n1,red,True,1\n".encode(), "line 2, column code: 'n1'"),
         (f"{NCODES}../../x,red,True,1\n".encode(), "line 2, column code: '../../x'"),

@@ -38,12 +38,15 @@ def test_rows_become_categories(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "selected"),
     [
-        (["True", "true", "TRUE", "1", "yes", "Yes", "y", "Y", "x", "X", " True "], True),
-        (["False", "false", "FALSE", "0", "no", "No", "n", "N", "", "  "], False),
+        (
+            ["True", "true", "TRUE", "1", "yes", "Yes", "y", "Y", "x", "X", " True ", "1.0", '"1,0"', "1."],
+            True,
+        ),
+        (["False", "false", "FALSE", "0", "no", "No", "n", "N", "", "  ", "0.0", '"0,00"', "0."], False),
     ],
 )
 def test_to_download(tmp_path: Path, words: list[str], selected: bool) -> None:
-    """The column takes True/False, 1/0, yes/no, y/n, x and nothing, in any case."""
+    """The column takes True/False, 1/0 (also as floats), yes/no, y/n, x and nothing, in any case."""
     for word in words:
         assert read(tmp_path, f"{FOX},fox,{word},\n")[0].selected is selected, word
 
@@ -60,17 +63,21 @@ def test_to_download(tmp_path: Path, words: list[str], selected: bool) -> None:
         ("10", 10),
         ("10.0", 10),
         ("10.", 10),
+        ('"30,0"', 30),
+        ('"30,00"', 30),
+        ('"-1,0"', -1),
+        ("10.0000", 10),
     ],
 )
 def test_how_many(tmp_path: Path, word: str, number: int) -> None:
-    """The column takes whole numbers, also as floats with `.0`; an empty cell means all."""
+    """The column takes whole numbers, also as floats with `.0` or `,0`; an empty cell means all."""
     assert read(tmp_path, f"{FOX},fox,True,{word}\n")[0].how_many == number
 
 
 @pytest.mark.parametrize(
     ("row", "column", "value"),
     [
-        *[(f"{FOX},fox,{word},-1", "to_download", word) for word in ("maybe", "2", "Truee", "-1", "1.0")],
+        *[(f"{FOX},fox,{word},-1", "to_download", word) for word in ("maybe", "2", "Truee", "-1", "1.5")],
         *[
             (f"{FOX},fox,False,{word}", "how_many", word)
             for word in ("-2", "1.5", "abc", "nan", "inf", "1e3", "--1", "0x10", "1_000", "٣", "9" * 50)
@@ -88,6 +95,16 @@ def test_invalid_value(tmp_path: Path, row: str, column: str, value: str) -> Non
     message = str(caught.value)
     assert f"{tmp_path / 'ncodes.csv'}, line 5, column {column}: {value!r}" in message
     assert "; use " in message
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["1.000", "1,000", "30,000", "1.000.000", "1,000,000", "1 000", "1\u00a0000", "1\u202f000", "1'000"],
+)
+def test_number_with_separators(tmp_path: Path, word: str) -> None:
+    """A number that is one thousand or one, depending on the locale, is not guessed."""
+    with pytest.raises(InputError, match=r"line 2, column how_many: .*; write a whole number without"):
+        read(tmp_path, f'{FOX},fox,True,"{word}"\n')
 
 
 def test_duplicate_code(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from utils.catalog.marking import MarkResult, mark, unmark
 
 CODES = [f"n0000000{number}" for number in range(6)]
 MARKS = {
-    **dict.fromkeys(["True", "TRUE", "true", "x", "Yes", "1", "WAHR", "vrai"], True),
-    **dict.fromkeys(["False", "FALSE", "0", "no", "N", "falsch", "", ""], False),
+    **dict.fromkeys(["True", "TRUE", "true", "x", "Yes", "1", "WAHR", "vrai", "1.0"], True),
+    **dict.fromkeys(["False", "FALSE", "0", "no", "N", "falsch", "0.0", "", ""], False),
 }
-NUMBERS = {"-1": -1, "-1.0": -1, "": -1, "0": 0, "+0": 0, "200": 200, "200.0": 200, "0200": 200, "7": 7}
+NUMBERS = {"-1": -1, "-1.0": -1, "": -1, "0": 0, "+0": 0, "200": 200, "200.0": 200, "0200": 200, "30.00": 30}
 AROUND = [
     "{}",
     "{}",
@@ -175,7 +175,8 @@ def tables(draw: st.DrawFn, canonical: bool = False) -> Table:
     blank = st.sampled_from(["", "", "", end, f" {end}", separator * 3 + end, f'"" {end}'])
     above = [draw(blank) for _ in codes]
     header = [draw(st.sampled_from(HEADERS[column])) for column in order]
-    return Table(order, header, drawn, [draw(blank), end + above[0], *above[1:]], separator, encoding)
+    first = draw(blank) + draw(st.sampled_from(["", "", f"sep={separator}{end}"]))
+    return Table(order, header, drawn, [first, end + above[0], *above[1:]], separator, encoding)
 
 
 def read_marks(path: Path) -> dict[str, Mark]:

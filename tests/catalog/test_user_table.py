@@ -62,6 +62,22 @@ def check_refused(folder: Path, data: bytes, *words: str) -> None:
         pytest.param(
             'code,name,how_many,,\nn1,"kit fox, Vulpes macrotis",5,,\nn2,café\n'.encode(), id="ragged"
         ),
+        pytest.param(TABLE.replace(",", "|").replace("fox|", "fox,").encode(), id="|"),
+        *[
+            pytest.param(
+                (line + TABLE.replace(",", separator).replace("fox" + separator, "fox,")).encode(code), id=id_
+            )
+            for id_, line, separator, code in [
+                ("sep=;", "sep=;\r\n", ";", "utf-8"),
+                ("sep=; with BOM", "sep=;\n", ";", "utf-8-sig"),
+                ("sep=,", "SEP=,\r\n", ",", "utf-8"),
+                ("sep=tab", "sep=\t\n", "\t", "utf-16"),
+                ("sep=|", "sep=|\r", "|", "cp1252"),
+                ("sep=, quoted", '"sep=,"\n', ",", "utf-8"),
+                ("sep=; padded", "\n sep=;;;;\n\n", ";", "utf-8"),
+                ("sep=; of a table saved with commas", '"sep=;",,\n', ",", "utf-8"),
+            ]
+        ],
     ],
 )
 def test_formats(tmp_path: Path, data: bytes) -> None:
@@ -84,10 +100,17 @@ def test_line_numbers(tmp_path: Path) -> None:
     assert [row.line for row in read_table(tmp_path / "table.csv", COLUMNS).rows] == [3, 6, 7]
 
 
+def test_line_of_the_separator_is_counted(tmp_path: Path) -> None:
+    """Rows after a `sep=` line keep their line numbers; only the first row may be one."""
+    (tmp_path / "table.csv").write_bytes(b"sep=;\r\ncode;name;how_many\r\nn1;a;1\r\nsep=;\r\n")
+    assert [row.line for row in read_table(tmp_path / "table.csv", COLUMNS).rows] == [3, 4]
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         pytest.param(b"", ["is empty"], id="empty"),
+        pytest.param(b"sep=;\r\n", ["is empty"], id="only sep="),
         pytest.param(b"\xef\xbb\xbf\r\n ,,\r\n", ["is empty"], id="blank"),
         pytest.param(
             b"code,name\nn1,a\n", ["line 1", "how_many is missing", "code,name,how_many"], id="column"

@@ -15,6 +15,7 @@ from pathlib import Path
 from .. import files
 from ..errors import DiskError, InputError
 from ..models.rows import Category
+from . import truth_words
 from .folder_names import MAX_BYTES, MAX_CHARACTERS, caseless, folder_names
 from .user_table import TableRow, read_table
 
@@ -23,10 +24,15 @@ CLASS = "class"
 """The optional column."""
 CODE = re.compile(r"n[0-9]{8}")
 
-_HOW_MANY = re.compile(r"(-1|[+-]?0+|\+?[0-9]{1,15})(\.0*)?")
-# Including True and False as Excel writes them in German, French, Spanish, Italian, Dutch and Portuguese.
-_TRUE = ("true", "1", "yes", "y", "x", "wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro")
-_FALSE = ("", "false", "0", "no", "n", "falsch", "faux", "falso", "onwaar")
+_FRACTION = (
+    r"([.,]0*)?"  # pandas writes 10.0 where values are missing; spreadsheets use the locale's separator
+)
+_HOW_MANY = re.compile(rf"(-1|[+-]?0+|\+?[0-9]{{1,15}}){_FRACTION}")
+_WITH_SEPARATORS = re.compile(r"[+-]?[0-9]{1,3}([.,'\u2019\s][0-9]{3})+")
+"""1.000 is a thousand or one, depending on the locale."""
+_BIT = re.compile(rf"[01]{_FRACTION}")
+_TRUE = ("true", "1", "yes", "y", "x")
+_FALSE = ("", "false", "0", "no", "n")
 _CONTROL = ("Cc", "Cs", "Zl", "Zp")  # also lone surrogates, and line and paragraph separators
 _BOOLEANS = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
 
@@ -174,19 +180,24 @@ def to_csv(categories: Iterable[Category]) -> bytes:
 
 
 def _parse_selected(row: TableRow) -> bool:
-    try:
-        return _BOOLEANS[row["to_download"].lower()]
-    except KeyError:
-        raise row.error("to_download", "use True or False (or 1/0, yes/no, y/n, x, or nothing)") from None
+    value = row["to_download"].lower()
+    if value in _BOOLEANS:  # nearly all rows
+        return _BOOLEANS[value]
+    selected = value[0] == "1" if _BIT.fullmatch(value) else truth_words.parse(value)
+    if selected is None:
+        raise row.error("to_download", "use True or False (or 1/0, yes/no, y/n, x, or nothing)")
+    return selected
 
 
 def _parse_how_many(row: TableRow) -> int:
     value = row["how_many"] or "-1"
     if value == "-1":  # nearly all rows
         return -1
+    if _WITH_SEPARATORS.fullmatch(value):
+        raise row.error("how_many", "write a whole number without separators, as in 1000")
     if not _HOW_MANY.fullmatch(value):
         raise row.error("how_many", "use -1 for all images, 0 for none, or a whole number above 0")
-    return int(value.partition(".")[0])
+    return int(re.split("[.,]", value)[0])
 
 
 def _parse_classes(rows: Mapping[str, TableRow]) -> dict[str, str]:

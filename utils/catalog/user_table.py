@@ -11,21 +11,31 @@ import csv
 import functools
 import io
 import itertools
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
+from . import truth_words
 
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = (",", ";", "\t", "|")
+_BLANK = ' \t\r\n"' + "".join(SEPARATORS)
+_SEPARATOR_LINE = re.compile("sep=.?", re.IGNORECASE)  # may precede the header, for Excel
 # Excel's "CSV UTF-8", its "Unicode text", and the same from a big-endian machine.
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_WITHOUT_BOM = ((b"", "utf-8"), (b"", "cp1252"))  # in this order: cp1252 text is hardly ever valid UTF-8
+_CODE_PAGES = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("mac_roman", "mac_latin2", "mac_cyrillic", "mac_greek", "mac_turkish"),
+)
+"""Excel's "CSV" has the code page of its Windows or Mac."""
+_CELLS_TRIED = 100
 _ZIP_MAGIC = b"PK\x03\x04"  # .xlsx and .ods files are zip archives
 _END = "\x1aend of table"  # appended to the text to detect a quotation mark that is never closed
 _MAX_SHOWN = 60  # characters of an invalid value
@@ -203,15 +213,33 @@ def parse_table(
 
 def decode(data: bytes) -> DecodedText | None:
     """Decode a text file as editors and spreadsheets save it; None if it is no text."""
-    for bom, encoding in [one for one in _BOMS if data.startswith(one[0])] or _WITHOUT_BOM:
+    bom, encoding = next((one for one in _BOMS if data.startswith(one[0])), (b"", "utf-8"))
+    with contextlib.suppress(UnicodeDecodeError):
+        return DecodedText(bom, encoding, data[len(bom) :].decode(encoding))
+    if not bom:  # text of a code page is hardly ever valid UTF-8
+        page = _code_page(data)
         with contextlib.suppress(UnicodeDecodeError):
-            return DecodedText(bom, encoding, data[len(bom) :].decode(encoding))
+            return DecodedText(bom, page, data.decode(page))
     return None
 
 
+def _code_page(data: bytes) -> str:
+    """Return the code page in which most of the frequent cells are words for true or false, else cp1252."""
+    cells = Counter(cell for cell in re.split(rb'[,;|\t\r\n"]+', data) if not cell.isascii())
+    tried = [cell for cell, _ in cells.most_common(_CELLS_TRIED)]
+
+    def words_found(page: str) -> int:
+        return sum(truth_words.parse(cell.decode(page, "replace")) is not None for cell in tried)
+
+    return max(_CODE_PAGES, key=words_found)
+
+
 def _detect_separator(text: str, columns: Sequence[str]) -> str:
-    """Return the separator with which the first line that is not blank has most of the columns."""
-    first = next((line for line in io.StringIO(text, newline="") if line.strip(' \t\r\n,;"')), "")
+    """Return the separator with which the header has most of the columns."""
+    lines = (line for line in io.StringIO(text, newline="") if line.strip(_BLANK))
+    first = next(lines, "")
+    if _SEPARATOR_LINE.fullmatch(first.strip(_BLANK)):
+        first = next(lines, "")
 
     def columns_found(separator: str) -> int:
         reader = csv.reader([first], delimiter=separator, skipinitialspace=True)
@@ -228,17 +256,22 @@ def _column_name(cell: str) -> str:
 
 
 def _csv_lines(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the cells of the rows that are not blank, each with the line in which the row begins."""
+    """Yield the cells of the rows that are not blank, each with the line in which the row begins.
+
+    A first row that names the separator is left out.
+    """
     source = itertools.chain(io.StringIO(text, newline=""), [_END])
     reader = csv.reader(source, delimiter=separator, skipinitialspace=True)
-    line = 1
+    line, is_first = 1, True
     try:
         for cells in reader:
             if cells and cells[-1].endswith(_END):
                 break
             values = [cell.strip() for cell in cells]
             if any(values):
-                yield line, values
+                if not (is_first and _SEPARATOR_LINE.fullmatch("".join(values))):
+                    yield line, values
+                is_first = False
             line = reader.line_num + 1
     except csv.Error as error:
         raise _unclosed_quote(path, line) from error
