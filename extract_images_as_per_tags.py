@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # With `python -P` and PYTHONSAFEPATH, which embedded Pythons imply, the path lacks the script's folder.
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
     from utils.entrypoint import run_main
 
     sys.exit(run_main(main))

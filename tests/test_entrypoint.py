@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +107,42 @@ def test_old_python() -> None:
     assert f'requires-python = ">={minimum}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no working directory")
+def test_removed_working_directory(tmp_path: Path) -> None:
+    """In a working directory that was removed, the scripts use the project's folder, or the same path anew."""
+    removed = tmp_path / "removed"
+    show = "import os; print(os.getcwd()); return 0"
+    for recreate, folder in (("true", ROOT), (f"mkdir {removed}", removed)):
+        removed.mkdir(exist_ok=True)
+        code = f"from utils import entrypoint\ndef main(): {show}\nentrypoint.run_main(main)\n"
+        commands = f'cd {removed}; rmdir {removed}; {recreate}; exec "$0" -c "$1"'
+        process = subprocess.run(
+            ["sh", "-c", commands, sys.executable, code],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (process.returncode, process.stdout) == (0, f"{folder}\n"), process.stderr
+        assert process.stderr == (
+            f"The working directory was removed. Relative paths now start at {folder}.\n"
+        )
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_safe_path(script: str, tmp_path: Path) -> None:
+    """The scripts start without their folder in the module search path, from any directory."""
+    process = subprocess.run(
+        [sys.executable, str(ROOT / script), "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", [*SCRIPTS, "utils/__init__.py", "utils/entrypoint.py"])
 def test_syntax_of_old_python(name: str) -> None:
     """Python 3.7 can parse these files, and they import nothing that it lacks."""
@@ -112,4 +150,4 @@ def test_syntax_of_old_python(name: str) -> None:
     tree = ast.parse(text, feature_version=(3, 7))
     assert "from __future__ import annotations" in text or name.endswith("__init__.py")
     imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
-    assert imported <= {"__future__", "collections.abc", "types", "typing"}
+    assert imported <= {"__future__", "collections.abc", "pathlib", "types", "typing"}

@@ -1,4 +1,4 @@
-"""Runs the main function of a script: Python version, signals and import errors, flushing at the end.
+"""Runs the main function of a script: Python version, signals, working directory, import errors, flushing.
 
 Python 3.7 can load this module and the two scripts, so that they can report a version that is too old.
 """
@@ -9,12 +9,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
 MINIMUM_PYTHON = (3, 10)
 SIGNAL_EXITS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 """The signals that end a script, and its exit codes."""
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 def run_main(main: Callable[[], int]) -> int:
@@ -24,6 +26,7 @@ def run_main(main: Callable[[], int]) -> int:
         print(f"Python {needed} or newer is needed; this is {present}.", file=sys.stderr)
         return 2
     set_signal_handlers(_exit_at_once)  # until `main` has its own: loading the packages takes a while
+    _leave_removed_directory()
     try:
         code = main()
     except KeyboardInterrupt:  # between two steps of the handling in `main`
@@ -62,6 +65,17 @@ def set_signal_handlers(handler: Callable[[int, FrameType | None], None] | signa
         ignored = number is not None and signal.getsignal(number) is signal.SIG_IGN
         if number is not None and not (ignored and name == "SIGHUP"):
             signal.signal(number, handler)
+
+
+def _leave_removed_directory() -> None:
+    """Change the working directory if it was removed, because no process can be started in it."""
+    try:
+        Path.cwd()
+    except OSError:
+        path = Path(os.environ.get("PWD") or PROJECT)
+        folder = path if path.is_dir() else PROJECT  # another directory may have the path now
+        os.chdir(folder)
+        print(f"The working directory was removed. Relative paths now start at {folder}.", file=sys.stderr)
 
 
 def _flush(stream: TextIO) -> None:
