@@ -16,6 +16,7 @@ from PIL import Image
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
+from tests.machine import with_mounts
 from tests.project import ALONE, Project, RunningScript
 from utils.annotations import voc_xml
 
@@ -306,3 +307,16 @@ def test_killed_worker_during_fill(project: Project, web: Web) -> None:
         assert len(project.images(f"colour_{round_number}")) == 6
         saved = [r for r in project.report(f"colour_{round_number}") if r["status"] == "downloaded"]
         assert len(saved) == 6
+
+
+def test_no_shared_memory(project: Project, web: Web, tmp_path: Path) -> None:
+    """A run needs no /dev/shm, which minimal containers lack."""
+    offer(project, web, lambda _number: 0.0)
+    devices = tmp_path / "devices"
+    devices.mkdir()
+    commands = []
+    for name in ("null", "urandom"):
+        commands += [f"touch {devices}/{name}", f"mount --bind /dev/{name} {devices}/{name}"]
+    finished = project.run(prefix=with_mounts([*commands, f"mount --rbind {devices} /dev"]))
+    assert (finished.code, finished.err) == (0, "")
+    check_complete(project)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from ctypes import c_longlong
-from multiprocessing import resource_tracker
+from multiprocessing import heap, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.sharedctypes import RawValue
 from typing import Protocol
@@ -76,7 +76,7 @@ class WorkerHandle:
         self.unusable = ""
         self.silence = 0.0
         self.connection, worker_end = context.Pipe()
-        self._validating: c_longlong = RawValue(c_longlong, -1)
+        self._validating = _shared_number()
         self.process = context.Process(target=main, args=(worker_end, config, self._validating), daemon=True)
         self._outbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._sender = threading.Thread(target=self._send_all, daemon=True)
@@ -138,6 +138,15 @@ def blocked_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _shared_number() -> c_longlong:
+    """Return a number that this process shares with a worker; at first -1."""
+    try:
+        return RawValue(c_longlong, -1)
+    except OSError:  # /dev/shm is missing or cannot be written
+        heap.Arena._dir_candidates = []  # type: ignore[attr-defined]  # then temporary files, as on macOS
+        return RawValue(c_longlong, -1)
 
 
 class WorkerPool:
