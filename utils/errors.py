@@ -70,11 +70,18 @@ class WorkersLostError(DatasetError):
     """Worker processes die repeatedly without finishing anything."""
 
 
-FATAL_ERRNOS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO})
+FATAL_ERRNOS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EIO})
+MAKE_ROOM = "Saved images are kept; make room, and run again to continue."
 TOO_MANY_OPEN_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 RAISE_FILE_LIMIT = (
     "Raise the limit, e.g. with `ulimit -n 4096`, and run again to continue. Saved images are kept."
 )
+_REMEDIES = {
+    errno.EACCES: "Give this user permission",
+    errno.EPERM: "Give this user permission, or move it out of the way",
+    errno.EROFS: "Make it writable",
+    errno.EFBIG: "Raise the limit of file sizes, e.g. with `ulimit -f unlimited`",
+}
 _IS_FOLDER = frozenset({errno.EISDIR, errno.EPERM})
 """Linux and macOS report these if a folder has the name of a file to be written."""
 
@@ -82,16 +89,13 @@ _IS_FOLDER = frozenset({errno.EISDIR, errno.EPERM})
 def disk_error(path: Path, error: OSError) -> DatasetError:
     """Return the error to raise if a file cannot be read or written."""
     if error.errno in FATAL_ERRNOS:
-        return DiskError(
-            f"Cannot write {path}: {error.strerror}. "
-            "Saved images are kept; make room, and run again to continue."
-        )
+        return DiskError(f"Cannot write {path}: {error.strerror}. {MAKE_ROOM}")
     if error.errno in TOO_MANY_OPEN_FILES:
         return DiskError(f"Cannot open {path}: {error.strerror}. {RAISE_FILE_LIMIT}")
     if error.errno in _IS_FOLDER:
         named = Path(str(error.filename2 or error.filename or path))  # it may be a file descriptor
         path = named if named.is_dir() else path
-    remedy = "Give this user permission" if error.errno == errno.EACCES else "Move it out of the way"
+    remedy = _REMEDIES.get(error.errno or 0, "Move it out of the way")
     return FolderError(f"Cannot work with {path}: {error.strerror}. {remedy}, and run again.")
 
 

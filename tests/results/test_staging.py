@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +18,7 @@ from utils.models.tasks import Outcome
 from utils.reasons import Reason, Status
 from utils.results import staging
 from utils.results.paths import CategoryFolder
-from utils.results.staging import OLD_SHARDS_NAME, STAGING_NAME, StagingFolder, StagingWriter
+from utils.results.staging import NOT_WRITTEN, OLD_SHARDS_NAME, STAGING_NAME, StagingFolder, StagingWriter
 
 CODE = "n00000001_1"
 IMAGE, XML = b"an image", b"its boxes"
@@ -101,14 +102,29 @@ def test_commit_of_files_that_are_gone(red: CategoryFolder, tmp_path: Path) -> N
     assert files(tmp_path) == set()
 
 
-def test_commit_on_a_full_disk(red: CategoryFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The outcome says that the disk is full, so that the run stops."""
+@pytest.mark.parametrize(
+    ("number", "disk_full"),
+    [
+        (errno.ENOSPC, True),
+        (errno.EDQUOT, True),
+        (errno.EIO, True),
+        (errno.EROFS, False),
+        (errno.EACCES, False),
+        (errno.EFBIG, False),
+    ],
+)
+def test_commit_on_a_full_disk(
+    red: CategoryFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, disk_full: bool
+) -> None:
+    """The outcome says whether the disk is full, so that the run stops, or only this folder is unusable."""
 
     def fail(_source: str, _target: str) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(staging.os, "replace", fail)
-    assert StagingFolder(tmp_path).commit(stage(tmp_path), red).disk_full
+    outcome = StagingFolder(tmp_path).commit(stage(tmp_path), red)
+    assert outcome.disk_full is disk_full
+    assert outcome.description == f"{NOT_WRITTEN}{os.strerror(number)}."
 
 
 def test_discard(red: CategoryFolder, tmp_path: Path) -> None:

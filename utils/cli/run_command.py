@@ -259,8 +259,9 @@ def _conclude(
     console: Console,
     signals: Signals,
 ) -> int:
-    for fault in manager.faults:
-        warn(fault)
+    unwritten = [f"{sentence} Fix this, and run again." for sentence in manager.unwritten_sentences()]
+    for sentence in [*manager.faults, *unwritten]:
+        warn(sentence)
     if signals.received():
         written = "Not all reports" if manager.unreported else "The reports"
         warn(f"Interrupted. {written} are written; run the same command again to continue.")
@@ -272,7 +273,7 @@ def _conclude(
         console.print(sentence)
     for sentence in shortfall.without_images(manager, context):
         warn(sentence)
-    return 1 if manager.without_images or manager.faults else 0
+    return 1 if manager.without_images or manager.faults or unwritten else 0
 
 
 def _unused_exclusions(selected: Sequence[Category], context: RunContext) -> int:

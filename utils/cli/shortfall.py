@@ -14,23 +14,31 @@ from ..text import pluralize
 
 
 def incomplete(manager: CategoryManager, context: RunContext) -> Iterator[str]:
-    """Yield a sentence for each category that has images, but fewer than requested."""
+    """Yield a sentence for each category of which too few images were found."""
     kind = "images with boxes" if context.settings.with_annotation else "images"
     for category in manager.incomplete:
+        if _is_unwritten(category, manager):
+            continue
         number = f"{manager.images_of(category)} of {category.how_many} {kind}"
         yield f"{category.folder}: {number}; no more were found."
 
 
 def without_images(manager: CategoryManager, context: RunContext) -> Iterator[str]:
-    """Yield a sentence for each category without images, unless a fault of its folder explains that."""
+    """Yield a sentence for each category without images, unless another message explains that."""
     kind = "image with boxes" if context.settings.with_annotation else "image"
     for category in manager.without_images:
         if any(fault.startswith(f"{category.folder}: ") for fault in manager.faults):
+            continue
+        if _is_unwritten(category, manager):
             continue
         summary = manager.reports.summaries.get(category.code, Summary(category.folder))
         others = f"; {pluralize(summary.images, 'image')} without boxes kept" if summary.images else ""
         reason = _reason(category, summary, context)
         yield f"There is no {kind} of {category.folder} ({category.code}){others}. {reason}"
+
+
+def _is_unwritten(category: Category, manager: CategoryManager) -> bool:
+    return any(category.folder in folders for folders in manager.unwritten.values())
 
 
 def _reason(category: Category, summary: Summary, context: RunContext) -> str:

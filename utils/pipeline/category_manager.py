@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..annotations import voc_xml
-from ..errors import DatasetError, DiskError, FolderError
+from ..errors import MAKE_ROOM, DatasetError, DiskError, FolderError
 from ..images import placeholders
 from ..images.placeholders import ContentKey, DuplicateTracker
 from ..models.images import Annotation
 from ..models.rows import Category
 from ..models.tasks import Outcome
+from ..reasons import Reason
 from ..results.progress import CategoryProgress, Progress
 from ..results.reconcile import ChangeReporter
 from ..results.report import ReportWriter
+from ..results.staging import NOT_WRITTEN
 from ..results.statistics import Summary
-from ..text import join_names
+from ..text import join_names, pluralize
 from .category_job import CategoryJob
 from .context import RunContext
 
@@ -69,6 +71,8 @@ class CategoryManager:
         The error that ends the run, if any.
     faults
         Errors of single categories, in sentences.
+    unwritten
+        The number of images that could not be written, by error, then by category.
     unreported
         Categories without an up-to-date report, because an interrupted run had no time.
     """
@@ -87,6 +91,7 @@ class CategoryManager:
         self.fatal: DatasetError | None = None
         self.faults: list[str] = []
         self.unreported: set[str] = set()
+        self.unwritten: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._categories = categories
         self._context = context
         self._progress = progress
@@ -199,6 +204,14 @@ class CategoryManager:
         summary = self.reports.summaries.get(category.code, Summary(category.folder))
         return summary.annotated if self._context.settings.with_annotation else summary.images
 
+    def unwritten_sentences(self) -> list[str]:
+        """Return a sentence for each error of `unwritten`."""
+        return [
+            f"{pluralize(folders.total(), 'image')} of {join_names(sorted(folders), MAX_NAMED)} "
+            f"could not be written: {why}"
+            for why, folders in self.unwritten.items()
+        ]
+
     def _record(self, category: Category, outcome: Outcome) -> None:
         """Count an outcome that was written to a journal."""
         self._progress.count(outcome)
@@ -206,11 +219,10 @@ class CategoryManager:
             self._progress_of[category.code].advance()
         if outcome.status.is_saved:
             self._duplicates.add(outcome)
-        if outcome.disk_full and not self.fatal:
-            self.fatal = DiskError(
-                f"{outcome.row.image_code} could not be saved. {outcome.description} "
-                "Saved images are kept; make room, and run again to continue."
-            )
+        if outcome.reason is Reason.DISK_ERROR:
+            self.unwritten[outcome.description.removeprefix(NOT_WRITTEN)][category.folder] += 1
+        if outcome.disk_full and (self.fatal is None or isinstance(self.fatal, DiskError)):
+            self.fatal = DiskError(" ".join([*self.unwritten_sentences(), MAKE_ROOM]))
 
     def _open(
         self, category: Category, annotations: Mapping[str, Annotation], *, again: bool = False

@@ -25,6 +25,8 @@ STAGING_NAME = ".staging"
 XML_SUFFIX = ".xml"
 OLD_SHARDS_NAME = ".shards"
 """Left by killed runs of version 0.1 with `--scheduler`; `reconcile` finds their images on disk."""
+NOT_WRITTEN = "It could not be written: "
+"""Begins the description of an image that could not be saved; the error of the system follows."""
 
 
 class StagingWriter:
@@ -111,7 +113,7 @@ def disk_failure(outcome: Outcome, error: OSError) -> Outcome:
         row=outcome.row,
         status=Status.FAILED,
         reason=Reason.DISK_ERROR,
-        description=f"It could not be written: {error.strerror}.",
+        description=f"{NOT_WRITTEN}{error.strerror}.",
         http_status=outcome.http_status,
         attempts=outcome.attempts,
         seconds=outcome.seconds,
