@@ -109,7 +109,7 @@ def test_old_python() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no working directory")
 def test_removed_working_directory(tmp_path: Path) -> None:
-    """In a working directory that was removed, the scripts use the project's folder, or the same path anew."""
+    """Instead of a removed working directory, a script uses its new namesake or the project's folder."""
     removed = tmp_path / "removed"
     show = "import os; print(os.getcwd()); return 0"
     for recreate, folder in (("true", ROOT), (f"mkdir {removed}", removed)):
