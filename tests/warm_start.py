@@ -203,11 +203,11 @@ def _watch(request: dict[str, Any], descriptors: list[int]) -> None:
 
 def _load() -> None:
     """Import what most runs need, including those without worker processes."""
-    from utils.images import validation
+    from utils.images import decoding
 
     for name in MODULES:
         importlib.import_module(name)
-    validation.load_decoder()
+    decoding.load()
     gc.freeze()  # a collection in a run would copy all memory pages
 
 

@@ -111,6 +111,8 @@ REWRITTEN_JPEGS: dict[str, Callable[[], bytes]] = {
             "another picture": stored(draw(2)),
         }.items()
     },
+    "stray bytes in the header": lambda: JPEG[:20] + b"abc" + JPEG[20:],
+    "zeros before the end": lambda: JPEG[:-2] + bytes(99) + JPEG[-2:],
     "bytes after the end, and a thumbnail": lambda: jpeg_with(segment(0xE1, exif(1) + JPEG)) + b"\n",
 }
 REWRITTEN_PNGS: dict[str, Callable[[], bytes]] = {

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from tests.pictures import GOOD, accepted, encode, rejection
-from utils.images import structure, validation
+from utils.images import decoding, structure
 from utils.reasons import Reason
 
 
@@ -32,13 +32,13 @@ HUGE = {
 @pytest.mark.parametrize("kind", HUGE)
 def test_too_many_pixels(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image of absurd size is rejected from its header, without decoding."""
-    monkeypatch.setattr(validation, "_decode_other", pytest.fail)
+    monkeypatch.setattr(decoding, "decode", pytest.fail)
     assert rejection(HUGE[kind]).reason is Reason.TOO_LARGE
 
 
 def test_too_many_pixels_in_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     """A JPEG of absurd size is rejected from its header, without decoding."""
-    monkeypatch.setattr(validation, "_decode_jpeg", pytest.fail)
+    monkeypatch.setattr(decoding, "decode", pytest.fail)
     data = bytearray(encode("JPEG"))
     struct.pack_into(">HH", data, data.find(b"\xff\xc0") + 5, 65_000, 65_000)
     assert rejection(bytes(data)).reason is Reason.TOO_LARGE

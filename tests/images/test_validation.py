@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import random
 import subprocess
 import sys
 import warnings
@@ -24,6 +26,7 @@ from tests.pictures import (
     rotated_by_exif,
     run_length_bmp,
 )
+from utils.images import structure
 from utils.images.validation import validate
 from utils.models.images import ImageFormat, Picture
 from utils.reasons import Reason, Rejection
@@ -57,9 +60,12 @@ def test_truncated(good: bytes, share: float) -> None:
     assert rejection(truncated, length_known=False).reason is Reason.TRUNCATED
 
 
-@pytest.mark.parametrize("kind", [kind for kind in GOOD if kind not in ("bmp plain", "tiff pages")])
+NEEDLESS_LAST_BYTE = ("bmp plain", "tiff pages", "gif plain", "gif animated")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in GOOD if kind not in NEEDLESS_LAST_BYTE])
 def test_last_byte_missing(kind: str) -> None:
-    """A single missing byte is detected (except for padding in some BMP and TIFF)."""
+    """A single missing byte is detected (except padding in some BMP and TIFF, and the trailer of a GIF)."""
     assert rejection(GOOD[kind]()[:-1], length_known=False).reason is Reason.TRUNCATED
 
 
@@ -69,6 +75,61 @@ def test_appended_end_marker(kind: str) -> None:
     data = GOOD[kind]()
     patched = data[: len(data) * 6 // 10] + b"\xff\xd9"
     assert rejection(patched, length_known=False).reason is Reason.CORRUPT
+
+
+@pytest.mark.parametrize("kind", ["gif plain", "gif animated"])
+@pytest.mark.parametrize("trailer", [b"", b"\0", bytes(99)])
+def test_gif_without_trailer(kind: str, trailer: bytes) -> None:
+    """A GIF may lack its trailer, or have a zero in its place, if all its frames are whole."""
+    data = GOOD[kind]()
+    assert accepted(data[:-1] + trailer).bytes == len(data) - 1 + len(trailer)
+    for lost in range(9, 600, 7):
+        assert rejection(data[:-lost] + trailer).reason is Reason.CORRUPT
+        assert rejection(data[:-lost] + bytes(300)).reason is Reason.CORRUPT
+
+
+def stray_bytes(progressive: bool) -> dict[str, bytes]:
+    """Return a JPEG with bytes that belong to no segment, by their kind."""
+    data = encode("JPEG", paint(600, 400), progressive=progressive, restart_marker_rows=7)
+    places = enumerate(one.begin for one in itertools.islice(structure.jpeg_segments(data), 1, 4))
+    strays = {"zeros": bytes(3), "text": b"<!-- -->", "stuffed": b"\xff\0\xff\0", "padded": b"\0\xff\xff"}
+    return {
+        **{
+            f"{name} before segment {number}": data[:at] + stray + data[at:]
+            for number, at in places
+            for name, stray in strays.items()
+        },
+        **{f"{count} zeros": data[:-2] + bytes(count) + data[-2:] for count in (1, 9, 300, 5_000)},
+        "both": data[:20] + b"abc" + data[20:-2] + bytes(99) + data[-2:],
+        "zeros and padding": data[:-2] + bytes(99) + b"\xff\xff" + data[-2:],
+        "zeros after a stuffed byte": stuffed_end(progressive) + bytes(99) + data[-2:],
+    }
+
+
+def stuffed_end(progressive: bool) -> bytes:
+    """Return a JPEG without its end marker, whose last compressed byte is 0xFF, followed by a zero."""
+    noise = random.Random(3)
+    while True:
+        picture = Image.frombytes("L", (16, 16), noise.randbytes(256))
+        data = encode("JPEG", picture, progressive=progressive)[:-2]
+        if data.endswith(b"\xff\0"):
+            return data
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_stray_bytes_in_a_jpeg(progressive: bool) -> None:
+    """A JPEG may have bytes between the segments of its header, and zeros before its end marker."""
+    for kind, data in stray_bytes(progressive).items():
+        assert accepted(data).bytes == len(data), kind
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("hole", [2, 5, 100, 2_048, 9_000])
+def test_zeros_in_place_of_data(progressive: bool, hole: int) -> None:
+    """A JPEG with zeros in place of the last compressed data is corrupt."""
+    data = encode("JPEG", paint(600, 400), progressive=progressive, quality=90)
+    for further in (0, 1, 99):
+        assert rejection(data[: -2 - hole] + bytes(hole + further) + data[-2:]).reason is Reason.CORRUPT
 
 
 def test_exif_orientation() -> None:

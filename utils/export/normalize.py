@@ -4,8 +4,8 @@ Readers disagree on some images. They may rotate one by its metadata, fail on me
 repair a file with bytes after its end in place, or read nothing but JPEG and PNG. Exports contain rewritten
 files of these images, with the stored pixels, to which boxes refer, and without metadata:
 
-* JPEG: the segments are copied, except metadata. The JFIF header, the colour profile and Adobe's colour
-  transform are kept.
+* JPEG: the segments are copied, except metadata and stray bytes between them. The JFIF header, the colour
+  profile and Adobe's colour transform are kept.
 * PNG: the chunks of the first frame are copied, except metadata. An image of 16 bits is encoded again.
 * Other formats: the first frame or page is encoded as PNG, in RGB if PNG does not have its colour space.
 
@@ -22,14 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..images import structure
+from ..images import decoding, structure
 from ..images.signatures import describe, detect_format
 from ..models.images import ImageFormat
 
 _KEPT_SEGMENT = re.compile(
     rb"\xff(?:[^\xd9\xe0-\xef]|\xe0..JFIF\0.{9}|\xe2..ICC_PROFILE\0..|\xee..Adobe.{7})", re.DOTALL
 )
-_END_OF_IMAGE = bytes([0xFF, structure.JPEG_END])
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)[02-9]")
 _EXIF_ORIENTATION, _UPRIGHT = 0x0112, 1
 JPEG_QUALITY = 92
@@ -124,8 +123,8 @@ def _is_plain(data: bytes) -> bool:
     """Whether a file is a JPEG, or a PNG of one frame and at most 8 bits, with nothing after its end."""
     image_format = detect_format(data)
     if image_format is ImageFormat.JPEG:
-        end = structure.Segment(structure.JPEG_END, len(data) - len(_END_OF_IMAGE), len(data))
-        return end in structure.jpeg_segments(data)
+        end = structure.Segment(structure.JPEG_END, len(data) - 2, len(data))
+        return end in structure.jpeg_segments(data) and decoding.repaired_jpeg(data) is data
     if image_format is ImageFormat.PNG:
         chunks = list(structure.png_chunks(data))
         is_animated = any(one.kind == b"acTL" for one in chunks)
@@ -151,5 +150,6 @@ def _without_metadata(data: bytes) -> bytes:
         raise ValueError(describe(data))
     if image_format is not ImageFormat.JPEG:
         return structure.check(image_format, data)
-    segments = (data[begin:end] for _, begin, end in structure.jpeg_segments(data))
-    return data[:2] + b"".join(filter(_KEPT_SEGMENT.match, segments)) + _END_OF_IMAGE
+    repaired = decoding.repaired_jpeg(data)
+    segments = (repaired[begin:end] for _, begin, end in structure.jpeg_segments(repaired))
+    return data[:2] + b"".join(filter(_KEPT_SEGMENT.match, segments)) + structure.JPEG_END_MARKER

@@ -19,6 +19,9 @@ from typing import NamedTuple
 
 from ..models.images import ImageFormat
 
+MAX_PIXELS = 50_000_000
+"""Of an image."""
+
 MAX_PAGES = 100
 """Pages of a TIFF that are checked; the chain of pages can be endless or circular."""
 
@@ -28,10 +31,14 @@ MAX_STRIPS = 100_000
 MAX_TILE_PIXELS = 50_000_000
 
 JPEG_END = 0xD9
+_JPEG_SCAN = 0xDA
+JPEG_END_MARKER = bytes([0xFF, JPEG_END])
 _JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 """Of a segment or the end of a JPEG; restart markers and stuffed bytes in compressed data are neither."""
 
 _BMP_RUN_LENGTH = (1, 2)
+_GIF_FRAME, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, b";"
+_GIF_ENDS = (_GIF_TRAILER, b"\0", b"")
 _PNG_CHUNKS_DECODED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _TIFF_HEADER = re.compile(rb"II\*\0|MM\0\*")
 _TIFF_NUMBERS = {3: "H", 4: "I"}
@@ -106,6 +113,28 @@ def jpeg_segments(data: bytes) -> Iterator[Segment]:
         length = int.from_bytes(data[end : end + 2], "big")
         found = _JPEG_MARKER.search(data, end + length)
         yield Segment(marker, begin, found.start() if found else len(data))
+
+
+def without_stray_bytes(jpeg: bytes) -> bytes:
+    """Leave out the bytes of a JPEG that belong to no segment: in its header and after its end."""
+    parts = [jpeg[:2]]
+    for marker, begin, end in jpeg_segments(jpeg):
+        if marker not in (_JPEG_SCAN, JPEG_END):
+            end = min(end, begin + 2 + int.from_bytes(jpeg[begin + 2 : begin + 4], "big"))
+        parts.append(jpeg[begin:end])
+    return b"".join(parts)
+
+
+def without_last_zeros(jpeg: bytes) -> bytes:
+    """Leave out the zeros before the end marker, which must be the last bytes of the JPEG.
+
+    If the zeros belong to the compressed data, the result is damaged, and strict decoders reject it.
+    """
+    if not jpeg.endswith(JPEG_END_MARKER):
+        return jpeg
+    data = jpeg[:-2].rstrip(b"\xff").rstrip(b"\0")  # 0xFF is padding of the marker
+    is_stuffed = data.endswith(b"\xff")  # a byte 0xFF of the data, which a zero must follow
+    return data + b"\0" * is_stuffed + JPEG_END_MARKER
 
 
 def png_chunks(data: bytes) -> Iterator[Chunk]:
@@ -184,18 +213,30 @@ def _check_png(data: bytes) -> bytes:
 
 
 def _check_gif(data: bytes) -> bytes:
+    """Check all blocks; leave out all but the first frame.
+
+    The last byte, the trailer, may be missing or zero, as browsers allow. Then the last frame may have been
+    cut off and padded with zeros, so all frames have to be decoded.
+    """
     offset = 13 + _gif_color_table_bytes(data[10])
-    while data[offset] != 0x3B:
-        if data[offset] == 0x2C:
+    end_of_first_frame = 0
+    while data[offset : offset + 1] not in _GIF_ENDS:
+        is_frame = data[offset] == _GIF_FRAME
+        if is_frame:
             offset += 11 + _gif_color_table_bytes(data[offset + 9])
-        elif data[offset] == 0x21:
+        elif data[offset] == _GIF_EXTENSION:
             offset += 2
         else:
             raise DamagedError("a block is missing")
         while data[offset]:
             offset += 1 + data[offset]
         offset += 1
-    return data
+        if is_frame:
+            end_of_first_frame = end_of_first_frame or offset
+    if not end_of_first_frame:
+        raise TruncatedError
+    has_trailer = data[offset : offset + 1] == _GIF_TRAILER
+    return data[: end_of_first_frame if has_trailer else offset] + _GIF_TRAILER
 
 
 def _gif_color_table_bytes(flags: int) -> int:

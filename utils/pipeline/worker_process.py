@@ -16,7 +16,7 @@ from ctypes import c_longlong
 from multiprocessing.connection import Connection
 
 from ..entrypoint import import_error_message
-from ..images import validation
+from ..images import decoding
 from .messages import Command, StartTasks, TaskEvent, WorkerConfig, WorkerUnusable
 from .worker import Worker
 
@@ -73,7 +73,7 @@ def _load_decoders() -> None:
         If one cannot be loaded; libraries of versions that do not fit raise all kinds of errors.
     """
     try:
-        validation.load_decoder()
+        decoding.load()
     except (ImportError, MemoryError):
         raise
     except Exception as error:
