@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 from pathlib import Path
+from typing import BinaryIO, Literal
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +17,7 @@ from utils.annotations import voc_xml
 from utils.errors import FolderError
 from utils.export import link_image
 from utils.export.formats import FORMATS
+from utils.files import open_file
 from utils.models.images import ImageFormat
 
 CUP, CARTON = "n03147509", "n02971356"
@@ -237,15 +239,14 @@ def test_unchanged_images_are_not_read_again(project: ExportProject, monkeypatch
     project.add(CUP, f"{CUP}_9", stored(draw(9)) + b"\r\n")
     project.export("yolo")
     read: list[str] = []
-    read_bytes = Path.read_bytes
 
-    def recorded(path: Path) -> bytes:
+    def recorded(path: Path, mode: Literal["rb", "ab+"] = "rb") -> BinaryIO:
         read.append(path.name)
-        return read_bytes(path)
+        return open_file(path, mode)
 
-    monkeypatch.setattr(Path, "read_bytes", recorded)
+    monkeypatch.setattr("utils.files.open_file", recorded)
     project.export("yolo")
-    assert [name for name in read if not name.endswith(".xml")] == [f"{CUP}_9.jpg"]
+    assert [name for name in read if name.endswith((".jpg", ".png"))] == [f"{CUP}_9.jpg"]
 
 
 def test_image_that_cannot_be_decoded(project: ExportProject) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import random
 import tracemalloc
 from pathlib import Path
@@ -165,6 +167,44 @@ def test_invalid_lines_are_ignored(path: Path, invalid: bytes) -> None:
     assert numbers(path) == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "../../precious.jpg",
+        "../other/Images/n00000001_2.jpg",
+        "/etc/passwd",
+        "C:\\Images\\n00000001_2.jpg",
+        "Images/../../precious.jpg",
+        "Images/n00000001_2.jpg/../../../precious.jpg",
+        "Images/deeper/n00000001_2.jpg",
+        "Images\\n00000001_2.jpg",
+        "Images/n00000001_1.jpg",  # another image
+        "Images/n00000001_2.xml",
+        "Images/n00000001_2.jpg\n",
+        "Images/n00000001_2",
+        "Images/..",
+        "Annotation/n00000001_2.jpg",
+        "n00000001_2.jpg",
+        ".",
+        "",
+    ],
+)
+@pytest.mark.parametrize("status", [Status.DOWNLOADED, Status.FAILED])
+def test_lines_that_name_another_file(path: Path, file: str, status: Status) -> None:
+    """Only `Images/<image code>.<format>` is taken from a journal; any other line does not count."""
+    named = dataclasses.replace(saved(2), file=file, status=status)
+    write(path, saved(1), named)
+    assert numbers(path) == ([1, 2] if not file and status is Status.FAILED else [1])
+
+
+def test_image_codes_that_are_paths(path: Path) -> None:
+    """They do not lead out of the folder of XML files, even if the file matches."""
+    for image_code in ("../../precious", "", ".", "a/b", "n00000001_1/.."):
+        other = dataclasses.replace(row(2), image_code=image_code)
+        write(path, dataclasses.replace(saved(2), row=other, file=f"Images/{image_code}.jpg"))
+    assert numbers(path) == []
+
+
 def test_replaced_file(path: Path) -> None:
     """Whatever the file contains, lines can be appended."""
     for content in (b"", b"\n", b"no line end", random.Random(1).randbytes(200_000)):
@@ -183,26 +223,36 @@ pictures = st.builds(
     bytes=st.integers(1, 2**31),
     sha256=st.text("0123456789abcdef", min_size=64, max_size=64),
 )
-outcomes = st.builds(
+failures = st.builds(
     Outcome,
     row=st.builds(UrlRow, naturals, texts, texts, st.integers(0, 9)),
-    status=st.sampled_from([Status.DOWNLOADED, Status.FAILED, Status.SKIPPED, Status.NOT_ATTEMPTED]),
+    status=st.sampled_from([Status.FAILED, Status.SKIPPED, Status.NOT_ATTEMPTED]),
     reason=st.none() | st.sampled_from(Reason),
     description=texts,
     http_status=st.integers(0, 599),
     attempts=st.integers(0, 9),
     seconds=st.integers(0, 10**6).map(lambda thousandths: thousandths / 1000),
-    file=texts,
     picture=st.none() | pictures,
     boxes=st.none() | st.integers(0, 99),
     modified_ns=naturals,
     decided_by=texts,
     final_host=texts,
 )
+images = st.builds(
+    lambda outcome, number, image_format: dataclasses.replace(
+        outcome,
+        row=dataclasses.replace(outcome.row, image_code=f"n00000001_{number}"),
+        status=Status.DOWNLOADED,
+        file=f"Images/n00000001_{number}.{image_format.value}",
+    ),
+    failures,
+    st.integers(0, 10**12 - 1),
+    st.sampled_from(ImageFormat),
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(outcome=outcomes)
+@given(outcome=failures | images)
 def test_every_field_is_kept(path: Path, outcome: Outcome) -> None:
     """With any characters in it; missing values stay missing, and zeros zero."""
     path.unlink(missing_ok=True)
@@ -268,11 +318,13 @@ def test_journal_that_cannot_be_opened(tmp_path: Path) -> None:
             Journal(path)
 
 
-def test_full_disk() -> None:
+def test_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first line that cannot be written is an error."""
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("needs /dev/full")
-    journal = Journal(full)
-    with pytest.raises(DiskError, match=r"Cannot write /dev/full: No space left on device\."):
+
+    def fail(_descriptor: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    journal = Journal(path)
+    monkeypatch.setattr(os, "write", fail)
+    with pytest.raises(DiskError, match=rf"Cannot write {path}: No space left on device\."):
         journal.append(saved(1))

@@ -94,6 +94,27 @@ def test_commit_that_fails(red: CategoryFolder, tmp_path: Path, in_the_way: str)
     assert StagingFolder(tmp_path).commit(stage(tmp_path), red).status is Status.DOWNLOADED
 
 
+@pytest.mark.parametrize("staged", ["../precious", "../../precious", "/{}/precious", "..", "."])
+def test_other_files_are_neither_moved_nor_deleted(red: CategoryFolder, tmp_path: Path, staged: str) -> None:
+    """An outcome from another machine may name any file: only staged files are moved and deleted."""
+    for folder in (tmp_path, tmp_path.parent):
+        (folder / "precious").write_bytes(b"mine")
+    before = files(tmp_path)
+    outcome = replace(stage(tmp_path, None), staged=staged.format(tmp_path), file="../../precious")
+    assert StagingFolder(tmp_path).commit(outcome, red).reason is Reason.DISK_ERROR
+    StagingFolder(tmp_path).discard(outcome)
+    assert before <= files(tmp_path)
+    assert (tmp_path.parent / "precious").read_bytes() == b"mine"
+
+
+def test_target_is_named_by_the_image_code(red: CategoryFolder, tmp_path: Path) -> None:
+    """Whatever file an outcome from another machine names."""
+    outcome = replace(stage(tmp_path), file="../../elsewhere/n00000002_2.png")
+    committed = StagingFolder(tmp_path).commit(outcome, red)
+    assert committed.file == f"Images/{CODE}.png"
+    assert files(tmp_path) == {f"red/Images/{CODE}.png", f"red/Annotation/{CODE}.xml"}
+
+
 def test_commit_of_files_that_are_gone(red: CategoryFolder, tmp_path: Path) -> None:
     """The image fails."""
     outcome = stage(tmp_path)

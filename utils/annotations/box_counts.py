@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..files import write_atomic
+from ..files import read_json, write_atomic
 from ..tar_reader import READ_ERRORS
 from .archives import find_archive, iter_xml_files
 
@@ -75,10 +75,10 @@ def _count_images(path: Path) -> int:
 def _load(folder: Path) -> dict[str, list[int]]:
     """Read the cache: size, time and number of images by the name of the archive."""
     try:
-        content = json.loads((folder / CACHE_NAME).read_bytes())
+        content = read_json(folder / CACHE_NAME)
         counts = content["counts"] if content["format"] == VERSION else {}
         return {name: entry for name, entry in counts.items() if _is_valid(entry)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

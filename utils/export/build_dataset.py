@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..annotations import geometry
+from ..files import read_bytes
 from ..models.images import Box, Picture
 from ..models.rows import Category
 from ..models.settings import Settings
@@ -124,7 +125,7 @@ def _xml_with_objects(record: ImageRecord) -> Path | None:
     """Return the XML file of an image if it has objects; it may be damaged."""
     path = CategoryFolder(record.path.parents[1]).annotation(record.path.stem)
     try:
-        return path if b"object" in path.read_bytes() else None
+        return path if b"object" in read_bytes(path) else None
     except OSError:
         return None
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import wrap_os_errors
-from ..files import append_lines
+from ..files import append_lines, open_file, read_bytes
 from . import normalize
 
 SIDE, FREQUENCIES = 32, 8
@@ -95,7 +95,7 @@ def read(path: Path) -> dict[str, ImageHash]:
     hashes: dict[str, ImageHash] = {}
     with wrap_os_errors(path):
         try:
-            with path.open("rb") as file:
+            with open_file(path) as file:
                 for line in file:
                     if found := _LINE.fullmatch(line):
                         bits = int(found[2], 16) if found[2] else None
@@ -135,7 +135,7 @@ def update(path: Path, images: Mapping[str, Path], print_line: Callable[[str], N
 
 def _hash(path: Path) -> ImageHash:
     with wrap_os_errors(path):
-        data = path.read_bytes()
+        data = read_bytes(path)
     return compute(data)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import FolderError
+from ..files import read_bytes
 from ..models.images import ImageFormat
 from ..results.exclusions import EXCLUDED_NAME
 from .dataset import Item
@@ -90,7 +91,7 @@ def converted(item: Item) -> bytes | None:
     from . import normalize  # imported late: the command line needs only the names of formats
 
     path = item.record.path
-    data = path.read_bytes()
+    data = read_bytes(path)
     try:
         if stored == exported:
             return normalize.rewritten(data)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import json
+import io
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import wrap_os_errors
-from ..files import append_lines
+from ..files import append_lines, open_file, read_json
 from . import tables
 from .dataset import MARKER, Split
 
@@ -37,7 +37,7 @@ def read(path: Path, seed: int, exports: Iterable[Path]) -> dict[str, Split]:
         If the record exists and cannot be read.
     """
     recorded: dict[str, Split] = {}
-    with wrap_os_errors(path), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with wrap_os_errors(path), contextlib.suppress(FileNotFoundError), open_file(path) as file:
         for line in file:
             if (found := _LINE.fullmatch(line)) and int(found[1]) == seed:
                 recorded[found[2].decode()] = Split(found[3].decode())
@@ -65,10 +65,10 @@ def append(path: Path, seed: int, sides: Mapping[str, Split]) -> None:
 def _read_export(folder: Path, seed: int) -> dict[str, Split]:
     """Read the table of an export with this seed; a folder that is no export, or damaged, has no images."""
     try:
-        options = json.loads((folder / MARKER).read_bytes())["options"]
+        options = read_json(folder / MARKER)["options"]
         if options["seed"] != seed or not options["val_fraction"]:
             return {}
-        with (folder / tables.IMAGES).open(encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(open_file(folder / tables.IMAGES), encoding="utf-8", newline="") as file:
             return {row["sha256"]: Split(row["split"]) for row in csv.DictReader(file)}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ..files import read_bytes
 from .dataset import Dataset, ExportedItem, Format, Item, Split
 from .hugging_face import readme
 from .link_image import converted, unique_stems
@@ -111,7 +112,7 @@ def _write_shard(
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for key, item in samples:
             parts = {
-                "jpg": converted(item) or item.record.path.read_bytes(),
+                "jpg": converted(item) or read_bytes(item.record.path),
                 "cls": str(dataset.image_class_numbers[item.label]).encode(),
                 "json": json.dumps(_description(item), ensure_ascii=False).encode(),
             }

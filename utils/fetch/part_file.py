@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import OneSourceError
-from ..files import write_atomic
+from ..files import open_file, read_json, write_atomic
 
 PART_SUFFIX, INFO_SUFFIX = ".part", ".part.json"
 
@@ -88,7 +88,7 @@ class PartFile:
             self.discard()
         write_atomic(self._info_path, json.dumps(asdict(info)).encode())
         self.info = info
-        return self.path.open("ab")
+        return open_file(self.path, "ab")
 
     def discard(self) -> None:
         """Delete the part and its metadata."""
@@ -108,7 +108,7 @@ class PartFile:
         if not expected:
             return
         digest = hashlib.sha1(usedforsecurity=False)
-        with self.path.open("rb") as part:
+        with open_file(self.path) as part:
             while chunk := part.read(1 << 20):
                 digest.update(chunk)
         if digest.hexdigest() != expected.lower():
@@ -122,7 +122,7 @@ class PartFile:
 
     def _read_info(self) -> FileInfo:
         try:
-            info = FileInfo(**json.loads(self._info_path.read_bytes()))
+            info = FileInfo(**read_json(self._info_path))
         except (OSError, ValueError, TypeError):
             return FileInfo(self._url)
         is_valid = (

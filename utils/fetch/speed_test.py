@@ -105,7 +105,7 @@ class SpeedTest:
 def cached_speed() -> float | None:
     """Return the speed in bits per second that was measured within the last day, if any."""
     with contextlib.suppress(*_READ_ERRORS):
-        content = json.loads(cache_file().read_text(encoding="utf-8"))
+        content = files.read_json(cache_file())
         age = time.time() - content["measured_at"]
         if 0 <= age < CACHE_SECONDS:  # negative if the clock was set back
             return valid_speed(content["bits_per_second"])

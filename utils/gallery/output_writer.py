@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import DatasetError, wrap_os_errors
 from ..fetch.credentials import Credentials
-from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, open_file
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..reasons import Status
@@ -158,7 +158,7 @@ def _is_ours(path: Path) -> bool:
         If it exists and cannot be read, e.g. because it is a folder.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return MARK.encode() in file.read(MARK_WITHIN)
     except FileNotFoundError:
         return True

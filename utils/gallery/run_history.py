@@ -12,6 +12,7 @@ from typing import Any
 
 from ..fetch.credentials import Credentials
 from ..fetch.locations import redacted
+from ..files import read_bytes
 
 SCRIPT = "extract_images_as_per_tags.py"
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -70,7 +71,7 @@ class RunHistory:
     def from_card(cls, path: Path) -> RunHistory:
         """Read the history from the card, where the first version kept it; empty if there is none."""
         try:
-            card = path.read_text(encoding="utf-8", errors="replace")
+            card = read_bytes(path).decode(errors="replace")
         except OSError:
             return cls()
         commands = []

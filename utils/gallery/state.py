@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..files import atomic_file
+from ..files import atomic_file, open_file
 from ..models.rows import Category
 from ..results.exclusions import Exclusions
 from ..results.paths import CategoryFolder
@@ -60,7 +60,7 @@ class GalleryState:
         self._stamps: list[tuple[str, Stamp]] = []
         self._images = 0
         try:
-            with path.open("rb") as file:
+            with open_file(path) as file:
                 lines = file.readlines()
         except OSError:
             return

@@ -89,7 +89,9 @@ class CategoryJob:
         self._read_only = read_only
         self._annotations = annotations
         folder = context.folder_of(category)
-        if not read_only:
+        if read_only:
+            folder.check()
+        else:
             folder.make()
         journal = Journal(folder.journal, read_only=read_only)
         self._store = CategoryStore(

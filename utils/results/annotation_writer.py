@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..annotations import geometry, voc_xml
 from ..errors import wrap_os_errors
-from ..files import write_atomic
+from ..files import is_file, read_bytes, write_atomic
 from ..models.images import Annotation, Picture
 from ..models.tasks import Outcome
 from .paths import CategoryFolder
@@ -41,7 +41,7 @@ def write_if_missing(
     if not outcome.status.is_saved or annotation is None or outcome.picture is None:
         return outcome
     path = folder.annotation(outcome.row.image_code)
-    if outcome.boxes is not None and path.exists():
+    if outcome.boxes is not None and is_file(path):
         return outcome
     fitted = geometry.fit(geometry.relabel(annotation, labels), outcome.picture)
     if fitted.annotation is None:
@@ -56,9 +56,9 @@ def write_if_missing(
 def count_boxes(folder: CategoryFolder, image: Path, picture: Picture) -> int | None:
     """Count the boxes in the XML of an image; None if there is no XML that fits it."""
     path = folder.annotation(image.stem)
-    if not path.is_file() or path.stat().st_size > MAX_XML_BYTES:
+    if not is_file(path) or path.stat().st_size > MAX_XML_BYTES:
         return None
-    stated = voc_xml.parse(path.read_bytes(), image.stem)
+    stated = voc_xml.parse(read_bytes(path), image.stem)
     if stated is None or (stated.width, stated.height) != (picture.width, picture.height):
         return None
     fits = geometry.fit(stated, picture).annotation == stated

@@ -17,6 +17,7 @@ from pathlib import Path, PureWindowsPath
 
 from ..catalog.user_table import decode
 from ..errors import InputError
+from ..files import open_file
 from ..models.tasks import Outcome
 from ..reasons import Reason, Rejection, Status
 from ..urls import IMAGE_CODE
@@ -92,7 +93,7 @@ def read(root: Path) -> Exclusions:
     """
     path = root / EXCLUDED_NAME
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         if error.errno in NOT_THERE:

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from ..errors import DiskError, FolderInUseError, InputError
+from ..files import open_descriptor
 
 try:
     import fcntl
@@ -66,11 +67,11 @@ class FolderLock:
 
     def _open(self) -> int:
         try:
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+            return open_descriptor(self._path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             kind = DiskError if error.errno in _FULL else InputError
             raise kind(
-                f"{self._path.parent} cannot be written to: {error.strerror}. Choose another {self._flag}."
+                f"{self._path} cannot be written to: {error.strerror}. Choose another {self._flag}."
             ) from error
 
     def _is_current(self, descriptor: int) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files import write_atomic
+from ..files import read_json, write_atomic
 from ..models.hosts import LearnedLimit
 
 HOSTS_NAME = ".hosts.json"
@@ -21,7 +21,7 @@ def read(folder: Path) -> dict[str, LearnedLimit]:
     """Read what hosts allow, by their names; nothing if there is no readable file."""
     found = {}
     for host, entry in _read_entries(folder).items():
-        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # it was edited
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError, OverflowError):  # edited
             pace = entry["requests_per_second"]
             pace = None if pace is None else float(pace)
             if pace is None or pace > 0:
@@ -53,7 +53,7 @@ def write(folder: Path, learned: Mapping[str, LearnedLimit]) -> None:
 
 def _read_entries(folder: Path) -> dict[str, Any]:
     try:
-        content = json.loads((folder / HOSTS_NAME).read_bytes())
+        content = read_json(folder / HOSTS_NAME)
         oldest = time.time() - MAX_AGE
         return {host: entry for host, entry in content.items() if entry["learned"] >= oldest}
     except (OSError, AttributeError, KeyError, TypeError, ValueError):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import wrap_os_errors
+from ..files import open_descriptor, open_file
 from ..models.tasks import Outcome
 from . import journal_codec
 
@@ -57,7 +58,6 @@ class Journal:
             self._outcomes = _by_url(read_outcomes(path)) if path.exists() else {}
             return
         with wrap_os_errors(path):
-            path.touch()
             self._cut_incomplete_line()
 
     def begin_run(self) -> None:
@@ -84,7 +84,7 @@ class Journal:
         yield from sorted(self._outcomes.values(), key=lambda outcome: outcome.row.position)
 
     def _cut_incomplete_line(self) -> None:
-        with self._path.open("rb") as file:
+        with open_file(self._path, "ab+") as file:  # creates the file
             end = complete = file.seek(0, os.SEEK_END)
             while complete:
                 begin = max(0, complete - TAIL)
@@ -94,14 +94,14 @@ class Journal:
                     complete = begin + newline + 1
                     break
                 complete = begin
-        if complete < end:
-            os.truncate(self._path, complete)
+            if complete < end:
+                file.truncate(complete)
 
     def _write(self, records: Iterable[dict[str, Any]]) -> None:
         data = "".join(journal_codec.dumps(record) + "\n" for record in records).encode()
         with wrap_os_errors(self._path):
             # Opened each time: a run may have a thousand journals, more than it may have open files.
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+            descriptor = open_descriptor(self._path, os.O_WRONLY | os.O_APPEND)
             try:
                 while data:  # a nearly full disk takes only a part; the next call raises
                     data = data[os.write(descriptor, data) :]
@@ -127,7 +127,7 @@ def read_outcomes(path: Path, checkpoint: Callable[[], None] = no_checkpoint) ->
     """
     with wrap_os_errors(path):
         lines, last_run = _index(path, checkpoint)
-        with path.open("rb") as file:
+        with open_file(path) as file:
             for line in sorted(lines.values()):
                 checkpoint()
                 record = line.record
@@ -147,8 +147,8 @@ def _index(path: Path, checkpoint: Callable[[], None]) -> tuple[dict[int, _Line]
     """Find the last line of every URL, by the hash of its key, and where the last run begins."""
     lines: dict[int, _Line] = {}
     last_run = offset = 0
-    is_small = path.stat().st_size <= SMALL
-    with path.open("rb") as file:
+    with open_file(path) as file:
+        is_small = os.fstat(file.fileno()).st_size <= SMALL
         for line in file:
             checkpoint()
             record = journal_codec.parse(line)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from ..catalog.names import printable
 from ..errors import wrap_os_errors
-from ..files import write_atomic
+from ..files import read_json, write_atomic
 from ..models.images import ImageFormat, Picture
 from ..reasons import Rejection
 from ..urls import IMAGE_CODE
@@ -85,6 +85,7 @@ def read(
     DiskError, FolderError
         If the folder cannot be read.
     """
+    folder.check()
     valid: list[OwnImage] = []
     invalid: list[str] = []
     with wrap_os_errors(folder.images):
@@ -127,8 +128,8 @@ class _Cache:
         self._path = folder.own_images
         self._known: _Records = {}
         self._seen: _Records = {}
-        with contextlib.suppress(OSError, ValueError, TypeError, LookupError, RecursionError):
-            loaded = json.loads(self._path.read_bytes())  # if it is damaged, it is written anew
+        with contextlib.suppress(OSError, ValueError, TypeError, LookupError, OverflowError):
+            loaded = read_json(self._path)  # if it is damaged, it is written anew
             self._known = {
                 name: (stamp, _decode(folder.images / name, found)) for name, stamp, found in loaded
             }

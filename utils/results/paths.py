@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ..errors import InputError, disk_error
-from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX
+from ..errors import InputError, wrap_os_errors
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, make_folder, refuse_link
 from ..models.images import ImageFormat
+from ..urls import IMAGE_CODE
 
 RESULT_FOLDER = "partial_imagenet"
 FINGERPRINTS_NAME = ".fingerprints.csv"
@@ -18,6 +20,9 @@ SPLITS_NAME = ".splits.csv"
 GALLERY_STATE_NAME = ".gallery.jsonl"
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """Extensions of images, in lower case; images that a run saves have those of `ImageFormat`."""
+_SAVED_FILE = re.compile(
+    rf"Images/({IMAGE_CODE.pattern})\.(?:{'|'.join(image_format.value for image_format in ImageFormat)})"
+)
 
 
 @dataclass(frozen=True)
@@ -69,20 +74,39 @@ class CategoryFolder:
         """Return a path in this folder as in the report, with slashes on every system."""
         return path.relative_to(self.path).as_posix()
 
+    @staticmethod
+    def is_saved_file(file: str, image_code: str) -> bool:
+        """Whether a recorded `file` is that of an image; anything else could lead out of the folder."""
+        match = _SAVED_FILE.fullmatch(file)
+        return match is not None and match[1] == image_code
+
     def make(self) -> None:
         """Create the missing folders.
 
         Raises
         ------
         DiskError, FolderError
-            If they cannot be created.
+            If they cannot be created, or one of them is a link.
         """
-        try:
-            self.images.mkdir(parents=True, exist_ok=True)
-            self.annotations.mkdir(exist_ok=True)
-        except OSError as error:
-            path = Path(error.filename) if isinstance(error, FileExistsError) else self.path
-            raise disk_error(path, error) from error
+        with wrap_os_errors(self.path):
+            for folder in self._folders:
+                make_folder(folder)
+
+    def check(self) -> None:
+        """Check that none of the folders is a link: files behind it are not those of a run.
+
+        Raises
+        ------
+        DiskError, FolderError
+            If one is, or if that cannot be found out.
+        """
+        with wrap_os_errors(self.path):
+            for folder in self._folders:
+                refuse_link(folder)
+
+    @property
+    def _folders(self) -> tuple[Path, Path, Path]:
+        return self.path, self.images, self.annotations
 
     def remove_partials(self) -> None:
         """Delete incomplete files of a killed run."""

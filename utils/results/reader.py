@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..annotations import geometry, voc_xml
 from ..errors import FolderError, wrap_os_errors
+from ..files import read_bytes
 from ..models.images import Annotation, Picture
 from ..models.rows import Category
 from ..models.tasks import Outcome
@@ -131,6 +132,7 @@ def read_category(category: Category, folder: CategoryFolder, excluded: Exclusio
     DiskError, FolderError
         If it cannot be read.
     """
+    folder.check()
     summary = Summary(category.folder, category.code)
     with wrap_os_errors(folder.path):
         recorded = journal.read_outcomes(folder.journal) if folder.journal.exists() else ()
@@ -175,7 +177,7 @@ def _own_images(folder: CategoryFolder, images: Iterable[OwnImage]) -> Iterator[
 def _annotation(folder: CategoryFolder, image_code: str) -> Annotation | None:
     """Read the XML file of an image; None if it was removed or damaged."""
     try:
-        data = folder.annotation(image_code).read_bytes()
+        data = read_bytes(folder.annotation(image_code), MAX_XML_BYTES)
     except OSError:
         return None  # the next run restores it
-    return voc_xml.parse(data, image_code) if len(data) <= MAX_XML_BYTES else None
+    return voc_xml.parse(data, image_code)

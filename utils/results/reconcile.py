@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..files import read_bytes
 from ..images import placeholders, validation
 from ..models.images import Picture
 from ..models.rows import UrlRow
@@ -176,7 +177,7 @@ def validate_file(path: Path) -> Picture | Rejection:
     """Validate the bytes of a file like a download, but of any size in pixels."""
     if path.stat().st_size > validation.MAX_BYTES:
         return validation.TOO_LARGE
-    data = path.read_bytes()
+    data = read_bytes(path)
     placeholder = placeholders.reject_response(Response(data, http_status=200, final_url=""))
     return placeholder or validation.validate(data, min_side=ANY_SIZE, length_known=True)
 
@@ -185,7 +186,7 @@ def fitting_boxes(store: CategoryStore, image: Path, picture: Picture) -> int | 
     """Count the boxes in the XML of an image; an XML that does not fit the image is removed."""
     boxes = annotation_writer.count_boxes(store.folder, image, picture)
     xml = store.folder.annotation(image.stem)
-    if boxes is None and xml.exists():
+    if boxes is None and os.path.lexists(xml):
         store.remove_file(xml, "It does not fit its image.")
     return boxes
 

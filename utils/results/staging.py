@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import FATAL_ERRNOS, wrap_os_errors
-from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_new
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, make_folder, write_new
 from ..models.tasks import Outcome
 from ..reasons import Reason, Status
 from .paths import CategoryFolder
@@ -73,8 +73,9 @@ class StagingFolder:
         """Create the folder; files of a killed run are deleted."""
         with wrap_os_errors(self._path):
             for leftover in (self._path, self._path.with_name(OLD_SHARDS_NAME)):
-                shutil.rmtree(leftover, ignore_errors=True)
-            self._path.mkdir(exist_ok=True)
+                if leftover.is_dir():  # `rmtree` would wait for a pipe
+                    shutil.rmtree(leftover, ignore_errors=True)
+            make_folder(self._path)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -83,28 +84,34 @@ class StagingFolder:
     def commit(self, outcome: Outcome, folder: CategoryFolder) -> Outcome:
         """Give a staged image and its XML their final names, the XML first.
 
+        The outcome may come from another machine: no text in it leads out of the two folders.
+
         Returns
         -------
         Outcome
             The same without `staged`, or a `disk_error` if the files could not be renamed.
         """
-        staged = f"{self._path}/{outcome.staged}"
+        staged = self._staged(outcome)
+        file = f"{folder.IMAGES}/{outcome.row.image_code}{os.path.splitext(outcome.file)[1]}"  # noqa: PTH122
         xml = folder.annotation(outcome.row.image_code)
         try:
             if outcome.boxes is not None:
                 _move(staged + XML_SUFFIX, os.fspath(xml))
-            _move(staged, f"{folder.path}/{outcome.file}")
+            _move(staged, f"{folder.path}/{file}")
         except OSError as error:
             with contextlib.suppress(OSError):
                 xml.unlink(missing_ok=True)
             _remove(staged)
             return disk_failure(outcome, error)
-        return replace(outcome, staged="")
+        return replace(outcome, file=file, staged="")
 
     def discard(self, outcome: Outcome) -> None:
         """Delete the staged files of an image that is not needed."""
         if outcome.staged:
-            _remove(f"{self._path}/{outcome.staged}")
+            _remove(self._staged(outcome))
+
+    def _staged(self, outcome: Outcome) -> str:
+        return f"{self._path}/{os.path.basename(outcome.staged)}"  # noqa: PTH119
 
 
 def disk_failure(outcome: Outcome, error: OSError) -> Outcome:
@@ -122,7 +129,7 @@ def disk_failure(outcome: Outcome, error: OSError) -> Outcome:
 
 
 def _move(source: str, target: str) -> None:
-    """Rename a file; a category folder may be a link to another file system, to which it is copied."""
+    """Rename a file; to a folder on another file system, it is copied."""
     try:
         os.replace(source, target)  # noqa: PTH105  # done for every image
     except OSError as error:
@@ -131,6 +138,7 @@ def _move(source: str, target: str) -> None:
         folder, name = os.path.split(target)
         partial = Path(folder) / f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}"
         try:
+            partial.unlink(missing_ok=True)
             shutil.copy2(source, partial)  # keeps the modification time, which the journal records
             partial.replace(target)
         except OSError:

@@ -92,6 +92,7 @@ class Verification:
     def _open(self, category: Category, on_change: Callable[[str], None]) -> CategoryStore:
         folder = CategoryFolder(self.root / category.folder)
         if self.dry:
+            folder.check()
             check_annotations_readable(folder)
         else:
             folder.make()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..errors import InputError, wrap_os_errors
 from ..fetch.credentials import Credentials
 from ..fetch.locations import is_url, local_path, redacted
-from ..files import write_atomic
+from ..files import make_folder, read_json, write_atomic
 from ..images.validation import TOO_LARGE
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import Candidate, Category, TarMember, UrlRow
@@ -99,10 +99,10 @@ class TarProgress:
     def load(cls, path: Path) -> TarProgress:
         """Read the file; an invalid one counts as no progress."""
         try:
-            loaded = cls(**json.loads(path.read_bytes()))
+            loaded = cls(**read_json(path))
             absent, passed = (tuple(map(str, codes)) for codes in (loaded.absent, loaded.passed))
             return replace(loaded, candidates=int(loaded.candidates), absent=absent, passed=passed)
-        except (OSError, ValueError, TypeError, OverflowError, RecursionError):
+        except (OSError, ValueError, TypeError, OverflowError):
             return cls()
 
     def save(self, path: Path) -> None:
@@ -198,7 +198,7 @@ class TarSource(Source):
         options = replace(OPTIONS, credentials=Credentials.from_environment(os.environ))
         downloads = context.result_folder / DOWNLOADS
         with wrap_os_errors(downloads):
-            downloads.mkdir(exist_ok=True)
+            make_folder(downloads)
         try:
             queue = TarDownloadQueue(context.settings.archive_url, downloads, options=options)
             yield cls(context, queue)
