@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from pathlib import Path
 
@@ -31,3 +32,25 @@ def test_image_that_cannot_be_removed(tmp_path: Path) -> None:
     with folder.report.open(newline="", encoding="utf-8") as file:
         statuses = [row["status"] for row in csv.DictReader(file)]
     assert statuses == ["failed", "downloaded", "downloaded"]
+
+
+def test_lines_that_name_another_file(tmp_path: Path) -> None:
+    """Only images in `Images/` are removed, whatever file a line of the journal names."""
+    made = ResultFolder(tmp_path / "partial_imagenet")
+    folder = made.category(RED, "red")
+    for number in range(3):
+        made.image(folder, f"{RED}_{number}", data=jpeg(seed=7))
+    found = {placeholders.content_key(outcome) for outcome in Journal(folder.journal).outcomes()}
+    others = [tmp_path / "precious.jpg", folder.report, folder.images / "mine.jpg"]
+    for path in others:
+        path.write_bytes(b"mine")
+    lines = folder.journal.read_text(encoding="utf-8")
+    for number, path in enumerate(others):
+        lines = lines.replace(
+            f"Images/{RED}_{number}.jpg", Path(os.path.relpath(path, folder.path)).as_posix()
+        )
+    folder.journal.write_text(lines, encoding="utf-8")
+
+    assert ReportWriter(lambda _: folder).retract(made.categories[0], found) == []
+
+    assert [path.read_bytes() for path in others] == [b"mine"] * 3

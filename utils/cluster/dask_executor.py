@@ -289,7 +289,8 @@ class DaskExecutor:
             shard.has_results |= bool(report.outcomes)
         for number, outcome in report.outcomes:
             if shard and number in shard.left:
-                result = TaskResult(shard.left.pop(number), outcome)
+                task = shard.left.pop(number)
+                result = TaskResult(task, replace(outcome, row=task.row))  # only the rest comes from there
                 del self._shard_of[number]
                 events.results += [result, *self._planner.record(result)]
             else:

@@ -10,6 +10,7 @@ from ..models.images import BoxCounts, ImageFormat, Picture
 from ..models.rows import UrlRow
 from ..models.tasks import TRANSIENT, Outcome
 from ..reasons import REASONS, Status
+from .paths import CategoryFolder
 
 ALWAYS = frozenset({"image_code", "url", "position"})
 """Written even if empty or 0. `boxes` 0 (no box is left) is written, too; None (no XML) is not."""
@@ -58,16 +59,19 @@ def encode(outcome: Outcome) -> dict[str, Any]:
 
 
 def decode(record: dict[str, Any], *, of_earlier_run: bool) -> Outcome | None:
-    """Return the outcome of a record; None if it is not a record of `encode`."""
+    """Return the outcome of a record; None if it is not a record of `encode`, or names another file."""
     try:
         status = STATUSES[record["status"]]
+        file, image_code = str(record.get("file", "")), str(record["image_code"])
+        if (file or status.is_saved) and not CategoryFolder.is_saved_file(file, image_code):
+            return None
         plain: dict[str, Any] = {name: int(record.get(name, 0)) for name in NUMBERS}
         fitted = {name: int(count) for name, count in (record.get("fitted") or {}).items()}
         plain |= {name: str(record.get(key, "")) for name, key in TEXTS.items()}
         return Outcome(
             row=UrlRow(
                 int(record["position"]),
-                str(record["image_code"]),
+                image_code,
                 str(record["url"]),
                 int(record.get("repeat", 0)),
             ),
