@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 OUR_NAMES = frozenset({"*", "part-of-imagenet"})
-REFUSING = frozenset({"noai", "noimageai", "noindex", "noimageindex"})
+REFUSING = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
+"""`none` means noindex and nofollow."""
 WITH_VALUES = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 """Directives with a colon of their own, which are not names of bots."""
 
