@@ -28,6 +28,8 @@ class UrlRewrite:
     checked: int
 
 
+_WIKIMEDIA = r"(https?://upload\.wikimedia\.org/\w+/[\w-]+)"
+_OTHER_WIDTH = r"(?!(?:20|40|60|120|250|330|500|960|1280|1920|3840)px)\d+"
 REWRITES = (
     # Flickr: farm3.static.flickr.com/2348/2392903754_04ec8ab8b3.jpg and the like
     UrlRewrite(
@@ -37,6 +39,32 @@ REWRITES = (
         ),
         r"https://live.staticflickr.com/\1",
         checked=2025,
+    ),
+    # Flickr until 2006, with the number of the server in the host: photos12.flickr.com/18756827_7d8d8432df.jpg
+    UrlRewrite(
+        re.compile(
+            r"https?://photos(\d+)\.flickr\.com(?::80)?/(\d+_[0-9a-f]+(?:_\w)?\.(?:jpg|png|gif))",
+            re.IGNORECASE,
+        ),
+        r"https://live.staticflickr.com/\1/\2",
+        checked=2025,
+    ),
+    # Wikimedia makes thumbnails of these widths only; the original is one folder up, without "thumb".
+    UrlRewrite(
+        re.compile(
+            rf"{_WIKIMEDIA}/thumb(/(?:archive/)?\w/\w\w/[^/?]+\.(?:jpe?g|png|gif|webp|tiff?))/{_OTHER_WIDTH}px-[^/?]+",
+            re.IGNORECASE,
+        ),
+        r"\1\2",
+        checked=2026,
+    ),
+    # The original of other thumbnails, of drawings for example, is no image in one of our formats.
+    UrlRewrite(
+        re.compile(
+            rf"({_WIKIMEDIA}/thumb/(?:archive/)?\w/\w\w/[^/?]+\.svg)/{_OTHER_WIDTH}(px-[^/?]+)", re.IGNORECASE
+        ),
+        r"\1/500\3",
+        checked=2026,
     ),
 )
 
