@@ -115,6 +115,39 @@ def test_invalid_content_length(web: Web, target: Path, length: str, arrives: bo
     assert not arrives or target.read_bytes() == BODY
 
 
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"HTTP/1.1 {NINES} OK\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nContent-Length: {NINES}\r\n\r\nx",
+        f"HTTP/1.1 206 OK\r\nContent-Range: bytes {NINES}-{NINES}/{NINES}\r\n\r\nx",
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{NINES}\r\nx",
+        f"HTTP/1.1 503 No\r\nRetry-After: {NINES}\r\n\r\n",
+        f"HTTP/1.1 503 No\r\nRetry-After: Wed, 21 Oct {NINES} 07:28:00 GMT\r\n\r\n",
+        f"HTTP/1.1 302 Away\r\nLocation: http://127.0.0.1:{NINES}/\r\n\r\n",
+    ],
+    ids=["status", "length", "range", "chunk", "Retry-After", "date", "port"],
+)
+def test_numbers_of_thousands_of_digits(web: Web, target: Path, raw: str) -> None:
+    """They are an error of this source."""
+    with pytest.raises(OneSourceError):
+        fetch(web, target, Answer(raw=raw.encode()), seconds=0.2)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("status", [200, 302, 404])
+def test_headers_that_drip(web: Web, target: Path, status: int) -> None:
+    """A source that sends its headers byte by byte is given up, whatever it is going to say."""
+    raw = f"HTTP/1.1 {status} Slowly\r\nLocation: /file.tgz\r\n".encode() + b"X: y\r\n" * 1000
+    with pytest.raises(OneSourceError, match="it sends its headers too slowly"):
+        fetch(web, target, Answer(raw=raw, pace=40), seconds=0.2)
+    assert len(web.requests) == 3
+    assert not target.exists()
+
+
 def test_minimum_speed(web: Web, target: Path) -> None:
     """A byte now and then is not enough."""
     with pytest.raises(OneSourceError, match=r"it sends only \d+ bytes a second"):

@@ -6,24 +6,20 @@ timeout. Code, message and the system's error number are therefore looked at tog
 
 from __future__ import annotations
 
-import email.utils
 import errno
-import time
 from dataclasses import dataclass
-from datetime import timezone
 
 import pycurl
 
 from ..models.tasks import FetchError
 from ..reasons import Reason
+from .headers import parse_retry_after
 
-MAX_RETRY_AFTER = 10**6
 CURL_REASONS = {
     pycurl.E_URL_MALFORMAT: Reason.INVALID_URL,
     pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS_ERROR,
     pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
     pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
-    pycurl.E_WRITE_ERROR: Reason.TOO_LARGE,  # the write callback aborts at the size limit
     pycurl.E_SSL_CONNECT_ERROR: Reason.TLS_ERROR,
     pycurl.E_PEER_FAILED_VERIFICATION: Reason.TLS_ERROR,
     pycurl.E_SSL_CERTPROBLEM: Reason.TLS_ERROR,
@@ -85,19 +81,6 @@ def fetch_error(curl: pycurl.Curl, end: TransferEnd) -> FetchError:
         too_slow=end.rejected is Reason.TIMEOUT,
         seconds=float(curl.getinfo(pycurl.TOTAL_TIME)),
     )
-
-
-def parse_retry_after(value: str, now: float | None = None) -> float | None:
-    """Return the seconds of a Retry-After header, which holds seconds or a date; None if it is unusable."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(min(int(text[:9]), MAX_RETRY_AFTER))
-    try:
-        date = email.utils.parsedate_to_datetime(text)
-        then = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()  # HTTP's are in GMT
-    except (TypeError, ValueError, OverflowError, OSError):  # the last two for years and zones out of range
-        return None
-    return min(max(0.0, then - (time.time() if now is None else now)), float(MAX_RETRY_AFTER))
 
 
 def _reason(curl: pycurl.Curl, end: TransferEnd) -> Reason:

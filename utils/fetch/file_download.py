@@ -18,7 +18,7 @@ from ..errors import DiskError, OneSourceError
 from ..models.http_defaults import USER_AGENT
 from ..reasons import is_temporary_status
 from .credentials import Credentials
-from .curl_errors import parse_retry_after
+from .headers import MAX_DIGITS, parse_number, parse_retry_after
 from .http_session import Connections, describe_error, open_session
 from .locations import redacted
 from .part_file import FileInfo, PartFile
@@ -29,8 +29,8 @@ MAX_RETRY_AFTER = 60.0  # maximum Retry-After in seconds
 _CHUNK = 1 << 16
 _START = 1 << 10  # bytes that are enough to recognise a web page
 _PROGRESS = 1 << 16  # bytes that must arrive before earlier failures are forgotten
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_SLOW_HEADERS = "it sends its headers too slowly"
+_CONTENT_RANGE = re.compile(r"bytes (N)-N/(N)".replace("N", f"[0-9]{{1,{MAX_DIGITS}}}"))
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Download:
                     failures, best = 0, self._part.size()
                 self._wait(failures, failure)
                 failures += 1
-        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise OneSourceError(describe_error(error)) from error
 
     def _attempt(self, session: requests.Session) -> _TemporaryError | None:
@@ -200,9 +200,16 @@ class Download:
                 headers["If-Range"] = self._part.info.validator
         timeout = (self._options.connect_timeout, self._options.read_timeout)
         try:
-            return session.get(self._url, headers=headers, stream=True, timeout=timeout)
+            # The read timeout is that of a single read, and headers may arrive byte by byte.
+            with self._connections.limited(sum(timeout)):
+                response = session.get(self._url, headers=headers, stream=True, timeout=timeout)
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise _TemporaryError(describe_error(error), connected=False) from error
+            why = _SLOW_HEADERS if self._connections.aborted else describe_error(error)
+            raise _TemporaryError(why, connected=False) from error
+        if self._connections.aborted:  # its headers are incomplete
+            response.close()
+            raise _TemporaryError(_SLOW_HEADERS, connected=False)
+        return response
 
     def _check_status(self, response: requests.Response) -> None:
         status = response.status_code
@@ -269,7 +276,7 @@ class Download:
         headers, part = response.headers, self._part
         content_range = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
         length = content_range[2] if content_range else headers.get("Content-Length", "")
-        size = int(length) if _NUMBER.fullmatch(length) else 0
+        size = parse_number(length) or 0
         new = FileInfo(part.info.url, headers.get("ETag", ""), headers.get("Last-Modified", ""), size)
         if response.status_code != HTTPStatus.PARTIAL_CONTENT:
             return 0, new

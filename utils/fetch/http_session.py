@@ -38,6 +38,7 @@ _DESCRIPTIONS = {  # by what an error's text contains, in this order
     "BadStatusLine": "it does not speak HTTP",
     "InvalidHeader": "its headers contradict each other",
     "got more than": "its headers are too long",
+    "ValueError": "it redirects to an invalid URL",
 }
 
 
@@ -78,6 +79,17 @@ class Connections:
         if self._duplicates and time.monotonic() - self._active_at > seconds:
             self._abort()
 
+    @contextlib.contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Close the connection if the context takes longer; the download retries."""
+        timer = threading.Timer(seconds, self._abort)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
     def mark_active(self) -> None:
         """Record that data has arrived.
 
@@ -108,6 +120,8 @@ class Connections:
         OSError
             If none does.
         """
+        if self.aborted:  # on the way to the target of a redirect
+            raise ConnectionAbortedError
         error = OSError(f"{host} has no address")
         addresses = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _name, address in addresses:
