@@ -5,17 +5,16 @@ from __future__ import annotations
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from demo.web import Answer, Length, Web
-from tests.fetching import TIMEOUT, blackhole, fetch_body, fetch_error, serving, unused_port
-from utils.fetch.curl_errors import MAX_RETRY_AFTER, parse_retry_after
-from utils.models.tasks import FetchError
+from tests.fetching import TIMEOUT, blackhole, fetch_all, fetch_body, fetch_error, serving, unused_port
+from utils.fetch.headers import MAX_RETRY_AFTER
+from utils.fetch.transfer import Transfer
+from utils.models.tasks import FetchError, Response
 from utils.reasons import Reason
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
@@ -41,6 +40,10 @@ MISBEHAVIOUR = {
         Reason.CONNECTION_ERROR,
     ),
     "two different lengths": (Answer(body=PICTURE, headers=("Content-Length: 9",)), Reason.CONNECTION_ERROR),
+    "decompressed body that is too large": (
+        Answer(body=bytes(20_000_001), gzip=True),
+        Reason.TOO_LARGE,
+    ),
     "called gzip, and is not": (
         Answer(body=PICTURE, headers=("Content-Encoding: gzip",)),
         Reason.CONNECTION_ERROR,
@@ -68,6 +71,54 @@ MISBEHAVIOUR = {
     "redirect to nonsense": (Answer.redirect("http://[broken/"), Reason.INVALID_URL),
     "redirect to port 99999": (Answer.redirect("http://127.0.0.1:99999/"), Reason.INVALID_URL),
 }
+
+
+NINES = "9" * 5000
+LONG_NUMBERS = {
+    "status": Answer(raw=b"HTTP/1.1 " + b"2" * 5000 + b" OK\r\n\r\n"),
+    "status line as a header": Answer(
+        raw=b"HTTP/1.1 404 No\r\nHTTP/1.1 " + b"2" * 5000 + b" x: y\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "length": Answer(raw=HEAD + f"Content-Length: {NINES}\r\n\r\n".encode() + PICTURE),
+    "length of an error page": Answer(raw=f"HTTP/1.1 404 No\r\nContent-Length: {NINES}\r\n\r\nNo".encode()),
+    "second length": Answer(body=PICTURE, headers=(f"Content-Length: {NINES}",)),
+    "chunk": Answer(raw=HEAD + f"Transfer-Encoding: chunked\r\n\r\n{NINES}\r\n".encode() + PICTURE),
+    "port of a redirect": Answer.redirect(f"http://127.0.0.1:{NINES}/"),
+    "Retry-After": Answer(status=429, headers=(f"Retry-After: {NINES}",)),
+    "date": Answer(status=429, headers=(f"Retry-After: Wed, 21 Oct {NINES} 07:28:00 GMT",)),
+    "zone": Answer(status=503, headers=(f"Retry-After: Wed, 21 Oct 2025 07:28:00 +{NINES}",)),
+}
+
+
+@pytest.mark.parametrize("case", LONG_NUMBERS)
+def test_numbers_of_thousands_of_digits(web: Web, case: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """They are an error of their URL, and print nothing."""
+    web.answer("/x", LONG_NUMBERS[case])
+    web.answer("/y", Answer.jpeg(PICTURE))
+    result, other = fetch_all([web.url("/x"), web.url("/y")])
+    assert isinstance(result, FetchError)
+    assert result.http_status == {"length of an error page": 404, "status line as a header": 404}.get(
+        case, result.http_status
+    )
+    assert isinstance(other, Response)
+    assert capfd.readouterr().err == ""
+
+
+def test_exception_in_a_callback(
+    web: Web, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is the failure of its URL, wherever it is raised, and prints nothing."""
+    web.otherwise(Answer.jpeg(PICTURE))
+    for function in ("_receive", "_body"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Transfer, function, lambda *_arguments: int("x"))
+            result = fetch_error(web.url("/x"))
+        assert (result.reason, result.description) == (
+            Reason.CONNECTION_ERROR,
+            "The response cannot be read (ValueError).",
+        )
+    assert capfd.readouterr().err == ""
+    assert fetch_body(web.url("/x")).data == PICTURE
 
 
 @pytest.mark.parametrize("case", MISBEHAVIOUR)
@@ -144,44 +195,6 @@ def test_retry_after(web: Web, value: str) -> None:
     web.answer("/x", Answer(status=429, headers=(f"Retry-After: {value}",)))
     expected = {"7": 7.0, " 7 ": 7.0, "0": 0.0, "Wed, 21 Oct 2099 07:28:00 GMT": MAX_RETRY_AFTER}
     assert fetch_error(web.url("/x")).retry_after == expected.get(value)
-
-
-@pytest.fixture(params=["GMT0", "PST8", "IST-5:30"])
-def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run in other time zones."""
-    monkeypatch.setenv("TZ", request.param)
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-@pytest.mark.usefixtures("time_zone")
-def test_retry_after_as_a_date() -> None:
-    """In several forms, all in GMT; a past date means now."""
-    now = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
-    for text in (
-        "Sun, 06 Nov 1994 08:50:07 GMT",
-        "Sunday, 06-Nov-94 08:50:07 GMT",
-        "Sun Nov  6 08:50:07 1994",
-        "Sun, 06 Nov 1994 08:50:07 -0000",
-        "06 Nov 1994 09:50:07 +0100",
-    ):
-        assert parse_retry_after(text, now) == 30.0
-    assert parse_retry_after("Sun, 06 Nov 1994 08:49:07 GMT", now) == 0.0
-
-
-@given(
-    st.text(max_size=40)
-    | st.from_regex(
-        r"[A-Z][a-z]{2}, \d{1,3} (Jan|Feb|Dec) \d{1,6} \d\d:\d\d:\d\d [+-]?\d{1,25}", fullmatch=True
-    )
-    | st.sampled_from(["Mon, 01 Jan 0001 00:00:00 -0000", "9" * 5000, "²", "٣", "1e9", "nan", "inf"])
-)
-def test_any_retry_after_is_bounded(text: str) -> None:
-    """Whatever a server sends is a bounded number of seconds, or None."""
-    seconds = parse_retry_after(text)
-    assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER
 
 
 @pytest.fixture(scope="module")

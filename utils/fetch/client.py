@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import pycurl
 
 from ..models.tasks import FetchError, Redirect, RedirectHistory, Response
+from ..reasons import Reason
 from .transfer import MemoryBudget, Transfer, new_handle
 
 MEMORY_BUDGET = 96_000_000
@@ -162,7 +163,7 @@ class Fetcher:
             queued, good, bad = self._multi.info_read()
             for curl, code, message in [*((curl, 0, "") for curl in good), *bad]:
                 transfer = self._by_handle[curl]
-                fetched = Fetched(transfer.number, transfer.result(code, message))
+                fetched = Fetched(transfer.number, _result(transfer, code, message))
                 self._remove(transfer)
                 yield fetched
                 transfer.release()
@@ -186,3 +187,14 @@ class Fetcher:
         else:
             self._descriptors.add(descriptor)
             self._selector.register(descriptor, SELECTOR_EVENTS[what])
+
+
+def _result(transfer: Transfer, code: int, message: str) -> Response | FetchError | Redirect:
+    """Return the result of a transfer; an exception is the failure of its URL alone."""
+    try:
+        return transfer.result(code, message)
+    except MemoryError:
+        raise
+    except Exception as error:
+        why = f"The response cannot be read ({type(error).__name__})."
+        return FetchError(Reason.CONNECTION_ERROR, why)

@@ -6,6 +6,7 @@ the limits of the host it leads to.
 
 from __future__ import annotations
 
+import re
 import time
 
 import certifi
@@ -15,15 +16,21 @@ from ..models.http_defaults import MAX_IMAGE_BYTES, USER_AGENT
 from ..models.tasks import FetchError, Redirect, RedirectHistory, RequestTarget, Response
 from ..reasons import Reason
 from ..urls import host_of
+from .content_encoding import decode
 from .curl_errors import TransferEnd, fetch_error
+from .headers import parse_number
 from .redirects import MAX_REDIRECTS, RedirectGuard, redirect_target
 from .slow_transfer import SlowTransferDetector
 
 MAX_ERROR_PAGE = 65_536
 """Bytes of an error page that are read, so that its connection can be reused."""
 USED_HEADERS = frozenset(
-    {b"location", b"retry-after", b"x-robots-tag", b"content-length", b"transfer-encoding"}
+    {
+        *(b"location", b"retry-after", b"x-robots-tag"),
+        *(b"content-length", b"content-encoding", b"transfer-encoding"),
+    }
 )
+_STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")
 
 
 class MemoryBudget:
@@ -96,10 +103,12 @@ class Transfer:
         self._guard = RedirectGuard(url, history.from_public)
         self._chunks: list[bytes] = []
         self._status = 0
+        self._expected = 0  # bytes of the body, as Content-Length states them
         self._headers: dict[str, list[str]] = {}
         self._header_lines: list[bytes] = []  # filled by curl itself, because most lines are not used
         self._resume_error = 0  # curl's code
         self._abort_reason: Reason | None = None
+        self._error: Exception | None = None
         seconds = timeout - history.seconds
         self._detector = SlowTransferDetector(time.monotonic() + seconds)
         curl.setopt(pycurl.URL, url)
@@ -111,8 +120,16 @@ class Transfer:
 
     def on_data(self, chunk: bytes) -> int | None:
         """Buffer a chunk of the body, or pause or abort the transfer; pycurl's WRITEFUNCTION."""
+        try:
+            return self._receive(chunk)
+        except Exception as error:  # pycurl would print it
+            self._error = error
+            return -1
+
+    def _receive(self, chunk: bytes) -> int | None:
         if not self._status:
             self._read_headers()
+            self._expected = parse_number((self._headers.get("content-length") or [""])[0]) or 0
         is_success = self._status < 300
         if self.size + len(chunk) > (MAX_IMAGE_BYTES if is_success else MAX_ERROR_PAGE):
             self._abort_reason = Reason.TOO_LARGE if is_success else None
@@ -122,9 +139,7 @@ class Transfer:
             self._detector.restart()
             return int(pycurl.WRITEFUNC_PAUSE)
         self.size += len(chunk)
-        length = (self._headers.get("content-length") or [""])[0]
-        expected = int(length) if length.isascii() and length.isdigit() else 0
-        if self._detector.is_too_slow(self.size, expected, time.monotonic()):
+        if self._detector.is_too_slow(self.size, self._expected, time.monotonic()):
             self._abort_reason = Reason.TIMEOUT if is_success else None
             return -1
         if is_success:
@@ -133,7 +148,12 @@ class Transfer:
         return None
 
     def result(self, code: int, message: str) -> Response | FetchError | Redirect:
-        """Return the result of the request; `code` and `message` are curl's, 0 for success."""
+        """Return the result of the request; `code` and `message` are curl's, 0 for success.
+
+        An exception means that the response cannot be read.
+        """
+        if self._error:
+            raise self._error
         self._read_headers()  # again: trailers arrive after the body
         seconds = float(self.curl.getinfo(pycurl.TOTAL_TIME))
         code = self._resume_error or code
@@ -146,12 +166,15 @@ class Transfer:
                 from_public=self._guard.from_public,
             )
             return Redirect(RequestTarget(target, host_of(target)), history)
-        if code == 0 and 200 <= self._status < 300:
+        rejected = target or (Reason.FORBIDDEN_REDIRECT if self._guard.blocked else self._abort_reason)
+        body = self._body() if code == 0 and 200 <= self._status < 300 else None
+        if isinstance(body, Reason):
+            rejected = body
+        elif body is not None:
             is_chunked = "chunked" in ",".join(self._headers.get("transfer-encoding", ())).lower()
             version = self.curl.getinfo(pycurl.INFO_HTTP_VERSION)
-            self._chunks = [b"".join(self._chunks)]  # so that the body is in memory once
             return Response(
-                data=self._chunks[0],
+                data=body,
                 http_status=self._status,
                 final_url=self._url,
                 robots=tuple(self._headers.get("x-robots-tag", ())),
@@ -165,9 +188,15 @@ class Transfer:
             message,
             self._status,
             retry_after=(self._headers.get("retry-after") or [""])[-1],
-            rejected=target or (Reason.FORBIDDEN_REDIRECT if self._guard.blocked else self._abort_reason),
+            rejected=rejected,
         )
         return fetch_error(self.curl, end)
+
+    def _body(self) -> bytes | Reason:
+        """Return the complete body, decoded, or the reason why it cannot be."""
+        self._chunks = [b"".join(self._chunks)]  # so that the body is in memory once
+        encodings = self._headers.get("content-encoding")
+        return decode(self._chunks[0], encodings) if encodings else self._chunks[0]
 
     def resume(self) -> None:
         """End a pause."""
@@ -189,10 +218,8 @@ class Transfer:
         lines = self._header_lines.copy()
         self._header_lines.clear()
         for line in lines:
-            if line.startswith(b"HTTP/"):
-                parts = line.split(None, 2)
-                self._status = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
-                self._headers = {}
+            if line.startswith(b"HTTP/") and (status := _STATUS_LINE.match(line)):
+                self._status, self._headers = int(status[1]), {}
                 continue
             name, _, value = line.partition(b":")
             key = name.strip().lower()
@@ -217,8 +244,8 @@ def new_handle(timeout: float) -> pycurl.Curl:
     curl = pycurl.Curl()
     options = {
         pycurl.USERAGENT: USER_AGENT,
-        pycurl.HTTPHEADER: ["Accept: image/*,*/*;q=0.5"],
-        pycurl.ACCEPT_ENCODING: "identity",  # a body that is compressed nevertheless is decompressed
+        # Not ACCEPT_ENCODING, because then libcurl would decode bodies; see `content_encoding`.
+        pycurl.HTTPHEADER: ["Accept: image/*,*/*;q=0.5", "Accept-Encoding: identity"],
         pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
         pycurl.CONNECTTIMEOUT_MS: max(1, int(min(5.0, timeout / 2) * 1000)),
         pycurl.MAXFILESIZE: MAX_IMAGE_BYTES,

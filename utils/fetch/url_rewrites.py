@@ -40,7 +40,7 @@ REWRITES = (
         r"https://live.staticflickr.com/\1",
         checked=2025,
     ),
-    # Flickr until 2006, with the number of the server in the host: photos12.flickr.com/18756827_7d8d8432df.jpg
+    # Flickr until 2006, the server's number in the host: photos12.flickr.com/18756827_7d8d8432df.jpg
     UrlRewrite(
         re.compile(
             r"https?://photos(\d+)\.flickr\.com(?::80)?/(\d+_[0-9a-f]+(?:_\w)?\.(?:jpg|png|gif))",

@@ -1,0 +1,75 @@
+"""Bodies that are compressed, or only said to be."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+
+from demo.web import Answer, Web
+from tests.fetching import fetch_body, fetch_error
+from utils.fetch.content_encoding import MAX_CODINGS, decode
+from utils.models.http_defaults import MAX_IMAGE_BYTES
+from utils.reasons import Reason
+
+PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
+PACKED = gzip.compress(PICTURE)
+RAW_DEFLATE = zlib.compress(PICTURE)[2:-4]
+
+
+@pytest.mark.parametrize(
+    "coding", ["UTF-8", "binary", "image/jpeg", "aws-chunked", "identity", "none", "", "br", "jpg, , utf-8"]
+)
+def test_names_of_no_coding(web: Web, coding: str) -> None:
+    """The body is taken as it is."""
+    web.answer("/x", Answer(body=PICTURE, headers=(f"Content-Encoding: {coding}",)))
+    assert fetch_body(web.url("/x")).data == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (PACKED, ["gzip"]),
+        (PACKED, ["X-GZIP"]),
+        (PACKED + bytes(512), ["gzip"]),
+        (PACKED + b"\r\n<!-- 3 queries -->", ["gzip"]),
+        (PACKED + PACKED, ["gzip"]),
+        (zlib.compress(PICTURE), ["deflate"]),
+        (RAW_DEFLATE, ["deflate"]),
+        (RAW_DEFLATE + b"behind", ["deflate"]),
+        (gzip.compress(PACKED), ["gzip, gzip"]),
+        (gzip.compress(zlib.compress(PICTURE)), ["deflate", "gzip"]),
+        (PACKED, ["utf-8, gzip", "binary"]),
+    ],
+)
+def test_compressed_bodies(web: Web, body: bytes, headers: list[str]) -> None:
+    """They are decompressed, and bytes behind the stream are ignored."""
+    web.answer("/x", Answer(body=body, headers=tuple(f"Content-Encoding: {value}" for value in headers)))
+    assert fetch_body(web.url("/x")).data == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "reason"),
+    [
+        (PACKED[:-9], "gzip", Reason.TRUNCATED),
+        (PACKED[:5], "gzip", Reason.TRUNCATED),
+        (RAW_DEFLATE[:-50], "deflate", Reason.TRUNCATED),
+        (PICTURE, "gzip", Reason.CONNECTION_ERROR),
+        (PACKED[:-8] + bytes(8), "gzip", Reason.CONNECTION_ERROR),
+        (gzip.compress(bytes(MAX_IMAGE_BYTES + 1)), "gzip", Reason.TOO_LARGE),
+        (gzip.compress(gzip.compress(bytes(3 * MAX_IMAGE_BYTES))), "gzip, gzip", Reason.TOO_LARGE),
+        (PACKED, ", ".join(["gzip"] * (MAX_CODINGS + 1)), Reason.CONNECTION_ERROR),
+    ],
+)
+def test_broken_streams(web: Web, body: bytes, header: str, reason: Reason) -> None:
+    """Cut, damaged, too large, or compressed too often."""
+    web.answer("/x", Answer(body=body, headers=(f"Content-Encoding: {header}",)))
+    assert fetch_error(web.url("/x"), 5.0).reason is reason
+
+
+def test_limits_are_exact() -> None:
+    """A body of the largest size is decoded, an empty one is empty."""
+    largest = bytes(MAX_IMAGE_BYTES)
+    assert decode(gzip.compress(largest), ["gzip"]) == largest
+    assert decode(b"", ["gzip"]) == b""
