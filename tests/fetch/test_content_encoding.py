@@ -18,6 +18,11 @@ PACKED = gzip.compress(PICTURE)
 RAW_DEFLATE = zlib.compress(PICTURE)[2:-4]
 
 
+def without_bytes(value: object) -> str:
+    """Name a parameter in the name of a test."""
+    return "body" if isinstance(value, bytes) else str(value)
+
+
 @pytest.mark.parametrize(
     "coding", ["UTF-8", "binary", "image/jpeg", "aws-chunked", "identity", "none", "", "br", "jpg, , utf-8"]
 )
@@ -42,6 +47,7 @@ def test_names_of_no_coding(web: Web, coding: str) -> None:
         (gzip.compress(zlib.compress(PICTURE)), ["deflate", "gzip"]),
         (PACKED, ["utf-8, gzip", "binary"]),
     ],
+    ids=without_bytes,
 )
 def test_compressed_bodies(web: Web, body: bytes, headers: list[str]) -> None:
     """They are decompressed, and bytes behind the stream are ignored."""
@@ -61,6 +67,7 @@ def test_compressed_bodies(web: Web, body: bytes, headers: list[str]) -> None:
         (gzip.compress(gzip.compress(bytes(3 * MAX_IMAGE_BYTES))), "gzip, gzip", Reason.TOO_LARGE),
         (PACKED, ", ".join(["gzip"] * (MAX_CODINGS + 1)), Reason.CONNECTION_ERROR),
     ],
+    ids=without_bytes,
 )
 def test_broken_streams(web: Web, body: bytes, header: str, reason: Reason) -> None:
     """Cut, damaged, too large, or compressed too often."""
