@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from utils.copies.tar_members import read
 from utils.fetch.file_download import DownloadOptions
 from utils.models.rows import TarMember
 from utils.sources.tar_download import TarDownload
-from utils.sources.tar_members import read
 
 WNID = "n00000001"
 QUICK = DownloadOptions(retry_delays=(0.01,) * 4, connect_timeout=2.0, read_timeout=2.0)

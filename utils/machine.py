@@ -1,10 +1,11 @@
-"""Limits of this process on this machine: CPUs and open files."""
+"""What a process may use of the machine: CPUs and open files; and the folder of the user's cache."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import os
+import sys
 from pathlib import Path
 
 try:
@@ -12,6 +13,8 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
+_CACHE_VARIABLE = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
+_CACHE_IN_HOME = {"win32": "AppData/Local", "darwin": "Library/Caches"}
 MAX_FILES, MACOS_FILES, WINDOWS_FILES = 65536, 10240, 8192
 
 
@@ -51,3 +54,17 @@ def raise_open_file_limit() -> int:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
                 soft = limit
     return most if soft == resource.RLIM_INFINITY else min(soft, MAX_FILES)
+
+
+def cache_folder() -> Path:
+    """Return this tool's folder in the user's cache, which may not exist.
+
+    Raises
+    ------
+    RuntimeError
+        If the user has no home.
+    """
+    folder = Path(os.environ.get(_CACHE_VARIABLE, ""))
+    if not folder.is_absolute():  # the XDG specification says to ignore relative ones
+        folder = Path.home() / _CACHE_IN_HOME.get(sys.platform, ".cache")
+    return folder / "part-of-imagenet"

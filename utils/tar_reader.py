@@ -76,9 +76,15 @@ class HeaderReader:
 
     If the source ends within a header, the state is unchanged: the same header can be read again once more
     data is available.
+
+    Parameters
+    ----------
+    max_members
+        The maximum number of headers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_members: int = MAX_MEMBERS) -> None:
+        self._max_members = max_members
         self._count = 0
         self._next_name = b""
         self._next_size: int | None = None
@@ -98,7 +104,7 @@ class HeaderReader:
         ValueError
             If there is no valid header.
         TarLimitError
-            If there are more than `MAX_MEMBERS` headers.
+            If there are more headers than allowed.
         """
         block = source.read(BLOCK)
         if block == _END_MARK:
@@ -118,8 +124,8 @@ class HeaderReader:
             header = TarHeader(name, is_file=kind in _REGULAR, size=size, checksum=checksum)
             self._next_name, self._next_size = b"", None
         self._count += 1
-        if self._count > MAX_MEMBERS:
-            raise TarLimitError(f"it has more than {MAX_MEMBERS:,} members")
+        if self._count > self._max_members:
+            raise TarLimitError(f"it has more than {self._max_members:,} members")
         return header
 
     def _read_extension(self, source: Readable, kind: bytes, size: int) -> None:
@@ -140,14 +146,15 @@ class TarFile:
 
     Attributes
     ----------
-    name
-        The last component of its path.
+    path, name
+        Its path as stored, and the last component of that.
     size
         In bytes.
     """
 
-    def __init__(self, name: str, size: int, stream: _Stream) -> None:
-        self.name = name
+    def __init__(self, path: str, size: int, stream: _Stream) -> None:
+        self.path = path
+        self.name = path.rpartition("/")[2]
         self.size = size
         self._unread = size
         self._stream = stream
@@ -159,20 +166,22 @@ class TarFile:
         return data
 
 
-def iter_files(file: BinaryIO, *, max_bytes: int) -> Generator[TarFile, None, None]:
+def iter_files(
+    file: BinaryIO, *, max_bytes: int, max_members: int = MAX_MEMBERS
+) -> Generator[TarFile, None, None]:
     """Iterate over the regular files of an archive, which may be compressed with gzip.
 
     A compressed archive is read to its end, which verifies the checksum of gzip.
 
     Parameters
     ----------
-    max_bytes
-        Limit for the uncompressed archive.
+    max_bytes, max_members
+        Limits for the uncompressed archive.
 
     Raises
     ------
     TarLimitError
-        If there are more bytes than `max_bytes`, or more members than `MAX_MEMBERS`.
+        If there are more bytes or members than allowed.
     OSError, EOFError, zlib.error, ValueError
         If the archive is damaged (see `READ_ERRORS`); the files before the damage have been returned.
     """
@@ -183,16 +192,24 @@ def iter_files(file: BinaryIO, *, max_bytes: int) -> Generator[TarFile, None, No
         raise EOFError("it is empty")
     is_compressed = start == _GZIP_MAGIC
     with gzip.GzipFile(fileobj=file) if is_compressed else contextlib.nullcontext(file) as content:
-        stream, headers = _Stream(content, max_bytes), HeaderReader()
-        while header := headers.read(stream):
-            end = stream.position + padded(header.size)
-            stream.require_within_limit(end)
-            if header.is_file:
-                name = header.name.rpartition(b"/")[2].decode("utf-8", "replace")
-                yield TarFile(name, header.size, stream)
-            stream.skip_to(end)
+        stream = _Stream(content, max_bytes)
+        yield from _iter_stream(stream, HeaderReader(max_members=max_members))
         if is_compressed:
             stream.skip_to_end()
+
+
+def iter_nested(tar: TarFile) -> Generator[TarFile, None, None]:
+    """Iterate over the regular files of a tar in a tar; see `iter_files`."""
+    return _iter_stream(_Stream(tar, tar.size), HeaderReader())
+
+
+def _iter_stream(stream: _Stream, headers: HeaderReader) -> Generator[TarFile, None, None]:
+    while header := headers.read(stream):
+        end = stream.position + padded(header.size)
+        stream.require_within_limit(end)
+        if header.is_file:
+            yield TarFile(header.name.decode("utf-8", "replace"), header.size, stream)
+        stream.skip_to(end)
 
 
 class _Stream:

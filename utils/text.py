@@ -19,7 +19,7 @@ def pluralize(number: int, noun: str) -> str:
 def _plural(noun: str) -> str:
     if noun.endswith("y"):
         return f"{noun[:-1]}ies"
-    return f"{noun}es" if noun.endswith("x") else f"{noun}s"
+    return f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
 
 
 def join_names(names: Sequence[str], limit: int) -> str:

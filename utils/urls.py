@@ -19,7 +19,12 @@ from .reasons import Reason, Rejection
 MAX_URL_LENGTH = 8000
 MAX_HOST_LENGTH = 253  # the limit of DNS
 DEFAULT_PORTS = {"http": 80, "https": 443}
-IMAGE_CODE = re.compile(r"n[0-9]{8}_[0-9]{1,12}")
+LISTED_CODE = re.compile(r"n[0-9]{8}_[0-9]{1,12}")
+"""Image codes of the URL table."""
+VALIDATION_PREFIX = "ILSVRC2012_val_"
+"""The beginning of the image codes of ILSVRC's validation images, which name no category."""
+IMAGE_CODE = re.compile(rf"{LISTED_CODE.pattern}|{VALIDATION_PREFIX}[0-9]{{1,8}}")
+"""Image codes in a result folder."""
 
 _BLANKS = " \t"  # about a thousand real URLs contain them; other control characters are invalid
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -46,7 +51,7 @@ class _Url:
 
 def rejection(row: UrlRow) -> Rejection | None:
     """Return why a row cannot be downloaded, or None if it is valid."""
-    if not IMAGE_CODE.fullmatch(row.image_code):
+    if not LISTED_CODE.fullmatch(row.image_code):
         return Rejection(
             Reason.INVALID_IMAGE_CODE,
             f"{_ascii(row.image_code)} is not an image code (n, eight digits, underscore, digits)",

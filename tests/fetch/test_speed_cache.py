@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from utils import machine
 from utils.fetch import speed_test
 
 
@@ -60,5 +61,5 @@ def test_cache_is_in_the_home_folder_by_default(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     for value in ("", "relative"):
-        monkeypatch.setenv(speed_test._CACHE_VARIABLE, value)
+        monkeypatch.setenv(machine._CACHE_VARIABLE, value)
         assert speed_test.cache_file().is_relative_to(tmp_path)

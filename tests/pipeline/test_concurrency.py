@@ -41,7 +41,7 @@ def test_unknown_network_is_explained() -> None:
 
 def test_images_on_disk_have_no_hosts() -> None:
     """The line does not name limits of hosts."""
-    assert message(many_hosts=False).endswith("images processed at once.")
+    assert message(many_hosts=False).endswith("checked by 2 processes.")
 
 
 @pytest.mark.parametrize(

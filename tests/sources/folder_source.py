@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from utils.models.rows import Candidate, Category, UrlRow
+from utils.models.rows import Candidate, Category, LocalImage, UrlRow
 from utils.models.settings import Settings
 from utils.sources import registry
 from utils.sources.base import POSITION_OFFSET, CandidateStream, ListedStream, Request, Source, SourceContext
@@ -17,7 +17,7 @@ from utils.text import pluralize
 
 
 @dataclass(frozen=True)
-class ImageFile:
+class ImageFile(LocalImage):
     """An image in a file of its own."""
 
     path: Path

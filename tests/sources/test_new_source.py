@@ -105,4 +105,4 @@ def test_unknown_source(project: Project, copy: Path) -> None:
     """Without registration the word is refused, and the known ones are named."""
     finished = project.run("--source", "folders")
     assert finished.code == 2
-    assert "urls, archive, both" in finished.err
+    assert "urls, archive, copy, both" in finished.err

@@ -32,12 +32,12 @@ from tests.tars import (
     to_end,
     until,
 )
+from utils.copies.tar_members import read
 from utils.errors import DiskError
 from utils.fetch.file_download import DownloadOptions
 from utils.models.rows import TarMember
 from utils.sources import tar_download
 from utils.sources.tar_download import TarDownload
-from utils.sources.tar_members import read
 
 IMAGES = bodies(12)
 BODY = packed(IMAGES)

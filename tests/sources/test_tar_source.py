@@ -300,7 +300,7 @@ def test_terms_not_accepted(archive: Archive, monkeypatch: pytest.MonkeyPatch) -
         ((*source, "--archive_url", "", *ACCEPTED), 2, "--archive_url is empty"),
         ((*source, "--archive_url", secret, *ACCEPTED, "--dry_run"), 0, "is not known yet"),
         (("--source", "both", *address, *ACCEPTED, "--url_data", "none.csv"), 2, "no URL table none.csv"),
-        (("--source", "all", *address, *ACCEPTED), 2, "urls, archive, both"),
+        (("--source", "all", *address, *ACCEPTED), 2, "urls, archive, copy, both"),
     ):
         finished = archive.project.run(*flags)
         assert finished.code == code
@@ -332,7 +332,7 @@ def test_dry_run(archive: Archive) -> None:
     archive.keep(photos(6))
     archive.link(f"{RED}_1")
     finished = archive.run(*PARALLEL)
-    assert "images processed at once.\n" in finished.out
+    assert "Images are checked by " in finished.out
     assert "from one host" not in finished.out
     assert "1 URL and its tar, 0 to try, 1 already there, 5 more images there" in (
         archive.run("--dry_run", source="both").out

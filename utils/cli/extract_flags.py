@@ -14,6 +14,7 @@ from ..catalog import categories
 from ..export import formats
 from ..models.settings import Settings
 from ..sources import tar_address
+from ..sources.copy_source import CopySource
 from ..sources.registry import ALIASES, SOURCES, source_names
 from ..sources.url_source import UrlSource
 from . import validate_args
@@ -150,9 +151,12 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _value(
             "source",
             f"{{{','.join(SOURCE_WORDS)}}}",
-            lambda text: source_names(choice(SOURCE_WORDS, text)),
-            "download from URLs, from ImageNet's tars, or from both",
-            UrlSource.name,
+            partial(choice, SOURCE_WORDS),
+            "sources, asked in this order (default: copy if --copy is given, else urls)",
+            nargs="+",
+        ),
+        _value(
+            "copy", "PATH", str, "copies of ImageNet on disk: folders, tars, zips, shards, parquet", nargs="+"
         ),
         _value(
             "archive_url",
@@ -269,6 +273,9 @@ def settings(arguments: Sequence[str] | None = None) -> Settings:
     """Read the command line; invalid flags exit with code 2, as argparse does."""
     reader = parser()
     values = vars(reader.parse_args(arguments))
+    values["copy"] = tuple(values["copy"] or ())
+    default_source = CopySource.name if values["copy"] else UrlSource.name
+    values["source"] = source_names(values["source"] or [default_source])
     if conflict := validate_args.conflict(values):
         reader.error(conflict)
     for name, default in DEFAULT_PATHS.items():

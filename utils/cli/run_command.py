@@ -62,7 +62,8 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         folder = None if settings.dry_run else result_folder(settings.save_dir)
         if folder:
             stack.enter_context(FolderLock(folder))
-        source_context = SourceContext(settings, folder, table)
+        codes = [category.code for category in selected.categories]
+        source_context = SourceContext(settings, folder, table, codes, console.print)
         sources = [stack.enter_context(one.open(source_context)) for one in source_types(settings.source)]
         _show_start(selected, sources, settings, console)
         path = folder or settings.save_dir / RESULT_FOLDER
@@ -90,7 +91,7 @@ def _check_inputs(settings: Settings) -> None:
     """Check that the inputs exist, before anything is written."""
     for source_type in source_types(settings.source):
         source_type.check(settings)
-    if settings.with_annotation and not settings.annotations_dir.is_dir():
+    if settings.with_annotation and not settings.annotations_dir.is_dir() and not settings.copy:
         raise InputError(_no_boxes(settings))
 
 
@@ -99,7 +100,7 @@ def _show_start(selected: Selection, sources: Sequence[Source], settings: Settin
     for source in sources:
         if notice := source.notice(settings):
             console.print(notice)
-    if not settings.annotations_dir.is_dir():
+    if not settings.annotations_dir.is_dir() and not settings.copy:
         console.print(_no_boxes(settings))
 
 

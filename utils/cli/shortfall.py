@@ -52,7 +52,8 @@ def _reason(category: Category, summary: Summary, context: RunContext) -> str:
 
 def _has_boxes(category: Category, context: RunContext) -> bool:
     """Whether any candidate has boxes, as far as known without downloading."""
-    annotations = voc_xml.read_archive(context.settings.annotations_dir, category.code).annotations
+    archived = voc_xml.read_archive(context.settings.annotations_dir, category.code).annotations
+    annotations = context.annotations(category, archived)
     request = Request(category, context.folder_of(category).path, annotations, outcomes=tuple, saved=())
     return any(
         source.stream(request).next() is not None if source.listable else bool(annotations)

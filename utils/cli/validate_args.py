@@ -62,7 +62,7 @@ def conflict(values: dict[str, Any]) -> str | None:
         (export and verify, "--export needs a download: leave --verify out, or run it before"),
         (
             scheduler and not all(SOURCES[name].distributable for name in values["source"]),
-            "--scheduler downloads from URLs only: leave it or --source out",
+            "--scheduler works with URLs and copies only: leave it or --source archive out",
         ),
         (scheduler and (find or verify), "--scheduler is for downloads: leave it out here"),
         (

@@ -154,6 +154,7 @@ def _split(
             item.record.image_code,
             item.label,
             frozenset(box.label for box in item.boxes),
+            item.record.url,
         )
         for item in items
     ]

@@ -17,17 +17,19 @@ Classes of images and classes of boxes count separately, so the classes of a det
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from ..urls import VALIDATION_PREFIX
 from .dataset import Split
 from .image_hash import ImageHash
 from .near_duplicates import representatives
 
-OFFICIAL_VALIDATION = "ILSVRC2012_val_"
-"""The beginning of the image codes of ILSVRC's validation images."""
+_IN_VALIDATION = re.compile(r"(?!https?:)[^#]*#(?:.*[/_-])?val(?:idation)?[/_-].*", re.IGNORECASE | re.DOTALL)
+"""Images in a copy's folder or file of validation images, e.g. `imagenette2#val/n01440764/...`."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,15 @@ class SplitImage:
         Its class.
     box_labels
         The classes of its boxes.
+    url
+        As in the report.
     """
 
     sha256: str
     image_code: str
     label: str
     box_labels: frozenset[str] = frozenset()
+    url: str = ""
 
 
 def groups(hashes: Mapping[str, ImageHash]) -> dict[str, str]:
@@ -110,7 +115,7 @@ def _digest(group: str, seed: int) -> bytes:
 
 
 def _is_official(image: SplitImage) -> bool:
-    return image.image_code.startswith(OFFICIAL_VALIDATION)
+    return image.image_code.startswith(VALIDATION_PREFIX) or bool(_IN_VALIDATION.fullmatch(image.url))
 
 
 def _fixed_sides(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import files
+from ..machine import cache_folder
 
 MAX_SECONDS = 10.0  # of a measurement in all
 REQUEST_TIMEOUT, DOWNLOAD_SECONDS = 3, 4
@@ -30,9 +31,7 @@ MAX_SPEED = 1e12  # bits per second; anything more is no measurement
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _PLAIN_HTTP = "--plain-http"
-_CACHE_FOLDER, _CACHE_FILE = "part-of-imagenet", "network_speed.json"
-_CACHE_VARIABLE = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
-_CACHE_IN_HOME = {"win32": "AppData/Local", "darwin": "Library/Caches"}
+_CACHE_FILE = "network_speed.json"
 _READ_ERRORS = (OSError, ValueError, TypeError, KeyError, RuntimeError)  # RuntimeError: no home
 
 
@@ -122,17 +121,8 @@ def cache_speed(bits_per_second: float) -> None:
 
 
 def cache_file() -> Path:
-    """Return the path of the cache.
-
-    Raises
-    ------
-    RuntimeError
-        If the user has no home.
-    """
-    folder = Path(os.environ.get(_CACHE_VARIABLE, ""))
-    if not folder.is_absolute():  # the XDG specification says to ignore relative ones
-        folder = Path.home() / _CACHE_IN_HOME.get(sys.platform, ".cache")
-    return folder / _CACHE_FOLDER / _CACHE_FILE
+    """Return the path of the cache; see `cache_folder`."""
+    return cache_folder() / _CACHE_FILE
 
 
 def valid_speed(value: object) -> float | None:

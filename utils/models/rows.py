@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
-from typing import Protocol
 
 from ..reasons import Rejection
 from .fast_pickle import FastPickle
@@ -94,9 +94,17 @@ class TarMember(FastPickle):
         return self.offset + self.size
 
 
-class LocalImage(Protocol):
+class LocalImage(abc.ABC):
     """An image that is on disk and need not be downloaded; it is sent to workers, which read it."""
 
+    __slots__ = ()
+
+    @property
+    def group(self) -> int | None:
+        """The same number for images that one worker should read together; None for no preference."""
+        return None
+
+    @abc.abstractmethod
     def read(self) -> bytes:
         """Return its bytes.
 

@@ -26,6 +26,8 @@ class Settings:
         In pixels; smaller images are rejected.
     source
         The sources of images, in order.
+    copy
+        The paths of copies of ImageNet.
     archive_url
         The address of the tars of whole categories.
     find
@@ -89,6 +91,7 @@ class Settings:
     verify: bool = False
     with_subcategories: bool = False
     source: tuple[str, ...] = ("urls",)
+    copy: tuple[str, ...] = ()
     archive_url: str = ""
     accept_imagenet_terms: bool = False
     find: tuple[str, ...] = ()

@@ -248,9 +248,10 @@ class CategoryManager:
     def _read_annotations(self, category: Category) -> Mapping[str, Annotation]:
         folder = self._context.settings.annotations_dir
         content = voc_xml.read_archive(folder, category.code)
-        if content.problem and folder.is_dir():
+        annotations = self._context.annotations(category, content.annotations)
+        if content.problem and folder.is_dir() and (content.annotations or not annotations):
             self._screen.print(f"{category.folder}: {content.problem}")
-        return content.annotations
+        return annotations
 
     def _record_unreached(self, job: CategoryJob) -> None:
         with self.isolate_errors(job.category):

@@ -39,6 +39,10 @@ class BatchSize:
     why: str
 
 
+READ_PER_CORE = 8
+"""Images in flight for each core if none comes from many hosts: enough that no worker waits for its next."""
+
+
 class ConcurrencyController:
     """Chooses the batch size of a run, and runs the speed test that it may depend on.
 
@@ -93,6 +97,8 @@ class ConcurrencyController:
         settings = self._settings
         if not settings.parallel:
             return BatchSize(1, "one after another, because of --parallel False")
+        if settings.batch_size is None and not self._many_hosts:
+            return BatchSize(self._cores * READ_PER_CORE, "as many as its cores can work on")
         if settings.batch_size is not None:
             asked = BatchSize(settings.batch_size, "as --batch_size says")
             return limit_to_open_files(asked, cores=self._cores, open_files=self._open_files)
@@ -107,9 +113,8 @@ class ConcurrencyController:
 
     def _report(self) -> None:
         number, why = self._chosen.number, self._chosen.why
-        images = f"Up to {pluralize(number, 'image')}"
         if not self._many_hosts:
-            self._print_line(f"{images} processed at once.")
+            self._print_line(f"Images are checked by {pluralize(self.processes, 'process')}.")
             return
         if why == UNKNOWN:
             if self._test:
@@ -118,6 +123,7 @@ class ConcurrencyController:
                 why += ", whose speed could not be measured"
             else:
                 why += ", without a speed test"
+        images = f"Up to {pluralize(number, 'image')}"
         per_host = f", {FIRST_LIMIT} to {HIGHEST_LIMIT} from one host" if number > FIRST_LIMIT else ""
         self._print_line(f"{images} in flight{per_host}: {why}.")
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..models.images import Annotation
 from ..models.rows import Category, UrlRow
 from ..models.settings import Settings
 from ..results.exclusions import Exclusions
@@ -49,6 +50,13 @@ class RunContext:
     def folder_of(self, category: Category) -> CategoryFolder:
         """Return the folder of a category."""
         return CategoryFolder(self.folder / category.folder)
+
+    def annotations(self, category: Category, archived: Mapping[str, Annotation]) -> Mapping[str, Annotation]:
+        """Return the boxes of a category by image code: those of its archive, else those of the sources."""
+        annotations: dict[str, Annotation] = {}
+        for source in reversed(self.sources):
+            annotations.update(source.annotations(category))
+        return annotations | dict(archived) if annotations else archived
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
         """Find the rows of images that are saved but not in a journal, e.g. after a killed run."""

@@ -89,7 +89,7 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
         category,
         context,
         lambda *_: None,
-        annotations=content.annotations,
+        annotations=context.annotations(category, content.annotations),
         read_only=True,
         on_notice=notices.append,
     )

@@ -170,10 +170,14 @@ class WorkerPool:
         self.stop()
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
-        """Send each task to the worker with the fewest tasks."""
+        """Send each task to the worker with the fewest tasks, and those of a group to the same one."""
         shares: dict[WorkerHandle, list[ImageTask]] = {}
         for task in tasks:
-            worker = min(self._workers, key=lambda one: len(one.tasks))
+            group = task.local_image.group if task.local_image else None
+            if group is None:
+                worker = min(self._workers, key=lambda one: len(one.tasks))
+            else:
+                worker = self._workers[group % len(self._workers)]
             worker.tasks.add(task.number)
             shares.setdefault(worker, []).append(task)
         for worker, share in shares.items():

@@ -10,6 +10,7 @@ from ..models.images import BoxCounts
 from ..models.tasks import Outcome
 from ..reasons import Reason, Status
 from ..text import COLUMN_GAP, display_width, format_table, join_names, pluralize, truncate, truncate_middle
+from ..urls import VALIDATION_PREFIX
 from .own_images import OwnImage, OwnImages
 
 MOST_REASONS, MOST_FILES = 4, 3
@@ -76,7 +77,7 @@ class Summary:
             self.reasons[outcome.reason_word] += 1
         if outcome.status.is_saved:
             self.annotated += outcome.boxes is not None
-            self.from_other_synsets += not outcome.row.image_code.startswith(self.code)
+            self.from_other_synsets += not outcome.row.image_code.startswith((self.code, VALIDATION_PREFIX))
             self.mismatched += outcome.boxes is None and outcome.fitted is not None
             self.fitted += outcome.fitted or BoxCounts()
             self.bytes += outcome.picture.bytes if outcome.picture else 0

@@ -13,7 +13,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -118,11 +118,17 @@ class SourceContext:
         None in a dry run, which writes nothing.
     table
         The URL table, whether or not images come from it.
+    codes
+        The wnids of the selected categories.
+    notify
+        Called with sentences for the user.
     """
 
     settings: Settings
     result_folder: Path | None
     table: UrlTable
+    codes: Sequence[str] = ()
+    notify: Callable[[str], None] = lambda _sentence: None
 
 
 class Source(abc.ABC):
@@ -197,6 +203,10 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def expected(self, category: Category) -> int:
         """Estimate how many candidates will be tried, for the progress bar."""
+
+    def annotations(self, category: Category) -> Mapping[str, Annotation]:  # noqa: ARG002
+        """Return boxes that the source has itself, by image code; those of the archives come first."""
+        return {}
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterable[UrlRow]:  # noqa: ARG002
         """Find rows of images that are saved but not in a journal; the URL table is searched in any case."""

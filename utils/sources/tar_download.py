@@ -18,6 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..copies.tar_members import TarScanner
 from ..errors import DatasetError, DiskError, OneSourceError, disk_error
 from ..fetch.archive_stream import check_start
 from ..fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE
@@ -27,7 +28,6 @@ from ..fetch.locations import is_url, local_path, redacted
 from ..fetch.part_file import PartFile
 from ..models.rows import TarMember
 from ..tar_reader import BLOCK, is_header
-from .tar_members import TarScanner
 
 MAX_TAR_BYTES = 16 * 10**9
 """Bytes of one tar; ImageNet's largest category has 3,047 images."""

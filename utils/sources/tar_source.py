@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from ..copies.tar_members import TarMemberRef, TarScanner
 from ..errors import InputError, wrap_os_errors
 from ..fetch.credentials import Credentials
 from ..fetch.locations import is_url, local_path, redacted
@@ -27,7 +28,6 @@ from ..results.known_outcomes import is_final
 from ..results.paths import CategoryFolder
 from . import tar_address
 from .base import POSITION_OFFSET, CandidateStream, Request, Source, SourceContext
-from .tar_members import TarMemberRef, TarScanner
 
 if TYPE_CHECKING:
     from .tar_download import TarDownload

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.tars import WNID, bodies, claim, packed, tar, with_checksum
+from utils.copies import tar_members
+from utils.copies.tar_members import TarScanner, read
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 from utils.models.rows import TarMember
-from utils.sources import tar_members
-from utils.sources.tar_members import TarScanner, read
 
 LAST = f"{WNID}_9"
 END = tar((f"{LAST}.JPEG", b"last"))

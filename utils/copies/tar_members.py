@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from ..models.fast_pickle import FastPickle
 from ..models.http_defaults import MAX_IMAGE_BYTES
-from ..models.rows import TarMember
+from ..models.rows import LocalImage, TarMember
 from ..tar_reader import BLOCK, HeaderReader, TarHeader, padded
 
 _IMAGE_FILE = re.compile(rb"(n[0-9]{8}_[0-9]{1,12})\.[A-Za-z0-9]{1,8}")
@@ -42,7 +42,7 @@ def read(path: Path, member: TarMember) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class TarMemberRef(FastPickle):
+class TarMemberRef(FastPickle, LocalImage):
     """An image in a tar on disk, as workers read it."""
 
     path: Path

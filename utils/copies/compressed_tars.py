@@ -1,0 +1,156 @@
+"""Tars compressed with gzip, which can only be read from the front.
+
+One pass lists all members, and unpacks those of the selected categories into a temporary file, from which
+workers read them. It is needed again only if images of it are missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ..files import atomic_file, write_atomic
+from ..models.http_defaults import MAX_IMAGE_BYTES
+from ..tar_reader import READ_ERRORS, TarFile, iter_files, iter_nested
+from .members import Member, classify
+from .reader import Reader
+from .tar_files import MAX_MEMBERS, RangeImage, is_category_tar
+
+MAGIC = b"\x1f\x8b"
+_PEEKED_BYTES = 8_000_000
+_MAX_BYTES = 10**13
+
+
+class StoppedError(Exception):
+    """The pass was stopped."""
+
+
+class CompressedTar(Reader):
+    """A compressed tar of images, annotations, labels or the tars of categories.
+
+    Attributes
+    ----------
+    wanted
+        The wnids of which members are unpacked; members without one are unpacked, too.
+    folder
+        The folder for unpacked members, which must exist.
+    stopped
+        Whether a pass is to end at once.
+    """
+
+    layout = ("compressed tar", "compressed tars")
+
+    def __init__(self, path: Path, name: str) -> None:
+        super().__init__(path, name)
+        self.wanted: Collection[str] = ()
+        self.folder = path.parent
+        self.stopped = False
+        self._places: dict[str, list[int]] = {}
+
+    @classmethod
+    def recognise(cls, path: Path, start: bytes) -> bool:
+        """Whether one of the files at its beginning is of use."""
+        if not start.startswith(MAGIC):
+            return False
+        with contextlib.suppress(*READ_ERRORS), path.open("rb") as file:
+            return any(
+                classify(one.path) or is_category_tar(one.name)
+                for one in iter_files(file, max_bytes=_PEEKED_BYTES)
+            )
+        return False
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether the wanted members can be read, because this or an interrupted run has unpacked them."""
+        if not self._places:
+            with contextlib.suppress(OSError, ValueError):
+                content = json.loads(self._places_file.read_bytes())
+                if self._unpacked.stat().st_size == content["size"]:
+                    self._places = content["places"]
+        return bool(self._places)
+
+    def scan(self) -> Iterator[Member]:
+        """Yield all members, and unpack the wanted ones.
+
+        Raises
+        ------
+        StoppedError
+            If the pass was stopped.
+        OSError
+            If they cannot be unpacked.
+        """
+        places: dict[str, list[int]] = {}
+        with atomic_file(self._unpacked) as unpacked:
+            try:
+                for name, file in self._files():
+                    if self.stopped:
+                        raise StoppedError
+                    member = classify(name)
+                    if member is None:
+                        continue
+                    if not member.code or member.code in self.wanted:
+                        places[name] = [unpacked.tell(), file.size]
+                        _copy(file, unpacked)
+                    yield member
+            except READ_ERRORS as error:
+                self.add_problem(f"it is damaged ({getattr(error, 'strerror', None) or error})")
+            size = unpacked.tell()
+        write_atomic(self._places_file, json.dumps({"size": size, "places": places}).encode())
+
+    def unpack(self) -> None:
+        """Unpack the wanted members; see `scan`."""
+        for _member in self.scan():
+            pass
+
+    def discard(self) -> None:
+        """Delete what was unpacked."""
+        self._unpacked.unlink(missing_ok=True)
+        self._places_file.unlink(missing_ok=True)
+
+    def image(self, member: Member) -> RangeImage:
+        """Return an unpacked member as workers read it."""
+        offset, size = self._places[member.name] if self.is_unpacked else (0, 0)
+        return RangeImage(self._unpacked, offset, size)
+
+    def read(self, member: Member) -> bytes:
+        """Read a member, after a pass if that is necessary; see `LocalImage.read`."""
+        if not self.is_unpacked:
+            self.unpack()
+        return self.image(member).read()
+
+    @property
+    def _unpacked(self) -> Path:
+        status = self.path.stat()
+        contents = f"{self.path} {status.st_size} {status.st_mtime_ns} {sorted(self.wanted)}"
+        return self.folder / hashlib.sha256(contents.encode(errors="surrogateescape")).hexdigest()[:24]
+
+    @property
+    def _places_file(self) -> Path:
+        return self._unpacked.with_suffix(".json")
+
+    def _files(self) -> Iterator[tuple[str, TarFile]]:
+        """Yield all files with their paths, and those in the tars of categories."""
+        with self.path.open("rb") as file:
+            for one in iter_files(file, max_bytes=_MAX_BYTES, max_members=MAX_MEMBERS):
+                path = one.path.removeprefix("./")
+                if not is_category_tar(one.name):
+                    yield path, one
+                    continue
+                try:
+                    for image in iter_nested(one):
+                        yield f"{path.removesuffix('.tar')}/{image.path}", image
+                except (EOFError, ValueError) as error:
+                    self.add_problem(f"{path}: {error}")
+
+
+def _copy(file: TarFile, target: BinaryIO) -> None:
+    """Copy the content of a file; of one that is too large only the beginning."""
+    left = min(file.size, MAX_IMAGE_BYTES + 1)
+    while left:
+        chunk = file.read(min(left, 1 << 18))
+        target.write(chunk)
+        left -= len(chunk)

@@ -1,0 +1,131 @@
+"""Parquet files with the columns `image` (`bytes`, `path`) and `label`, as the Hub's."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..models.fast_pickle import FastPickle
+from ..models.rows import LocalImage
+from . import ilsvrc
+from .members import Kind, Member, parse_stem
+from .reader import Reader, require_image_size
+
+MAGIC = b"PAR1"
+BYTES, PATH, LABEL = "image.bytes", "image.path", "label"
+MAX_CACHED_BYTES = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetImage(FastPickle, LocalImage):
+    """An image in a parquet file; one worker reads the images of a row group, if possible."""
+
+    path: Path
+    row_group: int
+    row: int
+
+    @property
+    def group(self) -> int:
+        """The same number for all images of a row group."""
+        return zlib.crc32(f"{self.row_group} {self.path}".encode(errors="surrogateescape"))
+
+    def read(self) -> bytes:
+        """Read the row group, unless it was read before.
+
+        Raises
+        ------
+        OSError, EOFError, ValueError
+            If it cannot be read, or the row has no image.
+        """
+        cell = _row_groups().get(self.path, self.row_group)[self.row].as_py()
+        if not isinstance(cell, bytes):
+            raise EOFError("the row has no image")  # noqa: TRY004  # the file is damaged
+        require_image_size(len(cell))
+        return cell
+
+
+class RowGroups:
+    """The images of the row groups that were read last."""
+
+    def __init__(self) -> None:
+        self._columns: OrderedDict[tuple[Path, int], Any] = OrderedDict()
+
+    def get(self, path: Path, number: int) -> Any:
+        """Return the column of a row group; see `ParquetImage.read`."""
+        key = (path, number)
+        if key not in self._columns:
+            import pyarrow.parquet
+
+            with pyarrow.parquet.ParquetFile(path) as file:
+                table = file.read_row_group(number, columns=[BYTES], use_threads=False)
+            self._columns[key] = table.column("image").combine_chunks().field("bytes")
+            while len(self._columns) > 1 and self._size() > MAX_CACHED_BYTES:
+                self._columns.popitem(last=False)
+        self._columns.move_to_end(key)
+        return self._columns[key]
+
+    def _size(self) -> int:
+        return sum(column.nbytes for column in self._columns.values())
+
+
+@functools.cache
+def _row_groups() -> RowGroups:
+    return RowGroups()
+
+
+class ParquetReader(Reader):
+    """A parquet file."""
+
+    layout = ("parquet file", "parquet files")
+
+    @classmethod
+    def recognise(cls, path: Path, start: bytes) -> bool:
+        """Whether it has the columns of images.
+
+        Raises
+        ------
+        OSError, ValueError
+            If its footer is damaged.
+        """
+        if not start.startswith(MAGIC):
+            return False
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(path) as file:
+            names = {file.schema.column(number).path for number in range(len(file.schema))}
+        return {BYTES, LABEL} <= names or {BYTES, PATH} <= names
+
+    def scan(self) -> Iterator[Member]:
+        """Yield the images; only paths and labels are read."""
+        import pyarrow.parquet
+
+        try:
+            with pyarrow.parquet.ParquetFile(self.path) as file:
+                names = {file.schema.column(number).path for number in range(len(file.schema))}
+                columns = [name for name in (PATH, LABEL) if name in names]
+                for row_group in range(file.metadata.num_row_groups):
+                    rows = file.read_row_group(row_group, columns=columns, use_threads=False).to_pylist()
+                    for row, cells in enumerate(rows):
+                        if member := self._member(cells, row_group, row):
+                            yield member
+        except (OSError, ValueError) as error:
+            self.add_problem(f"it is damaged ({type(error).__name__})")
+
+    def image(self, member: Member) -> ParquetImage:
+        """Return a member as workers read it."""
+        return ParquetImage(self.path, *member.place[:2])
+
+    def _member(self, cells: dict[str, Any], row_group: int, row: int) -> Member | None:
+        """Return the image of a row; None if its name is no image code, or it has no category."""
+        path = str((cells.get("image") or {}).get("path") or "").rpartition("/")[2]
+        image_code, code = parse_stem(path.rpartition(".")[0])
+        label = cells.get("label")
+        code = code or ilsvrc.code_of_label(label)
+        if not image_code or not code:
+            return None
+        return Member(Kind.IMAGE, code, image_code, path, (row_group, row, 0))

@@ -1,0 +1,91 @@
+"""The interface of readers, each of which reads one layout of copies.
+
+To add a layout, write a module with a subclass of `Reader` and add it to `registry.FILE_READERS`. A reader
+either finds the members of a category quickly (`members`), or yields all members once (`scan`), and the index
+keeps them.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from ..models.http_defaults import MAX_IMAGE_BYTES
+from ..models.rows import LocalImage
+from .members import Member
+
+READ_ERRORS = (OSError, EOFError, ValueError)
+"""Errors of reading a damaged file."""
+
+
+class Reader(abc.ABC):
+    """Reads one file or folder of a copy.
+
+    Parameters
+    ----------
+    name
+        Of the file, relative to the copy; empty if it is the copy.
+
+    Attributes
+    ----------
+    layout
+        What it is, in words: for one, and for several.
+    must_scan
+        Whether members of a category can only be found by a scan of all.
+    problems
+        Sentences about damage, which costs only what is damaged.
+    """
+
+    layout: ClassVar[tuple[str, str]]
+    must_scan: ClassVar[bool] = True
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name = path, name
+        self.problems: list[str] = []
+
+    @classmethod
+    @abc.abstractmethod
+    def recognise(cls, path: Path, start: bytes) -> bool:
+        """Whether a file, which begins with these bytes, has this layout.
+
+        Raises
+        ------
+        OSError, EOFError, ValueError
+            If it cannot be read.
+        """
+
+    def scan(self) -> Iterator[Member]:
+        """Yield all members; damage ends it, and is reported in `problems`."""
+        raise NotImplementedError
+
+    def members(self, code: str) -> Iterable[Member]:
+        """Return the members of a category; with an empty code, those whose path tells no category."""
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    def image(self, member: Member) -> LocalImage:
+        """Return a member as workers read it."""
+
+    def read(self, member: Member) -> bytes:
+        """Read a member, e.g. a table of labels; see `LocalImage.read`."""
+        return self.image(member).read()
+
+    def add_problem(self, problem: str) -> None:
+        """Report damage, unless it was reported before."""
+        sentence = f"{self.name or self.path}: {problem}."
+        if sentence not in self.problems:
+            self.problems.append(sentence)
+
+
+def require_image_size(size: int) -> None:
+    """Check that an image may have so many bytes.
+
+    Raises
+    ------
+    ValueError
+        If not.
+    """
+    if size > MAX_IMAGE_BYTES:
+        raise ValueError(f"it is larger than {MAX_IMAGE_BYTES // 10**6} MB")

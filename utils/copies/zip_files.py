@@ -1,0 +1,179 @@
+"""Zips, e.g. Kaggle's of 155 GB: found by the directory at their end, of which little is kept in memory.
+
+`zipfile` of the standard library keeps an object for each of the 1.9 million members of Kaggle's zip.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ..models.fast_pickle import FastPickle
+from ..models.rows import LocalImage
+from .members import Member, classify
+from .reader import Reader, require_image_size
+
+_MAGIC = b"PK\x03\x04"
+_STORED, _DEFLATED = 0, 8
+_UTF_8, _ENCRYPTED = 1 << 11, 1
+_LOCAL = struct.Struct("<4s5H3L2H")
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR64 = struct.Struct("<4sLQL")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_MAX_COMMENT = 65_535
+_UNKNOWN = 0xFFFF_FFFF
+"""In place of a number of 32 bits that is too large for them; the Zip64 extra field has it."""
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ZipImage(FastPickle, LocalImage):
+    """A member of a zip, stored or deflated.
+
+    Attributes
+    ----------
+    offset
+        Of its local header.
+    packed_size, size
+        Bytes in the zip, and unpacked.
+    """
+
+    path: Path
+    offset: int
+    packed_size: int
+    size: int
+
+    def read(self) -> bytes:
+        """Read and unpack it.
+
+        Raises
+        ------
+        OSError, EOFError, ValueError
+            If it is damaged, encrypted, packed by another method, or too large for an image.
+        """
+        require_image_size(max(self.size, self.packed_size))
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            header = file.read(_LOCAL.size)
+            if len(header) < _LOCAL.size or not header.startswith(_MAGIC):
+                raise ValueError("the zip has another content at its place")
+            _, _, flags, method, _, _, checksum, _, _, name_size, extra_size = _LOCAL.unpack(header)
+            file.seek(name_size + extra_size, 1)
+            data = file.read(self.packed_size)
+        if flags & _ENCRYPTED:
+            raise ValueError("it is encrypted")
+        if method == _DEFLATED:
+            with _invalid_data():
+                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, self.size + 1)
+        elif method != _STORED:
+            raise ValueError(f"it is packed by method {method}, which is not supported")
+        if len(data) != self.size:
+            raise EOFError("it is incomplete")
+        if checksum and zlib.crc32(data) != checksum:
+            raise ValueError("its checksum is wrong")
+        return data
+
+
+class ZipReader(Reader):
+    """A zip of class folders, with or without a validation set, annotations and labels."""
+
+    layout = ("zip of images", "zips of images")
+
+    @classmethod
+    def recognise(cls, path: Path, start: bytes) -> bool:  # noqa: ARG003
+        """Whether it begins as a zip does."""
+        return start.startswith((_MAGIC, b"PK\x05\x06"))
+
+    def scan(self) -> Iterator[Member]:
+        """Yield the members that are of use, from the directory at the end."""
+        try:
+            with self.path.open("rb") as file:
+                for name, place in _directory(file, self.path.stat().st_size):
+                    if member := classify(name, place):
+                        yield member
+        except (OSError, EOFError, ValueError, struct.error) as error:
+            problem = "its directory is damaged, as that of a download that is incomplete"
+            self.add_problem(getattr(error, "strerror", None) or problem)
+
+    def image(self, member: Member) -> ZipImage:
+        """Return a member as workers read it."""
+        return ZipImage(self.path, *member.place)
+
+
+def _directory(file: BinaryIO, size: int) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """Yield path, and offset, packed size and size of every member."""
+    offset, length = _find_directory(file, size)
+    if offset + length > size:
+        raise EOFError
+    file.seek(offset)
+    buffer, position, left = b"", 0, length
+    while left or position < len(buffer):
+        if left and len(buffer) - position < _ENTRY.size + 3 * _MAX_COMMENT:
+            chunk = file.read(min(_CHUNK, left))
+            if not chunk:
+                raise EOFError
+            buffer, position, left = buffer[position:] + chunk, 0, left - len(chunk)
+            continue
+        fields = _ENTRY.unpack_from(buffer, position)
+        if fields[0] != b"PK\x01\x02":
+            raise ValueError
+        flags, packed_size, full_size = fields[3], fields[8], fields[9]
+        name_size, extra_size, comment_size, local = fields[10], fields[11], fields[12], fields[16]
+        begin = position + _ENTRY.size
+        name = buffer[begin : begin + name_size]
+        extra = buffer[begin + name_size : begin + name_size + extra_size]
+        position = begin + name_size + extra_size + comment_size
+        full_size, packed_size, local = _with_zip64(extra, full_size, packed_size, local)
+        yield name.decode("utf-8" if flags & _UTF_8 else "cp437", "replace"), (local, packed_size, full_size)
+
+
+def _find_directory(file: BinaryIO, size: int) -> tuple[int, int]:
+    """Return offset and size in bytes of the directory."""
+    tail_size = min(size, _END.size + _MAX_COMMENT)
+    file.seek(size - tail_size)
+    tail = file.read(tail_size)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
+        raise EOFError
+    fields = _END.unpack_from(tail, at)
+    length, offset = fields[5], fields[6]
+    end = size - tail_size + at
+    if _UNKNOWN in (length, offset) or fields[4] == 0xFFFF:
+        file.seek(max(0, end - _LOCATOR64.size))
+        magic, _, end64, _ = _LOCATOR64.unpack(file.read(_LOCATOR64.size))
+        if magic == b"PK\x06\x07":
+            file.seek(end64)
+            fields64 = _END64.unpack(file.read(_END64.size))
+            if fields64[0] != b"PK\x06\x06":
+                raise ValueError
+            length, offset = fields64[8], fields64[9]
+    return offset, length
+
+
+def _with_zip64(extra: bytes, *numbers: int) -> tuple[int, ...]:
+    """Replace the numbers that are too large for 32 bits by those of the extra field."""
+    if _UNKNOWN not in numbers:
+        return numbers
+    position = 0
+    while position + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, position)
+        position += 4
+        if kind == 1:
+            large = iter(struct.unpack_from(f"<{length // 8}Q", extra, position))
+            return tuple(next(large, number) if number == _UNKNOWN else number for number in numbers)
+        position += length
+    return numbers
+
+
+@contextlib.contextmanager
+def _invalid_data() -> Iterator[None]:
+    try:
+        yield
+    except zlib.error as error:
+        raise ValueError("it cannot be unpacked") from error

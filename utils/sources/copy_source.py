@@ -1,0 +1,289 @@
+"""Images from copies of ImageNet on disk (`--copy`).
+
+Images are candidates in the order of their numbers. Those that a run will certainly try are tried in the
+order in which they lie on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import tempfile
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from ..copies.compressed_tars import CompressedTar, StoppedError
+from ..copies.copy import Copies, Copy, Found
+from ..copies.members import image_order
+from ..errors import InputError, disk_error, wrap_os_errors
+from ..models.images import Annotation
+from ..models.rows import Candidate, Category, UrlRow
+from ..models.settings import Settings
+from ..results.known_outcomes import is_final
+from ..text import pluralize
+from .base import POSITION_OFFSET, CandidateStream, ListedStream, Request, Source, SourceContext
+
+UNPACKED = ".copies"
+"""The folder, in the result folder, for unpacked members of compressed tars; removed when it is empty."""
+TERMS = (
+    "Images of a copy are used under the terms under which it was obtained; ImageNet's own allow "
+    "non-commercial research and education only: https://image-net.org/download.php"
+)
+_VALIDATION, _OTHER_SYNSET = 2**40, 2**41
+"""Added to positions of rows, which give the order of the report."""
+
+
+class CopySource(Source):
+    """Copies of ImageNet on disk."""
+
+    name: ClassVar[str] = "copy"
+    flags: ClassVar[Mapping[str, object]] = {"copy": ()}
+    distributable: ClassVar[bool] = True
+
+    def __init__(self, context: SourceContext, copies: Sequence[Copy]) -> None:
+        self._context, self._opened = context, copies
+        self._copies = Copies(copies, context.notify)
+        self._counts: dict[str, int] = {}
+        self._unfinished = set(context.codes)
+
+    @classmethod
+    def check(cls, settings: Settings) -> None:
+        """Check that there is a copy.
+
+        Raises
+        ------
+        InputError
+            If not.
+        """
+        if not settings.copy:
+            raise InputError("--source copy needs a copy of ImageNet: add --copy PATH.")
+
+    @classmethod
+    def notice(cls, settings: Settings) -> str:  # noqa: ARG003
+        """Return a reminder of the terms."""
+        return TERMS
+
+    @classmethod
+    def origin(cls, settings: Settings) -> str:
+        """Name the copies."""
+        return f"copies of ImageNet on disk ({', '.join(settings.copy)})"
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, context: SourceContext) -> Iterator[CopySource]:
+        """Open the copies, and say what they hold.
+
+        Raises
+        ------
+        InputError
+            If a path does not exist or holds no layout that is known.
+        DiskError, FolderError
+            If members of compressed tars cannot be unpacked.
+        """
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(_unpack_folder(context.result_folder))
+            copies: list[Copy] = []
+            with wrap_os_errors(folder):
+                for given in context.settings.copy:
+                    copy = Copy(given, wanted=context.codes, folder=folder, notify=context.notify)
+                    stack.callback(copy.close)
+                    copies.append(copy)
+                source = cls(context, copies)
+                source.introduce()
+            yield source
+            source.close()
+
+    def introduce(self) -> None:
+        """Say what each copy is, and what is damaged."""
+        codes = self._context.codes
+        for copy in self._opened:
+            found = sum(self._copies.has_images(copy, code) for code in codes)
+            self._context.notify(copy.describe(codes, found))
+            for problem in copy.problems():
+                self._context.notify(f"  {problem}")
+
+    def describe(self, category: Category) -> str:
+        """Count the images of the category."""
+        return f"{pluralize(self._count(category.code), 'image')} in the {_copy_or_copies(self._opened)}"
+
+    def nothing_found(self, category: Category) -> str:  # noqa: ARG002
+        """Return a sentence that names the copies."""
+        paths = " and ".join(self._context.settings.copy)
+        return f"{paths} {'has' if len(self._opened) == 1 else 'have'} no image of it."
+
+    def expected(self, category: Category) -> int:
+        """Count the images that will be considered."""
+        count = self._count(category.code)
+        return count if category.how_many < 0 else min(category.how_many, count)
+
+    def annotations(self, category: Category) -> Mapping[str, Annotation]:
+        """Return the boxes that the copies have."""
+        return self._copies.annotations(category.code)
+
+    def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
+        """Find the rows of images."""
+        found = (one for one in self._copies.images(category.code) if one.member.image_code in image_codes)
+        return (_row(one, category) for one in found)
+
+    def stream(self, request: Request) -> CandidateStream:
+        """Return the images of a category."""
+        found = list(self._candidates(request))
+        certain = len(found)
+        if request.count_saved:
+            certain = request.category.how_many
+        elif request.limit >= 0:
+            found = found[: request.limit]
+        found[:certain] = sorted(found[:certain], key=lambda one: one.place)
+        code = functools.partial(_candidate, category=request.category, annotations=request.annotations)
+        packed = self._packed(found, request)
+        if packed:
+            return UnpackingStream(packed, lambda: map(code, found), request)
+        return ListedStream(map(code, found), -1)
+
+    def stop(self) -> None:
+        """End the unpacking of compressed tars."""
+        for one in self._compressed:
+            one.stopped = True
+
+    def finish(self, category: Category) -> None:
+        """Remember that what was unpacked for a category is not needed any more."""
+        self._unfinished.discard(category.code)
+
+    def close(self) -> None:
+        """Delete what was unpacked, unless the next run needs it."""
+        for one in self._compressed:
+            if not self._unfinished:
+                one.discard()
+
+    @property
+    def _compressed(self) -> list[CompressedTar]:
+        return [one for copy in self._opened for one in copy.compressed]
+
+    def _count(self, code: str) -> int:
+        if code not in self._counts:
+            self._counts[code] = len(self._copies.images(code))
+        return self._counts[code]
+
+    def _candidates(self, request: Request) -> Iterator[Found]:
+        """Yield the requested images in the order of their numbers; those of other synsets last."""
+        only: Collection[str] | None = request.only
+        if self._context.settings.with_annotation:
+            only = request.annotations.keys() & (request.annotations if only is None else only)
+        code = request.category.code
+        own = self._copies.images(code)
+        yield from (one for one in own if only is None or one.member.image_code in only)
+        if only is None:
+            return
+        others = set(only) - {one.member.image_code for one in own}
+        for other in sorted({image_code[:9] for image_code in others} - {code, "ILSVRC201"}):
+            yield from (one for one in self._copies.images(other) if one.member.image_code in others)
+
+    def _packed(self, found: Iterable[Found], request: Request) -> list[CompressedTar]:
+        """Return the compressed tars that have to be unpacked, because an image is not saved yet."""
+        final = {one.row.key for one in request.outcomes() if is_final(one, self._context.settings)}
+        needed = [
+            one
+            for one in found
+            if one.member.image_code not in request.saved
+            and one.member.image_code not in request.excluded
+            and _row(one, request.category).key not in final
+        ]
+        packed = {one.reader.name: one.reader for one in needed if isinstance(one.reader, CompressedTar)}
+        return [one for one in packed.values() if not one.is_unpacked]
+
+
+class UnpackingStream:
+    """The candidates of a category for which compressed tars have to be unpacked first, in a thread."""
+
+    def __init__(
+        self, packed: Sequence[CompressedTar], candidates: Callable[[], Iterable[Candidate]], request: Request
+    ) -> None:
+        self.problem = ""
+        self._candidates = candidates
+        self._listed: ListedStream | None = None
+        self._error: Exception | None = None
+        self._closed = False
+        self._packed = packed
+        self._folder = request.folder
+        self._thread = threading.Thread(target=self._unpack, name="unpack", daemon=True)
+        self._thread.start()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there are no more candidates."""
+        return self._closed or (self._listed is not None and self._listed.exhausted)
+
+    def next(self) -> Candidate | None:
+        """Return the next candidate; None while the tars are being unpacked.
+
+        Raises
+        ------
+        DatasetError
+            If they cannot be unpacked.
+        """
+        if self._listed is None:
+            if self._thread.is_alive():
+                return None
+            if isinstance(self._error, OSError):
+                raise disk_error(self._folder, self._error)
+            self._listed = ListedStream(self._candidates(), -1)
+        return None if self._closed else self._listed.next()
+
+    def close(self, *, finished: bool) -> None:  # noqa: ARG002  # what is unpacked is kept by the source
+        """End the stream."""
+        self._closed = True
+        for one in self._packed:
+            one.stopped = True
+        self._thread.join()
+
+    def _unpack(self) -> None:
+        try:
+            for one in self._packed:
+                if not one.is_unpacked:
+                    one.unpack()
+        except StoppedError:
+            self._closed = True
+        except OSError as error:
+            self._error = error
+
+
+@contextlib.contextmanager
+def _unpack_folder(result_folder: Path | None) -> Iterator[Path]:
+    if result_folder is None:  # a dry run
+        with tempfile.TemporaryDirectory() as name:
+            yield Path(name)
+        return
+    folder = result_folder / UNPACKED
+    with wrap_os_errors(folder):
+        folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):  # members for the next run stay
+            folder.rmdir()
+
+
+def _candidate(found: Found, category: Category, annotations: Mapping[str, Annotation]) -> Candidate:
+    return Candidate(
+        row=_row(found, category),
+        rejection=None,
+        annotation=annotations.get(found.member.image_code),
+        local_image=found.image,
+    )
+
+
+def _row(found: Found, category: Category) -> UrlRow:
+    image_code = found.member.image_code
+    is_validation, number = image_order(image_code)
+    position = POSITION_OFFSET * 2 + number
+    if is_validation:
+        position += _VALIDATION
+    elif image_code[:9] != category.code:
+        position += _OTHER_SYNSET
+    return UrlRow(position, image_code, found.url)
+
+
+def _copy_or_copies(copies: Sequence[Copy]) -> str:
+    return "copy" if len(copies) == 1 else "copies"
