@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 
 from utils import text
@@ -78,3 +81,66 @@ def test_format_table_with_text_columns() -> None:
     """Several columns can contain text."""
     rows = [("a", "one two"), ("bb", "x")]
     assert text.format_table(rows, text_columns=2) == ["a   one two", "bb  x      "]
+
+
+def test_invisible_letters() -> None:
+    """All control and format characters of Unicode are found, and no letter, sign or blank."""
+    found = {
+        chr(code): unicodedata.category(chr(code))
+        for code in range(sys.maxunicode + 1)
+        if text.INVISIBLE.match(chr(code))
+    }
+    kinds = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    expected = {chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in kinds}
+    assert expected <= found.keys()
+    visible = {letter for letter, kind in found.items() if kind not in {*kinds, "Cn"}}
+    assert all(
+        0xFE00 <= ord(letter) < 0xFE10
+        or ord(letter) >= 0xE0000
+        or "FILLER" in unicodedata.name(letter)
+        or unicodedata.name(letter).startswith(
+            ("COMBINING GRAPHEME", "KHMER VOWEL INHERENT", "MONGOLIAN FREE")
+        )
+        for letter in visible
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Möwe 狼\x1b[2J\x07", "Möwe 狼?[2J?"),
+        ("\x9b31m\x7f", "?31m?"),
+        ("a\nb\tc\rd", "a?b?c?d"),
+        ("cat\u202egod\u2066\u200b\ufeff", "cat?god???"),
+        ("\ud800 \u3164", "? ?"),
+        ("a\u00a0b\u3000c", "a\u00a0b\u3000c"),
+    ],
+)
+def test_printable(before: str, after: str) -> None:
+    """Letters of all languages and blanks are kept; each invisible one becomes a question mark."""
+    assert text.printable(before) == after
+
+
+def test_names_and_cells_are_printable() -> None:
+    """No name in a list or table starts a new line or controls the terminal."""
+    assert text.join_names(["a\nb", "\x1b[2J", "c"], 2) == "a?b, ?[2J and 1 more"
+    assert text.format_table([("name", "1"), ("a\nb", "2")]) == ["name  1", "a?b   2"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("plain; text", "plain; text"),
+        ("http://host/a;b=c", "http://host/a;b=c"),
+        ("=1", "'=1"),
+        ("\t=1", "%09=1"),
+        ("a;=1", "a%3B=1"),
+        ('a; "+1', 'a%3B "+1'),
+        ("a\nb\u202e", "a%0Ab%E2%80%AE"),
+        ("=" * 40_000, "'" + "=" * 31_999),
+        ("\n" * 32_000, "%0A" * 10_666 + "%0"),
+    ],
+)
+def test_spreadsheet_cell(before: str, after: str) -> None:
+    """Formulas are escaped, invisible letters are percent-encoded, and long texts are cut."""
+    assert text.spreadsheet_cell(before) == after

@@ -1,14 +1,28 @@
-"""Text for the screen: counted nouns, shortened lists, and tables that fit a terminal."""
+"""Text for the screen and for spreadsheets: nouns, lists, tables that fit a terminal, escaped cells."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 COLUMN_GAP = "  "
 ELLIPSIS = "…"
 LEAST_WIDTH = 6
 """Minimum display width of the shortened column of a table."""
+INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Letters that control a terminal or the direction of text, or that take no space: Unicode's control and
+format characters, line separators, surrogates, fillers and variation selectors."""
+LONGEST_CELL = 32_000
+"""Characters; spreadsheets cut longer cells, and Python's csv module rejects much longer ones."""
+_SIGNS = r"[=+\-@|\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"  # also of full width, and small ones
+_FORMULA = re.compile(rf"\s*{_SIGNS}")
+_FORMULA_AFTER_SEPARATOR = re.compile(rf";(?=[\s\"']*{_SIGNS})")
 
 
 def pluralize(number: int, noun: str) -> str:
@@ -23,9 +37,28 @@ def _plural(noun: str) -> str:
 
 
 def join_names(names: Sequence[str], limit: int) -> str:
-    """Join the first `limit` names, and say how many more there are."""
+    """Join the first `limit` names, made `printable`, and say how many more there are."""
     more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(map(printable, names[:limit])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def printable(text: str) -> str:
+    """Replace each letter that is `INVISIBLE`, line breaks included, by a question mark."""
+    return INVISIBLE.sub("?", text)
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Make a text safe for a cell of a CSV file, whatever separates the cells when it is opened.
+
+    A text that a spreadsheet would take for a formula is preceded by an apostrophe. Percent-encoded are
+    letters that are `INVISIBLE`, line breaks and tabs included, and a semicolon before such a formula.
+    """
+    text = text[:LONGEST_CELL]
+    if not (text.isascii() and text.isprintable()):
+        text = INVISIBLE.sub(lambda found: quote(found[0], safe="", errors="surrogatepass"), text)
+    if ";" in text:
+        text = _FORMULA_AFTER_SEPARATOR.sub("%3B", text)
+    return ("'" + text if _FORMULA.match(text) else text)[:LONGEST_CELL]
 
 
 def display_width(text: str) -> int:
@@ -64,7 +97,7 @@ def format_table(
     width: int | None = None,
     shorten: Callable[[str, int], str] = truncate,
 ) -> list[str]:
-    """Align the cells of a table.
+    """Align the cells of a table, and make them `printable`.
 
     Parameters
     ----------
@@ -82,6 +115,7 @@ def format_table(
     list of str
         One line for each row, all of the same display width.
     """
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     if width is not None:
         excess = sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) - width

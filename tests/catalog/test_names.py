@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.catalog.names import printable, similar_spellings, synonyms, with_singulars, words
+from utils.catalog.names import similar_spellings, synonyms, with_singulars, words
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,3 @@ def test_similar_spellings() -> None:
     similar = similar_spellings("huskey", ["dog", "whiskey", "husky", "husk"], limit=2)
     assert list(similar) == ["husky", "husk"]
     assert similar["husky"] > similar["husk"] >= 0.75
-
-
-def test_printable() -> None:
-    """Letters of all languages are kept; control characters become question marks."""
-    assert printable("Möwe 狼\x1b[2J\x07") == "Möwe 狼?[2J?"

@@ -25,7 +25,7 @@ def test_csv() -> None:
     """Names, numbers and paths can be read back from CSV; unknown numbers are empty."""
     rows = list(csv.DictReader(io.StringIO(as_csv(ALL), newline="")))
     assert tuple(rows[0]) == COLUMNS
-    assert [row["name"] for row in rows] == [row.name for row in ALL]
+    assert [row["name"] for row in rows] == [row.name.replace("\x1b", "%1B") for row in ALL]
     assert rows[1] == {
         "code": "n02110185",
         "name": "Siberian husky",
@@ -37,6 +37,13 @@ def test_csv() -> None:
     }
     assert (rows[2]["urls"], rows[2]["annotated"], rows[2]["subcategories"]) == ("", "", "0")
     assert as_csv([]).strip() == ",".join(COLUMNS)
+
+
+def test_csv_without_formulas() -> None:
+    """No name, path or class is a formula in a spreadsheet, whatever separates its cells."""
+    hostile = replace(DOG, name="=1+1", path=("@a", "b;=1+1"), class_name='dog;"-1')
+    (row,) = csv.DictReader(io.StringIO(as_csv([hostile]), newline=""))
+    assert (row["name"], row["path"], row["class"]) == ("'=1+1", "'@a > b%3B=1+1", 'dog%3B"-1')
 
 
 @pytest.mark.parametrize("width", [1, 40, 59, 60, 79, 80, 100, 120, 200, 400])

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas
 import pytest
@@ -86,13 +87,33 @@ def test_integers(path: Path) -> None:
     assert pandas.read_csv(path, dtype=str)["bytes"].tolist()[0] == "123456"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "|", "\n"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "|", "\uff1d", " =", "\uff20"])
 def test_formulas(path: Path, start: str) -> None:
     """A text that a spreadsheet would take for a formula is preceded by an apostrophe."""
     text = f"{start}1+1"
     write(path, [dataclasses.replace(with_url(text), description=text, file=text)])
     (row,) = rows(path)
     assert {row[column] for column in ("url", "description", "file")} == {f"'{text}"}
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_formula_with_any_separator(path: Path, separator: str) -> None:
+    """A spreadsheet of any country, which may separate cells by semicolons or tabs, finds no formula."""
+    starts = ["=1+1", "+1", "-1", "@A1", "|x", "\uff1d1", "\ufe631", " =1", "'=1", '"=1', '""=1""', ' " =1']
+    inner = [
+        f"http://h/{between}{start};" for start in starts for between in (";", "\t", "\n", "\r\n", ";\u200b")
+    ]
+    write(
+        path,
+        [
+            dataclasses.replace(with_url(text), row=UrlRow(0, text, text), description=text, file=text)
+            for text in [*starts, *inner]
+        ],
+    )
+    with path.open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file, delimiter=separator) for cell in row]
+    assert len(cells) > len(starts + inner)
+    assert [cell for cell in cells if cell.strip()[:1] in "=+-@|\uff1d\ufe63\t\r\n" and cell.strip()] == []
 
 
 @pytest.mark.parametrize(
@@ -116,17 +137,17 @@ def test_any_url(path: Path, url: str) -> None:
     write(path, [FAILED, with_url(url), SAVED])
     found = rows(path)
     assert [row["image_code"] for row in found] == ["n00000001_2", "n00000001_3", "n00000001_1"]
-    spelled = [f"%{ord(letter):02X}" if letter in "\r\x00\x0b\x1c" else letter for letter in url]
-    assert found[1]["url"] == "".join(spelled)
+    hidden = "\r\n\t\x00\x0b\x1c\x85\u2028"
+    assert found[1]["url"] == "".join(quote(letter) if letter in hidden else letter for letter in url)
     assert not any(None in row or None in row.values() for row in found)
     frame = pandas.read_csv(path, dtype=str, keep_default_na=False)
     assert frame["image_code"].tolist() == ["n00000001_2", "n00000001_3", "n00000001_1"]
 
 
 def test_surrogate(path: Path) -> None:
-    """Half a surrogate pair, which UTF-8 cannot encode, becomes a question mark."""
+    """Half a surrogate pair, which UTF-8 cannot encode, is percent-encoded."""
     write(path, [with_url("http://host/\ud800"), SAVED])
-    assert [row["url"] for row in rows(path)] == ["http://host/?", "http://host/1.jpg"]
+    assert [row["url"] for row in rows(path)] == ["http://host/%ED%A0%80", "http://host/1.jpg"]
 
 
 def test_long_report(path: Path) -> None:

@@ -61,8 +61,3 @@ def similar_spellings(
     """Return the known spellings most similar to a text with their similarity, the most similar first."""
     matches = difflib.get_close_matches(text, list(known), n=limit, cutoff=cutoff)
     return {match: difflib.SequenceMatcher(None, match, text).ratio() for match in matches}
-
-
-def printable(text: str) -> str:
-    """Replace characters that could control a terminal by question marks."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

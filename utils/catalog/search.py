@@ -112,7 +112,7 @@ def _similar_codes(index: dict[str, list[Category]], query: str) -> list[Categor
 
 
 def _with_codes(categories: Iterable[Category]) -> str:
-    return ", ".join(f"{category.code} ({names.printable(category.name)})" for category in categories)
+    return ", ".join(f"{category.code} ({category.name})" for category in categories)
 
 
 class Fit(str, Enum):

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from ..entrypoint import SIGNAL_EXITS, set_signal_handlers
 from ..errors import RAISE_FILE_LIMIT, TOO_MANY_OPEN_FILES, DatasetError
-from .messages import warn
+from .messages import for_screen, warn
 
 TRUE = frozenset({"true", "yes", "1", "y"})
 FALSE = frozenset({"false", "no", "0", "n"})
@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
-        self.exit(2, f"{message.removeprefix('argument ')} (--help shows all flags.)\n")
+        self.exit(2, f"{for_screen(message.removeprefix('argument '))} (--help shows all flags.)\n")
 
 
 class Signals:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tqdm import tqdm
 
 from ..errors import DiskError
+from .messages import for_screen
 
 if TYPE_CHECKING:
     from ..fetch.file_download import Advance
@@ -46,7 +47,9 @@ class Console:
         for stream in (sys.stdout, sys.stderr):  # letters that the locale lacks become question marks
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
-        logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr, force=True)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_Formatter("%(message)s"))
+        logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
     @property
     def width(self) -> int | None:
@@ -60,7 +63,7 @@ class Console:
         if self._write_error:
             return
         try:
-            tqdm.write(text, file=sys.stdout)
+            tqdm.write(for_screen(text), file=sys.stdout)
             sys.stdout.flush()
         except OSError as error:
             self._write_error = error
@@ -114,7 +117,7 @@ class Console:
     @contextlib.contextmanager
     def bar(self, title: str) -> Iterator[Advance]:
         """Show progress in bytes; yields a function that takes bytes done and in total (0: unknown)."""
-        display = _ProgressDisplay(desc=f"  {title}", unit="B", unit_scale=True)
+        display = _ProgressDisplay(desc=f"  {for_screen(title)}", unit="B", unit_scale=True)
 
         def advance(done: int, total: int) -> None:
             if not display.is_due():
@@ -129,6 +132,11 @@ class Console:
             yield advance
         finally:
             display.close()
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return for_screen(super().format(record))
 
 
 class _ProgressDisplay:

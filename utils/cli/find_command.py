@@ -263,5 +263,5 @@ def _command_for(category: Category, settings: Settings) -> str:
 
 
 def _enumerate(categories: Sequence[Category]) -> str:
-    described = [f"{category.code} ({names.printable(category.name)})" for category in categories]
+    described = [f"{category.code} ({category.name})" for category in categories]
     return join_names(described, MAX_NAMED)

@@ -8,8 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..catalog.names import printable
-from ..text import COLUMN_GAP, ELLIPSIS, display_width, format_table, truncate
+from ..text import COLUMN_GAP, ELLIPSIS, display_width, format_table, spreadsheet_cell, truncate
 
 COLUMNS = ("code", "name", "urls", "annotated", "subcategories", "path", "match")
 CLASS = "class"
@@ -64,8 +63,10 @@ def as_csv(rows: Sequence[Row]) -> str:
     writer.writerow([*COLUMNS, *[CLASS] * has_classes])
     for row in rows:
         numbers = [row.urls, row.annotated, row.subcategories]
-        cells = [row.code, row.name, *numbers, _PATH_SEPARATOR.join(row.path), row.match]
-        writer.writerow([*cells, *[row.class_name] * has_classes])
+        name, path, class_name = map(
+            spreadsheet_cell, (row.name, _PATH_SEPARATOR.join(row.path), row.class_name)
+        )
+        writer.writerow([row.code, name, *numbers, path, row.match, *[class_name] * has_classes])
     return text.getvalue()
 
 
@@ -76,7 +77,7 @@ def as_table(rows: Sequence[Row], width: int | None) -> str:
     terminal each path takes a line of its own, and classes are left out if names would become too short.
     """
     has_classes = _have_classes(rows)
-    classes = [CLASS, *(truncate(printable(row.class_name), WIDEST_CLASS) for row in rows)]
+    classes = [CLASS, *(truncate(row.class_name, WIDEST_CLASS) for row in rows)]
     cells = [HEADER, *map(_cells, rows)]
     if has_classes:
         cells = [
@@ -122,16 +123,15 @@ def _have_classes(rows: Sequence[Row]) -> bool:
 
 def _cells(row: Row) -> tuple[str, ...]:
     counts = ("" if count is None else str(count) for count in (row.urls, row.annotated))
-    name = ("+ " if row.match == SUBCATEGORY else "") + printable(row.name)
+    name = ("+ " if row.match == SUBCATEGORY else "") + row.name
     return (row.code, name, *counts, str(row.subcategories))
 
 
 def _short_path(path: Sequence[str], width: int | None = None) -> str:
     """Join a path; to fit `width`, leave out its middle, then its beginning, then cut the last name."""
-    names = [printable(name) for name in path]
-    ways = [names]
-    ways += [[names[0], ELLIPSIS, *names[start:]] for start in range(2, len(names) - 1)]
-    ways += [[ELLIPSIS, *names[start:]] for start in range(max(1, len(names) - 2), len(names))]
+    ways = [list(path)]
+    ways += [[path[0], ELLIPSIS, *path[start:]] for start in range(2, len(path) - 1)]
+    ways += [[ELLIPSIS, *path[start:]] for start in range(max(1, len(path) - 2), len(path))]
     joined = [_PATH_SEPARATOR.join(way) for way in ways]
     fitting = (text for text in joined if width is None or display_width(text) <= width)
-    return next(fitting, None) or truncate(names[-1], width or 1)
+    return next(fitting, None) or truncate(path[-1], width or 1)

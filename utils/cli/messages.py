@@ -1,4 +1,4 @@
-"""Warnings, and the note that the URL table is being indexed."""
+"""Text for the screen, warnings, and the note that the URL table is being indexed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ..fetch.credentials import redact
 from ..sources.url_table import UrlTable, open_table
+from ..text import printable
 
 LARGE_TABLE = 50_000_000
 """Bytes; indexing a larger table takes long enough for a note."""
 
 
+def for_screen(text: str) -> str:
+    """Return a text without letters that control a terminal or mislead, and without credentials.
+
+    All text that the scripts print passes through here, since servers, tables and archives contribute to it.
+    Line breaks are kept.
+    """
+    return redact("\n".join(map(printable, text.split("\n"))))
+
+
 def warn(message: str) -> None:
     """Print to standard error; errors are ignored, as the exit code states the result, too."""
     with contextlib.suppress(OSError):
-        print(message, file=sys.stderr, flush=True)
+        print(for_screen(message), file=sys.stderr, flush=True)
 
 
 def open_url_table(path: Path, print_line: Callable[[str], None], *, keep: bool) -> UrlTable:

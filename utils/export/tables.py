@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from ..results.report import FORMULA_STARTS
-from ..text import format_table, truncate
+from ..text import format_table, spreadsheet_cell, truncate
 from .dataset import ExportedItem, Item, Similar, Split
 
 IMAGES, LABELS, LEFT_OUT = "images.csv", "labels.csv", "images_left_out.csv"
@@ -37,7 +36,7 @@ def write(exported: Sequence[ExportedItem], folder: Path, ids: Mapping[str, int 
     """
     images(exported).to_csv(folder / IMAGES, index=False, lineterminator="\n")
     counts: Counts = count_labels(exported).reindex(list(ids), fill_value=0).rename_axis("label")
-    labels = counts.rename(index=_escaped)
+    labels = counts.rename(index=spreadsheet_cell)
     if None not in ids.values():
         labels.insert(0, "id", list(ids.values()))
     labels.to_csv(folder / LABELS, lineterminator="\n")
@@ -50,15 +49,15 @@ def images(exported: Sequence[ExportedItem]) -> pd.DataFrame:
     pictures = [item.picture for item in items]
     table: pd.DataFrame = pd.DataFrame(
         {
-            "file": [one.file for one in exported],
+            "file": [spreadsheet_cell(one.file) for one in exported],
             "split": [item.split.value for item in items],
-            "label": [_escaped(item.label) for item in items],
-            "wnid": [_escaped(item.wnid) for item in items],
+            "label": [spreadsheet_cell(item.label) for item in items],
+            "wnid": [spreadsheet_cell(item.wnid) for item in items],
             "width": [picture.width for picture in pictures],
             "height": [picture.height for picture in pictures],
             "boxes": [len(item.boxes) for item in items],
             "sha256": [picture.sha256 for picture in pictures],
-            "url": [_escaped(item.record.url) for item in items],
+            "url": [spreadsheet_cell(item.record.url) for item in items],
         }
     )
     return table
@@ -69,9 +68,9 @@ def left_out(items: Sequence[tuple[Item, Similar]]) -> pd.DataFrame:
     rows = [
         (
             item.record.image_code,
-            _escaped(item.label),
+            spreadsheet_cell(item.label),
             item.picture.sha256,
-            str(similar.path),
+            spreadsheet_cell(str(similar.path)),
             similar.distance,
         )
         for item, similar in items
@@ -112,8 +111,3 @@ def as_text(counts: Counts) -> str:
         rows.append(("all", counts.sum()))
     cells = [[label, *(str(number) for number in numbers)] for label, numbers in rows]
     return "\n".join(format_table([["", *counts.columns], *cells]))
-
-
-def _escaped(text: str) -> str:
-    """Put an apostrophe before a text that spreadsheets take for a formula, as the download report does."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

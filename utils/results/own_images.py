@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..catalog.names import printable
 from ..errors import wrap_os_errors
 from ..files import read_json, write_atomic
 from ..models.images import ImageFormat, Picture
@@ -101,7 +100,7 @@ def read(
             if isinstance(image, OwnImage):
                 valid.append(image)
             else:
-                invalid.append(f"{folder.path.name}/{folder.IMAGES}/{printable(entry.name)} ({image})")
+                invalid.append(f"{folder.path.name}/{folder.IMAGES}/{entry.name} ({image})")
     return OwnImages(tuple(valid), tuple(invalid))
 
 

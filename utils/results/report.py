@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,22 +13,17 @@ from ..images import placeholders
 from ..images.placeholders import ContentKey
 from ..models.rows import Category
 from ..models.tasks import Outcome
+from ..text import spreadsheet_cell
 from . import annotation_writer, journal, own_images
 from .exclusions import Exclusions
 from .paths import CategoryFolder
 from .statistics import Summary
 
-LONGEST_TEXT = 32_000
-"""Characters; spreadsheets cut longer cells, and Python's csv module rejects much longer ones."""
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
-"""Control characters except tab and line feed; an unquoted carriage return would end the row."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "|")
-
 
 def write(path: Path, outcomes: Iterable[Outcome]) -> None:
     """Write the report atomically, as UTF-8 with commas and a header.
 
-    A text that a spreadsheet would take for a formula is preceded by an apostrophe, which spreadsheets hide.
+    Texts are escaped by `spreadsheet_cell`; the journal has them as they are.
 
     Raises
     ------
@@ -38,18 +32,11 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
     """
     with (
         atomic_file(path) as file,
-        io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="") as text,
+        io.TextIOWrapper(file, encoding="utf-8", newline="") as text,
     ):
         table = csv.writer(text, lineterminator="\n")
         table.writerow(COLUMNS)
         table.writerows([column(outcome) for column in COLUMNS.values()] for outcome in outcomes)
-
-
-def _escape(text: str) -> str:
-    """Make a text of the user or the web safe for spreadsheets and parsers of CSV."""
-    if not text.isprintable():
-        text = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", text[:LONGEST_TEXT])
-    return "'" + text if text.startswith(FORMULA_STARTS) else text[:LONGEST_TEXT]
 
 
 def _of_picture(name: str) -> Callable[[Outcome], object]:
@@ -57,15 +44,15 @@ def _of_picture(name: str) -> Callable[[Outcome], object]:
 
 
 COLUMNS: dict[str, Callable[[Outcome], object]] = {
-    "image_code": lambda outcome: _escape(outcome.row.image_code),
-    "url": lambda outcome: _escape(outcome.row.url),
+    "image_code": lambda outcome: spreadsheet_cell(outcome.row.image_code),
+    "url": lambda outcome: spreadsheet_cell(outcome.row.url),
     "status": lambda outcome: outcome.status.value,
     "reason": lambda outcome: outcome.reason_word,
-    "description": lambda outcome: _escape(outcome.description),
+    "description": lambda outcome: spreadsheet_cell(outcome.description),
     "http_status": lambda outcome: outcome.http_status or "",
     "attempts": lambda outcome: outcome.attempts,
     "seconds": lambda outcome: f"{outcome.seconds:.3f}",
-    "file": lambda outcome: _escape(outcome.file),
+    "file": lambda outcome: spreadsheet_cell(outcome.file),
     "format": lambda outcome: outcome.picture.format.value if outcome.picture else "",
     "width": _of_picture("width"),
     "height": _of_picture("height"),
