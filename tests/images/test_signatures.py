@@ -13,6 +13,8 @@ OTHERS = {
     b"": "nothing at all",
     b"<!DOCTYPE html><html><body>Photo unavailable": "HTML",
     b"\n\n <!-- parked --> <HTML>": "HTML",
+    b"<!-- a - b -- c ->--> \n<!----><html>": "HTML",
+    b"<!---->" * 60 + b"!": "plain text",
     b"\xef\xbb\xbf<html>": "HTML",
     b'<?xml version="1.0"?>\n<!-- Inkscape -->\n<svg xmlns="x">': "SVG",
     b"<svg>": "SVG",

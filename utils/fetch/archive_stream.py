@@ -27,7 +27,7 @@ MAX_UNPACKED = 20 * 1024**3
 _BUFFER = 1 << 20
 _ZIP_MAGIC, _GZIP_MAGIC = b"PK\x03\x04", b"\x1f\x8b"
 _WEB_PAGE = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv"})
 _UNSUPPORTED = NotImplementedError, RuntimeError  # compression methods of zip that Python lacks

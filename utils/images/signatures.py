@@ -23,7 +23,7 @@ _ACCEPTED = {
     ImageFormat.TIFF: re.compile(rb"(?:II\*\0|MM\0\*)(?!\x10\0\0\0CR)"),  # CR: Canon's raw format
 }
 
-_BEFORE_MARKUP = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*)*"
+_BEFORE_MARKUP = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\s\S])*-->\s*)*"
 _HTML_TAG = rb"<(?:!doctype\s+)?(?:html|head|body|script|meta|title|div|p\b|h1)"
 _OTHERS = tuple(
     (re.compile(start, re.IGNORECASE), name)

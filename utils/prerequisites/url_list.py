@@ -30,7 +30,9 @@ from ..sources.url_index import IndexBuilder, Stamp
 BAD_LINES_NAME = "imageNetURLs_bad_lines.txt"
 MAX_BAD_LINES = 100_000  # the real list has far fewer
 
-_LINE = re.compile(rb"[ \t]*(n[0-9]{8})(_[0-9]{1,12})[ ]*\t[ \t]*([^\r\n]*[^\r\n\t ])[\r\n\t ]*")
+_LINE = re.compile(
+    rb"[ \t]*(n[0-9]{8})(_[0-9]{1,12})[ ]*\t[ \t]*([^\r\n\t ](?:[^\r\n]*[^\r\n\t ])?)[\r\n\t ]*"
+)
 _PLAIN_LINE = re.compile(rb'(n[0-9]{8})(_[0-9]{1,12})\t([^,"\x00- \x7f-\xff]+)\n')
 _PLAIN_ROW = re.compile(rb'n[0-9]{8}_[0-9]{1,12},[^,"\x00- \x7f-\xff]+,(n[0-9]{8})\n')
 _LIST_START = re.compile(rb"(?:^|\n)[ \t]*n[0-9]{8}_[0-9]+[ ]*\t")
