@@ -36,8 +36,9 @@ SEARCHING = r"\.(?:search|subn?|findall|finditer)\("
 COMPUTED = {
     "utils/annotations/voc_xml.py": list(voc_xml._layout_patterns()),
     "utils/catalog/cell_edits.py": [re.compile(cell_edits._CELL.format(separator)) for separator in ",;\t"],
+    "utils/fetch/credentials.py": [],  # a list of words
 }
-"""Expressions that functions compute, by file."""
+"""Expressions that functions compute, by file: add yours."""
 SOURCES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for folder in ("utils", "demo", "benchmarks", "tools")
