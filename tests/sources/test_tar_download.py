@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
 import re
 import signal
 import socket
@@ -32,7 +30,7 @@ from tests.tars import (
     to_end,
     until,
 )
-from utils.copies.tar_members import read
+from utils.copies.tar_members import TarScanner, read
 from utils.errors import DiskError
 from utils.fetch.file_download import DownloadOptions
 from utils.models.rows import TarMember
@@ -351,9 +349,9 @@ def all_members(folder: Path) -> list[TarMember]:
     """Return the members of the complete tar."""
     path = folder / "whole.tar"
     path.write_bytes(BODY)
-    download = TarDownload(str(path), folder / "unused.tar")
-    download.start()
-    members = to_end(download)
+    scanner = TarScanner(path)
+    members = list(scanner.scan_to(len(BODY)))
+    scanner.close()
     path.unlink()
     return members
 
@@ -509,65 +507,3 @@ def test_full_disk(web: Web, tmp_path: Path, is_announced: bool) -> None:
         assert files(folder) == []
     finally:
         subprocess.run(["umount", str(folder)], check=True)
-
-
-def local(path: Path) -> TarDownload:
-    """Start to read a tar on disk."""
-    download = TarDownload(str(path), path.with_name("unused.tar"))
-    download.start()
-    return download
-
-
-def test_tar_on_disk(tmp_path: Path) -> None:
-    """A tar on disk is read in place; it is neither copied, changed nor deleted."""
-    path = tmp_path / f"{WNID}.tar"
-    path.write_bytes(BODY)
-    before = path.stat()
-    for address in (str(path), path.as_uri()):
-        download = TarDownload(address, tmp_path / "unused.tar")
-        download.start()
-        assert download.path == path
-        assert read_all(download) == IMAGES
-        assert download.problem == ""
-        close_timed(download, keep=False)
-    after = path.stat()
-    assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
-    assert path.read_bytes() == BODY
-    assert files(tmp_path) == [path.name]
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "it is empty"),
-        (BODY[:HALF], "cut off after"),
-        (b"<html>" * 500, "not a tar archive"),
-        (random.Random(3).randbytes(5000), "not a tar archive"),
-        (BODY[: 41 * 512] + b"garbage" * 100, "not a tar archive from there on"),
-    ],
-)
-def test_invalid_tar_on_disk(tmp_path: Path, data: bytes, words: str) -> None:
-    """The problem describes the error; the tar is not changed."""
-    path = tmp_path / f"{WNID}.tar"
-    path.write_bytes(data)
-    download = local(path)
-    members = to_end(download)
-    assert contents(download, members) == dict(list(IMAGES.items())[: len(members)])
-    assert words in download.problem
-    download.close(keep=False)
-    assert path.read_bytes() == data
-
-
-def test_path_without_tar(tmp_path: Path) -> None:
-    """A missing file, a folder and a pipe are reported without waiting."""
-    (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    for name, words in (
-        ("absent", "no such file"),
-        ("folder", "it is not a file"),
-        ("pipe", "it is not a file"),
-    ):
-        download = local(tmp_path / name)
-        assert to_end(download) == []
-        assert download.problem == f"{tmp_path / name}: {words}."
-        download.close(keep=False)

@@ -121,18 +121,6 @@ def test_close_early(web: Web, tmp_path: Path, opened: list[TarDownload]) -> Non
     assert files(tmp_path) == []
 
 
-def test_folder_of_tars(tmp_path: Path, opened: list[TarDownload]) -> None:
-    """Tars on disk are read in place; a missing one is reported."""
-    folder = tmp_path / "tars"
-    folder.mkdir()
-    (folder / f"{CODES[1]}.tar").write_bytes(BODY)
-    queue = TarDownloadQueue(str(folder), tmp_path)
-    opened += [queue.open(code) for code in CODES[:2]]
-    assert [len(to_end(download)) for download in opened] == [0, 4]
-    assert opened[0].problem == f"{folder / CODES[0]}.tar: no such file."
-    assert files(tmp_path) == ["tars"]
-
-
 def test_many_categories(web: Web, tmp_path: Path, opened: list[TarDownload]) -> None:
     """256 categories need one download, with its time limit, while the first tar is downloaded."""
     web.otherwise(Answer(hang=True))

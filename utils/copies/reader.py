@@ -8,6 +8,8 @@ keeps them.
 from __future__ import annotations
 
 import abc
+import errno
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -77,6 +79,20 @@ class Reader(abc.ABC):
         sentence = f"{self.name or self.path}: {problem}."
         if sentence not in self.problems:
             self.problems.append(sentence)
+
+
+def require_file(path: Path) -> None:
+    """Check that a path is a file, because opening a pipe would block.
+
+    Raises
+    ------
+    OSError
+        If not.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(code, "it is not a file")
 
 
 def require_image_size(size: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .compressed_tars import CompressedTar
 from .parquet_files import ParquetReader
-from .reader import READ_ERRORS, Reader
+from .reader import READ_ERRORS, Reader, require_file
 from .tar_files import CategoryTar, ShardReader, TarOfTars, TarReader
 from .zip_files import ZipReader
 
@@ -45,6 +45,7 @@ def open_file(path: Path, name: str) -> Reader | None:
     """
     if CategoryTar.recognise(path, b""):
         return CategoryTar(path, name)
+    require_file(path)
     with path.open("rb") as file:
         start = file.read(START_BYTES)
     return next((one(path, name) for one in FILE_READERS if one.recognise(path, start)), None)

@@ -15,7 +15,7 @@ from ..models.rows import LocalImage
 from ..tar_reader import BLOCK, HeaderReader, TarHeader, is_header, padded
 from . import ilsvrc
 from .members import EXTENSIONS, WNID, Kind, Member, classify, parse_stem
-from .reader import Reader, require_image_size
+from .reader import Reader, require_file, require_image_size
 
 MAX_MEMBERS = 100_000_000
 PEEKED = 100
@@ -67,17 +67,21 @@ class _Range:
     """Reads a file from `position` on, up to `end`."""
 
     def __init__(self, file: BinaryIO, position: int, end: int) -> None:
-        self._file, self.position, self._end = file, position, end
+        self._file, self._start, self.position, self._end = file, position, position, end
 
     def read(self, size: int, /) -> bytes:
         if self.position + size > self._end:  # checked before seeking: sizes in a tar can be false
-            raise EOFError("it ends within a header")
+            raise self.cut_off()
         self._file.seek(self.position)
         data = self._file.read(size)
         self.position += len(data)
         if len(data) < size:
-            raise EOFError("it ends within a header")
+            raise self.cut_off()
         return data
+
+    def cut_off(self) -> EOFError:
+        size = self._end - self._start
+        return EOFError(f"it is cut off after {size:,} bytes; the images before that are used")
 
 
 def entries(file: BinaryIO, start: int, end: int) -> Iterator[TarEntry]:
@@ -88,14 +92,16 @@ def entries(file: BinaryIO, start: int, end: int) -> Iterator[TarEntry]:
     OSError, EOFError, ValueError
         If it is damaged; the files before the damage have been yielded.
     """
+    if start == end:
+        raise EOFError("it is empty")
     source, headers = _Range(file, start, end), HeaderReader(max_members=MAX_MEMBERS)
-    while source.position < end and (header := headers.read(source)):
+    while header := headers.read(source):
         entry = TarEntry(_text(header), source.position, header.size)
-        if entry.offset + entry.size > end:
-            raise EOFError(f"it is cut off after {end - start:,} bytes")
+        source.position += padded(header.size)
+        if source.position > end:
+            raise source.cut_off()
         if header.is_file:
             yield entry
-        source.position += padded(header.size)
 
 
 def _text(header: TarHeader) -> str:
@@ -130,6 +136,7 @@ class TarReader(Reader):
     def entries(self, start: int = 0, size: int | None = None) -> Iterator[TarEntry]:
         """Yield the files of the tar, or of one within it; damage ends it, and is reported."""
         try:
+            require_file(self.path)
             with self.path.open("rb", buffering=0) as file:
                 end = self.path.stat().st_size
                 yield from entries(file, start, end if size is None else min(end, start + size))
@@ -138,14 +145,14 @@ class TarReader(Reader):
 
 
 class CategoryTar(TarReader):
-    """A tar of one category, by its name `<wnid>.tar`."""
+    """A tar of one category, by default named `<wnid>.tar`."""
 
     layout = ("tar of a category", "tars of categories")
     must_scan = False
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, code: str = "") -> None:
         super().__init__(path, name)
-        self.code = path.name[:9]
+        self.code = code or path.name[:9]
 
     @classmethod
     def recognise(cls, path: Path, start: bytes) -> bool:  # noqa: ARG003  # thousands need not be opened

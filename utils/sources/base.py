@@ -90,10 +90,9 @@ class ListedStream:
         The maximum number of candidates; -1 for all.
     """
 
-    problem = ""
-
     def __init__(self, candidates: Iterable[Candidate], limit: int) -> None:
         self.exhausted = False
+        self.problem = ""
         limited = itertools.islice(candidates, None if limit < 0 else limit)
         self._candidates: Iterator[Candidate] = limited
 
@@ -152,10 +151,10 @@ class Source(abc.ABC):
 
     name: ClassVar[str]
     flags: ClassVar[Mapping[str, object]] = {}
-    listable: ClassVar[bool] = True
+    listable: bool = True
     many_hosts: ClassVar[bool] = False
     distributable: ClassVar[bool] = False
-    max_open: ClassVar[int] = 256
+    max_open: int = 256
 
     @classmethod  # noqa: B027  # most sources accept all settings
     def check(cls, settings: Settings) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import stat
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +23,7 @@ from ..fetch.archive_stream import check_start
 from ..fetch.credentials import COOKIE_VARIABLE, TOKEN_VARIABLE
 from ..fetch.file_download import Download, DownloadOptions
 from ..fetch.http_session import Connections
-from ..fetch.locations import is_url, local_path, redacted
+from ..fetch.locations import redacted
 from ..fetch.part_file import PartFile
 from ..models.rows import TarMember
 from ..tar_reader import BLOCK, is_header
@@ -59,15 +58,15 @@ class _EndOfTarError(Exception):
 
 
 class TarDownload:
-    """One category's tar, from a URL or on disk, read from its beginning.
+    """One category's tar, read from its beginning while it is downloaded.
 
     Parameters
     ----------
     address
-        A URL, or the path of a tar on disk, which is only read.
+        A URL.
     target
-        For a URL: the download grows as `<target>.part` with `<target>.part.json`, and continues from those
-        of an earlier run. The folder must exist.
+        The download grows as `<target>.part` with `<target>.part.json`, and continues from those of an
+        earlier run. The folder must exist.
     options
         Limits, and credentials.
     on_end
@@ -76,16 +75,11 @@ class TarDownload:
     Attributes
     ----------
     path
-        The file to which the members' offsets refer: the part file, or the tar on disk.
+        The part file, to which the members' offsets refer.
     problem
         Why the download failed, in a sentence; empty if it did not. Members listed before are valid.
     error
         The error if nothing more can be written, which stops the whole run.
-
-    Raises
-    ------
-    OneSourceError
-        If the address is neither a URL nor a path.
     """
 
     def __init__(
@@ -98,8 +92,8 @@ class TarDownload:
     ) -> None:
         self._address, self._options, self._on_end = address, options, on_end
         self._name = redacted(address)
-        self._part = PartFile(target, self._name) if is_url(address) else None
-        self.path = self._part.path if self._part else local_path(address)
+        self._part = PartFile(target, self._name)
+        self.path = self._part.path
         self.problem = ""
         self.error: DatasetError | None = None
         self._lock = threading.Lock()
@@ -150,7 +144,7 @@ class TarDownload:
         Parameters
         ----------
         keep
-            Whether the part file is kept for a later run, unless it is invalid. A tar on disk is always kept.
+            Whether the part file is kept for a later run, unless it is invalid.
         """
         self._connections.cancel()
         with self._lock:
@@ -159,7 +153,7 @@ class TarDownload:
             thread.join(_STOP_TIMEOUT)
         with self._lock:
             self._members, self._ended = [], True
-        if self._part and (self._is_invalid or not keep):
+        if self._is_invalid or not keep:
             try:
                 self._part.discard()
             except OSError as error:
@@ -168,10 +162,7 @@ class TarDownload:
     def _run(self) -> None:
         try:
             with contextlib.suppress(_EndOfTarError):
-                if self._part is None:
-                    self._read_local()
-                else:
-                    self._download(self._part)
+                self._download()
         except Exception as error:  # a bug must not disappear with the thread
             self._record_error(error)
         finally:
@@ -181,28 +172,22 @@ class TarDownload:
                 self._ended = True
             self._on_end(self)
 
-    def _read_local(self) -> None:
-        """List the members of a tar on disk."""
-        status = self.path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe would never end
-            raise InvalidTarError("it is not a file")
-        self._read_to(status.st_size)
-        raise _truncated(status.st_size)
-
-    def _download(self, part: PartFile) -> None:
+    def _download(self) -> None:
         """List the members of the existing part, and continue it."""
-        self._read_part(part)
+        part = self._part
+        self._read_part()
         options = replace(self._options, check_start=self._check_start, disk_factor=1.0)
         Download(
             self._address, part, options, progress=self._on_progress, connections=self._connections
         ).run()
         raise _truncated(part.size())
 
-    def _read_part(self, part: PartFile) -> None:
+    def _read_part(self) -> None:
         """List the members of an existing part; discard it if it is not the beginning of a valid tar.
 
         After a power failure a part may contain zeros, which look like the end mark.
         """
+        part = self._part
         if not part.is_resumable():
             return
         try:
@@ -225,7 +210,7 @@ class TarDownload:
 
     def _read_to(self, size: int) -> None:
         """List all members within the first `size` bytes."""
-        generation = self._part.generation if self._part else 0
+        generation = self._part.generation
         if self._scanner is None or generation != self._generation:
             self._reset()
             self._scanner, self._generation = TarScanner(self.path), generation
@@ -250,7 +235,7 @@ class TarDownload:
         if self.closed:
             return
         self._is_invalid = isinstance(error, InvalidTarError)
-        if isinstance(error, OSError) and self._part:
+        if isinstance(error, OSError):
             failure = disk_error(self.path, error)
             self.error = failure if isinstance(failure, DiskError) else None
             self.problem = str(failure)
@@ -276,8 +261,6 @@ class TarDownload:
             words = f"no such synset in the archive (it answers {error.status})"
         elif isinstance(error, (OneSourceError, InvalidTarError)):
             words = str(error)
-        elif isinstance(error, FileNotFoundError):
-            words = "no such file"
         else:
             _log.debug("%s", self._name, exc_info=error)
             words = f"it cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})"

@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from ..fetch.file_download import DownloadOptions
-from ..fetch.locations import is_url, local_path, redacted
+from ..fetch.locations import redacted
 from ..fetch.part_file import PartFile
 from .tar_address import CODE, address_template
 from .tar_download import OPTIONS, TarDownload
@@ -45,9 +45,8 @@ class TarDownloadQueue:
         return redacted(self._template.replace(CODE, code))
 
     def path(self, code: str) -> Path:
-        """Return the path of a category's tar on disk, or of its part file."""
-        address = self._template.replace(CODE, code)
-        return self._part(code).path if is_url(address) else local_path(address)
+        """Return the path of a category's part file."""
+        return self._part(code).path
 
     def open(self, code: str) -> TarDownload:
         """Queue the download of a category's tar; it never starts if it is closed before its turn."""

@@ -136,8 +136,8 @@ class TarSource(Source):
 
     name: ClassVar[str] = "archive"
     flags: ClassVar[Mapping[str, object]] = {"archive_url": tar_address.IMAGENET}
-    listable: ClassVar[bool] = False
-    max_open: ClassVar[int] = 2  # tars are downloaded one at a time
+    listable = False
+    max_open = 2  # tars are downloaded one at a time
 
     def __init__(self, context: SourceContext, queue: TarDownloadQueue | None) -> None:
         self._context = context
@@ -192,6 +192,11 @@ class TarSource(Source):
         from .tar_download import OPTIONS  # here: only this source needs requests
         from .tar_download_queue import TarDownloadQueue
 
+        if not is_url(context.settings.archive_url):
+            from .tar_folder import TarFolderSource
+
+            yield TarFolderSource(context)
+            return
         if context.result_folder is None:
             yield cls(context, None)
             return
