@@ -56,6 +56,7 @@ def test_to_download(tmp_path: Path, words: list[str], selected: bool) -> None:
     [
         ("-1", -1),
         ("-1.0", -1),
+        ("\u22121", -1),
         ("", -1),
         (" ", -1),
         ("0", 0),

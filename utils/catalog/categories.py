@@ -190,7 +190,7 @@ def _parse_selected(row: TableRow) -> bool:
 
 
 def _parse_how_many(row: TableRow) -> int:
-    value = row["how_many"] or "-1"
+    value = (row["how_many"] or "-1").replace("\u2212", "-")  # the minus sign of Nordic locales
     if value == "-1":  # nearly all rows
         return -1
     if _WITH_SEPARATORS.fullmatch(value):
