@@ -54,10 +54,10 @@ def spreadsheet_cell(text: str) -> str:
     letters that are `INVISIBLE`, line breaks and tabs included, and a semicolon before such a formula.
     """
     text = text[:LONGEST_CELL]
-    if not (text.isascii() and text.isprintable()):
-        text = INVISIBLE.sub(lambda found: quote(found[0], safe="", errors="surrogatepass"), text)
-    if ";" in text:
-        text = _FORMULA_AFTER_SEPARATOR.sub("%3B", text)
+    if text[:1].isalnum() and text.isascii() and text.isprintable() and ";" not in text:
+        return text  # nearly all
+    text = INVISIBLE.sub(lambda found: quote(found[0], safe="", errors="surrogatepass"), text)
+    text = _FORMULA_AFTER_SEPARATOR.sub("%3B", text)
     return ("'" + text if _FORMULA.match(text) else text)[:LONGEST_CELL]
 
 

@@ -35,7 +35,7 @@ _CODE_PAGES = (
     *("mac_roman", "mac_latin2", "mac_cyrillic", "mac_greek", "mac_turkish"),
 )
 """Excel's "CSV" has the code page of its Windows or Mac."""
-_CELLS_TRIED = 100
+_SAMPLE, _CELLS_TRIED = 2_000_000, 100  # bytes and cells that decide
 _ZIP_MAGIC = b"PK\x03\x04"  # .xlsx and .ods files are zip archives
 _END = "\x1aend of table"  # appended to the text to detect a quotation mark that is never closed
 _MAX_SHOWN = 60  # characters of an invalid value
@@ -225,7 +225,7 @@ def decode(data: bytes) -> DecodedText | None:
 
 def _code_page(data: bytes) -> str:
     """Return the code page in which most of the frequent cells are words for true or false, else cp1252."""
-    cells = Counter(cell for cell in re.split(rb'[,;|\t\r\n"]+', data) if not cell.isascii())
+    cells = Counter(cell for cell in re.split(rb'[,;|\t\r\n"]+', data[:_SAMPLE]) if not cell.isascii())
     tried = [cell for cell, _ in cells.most_common(_CELLS_TRIED)]
 
     def words_found(page: str) -> int:
