@@ -245,7 +245,7 @@ def test_read_only_images(offered: Project, web: Web, mount: Callable[[Path, str
     """A category on a read-only file system does not affect the others."""
     offer_guitars(offered, web, "n00000002")
     make_read_only(offered.result / "guitar" / "Images", mount)
-    finished = offered.run(prefix=WITHOUT_PRIVILEGES)
+    finished = offered.run()
     assert finished.code == 1
     assert finished.err.startswith("24 images of guitar could not be written: ")
     assert len(offered.images("red")) == URLS
