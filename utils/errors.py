@@ -9,7 +9,7 @@
     │   └── OneSourceError   one source of it cannot be used; the next one is tried
     ├── DiskError            the disk is full or fails, or too many files are open
     ├── FolderError          the folder of one category cannot be used; other categories continue
-    ├── ProxyError           the proxy from the environment refuses requests
+    ├── ProxyError           the proxy from the environment cannot be used
     └── WorkersLostError     worker processes die repeatedly
 
 The failure of a single image is not an exception but an `Outcome`.
@@ -63,7 +63,7 @@ class FolderError(DatasetError):
 
 
 class ProxyError(DatasetError):
-    """The proxy from the environment refuses requests."""
+    """The proxy from the environment cannot be used."""
 
 
 class WorkersLostError(DatasetError):

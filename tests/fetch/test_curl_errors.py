@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import ssl
 import subprocess
 import time
@@ -248,11 +250,11 @@ def test_tls_to_an_http_port() -> None:
 PROXIED = ("http://public.test/a", "https://public.test/a")
 
 
-def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str) -> FetchError:
+def proxy_failure(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str, timeout: float = 1.0) -> FetchError:
     """Fetch a URL through a proxy that does not work."""
     monkeypatch.setenv("http_proxy", proxy)
     monkeypatch.setenv("https_proxy", proxy)
-    result = fetch_error(url, 1.0)
+    result = fetch_error(url, timeout)
     assert "proxy" in result.description.lower() or not result.from_proxy
     return result
 
@@ -280,6 +282,118 @@ def test_proxy_that_requires_a_password(web: Web, monkeypatch: pytest.MonkeyPatc
     web.answer("public.test:443", Answer.page("Who are you?", 407))
     result = proxy_failure(monkeypatch, url, web.url(""))
     assert (result.reason, result.from_proxy) == (Reason.CONNECTION_ERROR, True)
+
+
+SOCKS_ACCEPTS = b"\x05\x00"
+
+
+def is_silent(client: socket.socket) -> None:
+    """Read until the client gives up."""
+    while client.recv(65536):
+        continue
+
+
+def sends(answer: bytes) -> Callable[[socket.socket], None]:
+    """Return a handler that answers the first bytes, whatever they are, and closes the connection."""
+
+    def handle(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(answer)
+
+    return handle
+
+
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+UNUSABLE = {
+    "silent": (is_silent, ("http", "https", "socks4a", "socks5", "socks5h"), "does not respond"),
+    "HTTP": (sends(BAD_REQUEST), ("https", "socks4a", "socks5h"), "No TLS|does not speak SOCKS"),
+    "closes": (sends(b""), ("https", "socks4a", "socks5h"), "No TLS|does not speak SOCKS"),
+    "SSH": (sends(b"SSH-2.0-x\r\n"), ("https", "socks4a", "socks5h"), "No TLS|does not speak SOCKS"),
+    "SOCKS": (sends(SOCKS_ACCEPTS), ("https",), "No TLS"),
+    "login": (sends(b"\x05\xff"), ("socks5h",), "requires a name and a password"),
+}
+
+
+@pytest.mark.parametrize("url", PROXIED)
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_proxy_that_does_not_speak_as_its_address_says(
+    monkeypatch: pytest.MonkeyPatch, case: str, url: str
+) -> None:
+    """It is the fault of the proxy, also if the proxy never responds."""
+    handle, schemes, words = UNUSABLE[case]
+    with serving(handle) as port:
+        for scheme in schemes:
+            result = proxy_failure(monkeypatch, url, f"{scheme}://127.0.0.1:{port}")
+            assert (result.reason, result.from_proxy) == (Reason.CONNECTION_ERROR, True), scheme
+            assert re.search(words, result.description), scheme
+
+
+def test_proxy_that_does_not_speak_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage instead of a status line."""
+    with serving(sends(b"SSH-2.0-x\r\n")) as port:
+        result = proxy_failure(monkeypatch, PROXIED[0], f"http://127.0.0.1:{port}")
+    assert (result.from_proxy, result.description) == (
+        True,
+        "The proxy does not speak HTTP as its address says.",
+    )
+
+
+def test_silent_proxy_fails_all_its_transfers_and_no_other(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, also those that started later; hosts without a proxy are not concerned."""
+    web.otherwise(lambda _request: Answer(body=PICTURE, delay=2.0))
+    with serving(is_silent) as port:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        results = fetch_all([*(f"http://{number}.test/" for number in range(20)), web.url("/x")], 4.0)
+    assert [isinstance(result, FetchError) and result.from_proxy for result in results] == [True] * 20 + [
+        False
+    ]
+    assert isinstance(results[-1], Response)
+
+
+def socks_proxy(replies: dict[bytes, bytes | None]) -> Callable[[socket.socket], None]:
+    """Return the handler of a SOCKS 5 proxy with these replies by a word in the request; None for none."""
+
+    def handle(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(SOCKS_ACCEPTS)
+        request = client.recv(65536)
+        reply = next((reply for word, reply in replies.items() if word in request), b"\x05")
+        if reply is None:
+            is_silent(client)
+        else:
+            client.sendall(b"\x05" + reply + b"\x00\x01" + bytes(6))
+            is_silent(client)
+
+    return handle
+
+
+def test_hosts_behind_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a working proxy replies is about the host, as is its silence while it waits for one."""
+    replies = {b"refused": b"\x05", b"unreachable": b"\x04", b"not-allowed": b"\x02", b"slow": None}
+    reasons = {
+        "refused": Reason.CONNECTION_REFUSED,
+        "unreachable": Reason.CONNECTION_REFUSED,
+        "not-allowed": Reason.CONNECTION_ERROR,
+        "slow": Reason.CONNECT_TIMEOUT,
+    }
+    with serving(socks_proxy(replies)) as port:
+        for name, reason in reasons.items():
+            for scheme in ("http", "https"):
+                monkeypatch.setenv("all_proxy", f"socks5h://127.0.0.1:{port}")
+                result = fetch_error(f"{scheme}://{name}.test/", 2.0)
+                assert (result.reason, result.from_proxy) == (reason, False), name
+                assert result.connect_failed
+
+
+def test_slow_host_behind_a_proxy_that_has_not_responded(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy is asked whether it works, and the host times out; with TLS and without."""
+    web.otherwise(Answer.page("Not from me", 403))
+    web.answer("http://public.test/a", Answer(hang=True))
+    web.answer("public.test:443", Answer(hang=True))
+    for url, reason in zip(PROXIED, (Reason.TIMEOUT, Reason.CONNECT_TIMEOUT), strict=True):
+        result = proxy_failure(monkeypatch, url, web.url(""), 2.0)
+        assert (result.reason, result.from_proxy) == (reason, False)
 
 
 def test_error_of_a_host_behind_a_proxy(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

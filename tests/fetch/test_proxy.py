@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from demo import pictures
-from demo.answers import Answer
+from demo.answers import Answer, Length
 from demo.web import Web
-from tests.fetching import blackhole, unused_port
+from tests.fetching import blackhole, fetch_body, serving, unused_port
 from tests.project import ALONE, Project
+from utils.fetch.file_download import download
 
 RED = "n00000001"
 URLS = 40
@@ -34,24 +36,99 @@ def serve(proxy: Web) -> None:
         proxy.answer(f"http://host{number % 10}.test/{number}", Answer.jpeg(body))
 
 
-def test_working_proxy(public: Project, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All images are saved, each with one request."""
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+def test_working_proxy(public: Project, web: Web, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """All images are saved, each with one request; the variable may be in upper or lower case."""
     serve(web)
-    monkeypatch.setenv("http_proxy", web.url(""))
+    monkeypatch.setenv(name, web.url(""))
     finished = public.run()
     assert (finished.code, finished.err) == (0, "")
     assert len(public.images("red")) == URLS
     assert len(web.requests) == URLS
 
 
-@pytest.mark.parametrize("fault", ["refuses", "vanishes", "has no name", "wants a password"])
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+@pytest.mark.parametrize("exceptions", ["127.0.0.0/8", "a.test, 127.0.0.1", "*"])
+def test_hosts_without_the_proxy(
+    project: Project, web: Web, monkeypatch: pytest.MonkeyPatch, name: str, exceptions: str
+) -> None:
+    """The exceptions hold for both scripts' downloads alike."""
+    body = pictures.jpeg(seed=1)
+    web.otherwise(Answer.jpeg(body))
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv(name, exceptions)
+    download(web.url("/list"), project.path / "list")
+    assert (project.path / "list").read_bytes() == body
+    assert fetch_body(web.url("/x")).data == body
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_big_files_through_the_proxy(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Lists and tars use the same proxy as images, for the target of a redirect, too."""
+    web.answer("http://lists.test/list", Answer.redirect("http://other.test/list"))
+    web.answer("http://other.test/list", Answer(body=b"a list"))
+    monkeypatch.setenv(name, web.url("").replace("http://", "http://me:secret@"))
+    download("http://lists.test/list", tmp_path / "list")
+    assert (tmp_path / "list").read_bytes() == b"a list"
+    login = "Basic " + base64.b64encode(b"me:secret").decode()
+    assert {request.headers.get("proxy-authorization") for request in web.requests} == {login}
+
+
+def socks_proxy(web: Web) -> Callable[[socket.socket], None]:
+    """Return the handler of a SOCKS 5 proxy that leads to a server, whatever host it is asked for."""
+
+    def handle(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(b"\x05\x00")
+        assert b"images.test" in client.recv(65536)
+        client.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        with socket.create_connection(("127.0.0.1", web.port)) as server:
+            server.sendall(client.recv(65536))
+            while chunk := server.recv(65536):
+                client.sendall(chunk)
+
+    return handle
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+def test_socks_proxy(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """It gets the names of hosts; big files use it like images."""
+    pytest.importorskip("socks", reason="requests needs PySocks")
+    web.otherwise(Answer(body=b"a body", length=Length.OMITTED))
+    with serving(socks_proxy(web)) as port:
+        monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{port}")
+        assert fetch_body("http://images.test/x").data == b"a body"
+        download("http://images.test/list", tmp_path / "list")
+    assert (tmp_path / "list").read_bytes() == b"a body"
+
+
+def never_responds(client: socket.socket) -> None:
+    """Read until the client gives up."""
+    while client.recv(65536):
+        continue
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("refuses", "vanishes", "has no name", "wants a password"),
+        *("never responds", "never responds to SOCKS", "speaks no TLS", "speaks no SOCKS"),
+    ],
+)
 def test_unusable_proxy_ends_the_run(
     public: Project, web: Web, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     """With one message that names it; no host is given up, and the next run succeeds."""
     web.otherwise(Answer.page("Who are you?", 407))
-    with blackhole() as port:
+    with blackhole() as port, serving(never_responds) as silent:
         proxies = {
+            "never responds": f"http://127.0.0.1:{silent}",
+            "never responds to SOCKS": f"socks5://127.0.0.1:{silent}",
+            "speaks no TLS": web.url("").replace("http://", "https://"),
+            "speaks no SOCKS": web.url("").replace("http://", "socks5://"),
             "refuses": f"http://127.0.0.1:{unused_port()}",
             "vanishes": f"http://127.0.0.1:{port}",
             "has no name": "http://no-such-proxy.invalid:3128",

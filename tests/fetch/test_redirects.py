@@ -251,21 +251,16 @@ def test_private_address_without_the_proxy_is_refused(
     assert inside.requests == []
 
 
-@pytest.mark.parametrize("name", ["https_proxy", "HTTP_PROXY"])
-def test_unused_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """What curl does not send through a proxy is checked by its address."""
-    monkeypatch.setenv(name, "http://127.0.0.1:9")
-    guard = redirected("8.8.8.8")
-    assert guard.open_socket(0, address("10.0.0.1")) == pycurl.SOCKET_BAD
-
-
-@pytest.mark.parametrize("name", ["http_proxy", "all_proxy", "ALL_PROXY"])
-def test_used_proxy_variables_are_known(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The address of the connection is the proxy's."""
-    monkeypatch.setenv(name, "http://127.0.0.1:9")
-    guard = redirected("127.0.0.1")
+def test_proxied_requests() -> None:
+    """The address of the connection is the proxy's, so the host in the URL decides."""
+    for url, is_public in (("http://10.0.0.1/a", False), ("http://elsewhere.test/", True)):
+        guard = RedirectGuard(url, is_proxied=True)
+        assert guard.before_request("127.0.0.1") == pycurl.PREREQFUNC_OK
+        assert guard.from_public is is_public
+    guard = RedirectGuard("http://elsewhere.test/", from_public=True, is_proxied=True)
     assert isinstance(guard.open_socket(0, address("127.0.0.1")), socket.socket)
     assert guard.before_request("127.0.0.1") == pycurl.PREREQFUNC_OK
+    assert not guard.blocked
 
 
 def test_location_of_a_200_is_ignored(web: Web) -> None:

@@ -364,7 +364,7 @@ def dask_executor(
             f"{pluralize(connection.threads, 'Dask worker')} {where}, up to {batch_size} images in flight in "
             f"each shard. Dashboard: {connection.dashboard}"
         )
-        own = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.upper())]
+        own = sorted(name for name in os.environ if name.lower() in PROXIES and os.environ[name])
         if own and address != LOCAL:
             print_line(f"The workers take proxies from their own environment, not from the {own[0]} here.")
         config = replace(config, result_folder=config.result_folder.resolve())

@@ -7,6 +7,9 @@ Each request ends in a `Response`, a `FetchError` or a `Redirect`. The limits of
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
+import os
 import selectors
 import socket
 import time
@@ -17,9 +20,14 @@ import pycurl
 
 from ..models.tasks import FetchError, Redirect, RedirectHistory, Response
 from ..reasons import Reason
-from .transfer import MemoryBudget, Transfer, new_handle
+from .curl_errors import PROXY_SILENT
+from .proxies import Proxies
+from .transfer import MemoryBudget, Transfer, connect_timeout, new_handle
 
 MEMORY_BUDGET = 96_000_000
+PROBE_AFTER, PROBE_TIME = 0.5, 0.4
+"""When a silent proxy is asked, and how long it has to respond; both as parts of the connect timeout."""
+PROBE_URL = "http://127.0.0.1:9/"
 SELECTOR_EVENTS = {
     pycurl.POLL_IN: selectors.EVENT_READ,
     pycurl.POLL_OUT: selectors.EVENT_WRITE,
@@ -58,6 +66,10 @@ class Fetcher:
     ) -> None:
         self._timeout = timeout
         self._budget = MemoryBudget(memory_budget)
+        self._proxies = Proxies.from_environment(os.environ)
+        self._proven: set[str] = set()  # the proxies that have responded
+        self._unproven: dict[str, float] = {}  # other proxies in use, and when to ask them
+        self._probe_numbers = itertools.count(-1, -1)
         self._running: dict[int, Transfer] = {}
         self._unused: list[pycurl.Curl] = []
         self._by_handle: dict[pycurl.Curl, Transfer] = {}
@@ -95,17 +107,10 @@ class Fetcher:
         history
             The redirects that led to the URL; None for the first request of an attempt.
         """
-        curl = self._unused.pop() if self._unused else new_handle(self._timeout)
-        transfer = Transfer(
-            curl,
-            number,
-            url=url,
-            history=history or RedirectHistory(),
-            timeout=self._timeout,
-            budget=self._budget,
-        )
-        self._running[number] = self._by_handle[curl] = transfer
-        self._multi.add_handle(curl)
+        proxy = self._proxies.for_url(url)
+        if proxy and proxy not in self._proven:
+            self._unproven.setdefault(proxy, time.monotonic() + PROBE_AFTER * connect_timeout(self._timeout))
+        self._start(number, url, history or RedirectHistory(), proxy=proxy, timeout=self._timeout)
 
     def cancel(self, number: int) -> bool:
         """Abort a request; False if it is not running."""
@@ -121,6 +126,8 @@ class Fetcher:
 
         A yielded body counts as buffered until the next result is asked for.
         """
+        if self._unproven:
+            timeout = min(timeout, self._probe_proxies())
         if self._timer is not None:
             timeout = max(0.0, min(timeout, self._timer - time.monotonic()))
         for key, events in self._selector.select(timeout):
@@ -157,16 +164,63 @@ class Fetcher:
         self._wake_sender.close()
         self._wake_receiver.close()
 
+    def _start(self, number: int, url: str, history: RedirectHistory, *, proxy: str, timeout: float) -> None:
+        curl = self._unused.pop() if self._unused else new_handle(self._timeout)
+        transfer = Transfer(
+            curl, number, url=url, history=history, timeout=timeout, proxy=proxy, budget=self._budget
+        )
+        self._running[number] = self._by_handle[curl] = transfer
+        self._multi.add_handle(curl)
+
     def _finished(self) -> Iterator[Fetched]:
         queued = 1
         while queued:
             queued, good, bad = self._multi.info_read()
             for curl, code, message in [*((curl, 0, "") for curl in good), *bad]:
                 transfer = self._by_handle[curl]
-                fetched = Fetched(transfer.number, _result(transfer, code, message))
+                result = _result(transfer, code, message, is_proven=transfer.proxy in self._proven)
+                if transfer.proxy in self._unproven and transfer.has_response:
+                    self._prove(transfer.proxy)
                 self._remove(transfer)
-                yield fetched
+                if transfer.number >= 0:
+                    yield Fetched(transfer.number, result)
+                elif code == pycurl.E_OPERATION_TIMEDOUT:
+                    yield from self._fail_all(transfer.proxy)
                 transfer.release()
+
+    def _probe_proxies(self) -> float:
+        """Ask the proxies that have not responded; returns the seconds until the next one is due.
+
+        A proxy that waits for a slow host is as silent as one that does not work. The first one responds at
+        once to a request for a port of its own machine where nothing listens.
+        """
+        now, following = time.monotonic(), math.inf
+        for proxy, due in list(self._unproven.items()):
+            if any(one.proxy == proxy and one.has_response for one in self._running.values()):
+                self._prove(proxy)
+            elif due > now:
+                following = min(following, due - now)
+            else:
+                self._unproven[proxy] = math.inf
+                seconds = PROBE_TIME * connect_timeout(self._timeout)
+                number = next(self._probe_numbers)
+                self._start(number, PROBE_URL, RedirectHistory(), proxy=proxy, timeout=seconds)
+        return following
+
+    def _prove(self, proxy: str) -> None:
+        self._proven.add(proxy)
+        del self._unproven[proxy]
+
+    def _fail_all(self, proxy: str) -> Iterator[Fetched]:
+        """End all transfers through a proxy that does not respond, unless it has done so meanwhile."""
+        if self._unproven.pop(proxy, None) is None:
+            return
+        for transfer in [one for one in self._running.values() if one.proxy == proxy]:
+            seconds = float(transfer.curl.getinfo(pycurl.TOTAL_TIME))
+            self._remove(transfer)
+            error = FetchError(Reason.CONNECTION_ERROR, PROXY_SILENT, from_proxy=True, seconds=seconds)
+            yield Fetched(transfer.number, error)
+            transfer.release()
 
     def _remove(self, transfer: Transfer) -> None:
         self._multi.remove_handle(transfer.curl)
@@ -189,10 +243,12 @@ class Fetcher:
             self._selector.register(descriptor, SELECTOR_EVENTS[what])
 
 
-def _result(transfer: Transfer, code: int, message: str) -> Response | FetchError | Redirect:
+def _result(
+    transfer: Transfer, code: int, message: str, *, is_proven: bool
+) -> Response | FetchError | Redirect:
     """Return the result of a transfer; an exception is the failure of its URL alone."""
     try:
-        return transfer.result(code, message)
+        return transfer.result(code, message, is_proven=is_proven)
     except MemoryError:
         raise
     except Exception as error:

@@ -15,6 +15,7 @@ from ..models.tasks import FetchError
 from ..reasons import Reason
 from .headers import parse_retry_after
 
+E_WEIRD_SERVER_REPLY, E_PROXY = 8, 97  # pycurl has no names for these
 CURL_REASONS = {
     pycurl.E_URL_MALFORMAT: Reason.INVALID_URL,
     pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS_ERROR,
@@ -34,6 +35,26 @@ CONNECT_ERRORS = frozenset(
     {Reason.DNS_ERROR, Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT, Reason.TLS_ERROR}
 )
 UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ECONNREFUSED})
+# libcurl's details of a failed SOCKS connection (CURLproxycode); all others are faults of the proxy.
+SOCKS_REPLIES = frozenset({9, *range(17, 28)})
+"""What a working proxy says of a host, or what libcurl finds out about it."""
+SOCKS_REASONS = {
+    19: Reason.CONNECTION_REFUSED,
+    21: Reason.CONNECTION_REFUSED,  # host or network unreachable, as without a proxy
+    22: Reason.CONNECTION_REFUSED,
+    27: Reason.DNS_ERROR,
+}
+SOCKS_CLOSED = frozenset({3, 13, 14, 15, 16})
+"""The connection ended without a reply, which some proxies do instead of one."""
+SOCKS_LOGIN = frozenset({12, 33})
+PROXY_NEEDS_LOGIN = "The proxy requires a name and a password."
+PROXY_UNREACHABLE = "The proxy cannot be reached."
+PROXY_SILENT = "The proxy does not respond."
+PROXY_WITHOUT_TLS = (
+    "No TLS connection to the proxy could be made; its address may have to begin with http://."
+)
+PROXY_WITHOUT_SOCKS = "The proxy does not speak SOCKS as its address says."
+PROXY_WITHOUT_HTTP = "The proxy does not speak HTTP as its address says."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,10 @@ class TransferEnd:
         Of the last response; 0 and "" if there was none.
     rejected
         The reason for which the response was rejected or aborted, if it was.
+    proxy
+        The proxy that was used; empty for none.
+    is_proven
+        Whether this proxy has responded before.
     """
 
     code: int
@@ -55,15 +80,15 @@ class TransferEnd:
     http_status: int
     retry_after: str = ""
     rejected: Reason | None = None
+    proxy: str = ""
+    is_proven: bool = False
 
 
 def fetch_error(curl: pycurl.Curl, end: TransferEnd) -> FetchError:
     """Return the error of a transfer that gave no body."""
-    is_proxy_error = _is_proxy_error(curl, end)
-    if is_proxy_error:
-        needs_login = end.http_status == 407
-        reason = Reason.CONNECTION_ERROR
-        description = f"The proxy {'requires a name and a password' if needs_login else 'cannot be reached'}."
+    problem = _proxy_problem(curl, end) if end.proxy else ""
+    if problem:
+        reason, description = Reason.CONNECTION_ERROR, problem
     else:
         reason = _reason(curl, end)
         description = reason.meaning
@@ -76,8 +101,8 @@ def fetch_error(curl: pycurl.Curl, end: TransferEnd) -> FetchError:
         description=description,
         http_status=end.http_status,
         retry_after=parse_retry_after(end.retry_after),
-        from_proxy=is_proxy_error,
-        connect_failed=reason in CONNECT_ERRORS or "tunnel failed" in end.message,
+        from_proxy=bool(problem),
+        connect_failed=reason in CONNECT_ERRORS or end.code == E_PROXY or "tunnel failed" in end.message,
         too_slow=end.rejected is Reason.TIMEOUT,
         seconds=float(curl.getinfo(pycurl.TOTAL_TIME)),
     )
@@ -99,16 +124,38 @@ def _reason(curl: pycurl.Curl, end: TransferEnd) -> Reason:
         # Only the message tells: the connect time is 0 on a reused connection as well.
         timeouts = {"Resolving": Reason.DNS_ERROR, "Connection": Reason.CONNECT_TIMEOUT}
         return timeouts.get(end.message.partition(" timed out")[0], Reason.TIMEOUT)
+    if end.code == E_PROXY:
+        return SOCKS_REASONS.get(curl.getinfo(pycurl.PROXY_ERROR), Reason.CONNECTION_ERROR)
     return CURL_REASONS.get(end.code, Reason.CONNECTION_ERROR)
 
 
-def _is_proxy_error(curl: pycurl.Curl, end: TransferEnd) -> bool:
-    """Whether the proxy itself cannot be used; what it reports of a host is not its error."""
+def has_responded(curl: pycurl.Curl, http_status: int) -> bool:
+    """Whether the proxy of a transfer that ended has responded to it."""
+    return http_status > 0 or curl.getinfo(pycurl.PROXY_ERROR) in SOCKS_REPLIES
+
+
+def _proxy_problem(curl: pycurl.Curl, end: TransferEnd) -> str:
+    """Return why the proxy itself cannot be used; empty for what it reports of a host."""
     if end.code == pycurl.E_COULDNT_RESOLVE_PROXY or end.message.startswith("Unsupported proxy"):
-        return True
-    if not curl.getinfo(pycurl.USED_PROXY):
-        return False
+        return PROXY_UNREACHABLE
+    if end.http_status == 407:
+        return PROXY_NEEDS_LOGIN
     if end.code == pycurl.E_COULDNT_CONNECT:
-        return "tunnel" not in end.message or end.http_status == 407
-    timed_out = end.code == pycurl.E_OPERATION_TIMEDOUT and end.message.startswith("Connection timed out")
-    return end.http_status == 407 or (timed_out and curl.getinfo(pycurl.CONNECT_TIME) == 0)
+        return "" if "tunnel" in end.message else PROXY_UNREACHABLE
+    if end.code == pycurl.E_OPERATION_TIMEDOUT:
+        connecting = end.message.startswith("Connection timed out") and curl.getinfo(pycurl.CONNECT_TIME) == 0
+        return PROXY_UNREACHABLE if connecting else ""
+    if end.code == E_PROXY:
+        return _socks_problem(curl.getinfo(pycurl.PROXY_ERROR), end)
+    if end.http_status:
+        return ""
+    if CURL_REASONS.get(end.code) is Reason.TLS_ERROR:  # no response to a CONNECT: it is not the host's
+        return PROXY_WITHOUT_TLS if end.proxy.lower().startswith("https:") else ""
+    is_garbage = end.code in (pycurl.E_UNSUPPORTED_PROTOCOL, E_WEIRD_SERVER_REPLY)
+    return PROXY_WITHOUT_HTTP if is_garbage and not end.is_proven else ""
+
+
+def _socks_problem(detail: int, end: TransferEnd) -> str:
+    if detail in SOCKS_REPLIES or (detail in SOCKS_CLOSED and end.is_proven):
+        return ""
+    return PROXY_NEEDS_LOGIN if detail in SOCKS_LOGIN else PROXY_WITHOUT_SOCKS

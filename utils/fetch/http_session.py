@@ -6,6 +6,7 @@ Credentials are sent to the scheme, host and port of the given URL, and to no ot
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from .credentials import Credentials
+from .proxies import Proxies
 
 MAX_REDIRECTS = 10
 _DESCRIPTIONS = {  # by what an error's text contains, in this order
@@ -31,6 +33,7 @@ _DESCRIPTIONS = {  # by what an error's text contains, in this order
     "ConnectTimeout": "it does not respond",
     "Read timed out": "it stopped sending",
     "InvalidURL": "this is not a valid URL",
+    "SOCKS support": "a SOCKS proxy needs the package PySocks, see requirement.txt",
     "InvalidSchema": "it redirects to neither http nor https",
     "LocationParseError": "this is not a valid URL",
     "Unicode": "this is not a valid URL",
@@ -219,7 +222,14 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, connections: Connections) -> None:
         self._pool_classes = _pool_classes(connections)
+        self._proxies = Proxies.from_environment(os.environ)
         super().__init__()
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **settings: Any) -> requests.Response:
+        if self._proxies.by_scheme:  # else requests may know of others, from the settings of the system
+            proxy = self._proxies.for_url(request.url or "")
+            settings["proxies"] = {"all": proxy} if proxy else {}
+        return super().send(request, *arguments, **settings)
 
     def init_poolmanager(self, *sizes: Any, **settings: Any) -> None:
         super().init_poolmanager(*sizes, **settings)

@@ -7,12 +7,11 @@ proxy's address, so there the host in the URL is checked, if it is an IP address
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import socket
 import string
 from collections.abc import Sequence
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import pycurl
 
@@ -75,6 +74,8 @@ class RedirectGuard:
         The URL of the request.
     from_public
         Whether the attempt started at a public address; None if this request is its first.
+    is_proxied
+        Whether the request is sent to a proxy.
 
     Attributes
     ----------
@@ -82,18 +83,19 @@ class RedirectGuard:
         Whether a connection was refused.
     """
 
-    def __init__(self, url: str, from_public: bool | None = None) -> None:
+    def __init__(self, url: str, from_public: bool | None = None, *, is_proxied: bool = False) -> None:
         self.blocked = False
         self._url = url
         self._ip = ""
         self._from_public = from_public
+        self._is_proxied = is_proxied
 
     @property
     def from_public(self) -> bool:
         """Whether the attempt started at a public address; known once the request was sent."""
         if self._from_public is not None:
             return self._from_public
-        return not (_has_private_host(self._url) if _uses_proxy(self._url) else is_private(self._ip))
+        return not (_has_private_host(self._url) if self._is_proxied else is_private(self._ip))
 
     def open_socket(self, _purpose: int, address: Sequence[object]) -> socket.socket | int:
         """Create the socket of a connection, or refuse it; pycurl's OPENSOCKETFUNCTION."""
@@ -112,7 +114,7 @@ class RedirectGuard:
         return int(pycurl.PREREQFUNC_OK if self._allows(ip) else pycurl.PREREQFUNC_ABORT)
 
     def _allows(self, ip: str) -> bool:
-        is_forbidden = bool(self._from_public) and is_private(ip) and not _uses_proxy(self._url)
+        is_forbidden = bool(self._from_public) and is_private(ip) and not self._is_proxied
         self.blocked = self.blocked or is_forbidden
         return not is_forbidden
 
@@ -146,24 +148,3 @@ def _embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | No
 def _has_private_host(url: str) -> bool:
     host = host_of(url).rpartition(":")[0]
     return host == "localhost" or host.endswith(".localhost") or is_private(host)
-
-
-def _uses_proxy(url: str) -> bool:
-    """Whether curl sends this URL to a proxy; it reads the same variables in the same order."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return True
-    names = [  # not HTTP_PROXY: a CGI server sets it from a header of the request
-        f"{parts.scheme}_proxy",
-        "HTTPS_PROXY" if parts.scheme == "https" else "",
-        "all_proxy",
-        "ALL_PROXY",
-    ]
-    # Imported here because it loads many modules and is needed for redirects only.
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # the stubs lack it
-
-    proxy = next((value for name in names if (value := os.environ.get(name))), "")
-    exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
-    host = parts.netloc.rpartition("@")[2]
-    return bool(proxy) and not proxy_bypass_environment(host, {"no": exceptions})

@@ -6,6 +6,7 @@ the limits of the host it leads to.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 
@@ -17,7 +18,7 @@ from ..models.tasks import FetchError, Redirect, RedirectHistory, RequestTarget,
 from ..reasons import Reason
 from ..urls import host_of
 from .content_encoding import decode
-from .curl_errors import TransferEnd, fetch_error
+from .curl_errors import TransferEnd, fetch_error, has_responded
 from .headers import parse_number
 from .redirects import MAX_REDIRECTS, RedirectGuard, redirect_target
 from .slow_transfer import SlowTransferDetector
@@ -74,6 +75,8 @@ class Transfer:
         As in `Fetcher.start`.
     timeout
         Seconds that the attempt may take in all, with its redirects.
+    proxy
+        The proxy to use; empty for none.
     budget
         Shared by all transfers of a fetcher.
 
@@ -91,16 +94,18 @@ class Transfer:
         url: str,
         history: RedirectHistory,
         timeout: float,
+        proxy: str,
         budget: MemoryBudget,
     ) -> None:
         self.curl = curl
         self.number = number
+        self.proxy = proxy
         self.paused = False
         self.size = 0
         self._url = url
         self._history = history
         self._budget = budget
-        self._guard = RedirectGuard(url, history.from_public)
+        self._guard = RedirectGuard(url, history.from_public, is_proxied=bool(proxy))
         self._chunks: list[bytes] = []
         self._status = 0
         self._expected = 0  # bytes of the body, as Content-Length states them
@@ -112,6 +117,7 @@ class Transfer:
         seconds = timeout - history.seconds
         self._detector = SlowTransferDetector(time.monotonic() + seconds)
         curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.PROXY, os.fsencode(proxy))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
         curl.setopt(pycurl.HEADERFUNCTION, self._header_lines.append)
         curl.setopt(pycurl.WRITEFUNCTION, self.on_data)
@@ -147,10 +153,22 @@ class Transfer:
             self._budget.used += len(chunk)
         return None
 
-    def result(self, code: int, message: str) -> Response | FetchError | Redirect:
-        """Return the result of the request; `code` and `message` are curl's, 0 for success.
+    @property
+    def has_response(self) -> bool:
+        """Whether a status line has arrived, or the proxy has said that it cannot reach the host."""
+        return bool(self._header_lines) or has_responded(self.curl, self._status)
+
+    def result(self, code: int, message: str, *, is_proven: bool) -> Response | FetchError | Redirect:
+        """Return the result of the request.
 
         An exception means that the response cannot be read.
+
+        Parameters
+        ----------
+        code, message
+            Those of curl; 0 for success.
+        is_proven
+            Whether the proxy has responded before.
         """
         if self._error:
             raise self._error
@@ -189,6 +207,8 @@ class Transfer:
             self._status,
             retry_after=(self._headers.get("retry-after") or [""])[-1],
             rejected=rejected,
+            proxy=self.proxy,
+            is_proven=is_proven,
         )
         return fetch_error(self.curl, end)
 
@@ -239,15 +259,21 @@ class Transfer:
         return redirect_target(self._url, location.encode("latin-1"), from_public=self._guard.from_public)
 
 
+def connect_timeout(timeout: float) -> float:
+    """Return the seconds that connecting may take: half of the timeout, at most 5."""
+    return min(5.0, timeout / 2)
+
+
 def new_handle(timeout: float) -> pycurl.Curl:
-    """Create a curl handle; connecting may take half of the timeout, at most 5 seconds."""
+    """Create a curl handle."""
     curl = pycurl.Curl()
     options = {
         pycurl.USERAGENT: USER_AGENT,
         # Not ACCEPT_ENCODING, because then libcurl would decode bodies; see `content_encoding`.
         pycurl.HTTPHEADER: ["Accept: image/*,*/*;q=0.5", "Accept-Encoding: identity"],
+        pycurl.NOPROXY: "",  # instead of that of the environment; each transfer sets its proxy
         pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
-        pycurl.CONNECTTIMEOUT_MS: max(1, int(min(5.0, timeout / 2) * 1000)),
+        pycurl.CONNECTTIMEOUT_MS: max(1, int(connect_timeout(timeout) * 1000)),
         pycurl.MAXFILESIZE: MAX_IMAGE_BYTES,
         pycurl.BUFFERSIZE: 131_072,
         pycurl.NOSIGNAL: 1,

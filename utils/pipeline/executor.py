@@ -46,7 +46,7 @@ class TaskEvents:
     results
         Tasks that have ended.
     proxy_error
-        Why a proxy refuses requests; empty if none does.
+        Why a proxy cannot be used; empty if all can.
     unused
         Outcomes of tasks that had ended or were cancelled before; their staged files are not needed.
     """

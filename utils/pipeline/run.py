@@ -92,7 +92,7 @@ class Run:
     def _handle(self, events: TaskEvents) -> None:
         if events.proxy_error and not self.progress.saved:
             self.manager.fatal = ProxyError(
-                "The proxy in http_proxy, https_proxy or all_proxy refuses requests. "
+                "The proxy in http_proxy, https_proxy or all_proxy cannot be used. "
                 f"{events.proxy_error} Correct or unset it, and run again."
             )
         for outcome in events.unused:
