@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -87,9 +88,7 @@ class Copy:
         self, given: str, *, wanted: Collection[str], folder: Path, notify: Callable[[str], None]
     ) -> None:
         self.given = given
-        self._path = Path(given).expanduser().absolute()
-        if not self._path.exists():
-            raise InputError(f"--copy {given}: there is no such file or folder.")
+        self._path = _resolve(given)
         self._wanted = wanted
         self._problems: list[str] = []
         self._readers = list(self._open_readers())
@@ -183,20 +182,18 @@ class Copies:
     def __init__(self, copies: Sequence[Copy], notify: Callable[[str], None]) -> None:
         self._copies = copies
         self._notify = notify
-        self._without_code: dict[Kind, list[Found]] | None = None
-        self._labels: dict[str, str] | None = None
 
     def images(self, code: str) -> list[Found]:
         """Return the images of a category by number, training images first; each image code once."""
         found: dict[str, Found] = {}
-        for one in self._find(code, Kind.IMAGE):
+        for one in self._find_images(code):
             found.setdefault(one.member.image_code, one)
         return sorted(found.values(), key=lambda one: one.member.order)
 
     def annotations(self, code: str) -> dict[str, Annotation]:
         """Return the boxes that the copies have of images of a category, by image code."""
         annotations: dict[str, Annotation] = {}
-        for one in self._find(code, Kind.BOXES):
+        for one in self._find_boxes(code):
             image_code = one.member.image_code
             if image_code not in annotations and (annotation := voc_xml.parse(one.read(), image_code)):
                 annotations[image_code] = annotation
@@ -204,37 +201,48 @@ class Copies:
 
     def has_images(self, copy: Copy, code: str) -> bool:
         """Whether a copy has images of a category."""
-        return any(one.copy is copy for one in self._find(code, Kind.IMAGE))
+        return any(one.copy is copy for one in self._find_images(code))
+
+    def _find_images(self, code: str) -> Iterator[Found]:
+        yield from self._find(code, Kind.IMAGE)
+        yield from self._labelled.get(code, ())
+
+    def _find_boxes(self, code: str) -> Iterator[Found]:
+        yield from self._find(code, Kind.BOXES)
+        if self._unlabelled[Kind.BOXES]:
+            image_codes = {one.member.image_code for one in self._find_images(code)}
+            yield from (one for one in self._unlabelled[Kind.BOXES] if one.member.image_code in image_codes)
 
     def _find(self, code: str, kind: Kind) -> Iterator[Found]:
         for copy in self._copies:
             yield from (one for one in copy.find(code) if one.member.kind is kind)
-        for one in self._unlabelled(kind):
-            if self._label(one.member.image_code) == code:
-                yield one
 
-    def _unlabelled(self, kind: Kind) -> list[Found]:
-        """Return the members whose path tells no category."""
-        if self._without_code is None:
-            self._without_code = {one: [] for one in Kind}
-            for copy in self._copies:
-                for found in copy.find(""):
-                    self._without_code[found.member.kind].append(found)
-        return self._without_code[kind]
+    @functools.cached_property
+    def _unlabelled(self) -> dict[Kind, list[Found]]:
+        """The members whose path tells no category."""
+        members: dict[Kind, list[Found]] = {one: [] for one in Kind}
+        for copy in self._copies:
+            for found in copy.find(""):
+                members[found.member.kind].append(found)
+        return members
 
-    def _label(self, image_code: str) -> str:
-        if self._labels is None:
-            self._labels = {}
-            for found in self._unlabelled(Kind.LABELS):
-                for image, code in labels.parse(found.member.name, found.read()).items():
-                    self._labels.setdefault(image, code)
-            self._read_labels_from_boxes(self._labels)
-        return self._labels.get(image_code, "")
+    @functools.cached_property
+    def _labelled(self) -> dict[str, list[Found]]:
+        """The images whose path tells no category, by the category that labels or boxes tell."""
+        codes: dict[str, str] = {}
+        for found in self._unlabelled[Kind.LABELS]:
+            for image_code, code in labels.parse(found.member.name, found.read()).items():
+                codes.setdefault(image_code, code)
+        self._read_labels_from_boxes(codes)
+        labelled: dict[str, list[Found]] = {}
+        for found in self._unlabelled[Kind.IMAGE]:
+            labelled.setdefault(codes.get(found.member.image_code, ""), []).append(found)
+        return labelled
 
     def _read_labels_from_boxes(self, known: dict[str, str]) -> None:
         """Label images without a label by the first box in their XML."""
-        missing = {one.member.image_code for one in self._unlabelled(Kind.IMAGE)}.difference(known)
-        boxes = [one for one in self._unlabelled(Kind.BOXES) if one.member.image_code in missing]
+        missing = {one.member.image_code for one in self._unlabelled[Kind.IMAGE]}.difference(known)
+        boxes = [one for one in self._unlabelled[Kind.BOXES] if one.member.image_code in missing]
         if boxes:
             count = pluralize(len(boxes), "validation image")
             self._notify(f"Reading the categories of {count} from their XML ...")
@@ -247,3 +255,24 @@ class Copies:
                 f"{pluralize(unknown, 'validation image')} cannot be used, as nothing tells their category. "
                 f"Add the file or folder with {needed} to --copy."
             )
+
+
+def _resolve(given: str) -> Path:
+    """Return the absolute path of a copy.
+
+    Raises
+    ------
+    InputError
+        If it does not exist, or cannot be accessed.
+    """
+    if not given:
+        raise InputError("--copy: the path is empty.")
+    try:
+        path = Path(given).expanduser().absolute()
+        path.stat()
+    except FileNotFoundError as error:
+        raise InputError(f"--copy {given}: there is no such file or folder.") from error
+    except (OSError, RuntimeError) as error:  # the latter: `~name` of an unknown user
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"--copy {given}: it cannot be read ({why}).") from error
+    return path

@@ -10,12 +10,16 @@ from pathlib import Path
 from ..models.fast_pickle import FastPickle
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import LocalImage
-from .members import WNID, Kind, Member, classify
-from .reader import Reader
+from .members import LABEL_FILES, WNID, Kind, Member, classify
+from .reader import Reader, require_file
 from .tar_files import is_category_tar
 
 MAX_DEPTH = 5
 """Levels at which class folders are looked for."""
+_CLASS_FOLDERS, _IMAGES, _VALIDATION = "class folders", "images", "a validation set"
+_KIND_OF = {Kind.BOXES: "annotations", Kind.LABELS: "labels of a validation set"}
+_KINDS_OF_IMAGES = (_CLASS_FOLDERS, _IMAGES, _VALIDATION)
+_KINDS = (*_KINDS_OF_IMAGES, *_KIND_OF.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,9 @@ class FileImage(FastPickle, LocalImage):
 
     def read(self) -> bytes:
         """Read the file; of one that is too large only the beginning, which is rejected for its size."""
-        with Path(self.directory, self.path).open("rb") as file:
+        path = Path(self.directory, self.path)
+        require_file(path)
+        with path.open("rb") as file:
             return file.read(MAX_IMAGE_BYTES + 1)
 
 
@@ -54,6 +60,8 @@ class FolderReader(Reader):
         self._wanted, self._extensions = wanted, extensions
         self._class_folders: dict[str, list[str]] = {}
         self._others: dict[str, list[Member]] = {}
+        self._kinds: set[str] = set()
+        self._searched: dict[tuple[int, int], int] = {}
         self._search("", 1)
 
     @classmethod
@@ -64,8 +72,8 @@ class FolderReader(Reader):
     @property
     def kinds(self) -> list[str]:
         """What was found, in words; empty if there is nothing but `archives`."""
-        validation = any(one.kind is Kind.IMAGE for one in self._others.get("", ()))
-        return ["class folders"] * bool(self._class_folders) + ["a validation set"] * validation
+        found = [one for one in _KINDS if one in self._kinds]
+        return [one for one in found if one in _KINDS_OF_IMAGES] or found
 
     def members(self, code: str) -> Iterator[Member]:
         """Return the members of a category; with an empty code, those whose path tells no category."""
@@ -80,15 +88,29 @@ class FolderReader(Reader):
         return FileImage(member.name, str(self.path))
 
     def _search(self, folder: str, depth: int) -> None:
-        """Search a folder, given relative to the copy."""
+        """Search a folder, given relative to the copy; links can lead to one that was searched before."""
+        if not self._is_new(folder, depth):
+            return
         for entry in self._entries(folder):
             name = f"{folder}/{entry.name}" if folder else entry.name
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 self._add_file(name, entry.name)
             elif WNID.fullmatch(entry.name):
+                self._kinds.add(_CLASS_FOLDERS)
                 self._class_folders.setdefault(entry.name, []).append(name)
             elif depth < MAX_DEPTH:
                 self._search(name, depth + 1)
+
+    def _is_new(self, folder: str, depth: int) -> bool:
+        """Whether a folder was not searched at this or a higher level."""
+        try:
+            status = (self.path / folder).stat()
+        except OSError:
+            return True  # `_entries` will report it
+        key = (status.st_dev, status.st_ino)
+        earlier = self._searched.get(key, MAX_DEPTH + 1)
+        self._searched[key] = min(earlier, depth)
+        return depth < earlier
 
     def _add_file(self, name: str, base: str) -> None:
         if is_category_tar(base):
@@ -96,15 +118,17 @@ class FolderReader(Reader):
         elif base.lower().endswith(self._extensions):
             if not WNID.match(base):  # <wnid>.tar.gz: an archive of boxes, for --annotations_dir
                 self.archives.append(name)
-        elif (member := classify(name)) and (not member.code or member.code in self._wanted):
-            self._others.setdefault(member.code, []).append(member)
+        elif member := classify(name):
+            self._kinds.add(_KIND_OF.get(member.kind) or (_IMAGES if member.code else _VALIDATION))
+            if not member.code or member.code in self._wanted:
+                self._others.setdefault(member.code, []).append(member)
 
     def _files_in(self, folder: str) -> Iterator[str]:
         """Yield the files of a class folder and of its folder `images`, relative to the copy."""
         for directory in (folder, f"{folder}/images"):
             if directory == folder or (self.path / directory).is_dir():
                 yield from (
-                    f"{directory}/{entry.name}" for entry in self._entries(directory) if not entry.is_dir()
+                    f"{directory}/{entry.name}" for entry in self._entries(directory) if not _is_folder(entry)
                 )
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
@@ -114,3 +138,32 @@ class FolderReader(Reader):
         except OSError as error:
             self.add_problem(f"{folder or self.path} cannot be read ({error.strerror})")
             return []
+
+
+class LabelFile(Reader):
+    """A table of the categories of validation images, given as a copy of its own."""
+
+    layout = ("table of labels", "tables of labels")
+    must_scan = False
+
+    @classmethod
+    def recognise(cls, path: Path, start: bytes) -> bool:  # noqa: ARG003
+        """Whether it has the name of one."""
+        return path.name in LABEL_FILES
+
+    def members(self, code: str) -> Iterator[Member]:
+        """Return the table, as it belongs to no category."""
+        if not code:
+            yield Member(Kind.LABELS, "", "", self.path.name)
+
+    def image(self, member: Member) -> FileImage:
+        """Return the table as workers read images."""
+        return FileImage(member.name, str(self.path.parent))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # e.g. a link to itself
+        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .compressed_tars import CompressedTar
+from .folders import LabelFile
 from .parquet_files import ParquetReader
 from .reader import READ_ERRORS, Reader, require_file
 from .tar_files import CategoryTar, ShardReader, TarOfTars, TarReader
@@ -12,6 +13,7 @@ from .zip_files import ZipReader
 
 FILE_READERS: tuple[type[Reader], ...] = (
     CategoryTar,
+    LabelFile,
     ParquetReader,
     ZipReader,
     CompressedTar,
