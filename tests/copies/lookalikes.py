@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
 import io
 import json
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
 from tests.project import OBJECT, XML
+from utils.copies.members import DEVKIT_LABELS
 
 FISH, SHARK, DOG = "n01440764", "n01484850", "n02085620"
 """Tench, great white shark and Chihuahua: the labels 0, 2 and 151 of ILSVRC."""
@@ -175,3 +179,88 @@ def write_parquet(path: Path, rows: list[dict[str, object]], row_group_size: int
 
     path.parent.mkdir(parents=True, exist_ok=True)
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path, row_group_size=row_group_size)
+
+
+def all_images() -> dict[str, dict[str, bytes]]:
+    """Return the images of each category, training images first."""
+    validation = {
+        code: {one: VALIDATION[one] for one, of in VALIDATION_CODES.items() if of == code} for code in LABELS
+    }
+    return {
+        code: dict(sorted(TRAINING[code].items(), key=lambda one: int(one[0].rpartition("_")[2])))
+        | validation[code]
+        for code in LABELS
+    }
+
+
+def boxes(top: str = "") -> dict[str, bytes]:
+    """Return Kaggle's boxes only."""
+    return {top + name: data for name, data in kaggle().items() if name.endswith(".xml")}
+
+
+def _tars(folder: Path) -> None:
+    write_files(folder, category_tars())
+    write_files(folder, {"ILSVRC2012_img_val.tar": tar_of(flat_validation())})
+
+
+def _tar_of_tars(folder: Path) -> None:
+    files = {
+        "ILSVRC2012_img_train.tar": tar_of(category_tars()),
+        "ILSVRC2012_img_val.tar": tar_of(flat_validation()),
+        "ILSVRC2012_devkit_t12.tar.gz": gzip.compress(
+            tar_of({f"ILSVRC2012_devkit_t12/data/{DEVKIT_LABELS}": devkit_labels()})
+        ),
+    }
+    write_files(folder, files)
+
+
+def _compressed_tar_of_tars(folder: Path) -> None:
+    tars = {f"winter21_whole/{name}": data for name, data in category_tars().items()}
+    write_files(folder, {"winter21_whole.tar.gz": gzip.compress(tar_of(tars))})
+    write_files(folder, {"ILSVRC2012_img_val.tar.gz": gzip.compress(tar_of(flat_validation()))})
+
+
+def _class_folders(folder: Path) -> None:
+    write_files(folder, class_folders())
+    write_files(folder, {f"val/{code}/{one}.JPEG": VALIDATION[one] for one, code in VALIDATION_CODES.items()})
+
+
+def _tar_of_class_folders(folder: Path) -> None:
+    write_files(folder, {"imagenet.tar": tar_of({**class_folders("./train/"), **flat_validation("./val/")})})
+
+
+def _kaggle(folder: Path) -> None:
+    write_files(folder, kaggle())
+
+
+def _kaggle_zip(folder: Path) -> None:
+    write_files(folder, {"imagenet-object-localization-challenge.zip": zip_of(kaggle())})
+
+
+def _shards(folder: Path, *, named: bool) -> None:
+    members = list(shard_samples(named=named).items())
+    for number in range(3):  # samples of three members, in turn
+        chosen = [one for place, one in enumerate(members) if place // 3 % 3 == number]
+        write_files(folder, {f"imagenet-train-{number:04d}.tar": tar_of(dict(chosen))})
+
+
+def _parquet(folder: Path) -> None:
+    rows = parquet_rows()
+    write_parquet(folder / "data/train-00000-of-00002.parquet", rows[:5])
+    write_parquet(folder / "data/train-00001-of-00002.parquet", rows[5:])
+    write_parquet(folder / "data/validation-00000-of-00001.parquet", validation_rows())
+
+
+LAYOUTS: dict[str, Callable[[Path], None]] = {
+    "tars": _tars,
+    "tar of tars": _tar_of_tars,
+    "compressed tar of tars": _compressed_tar_of_tars,
+    "class folders": _class_folders,
+    "tar of class folders": _tar_of_class_folders,
+    "Kaggle": _kaggle,
+    "Kaggle's zip": _kaggle_zip,
+    "shards with class names": functools.partial(_shards, named=True),
+    "shards with labels": functools.partial(_shards, named=False),
+    "parquet": _parquet,
+}
+"""Functions that write all images, training and validation, into a folder."""
