@@ -18,6 +18,8 @@ from demo.web import Web
 from tests import warm_start
 from tests.project import ALONE, Project
 
+for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(variable, None)  # tests have authorities of their own
 settings.register_profile("patient", deadline=None, max_examples=50)  # a busy machine is no fault
 settings.load_profile("patient")
 

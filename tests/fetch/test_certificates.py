@@ -14,9 +14,14 @@ import certifi
 import pytest
 
 from demo import pictures
-from tests.fetching import serving
+from tests.fetching import fetch_body, fetch_error, serving
 from tests.machine import with_files
+from tests.prerequisites.helpers import run
 from tests.project import Project
+from utils.errors import OneSourceError
+from utils.fetch.certificates import BUNDLES, Authorities
+from utils.fetch.file_download import DownloadOptions, download
+from utils.reasons import Reason
 
 RED = "n00000001"
 DAYS = {"sound": 2, "expired": -1, "of another host": 2}
@@ -89,3 +94,86 @@ def test_known_authority(project: Project, authority: Path) -> None:
     assert (finished.code, finished.err) == (0, "")
     assert [row["reason"] for row in project.report("red")] == ["", "tls_error", "tls_error"]
     assert project.images("red") == {f"{RED}_0.jpg"}
+
+
+def hashed_folder(authority: Path) -> Path:
+    """Return a folder with the authority's certificate under the name that OpenSSL looks for."""
+    folder = authority / "folder"
+    folder.mkdir(exist_ok=True)
+    name = _openssl(authority, "x509 -in authority.pem -noout -hash").decode().strip()
+    shutil.copyfile(authority / "authority.pem", folder / f"{name}.0")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("variable", "is_folder"),
+    [
+        *((name, False) for name in BUNDLES),
+        *((name, True) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")),
+    ],
+)
+def test_authority_of_the_environment(
+    authority: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, is_folder: bool
+) -> None:
+    """A company's own authority is trusted by both scripts' downloads, through any of the usual variables."""
+    with serving(tls_server(authority, "sound")) as port:
+        url = f"https://127.0.0.1:{port}/x"
+        options = DownloadOptions(retry_delays=())
+        assert fetch_error(url, 5.0).reason is Reason.TLS_ERROR
+        with pytest.raises(OneSourceError, match="certificate is not accepted"):
+            download(url, tmp_path / "file", options=options)
+        place = hashed_folder(authority) if is_folder else authority / "authority.pem"
+        monkeypatch.setenv(variable, str(place))
+        assert fetch_body(url).data == pictures.jpeg(seed=1)
+        download(url, tmp_path / "file", options=options)
+    assert (tmp_path / "file").read_bytes() == pictures.jpeg(seed=1)
+
+
+def test_tls_to_a_proxy(authority: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificate of a proxy is checked with the same authorities."""
+    with serving(tls_server(authority, "sound")) as port:
+        monkeypatch.setenv("http_proxy", f"https://127.0.0.1:{port}")
+        assert fetch_error("http://images.test/x", 5.0).description.startswith(
+            "No TLS connection to the proxy"
+        )
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority / "authority.pem"))
+        assert fetch_body("http://images.test/x").data == pictures.jpeg(seed=1)
+        download("http://images.test/x", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == pictures.jpeg(seed=1)
+
+
+@pytest.mark.parametrize(
+    ("environment", "file", "folder"),
+    [
+        ({}, certifi.where(), ""),
+        ({"SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}, certifi.where(), ""),
+        ({"SSL_CERT_FILE": "/a"}, "/a", ""),
+        ({"SSL_CERT_FILE": "/a", "SSL_CERT_DIR": "/b:/c"}, "/a", "/b:/c"),
+        ({"SSL_CERT_DIR": "/b"}, certifi.where(), "/b"),
+        ({"SSL_CERT_FILE": "/a", "CURL_CA_BUNDLE": "/b", "REQUESTS_CA_BUNDLE": "/c"}, "/c", ""),
+        ({"SSL_CERT_FILE": "/a", "CURL_CA_BUNDLE": "/b"}, "/b", ""),
+        ({"CURL_CA_BUNDLE": "/"}, certifi.where(), "/"),
+    ],
+)
+def test_variables(environment: dict[str, str], file: str, folder: str) -> None:
+    """The variables of requests come first, then that of curl, then those of OpenSSL."""
+    authorities = Authorities.from_environment(environment)
+    assert (authorities.file, authorities.folder) == (file, folder)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_certificates_that_cannot_be_loaded(project: Project, tmp_path: Path, content: bytes | None) -> None:
+    """Both scripts say so in one sentence before they start."""
+    file = tmp_path / "company.pem"
+    if content is not None:
+        file.write_bytes(content)
+    project.category(RED, "red")
+    project.url(f"{RED}_0", "https://127.0.0.1:1/x")
+    project.environment = {"SSL_CERT_FILE": str(file)}
+    finished = project.run()
+    assert finished.code == 2
+    assert finished.err.startswith(f"The certificates of SSL_CERT_FILE cannot be loaded from {file} (")
+    assert finished.err.count("\n") == 1
+    assert not project.result.exists()
+    first_script = run(tmp_path / "home", "--only", "ncodes", SSL_CERT_FILE=str(file))
+    assert (first_script.code, first_script.err) == (2, finished.err)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..fetch.certificates import Authorities
 from ..prerequisites.prepare import Options, PrerequisiteName, prepare
 from .arguments import HelpFormatter, Parser, Signals, address, path, run_script
 from .console import Console
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     def work() -> int:
+        Authorities.from_environment(os.environ).check()
         prepare(options, Console())
         return 0
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..catalog import categories, selection
 from ..catalog.selection import Selection
 from ..errors import FolderError, InputError
+from ..fetch.certificates import Authorities
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..pipeline.category_manager import CategoryManager
@@ -89,6 +91,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
 
 def _check_inputs(settings: Settings) -> None:
     """Check that the inputs exist, before anything is written."""
+    Authorities.from_environment(os.environ).check()
     for source_type in source_types(settings.source):
         source_type.check(settings)
     if settings.with_annotation and not settings.annotations_dir.is_dir() and not settings.copy:

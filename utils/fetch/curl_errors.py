@@ -23,6 +23,7 @@ CURL_REASONS = {
     pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
     pycurl.E_SSL_CONNECT_ERROR: Reason.TLS_ERROR,
     pycurl.E_PEER_FAILED_VERIFICATION: Reason.TLS_ERROR,
+    pycurl.E_SSL_CACERT_BADFILE: Reason.TLS_ERROR,
     pycurl.E_SSL_CERTPROBLEM: Reason.TLS_ERROR,
     pycurl.E_SSL_CIPHER: Reason.TLS_ERROR,
     pycurl.E_SSL_ISSUER_ERROR: Reason.TLS_ERROR,

@@ -19,6 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from .certificates import Authorities
 from .credentials import Credentials
 from .proxies import Proxies
 
@@ -223,13 +224,20 @@ class _Adapter(HTTPAdapter):
     def __init__(self, connections: Connections) -> None:
         self._pool_classes = _pool_classes(connections)
         self._proxies = Proxies.from_environment(os.environ)
+        self._authorities = Authorities.from_environment(os.environ)
         super().__init__()
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **settings: Any) -> requests.Response:
+        settings["verify"] = self._authorities.file
         if self._proxies.by_scheme:  # else requests may know of others, from the settings of the system
             proxy = self._proxies.for_url(request.url or "")
             settings["proxies"] = {"all": proxy} if proxy else {}
         return super().send(request, *arguments, **settings)
+
+    def cert_verify(self, conn: Any, *_request: object, **_settings: object) -> None:
+        # For an http URL, requests would not verify the certificate of a proxy.
+        conn.cert_reqs, conn.ca_certs = "CERT_REQUIRED", self._authorities.file
+        conn.ca_cert_dir = self._authorities.folder or None
 
     def init_poolmanager(self, *sizes: Any, **settings: Any) -> None:
         super().init_poolmanager(*sizes, **settings)

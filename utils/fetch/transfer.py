@@ -10,13 +10,13 @@ import os
 import re
 import time
 
-import certifi
 import pycurl
 
 from ..models.http_defaults import MAX_IMAGE_BYTES, USER_AGENT
 from ..models.tasks import FetchError, Redirect, RedirectHistory, RequestTarget, Response
 from ..reasons import Reason
 from ..urls import host_of
+from .certificates import Authorities
 from .content_encoding import decode
 from .curl_errors import TransferEnd, fetch_error, has_responded
 from .headers import parse_number
@@ -266,7 +266,7 @@ def connect_timeout(timeout: float) -> float:
 
 def new_handle(timeout: float) -> pycurl.Curl:
     """Create a curl handle."""
-    curl = pycurl.Curl()
+    curl, authorities = pycurl.Curl(), Authorities.from_environment(os.environ)
     options = {
         pycurl.USERAGENT: USER_AGENT,
         # Not ACCEPT_ENCODING, because then libcurl would decode bodies; see `content_encoding`.
@@ -277,8 +277,11 @@ def new_handle(timeout: float) -> pycurl.Curl:
         pycurl.MAXFILESIZE: MAX_IMAGE_BYTES,
         pycurl.BUFFERSIZE: 131_072,
         pycurl.NOSIGNAL: 1,
-        pycurl.CAINFO: certifi.where(),
+        pycurl.CAINFO: os.fsencode(authorities.file),
+        pycurl.PROXY_CAINFO: os.fsencode(authorities.file),
     }
+    if authorities.folder:
+        options |= dict.fromkeys((pycurl.CAPATH, pycurl.PROXY_CAPATH), os.fsencode(authorities.folder))
     for option, value in options.items():
         curl.setopt(option, value)
     return curl
