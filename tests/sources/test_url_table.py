@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 import random
 import resource
 import shutil
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.project import ROOT
 from utils.errors import DiskError, InputError
 from utils.models.rows import UrlRow
 from utils.sources import url_index
+from utils.sources.url_index import Stamp
 from utils.sources.url_table import open_table
 
 CAT, DOG, EEL = "n00000001", "n00000002", "n00000003"
@@ -209,6 +212,72 @@ def test_index_is_rebuilt_only_if_invalid(make_table: MakeTable) -> None:
     path.write_bytes(HEADER + b"n00000001_1,http://a/2,n00000001\n")
     os.utime(path, ns=(1, 1))
     assert urls(path) == ["http://a/2"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"stops": [1 << 62]},
+        {"starts": [-1]},
+        {"starts": [1 << 62], "stops": [1 << 62]},
+        {"starts": [30], "stops": [22]},
+        {"counts": [-1]},
+        {"ends": [2]},
+        {"ends": [0]},
+        {"ends": [-1]},
+        {"numbers": [-1]},
+        {"numbers": [2, 1], "counts": [1, 1], "ends": [1, 1]},
+        {"numbers": [1, 1], "counts": [1, 1], "ends": [1, 1]},
+    ],
+    ids=str,
+)
+def test_index_with_wrong_ranges(make_table: MakeTable, changed: dict[str, list[int]]) -> None:
+    """It is replaced, even if its checksum is right: a range beyond the table would be read forever."""
+    path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
+    open_table(path)
+    good = url_index.index_path(path).read_bytes()
+    stamp = Stamp.of(path.stat())
+    index = url_index.load(path, stamp)
+    assert index
+    columns = {name: array("q", values) for name, values in changed.items()}
+    url_index.save(dataclasses.replace(index, **columns), path, stamp)
+    assert urls(path) == ["http://a/1"]
+    assert url_index.index_path(path).read_bytes() == good
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'"categories": -1, "ranges": 4',
+        b'"categories": 1e999, "ranges": 1',
+        b'"categories": [1], "ranges": 1',
+    ],
+)
+def test_index_with_wrong_sizes(make_table: MakeTable, header: bytes) -> None:
+    """Negative, infinite and other sizes of its columns are no sizes."""
+    path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
+    open_table(path)
+    index = url_index.index_path(path)
+    index.write_bytes(index.read_bytes().replace(b'"categories": 1, "ranges": 1', header))
+    assert header in index.read_bytes()
+    assert urls(path) == ["http://a/1"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no pipes in folders")
+@pytest.mark.parametrize("kind", ["pipe", "link", "endless file"])
+def test_index_that_is_no_file(make_table: MakeTable, tmp_path: Path, kind: str) -> None:
+    """It is replaced; nothing is read from it, and a file behind a link is unchanged."""
+    path = make_table(HEADER + b"n00000001_1,http://a/1,n00000001\n")
+    open_table(path)
+    index, other = url_index.index_path(path), tmp_path / "other"
+    good = index.read_bytes()
+    index.rename(other)
+    if kind == "pipe":
+        os.mkfifo(index)
+    else:
+        index.symlink_to(other if kind == "link" else "/dev/zero")
+    assert urls(path) == ["http://a/1"]
+    assert (index.read_bytes(), other.read_bytes(), index.is_symlink()) == (good, good, False)
 
 
 def test_index_without_keep(make_table: MakeTable) -> None:

@@ -1,8 +1,8 @@
 """Index of the URL table: the byte ranges and the number of rows of each category.
 
 The index is saved beside the table as `<table>.index`. It contains size and modification time of the table
-and a checksum; an index that does not match is ignored. A sorted table has one byte range per category, a
-shuffled one up to `MAX_RANGES`, by joining the nearest ranges.
+and a checksum; an index that does not match, or has ranges outside the table, is ignored. A sorted table has
+one byte range per category, a shuffled one up to `MAX_RANGES`, by joining the nearest ranges.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from ..files import write_atomic
+from ..files import read_bytes, write_atomic
 from .url_format import MAX_LINE, Layout
 
 ProgressCallback = Callable[[int, int], None]  # bytes done, bytes in total
@@ -81,6 +82,17 @@ class UrlIndex:
             return []
         own = slice(self.ends[position - 1] if position else 0, self.ends[position])
         return [range(*bounds) for bounds in zip(self.starts[own], self.stops[own], strict=True)]
+
+    def is_valid(self, table_size: int) -> bool:
+        """Whether the categories are in ascending order, and all ranges in a table of this size in bytes."""
+        bounds = zip(self.starts, self.stops, strict=True)
+        return (
+            all(lower < higher for lower, higher in pairwise((-1, *self.numbers)))
+            and all(lower < higher for lower, higher in pairwise((0, *self.ends)))
+            and len(self.starts) == (self.ends[-1] if self.ends else 0)
+            and all(0 <= start <= stop <= table_size for start, stop in bounds)
+            and min(self.counts, default=0) >= 0
+        )
 
     def _find(self, code: str) -> int | None:
         number = int(code[1:])
@@ -193,16 +205,17 @@ def save(index: UrlIndex, table: Path, stamp: Stamp) -> None:
 def load(table: Path, stamp: Stamp) -> UrlIndex | None:
     """Read the index of a table, or return None if there is no valid one."""
     try:
-        line, _, body = index_path(table).read_bytes().partition(b"\n")
+        line, _, body = read_bytes(index_path(table)).partition(b"\n")
         header = json.loads(line)
-        sizes = [header.pop("categories")] * 3 + [header.pop("ranges")] * 2
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        sizes = [int(header.pop("categories"))] * 3 + [int(header.pop("ranges"))] * 2
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError):
         return None
-    if header != _header(stamp, body) or sum(sizes) * 8 != len(body):
+    if header != _header(stamp, body) or min(sizes) < 0 or sum(sizes) * 8 != len(body):
         return None
     numbers = array("q", body)
     stops = [sum(sizes[: column + 1]) for column in range(5)]
-    return UrlIndex(*(numbers[stop - size : stop] for stop, size in zip(stops, sizes, strict=True)))
+    index = UrlIndex(*(numbers[stop - size : stop] for stop, size in zip(stops, sizes, strict=True)))
+    return index if index.is_valid(stamp.size) else None
 
 
 def _header(stamp: Stamp, body: bytes) -> dict[str, object]:
