@@ -338,7 +338,7 @@ def test_any_bytes_as_an_archive(tmp_path: Path, data: bytes) -> None:
 GOOD_LINE = (
     b'{"image_code":"n00000001_1","url":"http://a/1","position":22,"status":"downloaded","http_status":200,'
     b'"attempts":1,"seconds":0.5,"file":"Images/n00000001_1.jpg","boxes":1,"fitted":{"kept":1,"scaled":0,'
-    b'"mended":0,"dropped":0},"format":"jpg","width":64,"height":48,"bytes":9,"sha256":"ab"}\n'
+    b'"mended":0,"dropped":0},"format":"jpg","width":64,"height":48,"bytes":9,"sha256":"%b"}\n' % (b"ab" * 32)
 )
 JOURNAL_VALUES = st.sampled_from(
     [

@@ -197,6 +197,22 @@ def test_lines_that_name_another_file(path: Path, file: str, status: Status) -> 
     assert numbers(path) == ([1, 2] if not file and status is Status.FAILED else [1])
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("width", "height", "bytes") for value in (0, -1, 2**31, "x", None, [])),
+        *(("sha256", value) for value in ("", "AB" * 32, "ab" * 32 + "\n", "ab" * 31, 7, None)),
+        ("format", "exe"),
+    ],
+)
+def test_impossible_pictures(path: Path, name: str, value: object) -> None:
+    """A line with a picture of an impossible size does not count; exports and gallery divide by sizes."""
+    write(path, saved(1), saved(2))
+    one, two = path.read_bytes().splitlines()
+    path.write_bytes(one + b"\n" + json.dumps(json.loads(two) | {name: value}).encode() + b"\n")
+    assert numbers(path) == [1]
+
+
 def test_image_codes_that_are_paths(path: Path) -> None:
     """They do not lead out of the folder of XML files, even if the file matches."""
     for image_code in ("../../precious", "", ".", "a/b", "n00000001_1/.."):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -230,6 +231,21 @@ def test_damaged_cache(red: CategoryFolder, content: bytes) -> None:
     first = read(red)
     good = red.own_images.read_bytes()
     red.own_images.write_bytes(content)
+    assert read(red) == first
+    assert red.own_images.read_bytes() == good
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(0, "exe"), (1, 0), (2, -1), (2, 1e999), (3, 2**31), (4, "ab"), (5, 1e999), (5, [])]
+)
+def test_edited_cache(red: CategoryFolder, place: int, value: object) -> None:
+    """A photo with impossible values is validated again."""
+    add(red, "a.jpg", encode("JPEG"))
+    first = read(red)
+    good = red.own_images.read_bytes()
+    records = json.loads(good)
+    records[0][2][place] = value
+    red.own_images.write_text(json.dumps(records))
     assert read(red) == first
     assert red.own_images.read_bytes() == good
 

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ..models.images import Picture
 from ..models.rows import Category
 from ..reasons import Status
 from ..results.reader import CategoryContents, ImageRecord
 from ..results.statistics import Summary
 from .category_stats import CategoryStats, GalleryImage
 
-MAX_NUMBER = 2**31 - 1
-"""Largest width, height or size in bytes that the statistics can store."""
 CHECKSUM_BYTES = 6
 """Enough to distinguish millions of images, with few bytes in the state file."""
 
@@ -33,7 +30,7 @@ class CategoryPage:
     def from_folder(cls, contents: CategoryContents) -> CategoryPage:
         """Create the page of a category that was read from its folder."""
         indices: dict[str, int] = {}
-        images = [_image(record, indices) for record in contents.images if _is_possible(record.picture)]
+        images = [_image(record, indices) for record in contents.images]
         return cls._of(contents.category, contents.summary, images, list(indices))
 
     @classmethod
@@ -65,11 +62,6 @@ class CategoryPage:
 def url_quoted(name: str) -> str:
     """Percent-encode the name of a file or folder, which need not be valid UTF-8."""
     return quote(name, safe="", errors="surrogateescape")
-
-
-def _is_possible(picture: Picture) -> bool:
-    """Whether a picture can have this size; a damaged journal may hold any number."""
-    return all(0 < number <= MAX_NUMBER for number in (picture.width, picture.height, picture.bytes))
 
 
 def _image(record: ImageRecord, indices: dict[str, int]) -> GalleryImage:

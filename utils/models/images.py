@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from .fast_pickle import FastPickle
+
+MAX_NUMBER = 2**31 - 1
+"""Largest width, height and size in bytes; statistics are arrays of 32-bit integers."""
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class ImageFormat(str, Enum):
@@ -91,3 +98,19 @@ class Picture(FastPickle):
     height: int
     bytes: int
     sha256: str
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Picture:
+        """Restore a picture from a file that anyone may have edited.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, OverflowError
+            If it is not one.
+        """
+        width, height, size = (int(record[name]) for name in ("width", "height", "bytes"))
+        if not all(0 < number <= MAX_NUMBER for number in (width, height, size)):
+            raise ValueError("no image has this size")
+        if not _SHA256.fullmatch(record["sha256"]):
+            raise ValueError("not a SHA-256")
+        return cls(ImageFormat(record["format"]), width, height, size, record["sha256"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from ..models.hosts import LearnedLimit
 HOSTS_NAME = ".hosts.json"
 MAX_AGE = 24 * 3600.0
 """Seconds for which it is remembered what a host allows."""
+MIN_PACE = 1 / 3600
+"""Requests per second; no run learns less, as it asks every ten minutes."""
 
 
 def read(folder: Path) -> dict[str, LearnedLimit]:
@@ -24,7 +27,7 @@ def read(folder: Path) -> dict[str, LearnedLimit]:
         with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError, OverflowError):  # edited
             pace = entry["requests_per_second"]
             pace = None if pace is None else float(pace)
-            if pace is None or pace > 0:
+            if pace is None or MIN_PACE < pace < math.inf:
                 found[host] = LearnedLimit(pace, max(1, int(entry["concurrent_requests"])))
     return found
 
@@ -54,7 +57,7 @@ def write(folder: Path, learned: Mapping[str, LearnedLimit]) -> None:
 def _read_entries(folder: Path) -> dict[str, Any]:
     try:
         content = read_json(folder / HOSTS_NAME)
-        oldest = time.time() - MAX_AGE
-        return {host: entry for host, entry in content.items() if entry["learned"] >= oldest}
-    except (OSError, AttributeError, KeyError, TypeError, ValueError):
+        now = time.time()
+        return {host: entry for host, entry in content.items() if abs(now - entry["learned"]) <= MAX_AGE}
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return {}

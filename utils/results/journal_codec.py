@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..models.fast_pickle import FastPickle
-from ..models.images import BoxCounts, ImageFormat, Picture
+from ..models.images import BoxCounts, Picture
 from ..models.rows import UrlRow
 from ..models.tasks import TRANSIENT, Outcome
 from ..reasons import REASONS, Status
@@ -78,7 +78,7 @@ def decode(record: dict[str, Any], *, of_earlier_run: bool) -> Outcome | None:
             status=Status.ALREADY_PRESENT if of_earlier_run and status.is_saved else status,
             reason=REASONS[record["reason"]] if record.get("reason") else None,
             seconds=float(record.get("seconds", 0.0)),
-            picture=_picture(record) if "sha256" in record else None,
+            picture=Picture.from_record(record) if "sha256" in record else None,
             boxes=int(record["boxes"]) if "boxes" in record else None,
             fitted=BoxCounts(**fitted) if fitted else None,
             **plain,
@@ -91,8 +91,3 @@ def _values(data: FastPickle) -> dict[str, Any]:
     """Return the fields of a dataclass; `dataclasses.asdict` takes several times as long."""
     names: tuple[str, ...] = data.__slots__
     return {name: getattr(data, name) for name in names}
-
-
-def _picture(record: dict[str, Any]) -> Picture:
-    sizes = {name: int(record[name]) for name in ("width", "height", "bytes")}
-    return Picture(format=ImageFormat(record["format"]), sha256=str(record["sha256"]), **sizes)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from ..errors import wrap_os_errors
 from ..files import read_json, write_atomic
-from ..models.images import ImageFormat, Picture
+from ..models.images import Picture
 from ..reasons import Rejection
 from ..urls import IMAGE_CODE
 from .exclusions import Exclusions
@@ -51,6 +51,7 @@ class OwnImage:
     orientation: int
 
 
+_PICTURE = ("format", "width", "height", "bytes", "sha256")
 _Records: TypeAlias = dict[str, tuple[list[int], OwnImage | str]]
 """Size and modification time of files by their names, each with the photo, or why it is not one."""
 
@@ -172,16 +173,14 @@ def _validate(path: Path) -> OwnImage | str:
 def _encode(found: OwnImage | str) -> str | list[object]:
     if isinstance(found, str):
         return found
-    picture = found.picture
-    size = picture.width, picture.height, picture.bytes
-    return [picture.format.value, *size, picture.sha256, found.orientation]
+    return [*(getattr(found.picture, name) for name in _PICTURE), found.orientation]
 
 
 def _decode(path: Path, found: str | list[Any]) -> OwnImage | str:
     if isinstance(found, str):
         return found
-    image_format, width, height, size, sha256, orientation = found
-    picture = Picture(ImageFormat(image_format), int(width), int(height), int(size), str(sha256))
+    *values, orientation = found
+    picture = Picture.from_record(dict(zip(_PICTURE, values, strict=True)))
     return OwnImage(path, picture, int(orientation))
 
 
