@@ -16,6 +16,7 @@ from ..pipeline.worker_pool import blocked_signals
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
 LOCAL = "local"
 """The value of `--scheduler` for a scheduler and workers on this machine, for the time of the run."""
@@ -28,7 +29,13 @@ MAX_SILENCE = 30.0
 """Seconds without a response to these after which the scheduler counts as gone, as it may hang."""
 GONE = (OSError, asyncio.TimeoutError, futures.TimeoutError, futures.CancelledError)
 """Errors for a scheduler that does not respond; before Python 3.11, a timeout is not an OSError."""
+ANY_ERROR = (Exception, asyncio.CancelledError)
+"""Errors of calls through a broken or closed connection."""
 MISSING = "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt"
+MISSING_TLS = (
+    "--scheduler local needs the package cryptography, so that other users of this machine cannot use its "
+    "workers: pip install -r requirement-extras.txt"
+)
 
 
 class DaskConnection:
@@ -44,7 +51,7 @@ class DaskConnection:
     Raises
     ------
     InputError
-        If Dask is not installed, or the scheduler cannot be reached.
+        If a package is not installed, or the scheduler cannot be reached.
     """
 
     def __init__(self, address: str, *, cores: int, scratch: Path) -> None:
@@ -54,14 +61,15 @@ class DaskConnection:
             raise InputError(MISSING) from error
         _silence()
         self._cluster: LocalCluster | None = None
+        keys = _temporary_keys() if address == LOCAL else None
         try:
-            if address == LOCAL:
-                self._cluster = _local_cluster(cores, scratch)
+            if keys:
+                self._cluster = _local_cluster(cores, scratch, keys)
             else:
-                asyncio.run(_check_reachable(address))  # a client that fails to connect leaves threads behind
+                asyncio.run(_check_reachable(address))  # a client that cannot connect delays the exit
             self.client: Client = Client(self._cluster or address, timeout=TIMEOUT, set_as_default=False)
-            self._threads: dict[str, int] = self.client.nthreads()
-        except (*GONE, ValueError, TypeError, RuntimeError) as error:
+            self._threads = self._request_threads().result(TIMEOUT)
+        except ANY_ERROR as error:  # any server may be at the address, and answer anything
             self._close_cluster()
             raise InputError(
                 f"--scheduler {address} cannot be reached ({_why(error)}). Start one with `dask "
@@ -99,9 +107,7 @@ class DaskConnection:
         """Request the number of workers at intervals, without waiting for the response."""
         if self._request is None and now - self._requested_at >= COUNT_INTERVAL and self.is_alive:
             self._requested_at = now
-            # Dask's own function would wait forever.
-            scheduler, loop = cast("Any", self.client.scheduler), cast("Any", self.client.loop)
-            self._request = asyncio.run_coroutine_threadsafe(scheduler.ncores(), loop.asyncio_loop)
+            self._request = self._request_threads()
         elif self._request and self._request.done():
             with contextlib.suppress(*GONE):  # see `is_alive`
                 self._threads = self._request.result()
@@ -109,6 +115,11 @@ class DaskConnection:
         elif self._request:
             self._silence += min(1.0, now - self._checked_at)  # the machine may have been suspended
         self._checked_at = now
+
+    def _request_threads(self) -> futures.Future[dict[str, int]]:
+        """Request the number of threads of each worker; Dask's own function would wait forever."""
+        scheduler, loop = cast("Any", self.client.scheduler), cast("Any", self.client.loop)
+        return asyncio.run_coroutine_threadsafe(scheduler.ncores(), loop.asyncio_loop)
 
     def _close_cluster(self) -> None:
         if self._cluster:
@@ -121,7 +132,18 @@ def first_line(error: BaseException | None) -> str:
     return str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
 
 
-def _local_cluster(cores: int, scratch: Path) -> LocalCluster:
+def _temporary_keys() -> Security:
+    """Make keys for TLS: a scheduler without would run the code of any user of this machine."""
+    from distributed.security import Security
+
+    try:
+        keys: Security = Security.temporary()
+    except ImportError as error:
+        raise InputError(MISSING_TLS) from error
+    return keys
+
+
+def _local_cluster(cores: int, scratch: Path, keys: Security) -> LocalCluster:
     from distributed import LocalCluster
 
     with blocked_signals():  # this process handles Ctrl-C
@@ -130,6 +152,7 @@ def _local_cluster(cores: int, scratch: Path) -> LocalCluster:
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",
             local_directory=str(scratch),
+            security=keys,
             silence_logs=logging.CRITICAL,
         )
 
@@ -162,18 +185,20 @@ def _silence() -> None:
 
 def _why(error: BaseException) -> str:
     """Return in a few words why no connection could be made."""
-    if isinstance(error, (ValueError, TypeError)) and "address" not in str(error):
-        return "not an address"
-    if isinstance(error, GONE) and not str(error):
-        return "no Dask scheduler answers there"
-    return first_line(error)
+    text = str(error)
+    if "ssl_context" in text:
+        return "the certificates for TLS are missing in Dask's configuration"
+    if "address" in text or isinstance(error, RuntimeError):
+        return first_line(error)
+    return "no Dask scheduler answers there"
 
 
 async def _check_reachable(address: str) -> None:
-    """Connect to a scheduler once; raises an exception if that fails."""
-    from distributed.comm.core import connect
+    """Ask what is at an address; raises an exception if it is no scheduler."""
+    from distributed.core import rpc
     from distributed.security import Security
 
-    connecting = connect(address, timeout=TIMEOUT, **Security().get_connection_args("client"))
-    comm = await asyncio.wait_for(connecting, TIMEOUT + 1)
-    comm.abort()
+    async with rpc(address, connection_args=Security().get_connection_args("client")) as server:
+        identity = await asyncio.wait_for(server.identity(), TIMEOUT)
+    if identity["type"] != "Scheduler":
+        raise OSError(f"it is the address of a {identity['type']}")

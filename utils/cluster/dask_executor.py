@@ -8,7 +8,6 @@ twice does no harm.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import os
@@ -40,7 +39,7 @@ from ..scheduler.schedule import DEFAULT_PATIENCE
 from ..scheduler.scheduled_task import TaskResult
 from ..text import pluralize
 from . import code_bundle, remote_task
-from .connection import CLOSING_TIMEOUT, GONE, LOCAL, DaskConnection, first_line
+from .connection import ANY_ERROR, CLOSING_TIMEOUT, GONE, LOCAL, DaskConnection, first_line
 from .shard import Shard, ShardEvents
 from .shard_planner import MAX_TASKS, MIN_TASKS, Plan, ShardPlanner
 
@@ -55,8 +54,6 @@ MAX_SUBMITTED = 4_096
 """Tasks accepted at once."""
 CLOSING_TIME = 0.8
 """Seconds that shards have to report what they have finished when the run ends."""
-ANY_ERROR = (Exception, asyncio.CancelledError)
-"""Errors of calls through a closed or broken connection; the run checks `DaskConnection.is_alive`."""
 MAX_EMPTY_SHARDS = 5
 """Shards in a row, besides one for each thread, that end without any outcome before the run ends."""
 NO_WORKERS = "There is no Dask worker: waiting until one is started, e.g. by `dask worker ADDRESS` ..."
@@ -352,7 +349,7 @@ def dask_executor(
     Raises
     ------
     InputError
-        If Dask is not installed, or the scheduler cannot be reached.
+        If a package is not installed, or the scheduler cannot be reached.
     """
     address, batch_size = settings.scheduler or LOCAL, settings.batch_size or DEFAULT_BATCH
     with contextlib.ExitStack() as stack:
