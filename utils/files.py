@@ -112,8 +112,14 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
+def create_file(path: Path, buffering: int = -1) -> BinaryIO:
+    """Open a new file for writing in place of a file or link with this name; raises OSError if that fails."""
+    path.unlink(missing_ok=True)
+    return path.open("xb", buffering)
+
+
 @contextlib.contextmanager
-def atomic_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name only when it is complete; otherwise it is deleted.
 
     A link with this name is replaced, not followed.
@@ -125,8 +131,7 @@ def atomic_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
     """
     partial = path.with_name(f"{PARTIAL_PREFIX}{path.name}{PARTIAL_SUFFIX}")
     try:
-        partial.unlink(missing_ok=True)
-        with partial.open("xb", buffering) as file:
+        with create_file(partial) as file:
             yield file
         partial.replace(path)
     except BaseException:

@@ -27,7 +27,7 @@ from tests.prerequisites.helpers import (
 )
 from utils.errors import DiskError, OneSourceError, SourceError
 from utils.fetch.archive_stream import open_text
-from utils.prerequisites.url_list import MAX_BAD_LINES, ListCounts, convert
+from utils.prerequisites.url_list import BAD_LINES_NAME, MAX_BAD_LINES, ListCounts, convert
 from utils.sources.url_table import open_table
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "imageNetURLs.csv"
@@ -45,6 +45,17 @@ def converted(folder: Path, data: bytes, *, min_rows: int = 1) -> ListCounts:
     path.write_bytes(data)
     with open_text(path) as text:
         return convert(text.stream, folder / "imageNetURLs.csv", min_rows=min_rows, on_progress=lambda: None)
+
+
+def test_links_are_replaced(tmp_path: Path) -> None:
+    """What they lead to is unchanged."""
+    (tmp_path / "precious").write_bytes(b"mine")
+    for name in ("imageNetURLs.csv", BAD_LINES_NAME):
+        for link in (name, f".{name}.part", f".{name}.index.part"):
+            (tmp_path / link).symlink_to("precious")
+    converted(tmp_path, TXT)
+    assert (tmp_path / "precious").read_bytes() == b"mine"
+    assert not (tmp_path / "imageNetURLs.csv").is_symlink()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.copies import lookalikes
 from tests.copies.lookalikes import DOG, FISH, LAYOUTS, SHARK, all_images, boxes, write_files
-from tests.project import ALONE, GALLERY_FILES, Finished, Project
+from tests.project import ALONE, Finished, Project
 
 FOLDERS = {FISH: "tench", SHARK: "shark", DOG: "Chihuahua"}
 TRAINED = [f"{FISH}_3", f"{FISH}_12", f"{FISH}_100"]

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..files import atomic_file, write_atomic
+from ..files import atomic_file, read_json, write_atomic
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..tar_reader import READ_ERRORS, TarFile, iter_files, iter_nested
 from .members import Member, classify
@@ -67,8 +67,8 @@ class CompressedTar(Reader):
     def is_unpacked(self) -> bool:
         """Whether the wanted members can be read, because this or an interrupted run has unpacked them."""
         if not self._places:
-            with contextlib.suppress(OSError, ValueError):
-                content = json.loads(self._places_file.read_bytes())
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                content = read_json(self._places_file)
                 if self._unpacked.stat().st_size == content["size"]:
                     self._places = content["places"]
         return bool(self._places)

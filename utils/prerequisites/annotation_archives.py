@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import DiskError, OneSourceError
 from ..fetch.archive_stream import MAX_UNPACKED, check_start, open_regular_file, wrap_archive_errors
 from ..fetch.file_download import Advance
-from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, write_atomic
+from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, open_file, write_atomic
 from ..tar_reader import BLOCK, is_header, iter_files
 from ..text import join_names
 
@@ -197,7 +197,7 @@ def _marked_incomplete(folder: Path) -> Iterator[None]:
     marker = folder / _INCOMPLETE_MARKER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        marker.touch()
+        open_file(marker, "ab").close()
         for path in folder.glob(f"{PARTIAL_PREFIX}n*{PARTIAL_SUFFIX}"):  # of a killed run
             path.unlink()
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DiskError, OneSourceError
+from ..files import create_file
 from ..sources import url_index
 from ..sources.url_format import (
     HEADER,
@@ -117,7 +118,7 @@ def convert(
     """
     new, new_bad = (table.with_name(f".{name}.part") for name in (table.name, BAD_LINES_NAME))
     try:
-        with new.open("wb", buffering=_BUFFER) as file, new_bad.open("wb") as bad_file:
+        with create_file(new, _BUFFER) as file, create_file(new_bad) as bad_file:
             bad = _BadLines(bad_file)
             rows = _parse_rows(stream, bad)
             index = _write(rows, file, on_progress).finish()

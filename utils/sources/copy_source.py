@@ -18,6 +18,7 @@ from ..copies.compressed_tars import CompressedTar, StoppedError
 from ..copies.copy import Copies, Copy, Found
 from ..copies.members import image_order
 from ..errors import InputError, disk_error, wrap_os_errors
+from ..files import make_folder
 from ..models.images import Annotation
 from ..models.rows import Candidate, Category, UrlRow
 from ..models.settings import Settings
@@ -257,7 +258,7 @@ def _unpack_folder(result_folder: Path | None) -> Iterator[Path]:
         return
     folder = result_folder / UNPACKED
     with wrap_os_errors(folder):
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     try:
         yield folder
     finally:
