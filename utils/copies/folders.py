@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..models.fast_pickle import FastPickle
-from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import LocalImage
 from .members import LABEL_FILES, WNID, Kind, Member, classify
-from .reader import Reader, require_file
+from .reader import MAX_READ_BYTES, Reader, require_file
 from .tar_files import is_category_tar
 
 MAX_DEPTH = 5
@@ -30,11 +29,11 @@ class FileImage(FastPickle, LocalImage):
     directory: str
 
     def read(self) -> bytes:
-        """Read the file; of one that is too large only the beginning, which is rejected for its size."""
+        """Read the file, up to `MAX_READ_BYTES`."""
         path = Path(self.directory, self.path)
         require_file(path)
         with path.open("rb") as file:
-            return file.read(MAX_IMAGE_BYTES + 1)
+            return file.read(MAX_READ_BYTES)
 
 
 class FolderReader(Reader):

@@ -18,6 +18,8 @@ from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import LocalImage
 from .members import Member
 
+MAX_READ_BYTES = MAX_IMAGE_BYTES + 1
+"""Bytes that are read of an image: of one that is too large only its beginning, which is rejected as such."""
 READ_ERRORS = (OSError, EOFError, ValueError)
 """Errors of reading a damaged file."""
 
@@ -93,15 +95,3 @@ def require_file(path: Path) -> None:
     if not stat.S_ISREG(mode):
         code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
         raise OSError(code, "it is not a file")
-
-
-def require_image_size(size: int) -> None:
-    """Check that an image may have so many bytes.
-
-    Raises
-    ------
-    ValueError
-        If not.
-    """
-    if size > MAX_IMAGE_BYTES:
-        raise ValueError(f"it is larger than {MAX_IMAGE_BYTES // 10**6} MB")

@@ -15,7 +15,7 @@ from ..models.rows import LocalImage
 from ..tar_reader import BLOCK, HeaderReader, TarHeader, is_header, padded
 from . import ilsvrc
 from .members import EXTENSIONS, WNID, Kind, Member, classify, parse_stem
-from .reader import Reader, require_file, require_image_size
+from .reader import MAX_READ_BYTES, Reader, require_file
 
 MAX_MEMBERS = 100_000_000
 PEEKED = 100
@@ -33,18 +33,18 @@ class RangeImage(FastPickle, LocalImage):
     size: int
 
     def read(self) -> bytes:
-        """Read the bytes.
+        """Read the bytes, up to `MAX_READ_BYTES`.
 
         Raises
         ------
-        OSError, EOFError, ValueError
-            If they cannot be read completely, or are more than an image may have.
+        OSError, EOFError
+            If they cannot be read completely.
         """
-        require_image_size(self.size)
+        size = min(self.size, MAX_READ_BYTES)
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.offset)
-            data = file.read(self.size)
-        if len(data) < self.size:
+            data = file.read(size)
+        if len(data) < size:
             raise EOFError("the file ends within it")
         return data
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from ..models.fast_pickle import FastPickle
 from ..models.rows import LocalImage
 from .members import Member, classify
-from .reader import Reader, require_image_size
+from .reader import MAX_READ_BYTES, READ_ERRORS, Reader
 
 _MAGIC = b"PK\x03\x04"
 _STORED, _DEFLATED = 0, 8
@@ -29,6 +29,8 @@ _ENTRY = struct.Struct("<4s6H3L5H2L")
 _MAX_COMMENT = 65_535
 _UNKNOWN = 0xFFFF_FFFF
 """In place of a number of 32 bits that is too large for them; the Zip64 extra field has it."""
+_LARGEST = 1 << 62
+"""In place of larger numbers, which are false, and too large for SQLite and for `seek`."""
 _CHUNK = 1 << 20
 
 
@@ -50,14 +52,14 @@ class ZipImage(FastPickle, LocalImage):
     size: int
 
     def read(self) -> bytes:
-        """Read and unpack it.
+        """Read and unpack it, up to `MAX_READ_BYTES`.
 
         Raises
         ------
         OSError, EOFError, ValueError
-            If it is damaged, encrypted, packed by another method, or too large for an image.
+            If it is damaged, encrypted or packed by another method.
         """
-        require_image_size(max(self.size, self.packed_size))
+        size = min(self.size, MAX_READ_BYTES)
         with self.path.open("rb") as file:
             file.seek(self.offset)
             header = file.read(_LOCAL.size)
@@ -65,17 +67,17 @@ class ZipImage(FastPickle, LocalImage):
                 raise ValueError("the zip has another content at its place")
             _, _, flags, method, _, _, checksum, _, _, name_size, extra_size = _LOCAL.unpack(header)
             file.seek(name_size + extra_size, 1)
-            data = file.read(self.packed_size)
+            data = file.read(min(self.packed_size, MAX_READ_BYTES))
         if flags & _ENCRYPTED:
             raise ValueError("it is encrypted")
         if method == _DEFLATED:
             with _invalid_data():
-                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, self.size + 1)
+                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)[:MAX_READ_BYTES]
         elif method != _STORED:
             raise ValueError(f"it is packed by method {method}, which is not supported")
-        if len(data) != self.size:
+        if len(data) != size:
             raise EOFError("it is incomplete")
-        if checksum and zlib.crc32(data) != checksum:
+        if checksum and size == self.size and zlib.crc32(data) != checksum:
             raise ValueError("its checksum is wrong")
         return data
 
@@ -86,24 +88,43 @@ class ZipReader(Reader):
     layout = ("zip of images", "zips of images")
 
     @classmethod
-    def recognise(cls, path: Path, start: bytes) -> bool:  # noqa: ARG003
-        """Whether it begins as a zip does."""
-        return start.startswith((_MAGIC, b"PK\x05\x06"))
+    def recognise(cls, path: Path, start: bytes) -> bool:
+        """Whether it is a zip with a member that is of use.
+
+        Raises
+        ------
+        OSError, EOFError, ValueError
+            If its directory is damaged.
+        """
+        return start.startswith(_MAGIC) and any(_members(path))
 
     def scan(self) -> Iterator[Member]:
         """Yield the members that are of use, from the directory at the end."""
         try:
-            with self.path.open("rb") as file:
-                for name, place in _directory(file, self.path.stat().st_size):
-                    if member := classify(name, place):
-                        yield member
-        except (OSError, EOFError, ValueError, struct.error) as error:
-            problem = "its directory is damaged, as that of a download that is incomplete"
-            self.add_problem(getattr(error, "strerror", None) or problem)
+            yield from _members(self.path)
+        except READ_ERRORS as error:
+            self.add_problem(getattr(error, "strerror", None) or "its directory is damaged")
 
     def image(self, member: Member) -> ZipImage:
         """Return a member as workers read it."""
         return ZipImage(self.path, *member.place)
+
+
+def _members(path: Path) -> Iterator[Member]:
+    """Yield the members that are of use.
+
+    Raises
+    ------
+    OSError, EOFError, ValueError
+        If the directory is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            for name, place in _directory(file, path.stat().st_size):
+                if member := classify(name, place):
+                    yield member
+    except struct.error as error:
+        raise EOFError from error
 
 
 def _directory(file: BinaryIO, size: int) -> Iterator[tuple[str, tuple[int, int, int]]]:
@@ -166,7 +187,9 @@ def _with_zip64(extra: bytes, *numbers: int) -> tuple[int, ...]:
         position += 4
         if kind == 1:
             large = iter(struct.unpack_from(f"<{length // 8}Q", extra, position))
-            return tuple(next(large, number) if number == _UNKNOWN else number for number in numbers)
+            return tuple(
+                min(next(large, number), _LARGEST) if number == _UNKNOWN else number for number in numbers
+            )
         position += length
     return numbers
 
