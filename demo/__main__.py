@@ -1,7 +1,8 @@
 """`python -m demo`: run both scripts as a user would, against local web servers.
 
 It downloads the prerequisites, marks and downloads two categories, downloads and exports some images with
-boxes of two others, and compares the result with what the servers published.
+boxes of two others, takes images from a copy of ImageNet on disk, and compares the result with what the
+servers published.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from . import copies
 from .comparison import Comparison, compare, rows
 from .demo_web import BEHAVIOURS, DemoWeb
 from .pictures import Kind
@@ -24,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path("demo", "result")  # relative to ROOT, where all commands run
 IMAGES = RESULT / "partial_imagenet"
 EXPORT = RESULT / "partial_imagenet_yolo"
+COPY = RESULT / "copy"
+FROM_COPY = RESULT / "from_copy"
 MARKED = (Kind.CARTON, Kind.HUSKY)
 BOXED, HOW_MANY_BOXED = ("sky", Kind.CUP.value), 12  # the name "cup" would be ambiguous
 STOP_TIMEOUT = 10.0  # seconds for an interrupted script to write its reports
@@ -73,6 +77,10 @@ def _run_demo(web: DemoWeb) -> int:
     boxed = ("--categories", *BOXED, "--with_annotation", "True", "--how_many", f"{HOW_MANY_BOXED}")
     _run(EXTRACT, *boxed, "--export", "yolo", *EXTRACT_FLAGS)
     boxed_images = [one for one in compare(IMAGES, web.photos) if one not in all_images]
+    copies.write(COPY)
+    _say(f"{COPY} is a small copy of ImageNet, as many people have one: a tar of tars, and class folders.")
+    categories = ("--categories", *(kind.value for kind in copies.KINDS), "--save_dir", f"{FROM_COPY}")
+    _run(EXTRACT, *EXTRACT_FLAGS, *categories, "--copy", f"{COPY}")
     for one in all_images[:1]:
         _show_report(one.folder)
     _show_comparisons([*all_images, *boxed_images], web)
@@ -81,7 +89,10 @@ def _run_demo(web: DemoWeb) -> int:
     print(f"Images, boxes and reports: {IMAGES}")
     print(f"Open {IMAGES / 'index.html'} in a browser: it shows every image with its boxes.")
     print(f"Train a detector on it: yolo detect train model=yolo11n.pt data={ROOT / EXPORT / 'data.yaml'}")
-    return 0 if _is_right(all_images, boxed_images) else 1
+    from_copy = len([*FROM_COPY.glob("partial_imagenet/*/Images/*")])
+    expected = len(copies.KINDS) * (copies.TRAINING + copies.VALIDATION)
+    print(f"Images from the copy: {from_copy} of {expected}")
+    return 0 if _is_right(all_images, boxed_images) and from_copy == expected else 1
 
 
 def _is_right(all_images: list[Comparison], boxed_images: list[Comparison]) -> bool:

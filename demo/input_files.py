@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from utils.models.images import Box
 
 from .photos import Photo
-from .pictures import Kind
+from .pictures import Drawing, Kind
 
 
 def url_list(photos: tuple[Photo, ...]) -> bytes:
@@ -30,31 +30,38 @@ def annotation_archives(photos: tuple[Photo, ...]) -> bytes:
     archives = {}
     for kind in Kind:
         xmls = {
-            f"Annotation/{kind.value}/{photo.code}.xml": xml(photo).encode("ascii")
+            f"Annotation/{kind.value}/{photo.code}.xml": annotation_xml(
+                photo.code, photo.kind, photo.drawing
+            ).encode("ascii")
             for photo in photos
             if photo.annotated and any(box.label == kind.value for box in photo.drawing.boxes)
         }
-        archives[f"{kind.value}.tar.gz"] = _tar_gz(xmls)
-    return _tar_gz(archives)
+        archives[f"{kind.value}.tar.gz"] = gzip.compress(tar(xmls), mtime=0)
+    return gzip.compress(tar(archives), mtime=0)
 
 
-def _tar_gz(files: Mapping[str, bytes]) -> bytes:
+def _xml(photo: Photo) -> bytes:
+    return annotation_xml(photo.code, photo.kind, photo.drawing).encode("ascii")
+
+
+def tar(files: Mapping[str, bytes]) -> bytes:
+    """Return a tar of these files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, data in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
-    return gzip.compress(buffer.getvalue(), mtime=0)
+    return buffer.getvalue()
 
 
-def xml(photo: Photo) -> str:
+def annotation_xml(image_code: str, kind: Kind, drawing: Drawing) -> str:
     """Return the boxes of a picture as ImageNet's XML, with the same whitespace."""
-    objects = "".join(_object(box) for box in photo.drawing.boxes)
+    objects = "".join(_object(box) for box in drawing.boxes)
     return (
-        f"<annotation>\n\t<folder>{photo.kind.value}</folder>\n\t<filename>{photo.code}</filename>\n"
+        f"<annotation>\n\t<folder>{kind.value}</folder>\n\t<filename>{image_code}</filename>\n"
         "\t<source>\n\t\t<database>ImageNet database</database>\n\t</source>\n"
-        f"\t<size>\n\t\t<width>{photo.drawing.width}</width>\n\t\t<height>{photo.drawing.height}</height>\n"
+        f"\t<size>\n\t\t<width>{drawing.width}</width>\n\t\t<height>{drawing.height}</height>\n"
         f"\t\t<depth>3</depth>\n\t</size>\n\t<segmented>0</segmented>\n{objects}</annotation>"
     )
 

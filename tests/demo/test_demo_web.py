@@ -17,7 +17,7 @@ from PIL import Image
 
 from demo.comparison import compare
 from demo.demo_web import BEHAVIOURS, DemoWeb
-from demo.input_files import xml
+from demo.input_files import annotation_xml
 from demo.photos import Behaviour, Photo
 from demo.pictures import (
     BODY,
@@ -211,7 +211,7 @@ def test_xml_has_the_bytes_of_imagenet() -> None:
     real = unpacked(archive.read_bytes())["Annotation/n02110185/n02110185_10047.xml"]
     drawing = Drawing(b"", 333, 500, (Box("n02110185", 41, 147, 276, 386),))
     photo = Photo("n02110185_10047", Kind.HUSKY, Behaviour.ALIVE, "", drawing, b"", annotated=True)
-    assert xml(photo).encode() == real
+    assert annotation_xml(photo.code, photo.kind, photo.drawing).encode() == real
 
 
 def test_comparison(demo_web: DemoWeb, tmp_path: Path) -> None:

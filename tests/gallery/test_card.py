@@ -12,12 +12,14 @@ import pytest
 
 from tests.result_folder import ResultFolder
 from utils.gallery import card, run_history
+from utils.gallery.category_stats import CategoryStats, GalleryImage
 from utils.models.http_defaults import USER_AGENT
 from utils.models.images import Box
-from utils.models.rows import UrlRow
+from utils.models.rows import Category, UrlRow
 from utils.models.tasks import Outcome
 from utils.reasons import Reason, Status
 from utils.results.journal import Journal
+from utils.results.statistics import Summary
 
 RED = "n00000001"
 
@@ -227,7 +229,6 @@ def test_no_secrets(made: ResultFolder, arguments: tuple[str, ...], monkeypatch:
     state = (made.root / ".gallery.jsonl").read_text(encoding="utf-8")
     assert SECRET not in made.card + made.page + state
     assert "--archive_url" in made.card or "--categories" in made.card
-    assert "host.example/\\{code\\}.tar" in made.card
 
 
 def cells(line: str) -> list[str]:
@@ -271,3 +272,17 @@ def test_nothing_saved_yet(made: ResultFolder) -> None:
     assert made.write().unwritten == []
     assert "Nothing failed." in made.card
     assert "# A part of ImageNet: nothing yet" in made.card
+
+
+def test_origins() -> None:
+    """The card says how many images came from URLs, from ImageNet's tars and from copies."""
+    urls = ["http://host.example/a.jpg"] * 2 + ["https://image-net.org/n00000001.tar#n00000001_2.JPEG"]
+    urls += ["/data/imagenet#train/n00000001/n00000001_3.JPEG", ""]
+    images = [GalleryImage("x.jpg", 60, 40, 1000, url, [], checksum) for checksum, url in enumerate(urls)]
+    stats = CategoryStats.of(
+        Category("n00000001", "red", "red"), Summary("red"), images=images, labels=["red"]
+    )
+    assert card._origins(stats) == (
+        "their URLs (2), ImageNet's tars of whole categories (1), copies of ImageNet on disk (1)"
+    )
+    assert stats.own == 1

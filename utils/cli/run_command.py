@@ -170,8 +170,9 @@ def _dry_run(selected: Sequence[Category], context: RunContext, console: Console
         console.print("  " + "\n    ".join(one.lines()))
     unknown = [source.origin(context.settings) for source in context.sources if not source.listable]
     more = f" The content of {' and '.join(unknown)} is not known yet." if unknown else ""
-    urls = pluralize(sum(one.to_try for one in planned), "URL")
-    console.print(f"{urls} to try at most.{more} Nothing was downloaded: this was a dry run.")
+    noun = "URL" if any(source.many_hosts for source in context.sources) else "image"
+    to_try = pluralize(sum(one.to_try for one in planned), noun)
+    console.print(f"{to_try} to try at most.{more} Nothing was downloaded: this was a dry run.")
     return sum(one.saved for one in planned)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..annotations import voc_xml
 from ..models.rows import Category
 from ..pipeline.category_manager import CategoryManager
 from ..pipeline.context import RunContext
@@ -52,8 +51,7 @@ def _reason(category: Category, summary: Summary, context: RunContext) -> str:
 
 def _has_boxes(category: Category, context: RunContext) -> bool:
     """Whether any candidate has boxes, as far as known without downloading."""
-    archived = voc_xml.read_archive(context.settings.annotations_dir, category.code).annotations
-    annotations = context.annotations(category, archived)
+    annotations = context.read_annotations(category).annotations
     request = Request(category, context.folder_of(category).path, annotations, outcomes=tuple, saved=())
     return any(
         source.stream(request).next() is not None if source.listable else bool(annotations)

@@ -186,7 +186,7 @@ class Copies:
     def images(self, code: str) -> list[Found]:
         """Return the images of a category by number, training images first; each image code once."""
         found: dict[str, Found] = {}
-        for one in self._find_images(code):
+        for one in sorted(self._find_images(code), key=lambda one: self._copies.index(one.copy)):
             found.setdefault(one.member.image_code, one)
         return sorted(found.values(), key=lambda one: one.member.order)
 

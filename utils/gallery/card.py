@@ -13,12 +13,19 @@ from ..files import write_atomic
 from ..models.settings import Settings
 from ..reasons import Status, meaning
 from ..results.paths import RESULT_FOLDER
-from ..sources.registry import source_types
+from ..sources.copy_source import CopySource
+from ..sources.tar_source import TarSource
+from ..sources.url_source import UrlSource
 from ..text import pluralize
 from . import run_history
 from .category_stats import CategoryStats, by_class, total
 from .run_history import RunHistory
 
+ORIGINS = {
+    UrlSource.name: "their URLs",
+    TarSource.name: "ImageNet's tars of whole categories",
+    CopySource.name: "copies of ImageNet on disk",
+}
 TEMPLATE = Path(__file__).with_name("card.md")
 NAMED_IN_TITLE = 4
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -72,7 +79,7 @@ def write(
         date=at,
         version=f" {run_history.version()}".rstrip(),
         commands=code(history.lines()),
-        source=_source(settings),
+        source=_origins(whole),
         url_table=_code_name(settings.url_data),
         annotations=f"{_code_name(settings.annotations_dir)}/",
         root=RESULT_FOLDER,
@@ -125,10 +132,12 @@ def _undecided(whole: CategoryStats) -> str:
     return f" Neither saved nor failed: {'; '.join(parts)}." if parts else ""
 
 
-def _source(settings: Settings) -> str:
-    """Describe the sources of images, without secrets."""
-    first, *others = (literal(one.origin(settings)) for one in source_types(settings.source))
-    return "".join([first, *(f", and from {other} where those failed" for other in others)])
+def _origins(whole: CategoryStats) -> str:
+    """Describe where the images come from, with their numbers if there are several sources."""
+    counts = whole.origins.most_common()
+    if len(counts) < 2:
+        return ORIGINS[counts[0][0] if counts else UrlSource.name]
+    return ", ".join(f"{ORIGINS[name]} ({count:,})" for name, count in counts)
 
 
 def _code_name(path: Path) -> str:

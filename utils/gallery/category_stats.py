@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..models.rows import Category
 from ..reasons import Status
 from ..results.statistics import Summary
+from ..sources.registry import source_of
 
 
 class GalleryImage(NamedTuple):
@@ -93,6 +94,8 @@ class CategoryStats:
         Number of images with boxes.
     own
         Number of photos of the user's own among the images.
+    origins
+        Number of images from each source, by its name in `--source`.
     class_name
         As in `Category`.
     """
@@ -109,6 +112,7 @@ class CategoryStats:
     box_hashes: array[int] = field(default_factory=lambda: array("q"))
     annotated: int = 0
     own: int = 0
+    origins: Counter[str] = field(default_factory=Counter)
     class_name: str = ""
 
     @classmethod
@@ -123,7 +127,10 @@ class CategoryStats:
             stats.box_counts.append(len(image.boxes) // 5)
             stats.checksums.append(image.checksum)
             stats.annotated += bool(image.boxes)
-            stats.own += not image.url
+            if image.url:
+                stats.origins[source_of(image.url)] += 1
+            else:
+                stats.own += 1
             area = image.width * image.height
             for label, xmin, ymin, xmax, ymax in zip(*(image.boxes[at::5] for at in range(5)), strict=True):
                 box_area = (xmax - xmin + 1) * (ymax - ymin + 1)  # xmax and ymax are inclusive
@@ -142,6 +149,7 @@ class CategoryStats:
         self.box_hashes.extend(other.box_hashes)
         self.annotated += other.annotated
         self.own += other.own
+        self.origins.update(other.origins)
 
     @property
     def urls(self) -> int:

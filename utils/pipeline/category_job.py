@@ -276,7 +276,8 @@ class CategoryJob:
         if not self._context.counts_saved(self.category):
             return not self._source.exhausted
         missing = self.category.how_many - self._saved
-        return missing > 0 and len(self._active) - self._held_back < TRIES_PER_IMAGE * (missing + 1)
+        tries = missing if self._source.reliable else TRIES_PER_IMAGE * (missing + 1)
+        return missing > 0 and len(self._active) - self._held_back < tries
 
     def _next_candidate(self) -> Candidate | None:
         while self._wants_more():

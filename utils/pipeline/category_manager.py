@@ -11,7 +11,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from ..annotations import voc_xml
 from ..errors import MAKE_ROOM, DatasetError, DiskError, FolderError
 from ..images import placeholders
 from ..images.placeholders import ContentKey, DuplicateTracker
@@ -246,12 +245,10 @@ class CategoryManager:
         return job
 
     def _read_annotations(self, category: Category) -> Mapping[str, Annotation]:
-        folder = self._context.settings.annotations_dir
-        content = voc_xml.read_archive(folder, category.code)
-        annotations = self._context.annotations(category, content.annotations)
-        if content.problem and folder.is_dir() and (content.annotations or not annotations):
+        content = self._context.read_annotations(category)
+        if content.problem:
             self._screen.print(f"{category.folder}: {content.problem}")
-        return annotations
+        return content.annotations
 
     def _record_unreached(self, job: CategoryJob) -> None:
         with self.isolate_errors(job.category):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..models.images import Annotation
+from ..annotations import voc_xml
+from ..annotations.voc_xml import ArchiveContent
 from ..models.rows import Category, UrlRow
 from ..models.settings import Settings
 from ..results.exclusions import Exclusions
@@ -51,12 +53,16 @@ class RunContext:
         """Return the folder of a category."""
         return CategoryFolder(self.folder / category.folder)
 
-    def annotations(self, category: Category, archived: Mapping[str, Annotation]) -> Mapping[str, Annotation]:
-        """Return the boxes of a category by image code: those of its archive, else those of the sources."""
-        annotations: dict[str, Annotation] = {}
-        for source in reversed(self.sources):
-            annotations.update(source.annotations(category))
-        return annotations | dict(archived) if annotations else archived
+    def read_annotations(self, category: Category) -> ArchiveContent:
+        """Read the annotations of a category from its archive, and others from the sources.
+
+        A missing archive is a problem only if there is a folder of archives, and no source has annotations.
+        """
+        archive = voc_xml.read_archive(self.settings.annotations_dir, category.code)
+        others = [source.annotations(category) for source in self.sources]
+        annotations = dict(ChainMap(archive.annotations, *map(dict, others)))
+        is_problem = self.settings.annotations_dir.is_dir() and (archive.annotations or not annotations)
+        return ArchiveContent(annotations, archive.problem if is_problem else "")
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
         """Find the rows of images that are saved but not in a journal, e.g. after a killed run."""

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..annotations import voc_xml
 from ..models.rows import Category
 from .category_job import CategoryJob, Decision
 from .context import RunContext
@@ -83,13 +82,13 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
         If its folder cannot be read.
     """
     settings = context.settings
-    content = voc_xml.read_archive(settings.annotations_dir, category.code)
-    notices = [content.problem] if content.problem and settings.annotations_dir.is_dir() else []
+    content = context.read_annotations(category)
+    notices = [content.problem] if content.problem else []
     job = CategoryJob(
         category,
         context,
         lambda *_: None,
-        annotations=context.annotations(category, content.annotations),
+        annotations=content.annotations,
         read_only=True,
         on_notice=notices.append,
     )

@@ -141,6 +141,8 @@ class Source(abc.ABC):
         Flags that have an effect only with this source, and their defaults.
     listable
         Whether all candidates are known before anything is downloaded.
+    reliable
+        Whether hardly any candidate fails, so that none is tried in place of others in flight.
     many_hosts
         Whether images come from many hosts, so that the batch size depends on the speed of the network.
     distributable
@@ -152,6 +154,7 @@ class Source(abc.ABC):
     name: ClassVar[str]
     flags: ClassVar[Mapping[str, object]] = {}
     listable: bool = True
+    reliable: ClassVar[bool] = False
     many_hosts: ClassVar[bool] = False
     distributable: ClassVar[bool] = False
     max_open: int = 256

@@ -41,6 +41,7 @@ class CopySource(Source):
 
     name: ClassVar[str] = "copy"
     flags: ClassVar[Mapping[str, object]] = {"copy": ()}
+    reliable: ClassVar[bool] = True
     distributable: ClassVar[bool] = True
 
     def __init__(self, context: SourceContext, copies: Sequence[Copy]) -> None:

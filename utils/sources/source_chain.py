@@ -40,6 +40,11 @@ class SourceChain:
         """Why sources failed, in a sentence for each; empty if none did."""
         return " ".join(stream.problem for stream in self._streams if stream.problem)
 
+    @property
+    def reliable(self) -> bool:
+        """Whether hardly any candidate of the present source fails."""
+        return self._source.reliable
+
     def next(self) -> Candidate | None:
         """Return the next candidate; None if there is none at present."""
         candidate = self._streams[-1].next()
