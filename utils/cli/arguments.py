@@ -80,6 +80,13 @@ def file(text: str) -> Path:
     return parsed
 
 
+def user_agent(text: str) -> str:
+    """Parse a User-Agent, which is sent as a header."""
+    if not (text.isascii() and text.isprintable() and text.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be a User-Agent: use printable ASCII characters")
+    return text.strip()
+
+
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Keeps the help of each flag on one line."""
 

@@ -18,7 +18,7 @@ from ..sources.copy_source import CopySource
 from ..sources.registry import ALIASES, SOURCES, source_names
 from ..sources.url_source import UrlSource
 from . import validate_args
-from .arguments import HelpFormatter, Parser, boolean, choice, file, number, path
+from .arguments import HelpFormatter, Parser, boolean, choice, file, number, path, user_agent
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
@@ -202,6 +202,9 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             Settings.patience,
         ),
         _value("min_side", "PIXELS", number(1), "reject images with a shorter side", Settings.min_side),
+        _value(
+            "user_agent", "TEXT", user_agent, "User-Agent of all requests (default: that of this project)"
+        ),
         _boolean("honour_opt_out", "reject images whose server sends noai or noindex", default=True),
     ),
     "gallery and export": (
@@ -280,6 +283,7 @@ def settings(arguments: Sequence[str] | None = None) -> Settings:
         reader.error(conflict)
     for name, default in DEFAULT_PATHS.items():
         values[name] = values[name] or default
+    values["user_agent"] = values["user_agent"] or Settings.user_agent
     for name in ("categories", "find", "not_like"):
         values[name] = tuple(values[name] or ())
     values["export"] = tuple(dict.fromkeys(values["export"] or ()))

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..fetch.certificates import Authorities
+from ..fetch.file_download import DownloadOptions
+from ..models.http_defaults import USER_AGENT
 from ..prerequisites.prepare import Options, PrerequisiteName, prepare
-from .arguments import HelpFormatter, Parser, Signals, address, path, run_script
+from .arguments import HelpFormatter, Parser, Signals, address, path, run_script, user_agent
 from .console import Console
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         Authorities.from_environment(os.environ).check()
-        prepare(options, Console())
+        prepare(options, Console(), DownloadOptions(user_agent=flags.user_agent))
         return 0
 
     return run_script(work, Signals())
@@ -84,5 +86,12 @@ def parser() -> argparse.ArgumentParser:
         type=address,
         metavar="URL_OR_PATH",
         help="tar.gz, or folder of archives (default: the known source)",
+    )
+    sources.add_argument(
+        "--user_agent",
+        type=user_agent,
+        metavar="TEXT",
+        default=USER_AGENT,
+        help="User-Agent of all requests (default: that of this project)",
     )
     return result

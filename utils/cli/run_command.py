@@ -230,6 +230,7 @@ def _executor(context: RunContext, console: Console, expected: int) -> Iterator[
         min_side=settings.min_side,
         honour_opt_out=settings.honour_opt_out,
         with_annotation=settings.with_annotation,
+        user_agent=settings.user_agent,
     )
     if settings.scheduler:
         from ..cluster.dask_executor import dask_executor  # imported late: it loads Dask

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import pycurl
 
+from ..models.http_defaults import USER_AGENT
 from ..models.tasks import FetchError, Redirect, RedirectHistory, Response
 from ..reasons import Reason
 from .curl_errors import PROXY_SILENT
@@ -55,6 +56,8 @@ class Fetcher:
     ----------
     timeout
         Seconds that one attempt may take in all; connecting may take half of it, at most 5.
+    user_agent
+        The User-Agent of all requests.
     idle_connections
         The number of connections that are kept open for further URLs of the same hosts.
     memory_budget
@@ -62,9 +65,15 @@ class Fetcher:
     """
 
     def __init__(
-        self, timeout: float, *, idle_connections: int = 128, memory_budget: int = MEMORY_BUDGET
+        self,
+        timeout: float,
+        *,
+        user_agent: str = USER_AGENT,
+        idle_connections: int = 128,
+        memory_budget: int = MEMORY_BUDGET,
     ) -> None:
         self._timeout = timeout
+        self._user_agent = user_agent
         self._budget = MemoryBudget(memory_budget)
         self._proxies = Proxies.from_environment(os.environ)
         self._proven: set[str] = set()  # the proxies that have responded
@@ -165,7 +174,7 @@ class Fetcher:
         self._wake_receiver.close()
 
     def _start(self, number: int, url: str, history: RedirectHistory, *, proxy: str, timeout: float) -> None:
-        curl = self._unused.pop() if self._unused else new_handle(self._timeout)
+        curl = self._unused.pop() if self._unused else new_handle(self._timeout, self._user_agent)
         transfer = Transfer(
             curl, number, url=url, history=history, timeout=timeout, proxy=proxy, budget=self._budget
         )

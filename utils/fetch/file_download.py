@@ -53,6 +53,8 @@ class DownloadOptions:
         Bytes per second that must arrive on average over each `read_timeout`.
     credentials
         Sent to the host of the URL.
+    user_agent
+        The User-Agent of all requests.
     """
 
     sha1: str = ""
@@ -63,6 +65,7 @@ class DownloadOptions:
     read_timeout: float = 60.0
     min_speed: float = 1000.0
     credentials: Credentials | None = None
+    user_agent: str = USER_AGENT
 
 
 class _TemporaryError(Exception):
@@ -193,7 +196,7 @@ class Download:
 
     def _request(self, session: requests.Session) -> requests.Response:
         # identity: with compression, sizes and ranges would be meaningless
-        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        headers = {"User-Agent": self._options.user_agent, "Accept-Encoding": "identity"}
         if self._part.is_resumable():
             headers["Range"] = f"bytes={self._part.size()}-"
             if self._part.info.validator:

@@ -12,7 +12,7 @@ import time
 
 import pycurl
 
-from ..models.http_defaults import MAX_IMAGE_BYTES, USER_AGENT
+from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.tasks import FetchError, Redirect, RedirectHistory, RequestTarget, Response
 from ..reasons import Reason
 from ..urls import host_of
@@ -264,11 +264,11 @@ def connect_timeout(timeout: float) -> float:
     return min(5.0, timeout / 2)
 
 
-def new_handle(timeout: float) -> pycurl.Curl:
+def new_handle(timeout: float, user_agent: str) -> pycurl.Curl:
     """Create a curl handle."""
     curl, authorities = pycurl.Curl(), Authorities.from_environment(os.environ)
     options = {
-        pycurl.USERAGENT: USER_AGENT,
+        pycurl.USERAGENT: user_agent,
         # Not ACCEPT_ENCODING, because then libcurl would decode bodies; see `content_encoding`.
         pycurl.HTTPHEADER: ["Accept: image/*,*/*;q=0.5", "Accept-Encoding: identity"],
         pycurl.NOPROXY: "",  # instead of that of the environment; each transfer sets its proxy

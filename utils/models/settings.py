@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .http_defaults import USER_AGENT
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -22,6 +24,8 @@ class Settings:
         Further attempts after a temporary failure.
     patience
         Minutes for which a run waits for hosts that refuse requests when nothing else is left to do.
+    user_agent
+        The User-Agent of all requests.
     min_side
         In pixels; smaller images are rejected.
     source
@@ -87,6 +91,7 @@ class Settings:
     min_side: int = 16
     speed_test: bool = True
     honour_opt_out: bool = True
+    user_agent: str = USER_AGENT
     dry_run: bool = False
     verify: bool = False
     with_subcategories: bool = False

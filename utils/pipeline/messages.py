@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..models.fast_pickle import FastPickle
+from ..models.http_defaults import USER_AGENT
 from ..models.tasks import ImageTask, Outcome, Redirect
 
 
@@ -28,6 +29,7 @@ class WorkerConfig:
     min_side: int
     honour_opt_out: bool
     with_annotation: bool
+    user_agent: str = USER_AGENT
     idle_connections: int = 256
 
 

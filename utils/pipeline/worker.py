@@ -38,7 +38,9 @@ class Worker:
     def __init__(self, config: WorkerConfig, mark: Callable[[int], None]) -> None:
         self._config = config
         self._mark = mark
-        self._fetcher = Fetcher(config.timeout, idle_connections=config.idle_connections)
+        self._fetcher = Fetcher(
+            config.timeout, user_agent=config.user_agent, idle_connections=config.idle_connections
+        )
         self._staging = StagingWriter(config.result_folder)
         self._tasks: dict[int, ImageTask] = {}
 

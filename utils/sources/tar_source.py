@@ -200,7 +200,8 @@ class TarSource(Source):
         if context.result_folder is None:
             yield cls(context, None)
             return
-        options = replace(OPTIONS, credentials=Credentials.from_environment(os.environ))
+        credentials = Credentials.from_environment(os.environ)
+        options = replace(OPTIONS, credentials=credentials, user_agent=context.settings.user_agent)
         downloads = context.result_folder / DOWNLOADS
         with wrap_os_errors(downloads):
             make_folder(downloads)
