@@ -150,9 +150,9 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "where images come from": (
         _value(
             "source",
-            f"{{{','.join(SOURCE_WORDS)}}}",
+            "WORD",
             partial(choice, SOURCE_WORDS),
-            "sources, asked in this order (default: copy if --copy is given, else urls)",
+            f"{', '.join(SOURCE_WORDS)}: asked in this order (default: urls, or copy with --copy)",
             nargs="+",
         ),
         _value(
