@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import zlib
 from collections import OrderedDict
@@ -12,13 +13,16 @@ from typing import Any
 
 from ..models.fast_pickle import FastPickle
 from ..models.rows import LocalImage
+from ..text import pluralize
 from . import ilsvrc
 from .members import Kind, Member, parse_stem
-from .reader import MAX_READ_BYTES, Reader
+from .reader import MAX_READ_BYTES, READ_ERRORS, Reader
 
 MAGIC = b"PAR1"
 BYTES, PATH, LABEL = "image.bytes", "image.path", "label"
 MAX_CACHED_BYTES = 100_000_000
+_TEST_PREFIX = "ILSVRC2012_test_"
+"""Of the test images, whose categories are not published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class ParquetImage(FastPickle, LocalImage):
         OSError, EOFError, ValueError
             If it cannot be read, or the row has no image.
         """
-        cell = _row_groups().get(self.path, self.row_group)[self.row].as_py()
+        with _value_errors():
+            cell = _row_groups().get(self.path, self.row_group)[self.row].as_py()
         if not isinstance(cell, bytes):
             raise EOFError("the row has no image")  # noqa: TRY004  # the file is damaged
         return cell[:MAX_READ_BYTES]
@@ -95,36 +100,55 @@ class ParquetReader(Reader):
             return False
         import pyarrow.parquet
 
-        with pyarrow.parquet.ParquetFile(path) as file:
-            names = {file.schema.column(number).path for number in range(len(file.schema))}
+        with _value_errors(), pyarrow.parquet.ParquetFile(path) as file:
+            names = _columns(file)
         return {BYTES, LABEL} <= names or {BYTES, PATH} <= names
 
     def scan(self) -> Iterator[Member]:
         """Yield the images; only paths and labels are read."""
-        import pyarrow.parquet
-
+        left_out = 0
         try:
-            with pyarrow.parquet.ParquetFile(self.path) as file:
-                names = {file.schema.column(number).path for number in range(len(file.schema))}
-                columns = [name for name in (PATH, LABEL) if name in names]
-                for row_group in range(file.metadata.num_row_groups):
-                    rows = file.read_row_group(row_group, columns=columns, use_threads=False).to_pylist()
-                    for row, cells in enumerate(rows):
-                        if member := self._member(cells, row_group, row):
-                            yield member
-        except (OSError, ValueError) as error:
+            for place, cells in self._rows():
+                path = str((cells.get("image") or {}).get("path") or "").rpartition("/")[2]
+                if member := _member(path, cells.get("label"), place):
+                    yield member
+                else:
+                    left_out += not path.startswith(_TEST_PREFIX)
+        except READ_ERRORS as error:
             self.add_problem(f"it is damaged ({type(error).__name__})")
+        if left_out:
+            self.add_problem(f"{pluralize(left_out, 'row')} without image code or category are left out")
 
     def image(self, member: Member) -> ParquetImage:
         """Return a member as workers read it."""
         return ParquetImage(self.path, *member.place[:2])
 
-    def _member(self, cells: dict[str, Any], row_group: int, row: int) -> Member | None:
-        """Return the image of a row; None if its name is no image code, or it has no category."""
-        path = str((cells.get("image") or {}).get("path") or "").rpartition("/")[2]
-        image_code, code = parse_stem(path.rpartition(".")[0])
-        label = cells.get("label")
-        code = code or ilsvrc.code_of_label(label)
-        if not image_code or not code:
-            return None
-        return Member(Kind.IMAGE, code, image_code, path, (row_group, row, 0))
+    def _rows(self) -> Iterator[tuple[tuple[int, int, int], dict[str, Any]]]:
+        """Yield the place and the cells of each row, without images."""
+        import pyarrow.parquet
+
+        with _value_errors(), pyarrow.parquet.ParquetFile(self.path) as file:
+            columns = [name for name in (PATH, LABEL) if name in _columns(file)]
+            for group in range(file.metadata.num_row_groups):
+                rows = file.read_row_group(group, columns=columns, use_threads=False).to_pylist()
+                yield from (((group, row, 0), cells) for row, cells in enumerate(rows))
+
+
+def _member(path: str, label: object, place: tuple[int, int, int]) -> Member | None:
+    """Return the image of a row; None if its name is no image code, or it has no category."""
+    image_code, code = parse_stem(path.rpartition(".")[0])
+    code = code or ilsvrc.code_of_label(label)
+    return Member(Kind.IMAGE, code, image_code, path, place) if image_code and code else None
+
+
+def _columns(file: Any) -> set[str]:
+    return {file.schema.column(number).path for number in range(len(file.schema))}
+
+
+@contextlib.contextmanager
+def _value_errors() -> Iterator[None]:
+    """Raise other errors of a file that is damaged or was replaced as ValueError."""
+    try:
+        yield
+    except (AttributeError, LookupError, NotImplementedError, TypeError) as error:
+        raise ValueError("the file is damaged, or was replaced") from error
