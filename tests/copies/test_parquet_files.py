@@ -115,7 +115,7 @@ def test_only_labels(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     table = pyarrow.table({"image": [{"bytes": b"x"}] * 3, "label": [0, 1, 2]})
     pyarrow.parquet.write_table(table, path)
-    assert listed(path) == ([], ["x.parquet: 3 rows without image code or category are left out."])
+    assert listed(path) == ([], ["x.parquet: left out: 3 rows without image code or category."])
 
 
 def test_row_groups_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

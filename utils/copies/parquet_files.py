@@ -117,7 +117,7 @@ class ParquetReader(Reader):
         except READ_ERRORS as error:
             self.add_problem(f"it is damaged ({type(error).__name__})")
         if left_out:
-            self.add_problem(f"{pluralize(left_out, 'row')} without image code or category are left out")
+            self.add_problem(f"left out: {pluralize(left_out, 'row')} without image code or category")
 
     def image(self, member: Member) -> ParquetImage:
         """Return a member as workers read it."""

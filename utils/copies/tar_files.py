@@ -13,6 +13,7 @@ from typing import BinaryIO
 from ..models.fast_pickle import FastPickle
 from ..models.rows import LocalImage
 from ..tar_reader import BLOCK, HeaderReader, TarHeader, is_header, padded
+from ..text import pluralize
 from . import ilsvrc
 from .members import EXTENSIONS, WNID, Kind, Member, classify, parse_stem
 from .reader import MAX_READ_BYTES, Reader, require_file
@@ -90,18 +91,17 @@ def entries(file: BinaryIO, start: int, end: int) -> Iterator[TarEntry]:
     Raises
     ------
     OSError, EOFError, ValueError
-        If it is damaged; the files before the damage have been yielded.
+        If it is damaged; the files before the damage have been yielded, and one that is cut off, too.
     """
     if start == end:
         raise EOFError("it is empty")
     source, headers = _Range(file, start, end), HeaderReader(max_members=MAX_MEMBERS)
     while header := headers.read(source):
-        entry = TarEntry(_text(header), source.position, header.size)
+        if header.is_file:
+            yield TarEntry(_text(header), source.position, min(header.size, end))
         source.position += padded(header.size)
         if source.position > end:
             raise source.cut_off()
-        if header.is_file:
-            yield entry
 
 
 def _text(header: TarHeader) -> str:
@@ -214,7 +214,8 @@ class ShardReader(TarReader):
                 else:
                     yield member
         if without_code:
-            self.add_problem(f"{without_code:,} samples without image code or category are left out")
+            left_out = pluralize(without_code, "sample")
+            self.add_problem(f"left out: {left_out} without image code or category")
 
     def _member(self, key: str, sample: list[TarEntry], file: BinaryIO) -> Member | None:
         by_extension = {_extension(one): one for one in sample}
