@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.export.export_project import ExportProject, draw, lines, read_json, splits, stored
-from utils.export import image_hash
+from utils.export import fingerprints
 from utils.export.class_names import short_names
 from utils.export.dataset import Dataset
 from utils.export.formats import FORMATS
@@ -138,7 +138,7 @@ def test_class_of_several_categories(dogs: ExportProject, labels: str, carton: s
 def test_class_names_need_no_second_decoding(dogs: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a change of classes, images are neither decoded again nor moved to the other split."""
     before = splits(dogs.dataset())
-    monkeypatch.setattr(image_hash, "_hash", None)
+    monkeypatch.setattr(fingerprints, "_hash", None)
     dogs.classes = {HUSKY: "carton"}
     dataset = dogs.dataset()
     assert set(image_classes(dataset).values()) == {"carton", "malamute,_malemute"}

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.export.export_project import ExportProject, draw, splits, stored
-from utils.export import image_hash, near_duplicates
+from utils.export import fingerprints, image_hash, near_duplicates
 from utils.export.dataset import Split
 from utils.export.split import SplitImage, assign
 from utils.models.images import ImageFormat
@@ -313,12 +313,12 @@ def test_cache(project: ExportProject, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = project.path / "partial_imagenet" / ".fingerprints.csv"
     whole = cache.read_bytes()
     cache.write_bytes(whole[:-30])
-    assert len(image_hash.read(cache)) == 9
+    assert len(fingerprints.read(cache)) == 9
     assert splits(project.dataset(val_fraction=0.5)) == before
     cache.write_bytes(b"\xff\0garbage\n" + whole + b"\n,,\n")
     monkeypatch.setattr(image_hash, "compute", None)  # fails if called
     assert splits(project.dataset(val_fraction=0.5)) == before
-    assert list(image_hash.read(cache)) == [line[:64].decode() for line in whole.splitlines()[1:]]
+    assert list(fingerprints.read(cache)) == [line[:64].decode() for line in whole.splitlines()[1:]]
 
 
 def old_lines(cache: Path) -> list[str]:
@@ -343,9 +343,9 @@ def test_cache_of_the_first_version(project: ExportProject) -> None:
     old = cache.read_bytes()
     assert splits(project.dataset(val_fraction=0.5)) == before
     assert cache.read_bytes().startswith(old)
-    hashes = image_hash.read(cache)
+    hashes = fingerprints.read(cache)
     assert list(hashes) == [*checksums[:5], "ab" * 32, *checksums[5:]]
-    assert hashes.pop("ab" * 32) == image_hash.ImageHash(0x0123456789ABCDEF, needs_rewrite=None)
+    assert hashes.pop("ab" * 32) == fingerprints.ImageHash(0x0123456789ABCDEF, needs_rewrite=None)
     assert all(one.hash is not None and one.needs_rewrite is False for one in hashes.values())
     first = cache.read_bytes()
     project.dataset()

@@ -14,7 +14,7 @@ from ..models.rows import Category
 from ..models.settings import Settings
 from ..results.paths import FINGERPRINTS_NAME, SPLITS_NAME, CategoryFolder
 from ..results.reader import CategoryContents, ImageRecord
-from . import choose, image_hash, not_like, split, split_record
+from . import choose, fingerprints, not_like, split, split_record
 from .class_names import class_names
 from .dataset import Dataset, Item, Split
 from .exporter import ExportDir
@@ -55,7 +55,7 @@ def build_dataset(
             print_line(f"{category.fault} It is left out of the export.")
         records += category.images
     paths = {record.picture.sha256: record.path for record in reversed(records)}
-    hashes = image_hash.update(folder / FINGERPRINTS_NAME, dict(reversed(paths.items())), print_line)
+    hashes = fingerprints.update(folder / FINGERPRINTS_NAME, dict(reversed(paths.items())), print_line)
 
     pictures = [geometry.reduced(record.picture, settings.max_side) for record in records]
     boxes = [_fitted_boxes(record, picture) for record, picture in zip(records, pictures, strict=True)]

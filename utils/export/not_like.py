@@ -13,7 +13,7 @@ from ..errors import InputError, wrap_os_errors
 from ..results.paths import EXTENSIONS
 from . import image_hash
 from .dataset import Similar
-from .image_hash import ImageHash
+from .fingerprints import ImageHash
 from .near_duplicates import nearest
 
 

@@ -25,7 +25,7 @@ from itertools import product
 
 from ..urls import VALIDATION_PREFIX
 from .dataset import Split
-from .image_hash import ImageHash
+from .fingerprints import ImageHash
 from .near_duplicates import representatives
 
 _IN_VALIDATION = re.compile(r"(?!https?:)[^#]*#(?:.*[/_-])?val(?:idation)?[/_-].*", re.IGNORECASE | re.DOTALL)

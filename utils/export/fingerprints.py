@@ -1,0 +1,122 @@
+"""`.fingerprints.csv` in the result folder: perceptual hashes of images by checksum, each computed once.
+
+NumPy and Pillow are loaded only if a hash is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ..errors import wrap_os_errors
+from ..files import append_lines, open_file, read_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHash:
+    """The hash of an image, and how it is exported.
+
+    Attributes
+    ----------
+    hash
+        Its 63 bits; None if the image is too flat, or cannot be decoded.
+    needs_rewrite
+        Whether exports contain a rewritten file (see `normalize`); None if this is unknown, as the first
+        version did not record it.
+    """
+
+    hash: int | None
+    needs_rewrite: bool | None = None
+
+
+HEADER = "sha256,hash,export\n"
+BATCH = 128
+"""Images between two writes; at most so many are hashed again after a killed run."""
+MANY = 2_000
+"""From this number of images on, hashing takes long enough for a message."""
+_LINE = re.compile(rb"([0-9a-f]{64}),([0-9a-f]{16})?,([01]|unchanged|rewritten)\r?\n")
+_EXPORT = {b"unchanged": False, b"rewritten": True}
+"""The third column, and whether an image needs to be rewritten.
+
+In lines of the first version it is 0 or 1. These images are hashed once more: that version found no hash if
+the metadata are unreadable, and rewrote fewer images."""
+
+
+def read(path: Path) -> dict[str, ImageHash]:
+    """Read the hashes, by checksum, in the order first seen; the last line of an image counts.
+
+    Raises
+    ------
+    DiskError, FolderError
+        If the file exists and cannot be read.
+    """
+    hashes: dict[str, ImageHash] = {}
+    with wrap_os_errors(path):
+        try:
+            with open_file(path) as file:
+                for line in file:
+                    if found := _LINE.fullmatch(line):
+                        bits = int(found[2], 16) if found[2] else None
+                        hashes[found[1].decode()] = ImageHash(bits, _EXPORT.get(found[3]))
+        except FileNotFoundError:
+            return {}
+    return hashes
+
+
+def update(
+    path: Path,
+    images: Mapping[str, Path],
+    print_line: Callable[[str], None],
+    stopped: Callable[[], bool] = lambda: False,
+) -> dict[str, ImageHash]:
+    """Compute the hashes that are missing, append them to the file, and return all of them.
+
+    Parameters
+    ----------
+    images
+        The file of each image, by checksum.
+    stopped
+        Whether to stop before all hashes are computed.
+
+    Raises
+    ------
+    DiskError, FolderError
+        If an image cannot be read, or the file cannot be written.
+    """
+    hashes = read(path)
+    unknown = ImageHash(None)
+    new = [one for one in images.items() if hashes.get(one[0], unknown).needs_rewrite is None]
+    if len(new) >= MANY:
+        print_line(f"Hashing {len(new):,} images (only once) ...")
+    waiting = iter(new)
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore")  # of Pillow, about odd metadata
+        while not stopped() and (batch := dict(islice(waiting, BATCH))):
+            computed = dict(zip(batch, pool.map(_hash, batch.values()), strict=True))
+            _append(path, computed)
+            hashes |= computed
+    return hashes
+
+
+def _hash(path: Path) -> ImageHash:
+    from . import image_hash
+
+    with wrap_os_errors(path):
+        data = read_bytes(path)
+    return image_hash.compute(data)
+
+
+def _append(path: Path, hashes: Mapping[str, ImageHash]) -> None:
+    with wrap_os_errors(path):
+        append_lines(path, HEADER, (_line(checksum, one) for checksum, one in hashes.items()))
+
+
+def _line(checksum: str, one: ImageHash) -> str:
+    digits = "" if one.hash is None else f"{one.hash:016x}"
+    return f"{checksum},{digits},{'rewritten' if one.needs_rewrite else 'unchanged'}\n"
