@@ -73,7 +73,7 @@ def check_inside(project: Project, *brought: str) -> None:
     for path in project.result.rglob("*"):
         assert not path.is_symlink()
         assert not stat.S_IMODE(path.stat().st_mode) & 0o7000, path
-        left = (".jpg", ".xml", "_report.csv", ".jsonl", "index.html", "dataset_card.md")
+        left = (".jpg", ".xml", ".csv", ".jsonl", ".json", "index.html", "dataset_card.md")
         assert path.is_dir() or path.name.endswith(left)
 
 

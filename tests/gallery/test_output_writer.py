@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import os
 from dataclasses import replace
@@ -16,8 +18,10 @@ from tests.project import Project
 from tests.result_folder import ResultFolder, with_red_and_blue
 from utils.cli import gallery_command
 from utils.cli.console import Console
+from utils.export import image_hash
 from utils.gallery import page, state
 from utils.gallery.output_writer import MARK, QUICK, OutputWriter
+from utils.models.images import Box
 from utils.reasons import Reason
 from utils.results.paths import CategoryFolder
 
@@ -45,6 +49,8 @@ def test_files(some: ResultFolder) -> None:
     assert {path.name for path in some.root.iterdir()} == {
         "index.html",
         "dataset_card.md",
+        "manifest.csv",
+        ".fingerprints.csv",
         STATE,
         "red",
         "blue",
@@ -147,14 +153,14 @@ def test_files_without_our_mark_are_kept(some: ResultFolder) -> None:
 @pytest.mark.parametrize("gallery", [True, False])
 def test_partial_files_of_a_killed_run_are_removed(some: ResultFolder, gallery: bool) -> None:
     """The next run removes them, whether it writes a page or not."""
-    parts = [some.root / f".{name}.part" for name in ("index.html", "dataset_card.md", STATE)]
+    parts = [some.root / f".{name}.part" for name in ("index.html", "dataset_card.md", "manifest.csv", STATE)]
     for part in parts:
         part.write_bytes(b"half")
     some.write(gallery=gallery)
     assert not any(part.exists() for part in parts)
 
 
-@pytest.mark.parametrize("name", ["index.html", "dataset_card.md", STATE])
+@pytest.mark.parametrize("name", ["index.html", "dataset_card.md", "manifest.csv", STATE])
 def test_folder_in_the_way(some: ResultFolder, name: str) -> None:
     """A folder with the name of a file costs that file and a message; the others are written."""
     (some.root / name).mkdir()
@@ -176,7 +182,9 @@ def test_unreadable_journal(some: ResultFolder) -> None:
     journal.mkdir()
     writer = some.write()
     assert (writer.written, len(writer.unwritten)) == ([], 1)
-    assert writer.unwritten[0].startswith("index.html and dataset_card.md were not written. Cannot ")
+    assert writer.unwritten[0].startswith(
+        "index.html, dataset_card.md and manifest.csv were not written. Cannot "
+    )
     assert (some.page, some.card) == before
 
 
@@ -214,6 +222,88 @@ def test_interrupted_while_writing(some: ResultFolder) -> None:
     assert not list(some.root.glob(".*.part"))
 
 
+def manifest_rows(some: ResultFolder) -> list[dict[str, str]]:
+    """Read the manifest."""
+    with (some.root / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_manifest(some: ResultFolder) -> None:
+    """It has a row for each image with its true values, sorted; only a URL tells where it came from."""
+    blue = CategoryFolder(some.root / "blue")
+    some.image(blue, f"{RED}_1", url="copy.tar#n00000001/n00000001_1.JPEG")  # also in another category
+    (blue.images / "my own.jpg").write_bytes(jpeg(seed=9))
+    some.write()
+    rows = manifest_rows(some)
+    assert [(row["image_code"], row["category"], row["url"], row["boxes"]) for row in rows] == [
+        (f"{RED}_1", "blue", "", ""),
+        (f"{RED}_1", "red", "http://a.example/ü?1", "2"),
+        (f"{RED}_2", "red", "http://a.example/1.jpg", ""),
+        (f"{BLUE}_1", "blue", "http://a.example/1.jpg", "1"),
+    ]
+    for row in rows:
+        data = (some.root / row["category"] / "Images" / f"{row['image_code']}.{row['format']}").read_bytes()
+        assert (row["sha256"], row["bytes"]) == (hashlib.sha256(data).hexdigest(), str(len(data)))
+        expected = image_hash.compute(data).hash
+        assert row["phash"] == ("" if expected is None else f"{expected:016x}")
+    assert [(row["width"], row["height"]) for row in rows] == [
+        ("64", "48"),
+        *[("64", "48"), ("400", "300")],
+        ("64", "48"),
+    ]
+
+
+def test_equal_folders_have_equal_manifests(tmp_path: Path) -> None:
+    """Order of downloads, number of runs, place, commands and failures make no difference."""
+    images = [(RED, f"{RED}_1"), (RED, f"{RED}_20"), (BLUE, f"{BLUE}_3"), (BLUE, f"{RED}_1")]
+    manifests = []
+    for name, order in {"one": 1, "other": -1}.items():
+        made = ResultFolder(tmp_path / name)
+        folders = {code: made.category(code, code) for code in (RED, BLUE)[::order]}
+        for code, image_code in images[::order]:
+            data = jpeg(64, 48, seed=int(image_code[-1]))
+            made.image(folders[code], image_code, Box("red", 0, 0, 31, 47), data=data)
+            made.fail(folders[code], Reason.TIMEOUT, times=order + 1)
+            made.write(command=(name,))
+        manifests.append((made.root / "manifest.csv").read_bytes())
+    assert manifests[0] == manifests[1]
+    assert manifests[0].count(b"\n") == 5
+
+
+def test_images_are_hashed_once(some: ResultFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only images without a recorded hash are decoded, so those of the first version once."""
+    some.write()
+    before = manifest_rows(some)
+    monkeypatch.setattr(image_hash, "compute", None)  # fails if called
+    (some.root / "manifest.csv").unlink()
+    some.write()
+    assert manifest_rows(some) == before
+    (some.root / ".fingerprints.csv").unlink()
+    with pytest.raises(TypeError):
+        some.write()
+
+
+def test_interrupted_run_keeps_the_manifest(some: ResultFolder) -> None:
+    """A run that is interrupted before new images are hashed leaves the old manifest; the next writes it."""
+    some.write()
+    before = manifest_rows(some)
+    some.image(CategoryFolder(some.root / "red"), f"{RED}_3")
+    OutputWriter(some.root, some.categories, some.settings(), stopped=lambda: True).write()
+    assert manifest_rows(some) == before
+    some.write()
+    assert len(manifest_rows(some)) == len(before) + 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_image_that_cannot_be_read(some: ResultFolder) -> None:
+    """An image that cannot be hashed costs the manifest, with a message, and not the page."""
+    (some.root / "red" / "Images" / f"{RED}_1.jpg").chmod(0)
+    writer = some.write()
+    assert not (some.root / "manifest.csv").exists()
+    assert [path.name for path in writer.written] == ["index.html", "dataset_card.md"]
+    assert writer.unwritten[0].startswith("manifest.csv was not written. Cannot work with ")
+
+
 def test_unexpected_error_does_not_stop_the_run(
     some: ResultFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -224,7 +314,7 @@ def test_unexpected_error_does_not_stop_the_run(
         (tmp_path / name).write_text("cut off", encoding="utf-8")
     monkeypatch.setattr(page, "ASSETS", tmp_path)  # a broken installation
     assert gallery_command.write(some.root, some.categories, some.settings(), Console()) is None
-    assert "Gallery and dataset card were not written (ValueError " in capsys.readouterr().err
+    assert "Gallery, card and manifest were not written (ValueError " in capsys.readouterr().err
     assert some.page == before
 
 

@@ -1,4 +1,4 @@
-"""Writes page and dataset card at the end of a run, and prints messages about them."""
+"""Writes page, dataset card and manifest at the end of a run, and prints messages about them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write(
     stopped: Callable[[], bool] = lambda: False,
     faulty: bool = False,
 ) -> Path | None:
-    """Write page and card into a result folder; errors become warnings.
+    """Write page, card and manifest into a result folder; errors become warnings.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ def write(
     """
     from ..gallery.output_writer import OutputWriter  # imported late: it slows the start down
 
-    writer = OutputWriter(root, everything, settings, stopped)
+    writer = OutputWriter(root, everything, settings, stopped, console.print)
     try:
         writer.write()
     except Exception as error:  # the images are saved: no error here stops the run
         cause = " ".join(f"{type(error).__name__} {error}".split())[:200]
         writer.unwritten.append(
-            f"Gallery and dataset card were not written ({cause}). Everything else was saved; try --verify."
+            f"Gallery, card and manifest were not written ({cause}). Everything else was saved; try --verify."
         )
     for path in writer.kept:
         console.print(f"{path} was changed by hand, and is kept as it is.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,6 @@ from ..reasons import Status
 from ..results.reader import CategoryContents, ImageRecord
 from ..results.statistics import Summary
 from .category_stats import CategoryStats, GalleryImage
-
-CHECKSUM_BYTES = 6
-"""Enough to distinguish millions of images, with few bytes in the state file."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,6 @@ def _image(record: ImageRecord, indices: dict[str, int]) -> GalleryImage:
         label = indices.setdefault(box.label, len(indices))
         boxes += (label, box.xmin, box.ymin, box.xmax, box.ymax)
     picture = record.picture
-    digest = hashlib.blake2b(picture.sha256.encode(errors="replace"), digest_size=CHECKSUM_BYTES).digest()
     return GalleryImage(
         file=url_quoted(record.path.name),
         width=picture.width,
@@ -78,5 +73,5 @@ def _image(record: ImageRecord, indices: dict[str, int]) -> GalleryImage:
         bytes=picture.bytes,
         url=record.url,
         boxes=boxes,
-        checksum=int.from_bytes(digest, "big"),
+        sha256=picture.sha256,
     )

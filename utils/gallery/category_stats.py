@@ -15,6 +15,9 @@ from ..reasons import Status
 from ..results.statistics import Summary
 from ..sources.registry import source_of
 
+CHECKSUM_DIGITS = 16
+"""Enough to distinguish millions of images."""
+
 
 class GalleryImage(NamedTuple):
     """An image as the gallery keeps it.
@@ -29,8 +32,8 @@ class GalleryImage(NamedTuple):
         Download URL; empty for photos of the user's own.
     boxes
         Five numbers for each box: index of its label, xmin, ymin, xmax and ymax (0-based, inclusive).
-    checksum
-        Number that is equal for images with the same bytes.
+    sha256
+        Checksum of its bytes.
     """
 
     file: str
@@ -39,7 +42,7 @@ class GalleryImage(NamedTuple):
     bytes: int
     url: str
     boxes: list[int]
-    checksum: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class CategoryStats:
             stats.widths.append(image.width)
             stats.heights.append(image.height)
             stats.box_counts.append(len(image.boxes) // 5)
-            stats.checksums.append(image.checksum)
+            stats.checksums.append(int(image.sha256[:CHECKSUM_DIGITS], 16))
             stats.annotated += bool(image.boxes)
             if image.url:
                 stats.origins[source_of(image.url)] += 1

@@ -1,4 +1,4 @@
-"""Writes the gallery page, the dataset card and their state file at the end of a run.
+"""Writes the gallery page, the dataset card, the manifest and their state file at the end of a run.
 
 Errors become messages and do not stop the run. An interrupted run writes the files only if that takes no
 noticeable time.
@@ -7,21 +7,26 @@ noticeable time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from ..errors import DatasetError, wrap_os_errors
+from ..export import fingerprints
+from ..export.fingerprints import ImageHash
 from ..fetch.credentials import Credentials
+from ..fetch.locations import is_url
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, open_file
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..reasons import Status
-from ..results import exclusions, reader
-from ..results.paths import GALLERY_STATE_NAME, CategoryFolder
+from ..results import exclusions, manifest, reader
+from ..results.manifest import ManifestRow
+from ..results.paths import FINGERPRINTS_NAME, GALLERY_STATE_NAME, MANIFEST_NAME, CategoryFolder
 from . import card, page, run_history
 from .category_page import CategoryPage
-from .category_stats import CategoryStats
+from .category_stats import CategoryStats, GalleryImage
 from .run_history import CommandRuns, RunHistory
 from .state import GalleryState, stamp_of
 
@@ -39,7 +44,7 @@ class _InterruptedError(Exception):
 
 
 class OutputWriter:
-    """Writes page, card and state file into a result folder.
+    """Writes page, card, manifest and state file into a result folder.
 
     Parameters
     ----------
@@ -47,6 +52,8 @@ class OutputWriter:
         The rows of `ncodes.csv`.
     stopped
         Whether the run was interrupted; called before each category.
+    print_line
+        Called with a message if images have to be hashed for the manifest and that takes long.
 
     Attributes
     ----------
@@ -64,19 +71,21 @@ class OutputWriter:
         everything: Sequence[Category],
         settings: Settings,
         stopped: Callable[[], bool] = lambda: False,
+        print_line: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.written: list[Path] = []
         self.kept: list[Path] = []
         self.unwritten: list[str] = []
         self._root, self._everything, self._settings = root, everything, settings
-        self._stopped = stopped
+        self._stopped, self._print_line = stopped, print_line
         self._stats: list[CategoryStats] = []
+        self._images: list[tuple[str, GalleryImage]] = []  # without own photos; each with its folder
         self._saved = 0
 
     def write(self) -> None:
         """Write the files, each atomically."""
         at = run_history.now()
-        for name in (INDEX, CARD, GALLERY_STATE_NAME):  # left by a killed run
+        for name in (INDEX, CARD, MANIFEST_NAME, GALLERY_STATE_NAME):  # left by a killed run
             with suppress(OSError):  # reported when the file itself is written
                 (self._root / f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}").unlink(missing_ok=True)
         state = GalleryState(self._root / GALLERY_STATE_NAME)
@@ -97,7 +106,31 @@ class OutputWriter:
                 with self._report_os_errors(self._root / GALLERY_STATE_NAME):
                     state.write(history)
             except DatasetError as error:
-                self.unwritten.append(f"{INDEX} and {CARD} were not written. {error}")
+                self.unwritten.append(f"{INDEX}, {CARD} and {MANIFEST_NAME} were not written. {error}")
+                return
+            try:
+                self._write_manifest()
+            except DatasetError as error:
+                self.unwritten.append(f"{MANIFEST_NAME} was not written. {error}")
+
+    def _write_manifest(self) -> None:
+        """Write the manifest, unless the run was interrupted and images have to be hashed first.
+
+        Raises
+        ------
+        DiskError, FolderError
+            If an image cannot be read, or a hash cannot be recorded.
+        """
+        paths = {
+            image.sha256: CategoryFolder(self._root / folder).images
+            / unquote(image.file, errors="surrogateescape")
+            for folder, image in self._images
+        }
+        hashes = fingerprints.update(self._root / FINGERPRINTS_NAME, paths, self._print_line, self._stopped)
+        if paths.keys() <= hashes.keys():
+            path = self._root / MANIFEST_NAME
+            with self._report_os_errors(path):
+                manifest.write(path, (_manifest_row(*one, hashes) for one in self._images))
 
     def _write(self, name: str, write: Callable[[Path], None]) -> None:
         path = self._root / name
@@ -133,6 +166,7 @@ class OutputWriter:
                 if _mtime_ns(folder.journal) > last_run:  # so this run downloaded the category
                     self._saved += category_page.stats.summary.statuses[Status.DOWNLOADED]
             self._stats.append(category_page.stats)
+            self._images += ((category.folder, image) for image in category_page.images if image.url)
             yield category_page
             self._check_interrupted()
 
@@ -147,6 +181,23 @@ class OutputWriter:
         credentials = Credentials.from_environment(os.environ)
         command = run_history.command_line(self._settings.command, credentials)
         return earlier.add(CommandRuns(at, command, self._saved))
+
+
+def _manifest_row(folder: str, image: GalleryImage, hashes: Mapping[str, ImageHash]) -> ManifestRow:
+    image_code, _, extension = image.file.rpartition(".")
+    known = hashes[image.sha256].hash
+    return ManifestRow(
+        image_code=image_code,
+        category=folder,
+        url=image.url if is_url(image.url) else "",
+        sha256=image.sha256,
+        phash="" if known is None else f"{known:016x}",
+        format=extension,
+        width=image.width,
+        height=image.height,
+        bytes=image.bytes,
+        boxes=len(image.boxes) // 5 or None,
+    )
 
 
 def _is_ours(path: Path) -> bool:

@@ -21,7 +21,7 @@ from ..results.paths import CategoryFolder
 from .category_page import CategoryPage
 from .run_history import RunHistory
 
-LAYOUT = b"gallery 1"
+LAYOUT = b"gallery 2"
 """Part of the checksum; changes with the layout of the file."""
 MAX_IMAGES = 250_000
 """Images kept on the page and in the state file: browsers take seconds to read a larger page."""

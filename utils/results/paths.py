@@ -18,6 +18,7 @@ RESULT_FOLDER = "partial_imagenet"
 FINGERPRINTS_NAME = ".fingerprints.csv"
 SPLITS_NAME = ".splits.csv"
 GALLERY_STATE_NAME = ".gallery.jsonl"
+MANIFEST_NAME = "manifest.csv"
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """Extensions of images, in lower case; images that a run saves have those of `ImageFormat`."""
 _SAVED_FILE = re.compile(

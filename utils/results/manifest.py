@@ -1,0 +1,64 @@
+"""`manifest.csv`: the images of a result folder, so that others can get the same set.
+
+It depends on the images alone: no date, path or user is in it, and the rows are sorted. Two folders with the
+same images have the same manifest.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from ..files import atomic_file
+from ..text import spreadsheet_cell
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """An image; the fields are the columns.
+
+    Attributes
+    ----------
+    category
+        The name of its folder.
+    url
+        Empty if it was not downloaded.
+    phash
+        Its perceptual hash, 16 hexadecimal digits; empty if it is too flat for one.
+    format
+        The extension of its file.
+    boxes
+        The number of boxes in its XML; None without one.
+    """
+
+    image_code: str
+    category: str
+    url: str
+    sha256: str
+    phash: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    boxes: int | None
+
+
+COLUMNS = tuple(field.name for field in fields(ManifestRow))
+
+
+def write(path: Path, rows: Iterable[ManifestRow]) -> None:
+    """Write a manifest atomically.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with atomic_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for row in sorted(rows, key=lambda row: (row.image_code, row.category)):
+            table.writerow(spreadsheet_cell(one) if isinstance(one, str) else one for one in astuple(row))
