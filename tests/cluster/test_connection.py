@@ -52,15 +52,12 @@ def sends(*parts: bytes) -> Server:
 
 NONSENSE: dict[str, Server] = {
     "HTTP": sends(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
-    "SSH": sends(b"SSH-2.0-OpenSSH_9.2\r\n"),
     "an alert of TLS": sends(b"\x15\x03\x01\x00\x02\x02\x46"),
     "zeros": sends(bytes(1000)),
-    "an odd handshake": sends(message([1, "x"])),
     "an odd message": sends(HANDSHAKE, message({"op": "odd"}), message(["odd", 7])),
     "HTTP after the handshake": sends(HANDSHAKE, b"HTTP/1.1 400 Bad Request\r\n\r\n"),
     "a worker": sends(HANDSHAKE, message({"type": "Worker", "id": 1})),
     "silence": wait_for_end,
-    "silence after the handshake": sends(HANDSHAKE),
     "the end": lambda _connection: None,
 }
 

@@ -75,9 +75,13 @@ def plant(path: Path, make: Callable[[Path], None]) -> None:
     make(path)
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe"])
 @pytest.mark.parametrize(
-    "names", [FILES + PARTIAL, *([name] for name in STOPPING)], ids=lambda names: names[0]
+    ("names", "kind"),
+    [
+        *((FILES + PARTIAL, kind) for kind in ("link", "dangling link", "pipe")),
+        *(([name], kind) for name in STOPPING for kind in ("link", "pipe")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
 )
 def test_files(saved: Project, precious: Path, names: list[str], kind: str) -> None:
     """A link is replaced or refused, never followed; no pipe is waited for; a sentence says what is wrong."""
@@ -149,9 +153,14 @@ def test_result_folder_may_be_a_link(saved: Project, tmp_path_factory: pytest.Te
 
 
 @pytest.mark.parametrize(
-    "file", ["../../precious.jpg", "../blue/Images/{}_1.jpg", "Images/../../../precious.jpg"]
+    ("file", "flags"),
+    [
+        ("../../precious.jpg", EXPORT),
+        ("../../precious.jpg", ("--verify",)),
+        ("../blue/Images/{}_1.jpg", ("--retry_failed", *EXPORT)),
+        ("Images/../../../precious.jpg", EXPORT),
+    ],
 )
-@pytest.mark.parametrize("flags", [EXPORT, ("--verify",), ("--retry_failed", *EXPORT)], ids=" ".join)
 def test_lines_that_name_another_file(saved: Project, web: Web, file: str, flags: tuple[str, ...]) -> None:
     """Such a line neither removes nor exports the file."""
     precious = saved.path / "precious.jpg"

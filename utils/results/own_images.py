@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import wrap_os_errors
-from ..files import read_json, write_atomic
+from ..files import open_file, read_json, write_atomic
 from ..models.images import Picture
 from ..reasons import Rejection
 from ..urls import IMAGE_CODE
@@ -189,7 +189,7 @@ def _orientation(path: Path) -> int:
     from PIL import Image  # imported late: most folders hold no own photos
 
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with warnings.catch_warnings(), open_file(path) as file, Image.open(file) as image:
             warnings.simplefilter("ignore")  # about unusual metadata
             return int(image.getexif().get(_EXIF_ORIENTATION, UPRIGHT))
     except MemoryError:
