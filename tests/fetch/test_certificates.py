@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import certifi
+import pycurl
 import pytest
 
 from demo import pictures
@@ -19,8 +20,10 @@ from tests.machine import with_files
 from tests.prerequisites.helpers import run
 from tests.project import Project
 from utils.errors import OneSourceError
+from utils.fetch import lenient_http
 from utils.fetch.certificates import BUNDLES, Authorities
 from utils.fetch.file_download import DownloadOptions, download
+from utils.fetch.redirects import RedirectGuard
 from utils.reasons import Reason
 
 RED = "n00000001"
@@ -50,17 +53,17 @@ def _openssl(folder: Path, command: str) -> bytes:
     ).stdout
 
 
-def tls_server(authority: Path, case: str) -> Callable[[socket.socket], None]:
-    """Return a handler that sends a picture over TLS with a certificate."""
+def tls_server(authority: Path, case: str, header: bytes = b"") -> Callable[[socket.socket], None]:
+    """Return a handler that sends a picture over TLS with a certificate, and another line of headers."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / f"{case}.pem", authority / "key.pem")
     body = pictures.jpeg(seed=1)
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
+    head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\nConnection: close\r\n\r\n" % (header, len(body))
 
     def speak(client: socket.socket) -> None:
         with context.wrap_socket(client, server_side=True) as secure:
             secure.recv(65536)
-            secure.sendall(answer)
+            secure.sendall(head + body)
 
     return speak
 
@@ -127,6 +130,17 @@ def test_authority_of_the_environment(
         assert fetch_body(url).data == pictures.jpeg(seed=1)
         download(url, tmp_path / "file", options=options)
     assert (tmp_path / "file").read_bytes() == pictures.jpeg(seed=1)
+
+
+def test_header_line_without_a_colon(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second request, which reads such a response, checks certificates like the first."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "authority.pem"))
+    with serving(tls_server(authority, "sound", header=b"no colon\r\n")) as port:
+        url = f"https://127.0.0.1:{port}/x"
+        assert fetch_body(url).data == pictures.jpeg(seed=1)
+        guard, unknown = RedirectGuard(url), Authorities.from_environment({})
+        response = lenient_http.fetch(url, {}, guard=guard, authorities=unknown, seconds=5.0)
+    assert response.code == pycurl.E_RECV_ERROR
 
 
 def test_tls_to_a_proxy(authority: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

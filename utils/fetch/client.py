@@ -12,9 +12,12 @@ import math
 import os
 import selectors
 import socket
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pycurl
 
@@ -25,9 +28,14 @@ from .curl_errors import PROXY_SILENT
 from .proxies import Proxies
 from .transfer import MemoryBudget, Transfer, connect_timeout, new_handle
 
+if TYPE_CHECKING:
+    from .lenient_http import LenientResponse
+
 MEMORY_BUDGET = 96_000_000
 PROBE_AFTER, PROBE_TIME = 0.5, 0.4
 """When a silent proxy is asked, and how long it has to respond; both as parts of the connect timeout."""
+HEADER_ERROR, MAX_THREADS = "Header without colon", 4
+"""libcurl's message for a response that is requested again, and how many of them at once in threads."""
 PROBE_URL = "http://127.0.0.1:9/"
 SELECTOR_EVENTS = {
     pycurl.POLL_IN: selectors.EVENT_READ,
@@ -78,6 +86,9 @@ class Fetcher:
         self._proxies = Proxies.from_environment(os.environ)
         self._proven: set[str] = set()  # the proxies that have responded
         self._unproven: dict[str, float] = {}  # other proxies in use, and when to ask them
+        self._waiting: deque[Transfer] = deque()  # transfers whose response libcurl could not read
+        self._responses: deque[tuple[Transfer, LenientResponse]] = deque()  # filled by threads
+        self._threads = 0
         self._probe_numbers = itertools.count(-1, -1)
         self._running: dict[int, Transfer] = {}
         self._unused: list[pycurl.Curl] = []
@@ -150,6 +161,8 @@ class Fetcher:
             self._timer = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         yield from self._finished()
+        if self._waiting or self._responses:
+            yield from self._request_again()
         paused = [transfer for transfer in self._running.values() if transfer.paused]
         for transfer in self._budget.resumable(paused) if paused else ():
             transfer.resume()
@@ -187,6 +200,9 @@ class Fetcher:
             queued, good, bad = self._multi.info_read()
             for curl, code, message in [*((curl, 0, "") for curl in good), *bad]:
                 transfer = self._by_handle[curl]
+                if message == HEADER_ERROR and not transfer.proxy:
+                    self._waiting.append(transfer)
+                    continue
                 result = _result(transfer, code, message, is_proven=transfer.proxy in self._proven)
                 if transfer.proxy in self._unproven and transfer.has_response:
                     self._prove(transfer.proxy)
@@ -196,6 +212,27 @@ class Fetcher:
                 elif code == pycurl.E_OPERATION_TIMEDOUT:
                     yield from self._fail_all(transfer.proxy)
                 transfer.release()
+
+    def _request_again(self) -> Iterator[Fetched]:
+        """Yield the responses that libcurl could not read, and request the next ones in threads."""
+        while self._responses:
+            transfer, response = self._responses.popleft()
+            self._threads -= 1
+            if self._running.get(transfer.number) is transfer:  # it was not cancelled
+                transfer.use_response(response)
+                fetched = Fetched(transfer.number, _result(transfer, response.code, "", is_proven=False))
+                self._remove(transfer)
+                yield fetched
+                transfer.release()
+        while self._waiting and self._threads < MAX_THREADS:
+            transfer = self._waiting.popleft()
+            if self._running.get(transfer.number) is transfer:
+                self._threads += 1
+                threading.Thread(target=self._run_thread, args=(transfer,), daemon=True).start()
+
+    def _run_thread(self, transfer: Transfer) -> None:
+        self._responses.append((transfer, transfer.request_again(self._user_agent)))
+        self.wake()
 
     def _probe_proxies(self) -> float:
         """Ask the proxies that have not responded; returns the seconds until the next one is due.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from typing import TYPE_CHECKING
 
 import pycurl
 
@@ -23,6 +24,9 @@ from .headers import parse_number
 from .redirects import MAX_REDIRECTS, RedirectGuard, redirect_target
 from .slow_transfer import SlowTransferDetector
 
+if TYPE_CHECKING:
+    from .lenient_http import LenientResponse
+
 MAX_ERROR_PAGE = 65_536
 """Bytes of an error page that are read, so that its connection can be reused."""
 USED_HEADERS = frozenset(
@@ -31,6 +35,9 @@ USED_HEADERS = frozenset(
         *(b"content-length", b"content-encoding", b"transfer-encoding"),
     }
 )
+HEADERS = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
+"""Sent with every request. libcurl must not add Accept-Encoding itself: it would decode bodies, too; see
+`content_encoding`."""
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")
 
 
@@ -218,6 +225,24 @@ class Transfer:
         encodings = self._headers.get("content-encoding")
         return decode(self._chunks[0], encodings) if encodings else self._chunks[0]
 
+    def request_again(self, user_agent: str) -> LenientResponse:
+        """Request the URL with another client, as long as it has time left; called in a thread."""
+        from .lenient_http import fetch  # here, because it loads many modules and is seldom needed
+
+        return fetch(
+            self._url,
+            HEADERS | {"User-Agent": user_agent},
+            guard=self._guard,
+            authorities=Authorities.from_environment(os.environ),
+            seconds=max(0.1, self._detector.deadline - time.monotonic()),
+        )
+
+    def use_response(self, response: LenientResponse) -> None:
+        """Take the response of `request_again` in place of curl's."""
+        self._header_lines[:] = response.header_lines
+        self._chunks = [response.body]
+        self._budget.used += len(response.body)
+
     def resume(self) -> None:
         """End a pause."""
         self.paused = False
@@ -269,8 +294,7 @@ def new_handle(timeout: float, user_agent: str) -> pycurl.Curl:
     curl, authorities = pycurl.Curl(), Authorities.from_environment(os.environ)
     options = {
         pycurl.USERAGENT: user_agent,
-        # Not ACCEPT_ENCODING, because then libcurl would decode bodies; see `content_encoding`.
-        pycurl.HTTPHEADER: ["Accept: image/*,*/*;q=0.5", "Accept-Encoding: identity"],
+        pycurl.HTTPHEADER: [f"{name}: {value}" for name, value in HEADERS.items()],
         pycurl.NOPROXY: "",  # instead of that of the environment; each transfer sets its proxy
         pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
         pycurl.CONNECTTIMEOUT_MS: max(1, int(connect_timeout(timeout) * 1000)),
