@@ -7,22 +7,26 @@ workers read them. It is needed again only if images of it are missing.
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
+import gzip
 import hashlib
+import itertools
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from ..files import atomic_file, read_json, write_atomic
-from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..tar_reader import READ_ERRORS, TarFile, iter_files, iter_nested
 from .members import Member, classify
-from .reader import Reader
-from .tar_files import MAX_MEMBERS, RangeImage, is_category_tar
+from .reader import MAX_READ_BYTES, Reader
+from .tar_files import MAX_MEMBERS, PEEKED, RangeImage, TarOfTars, TarReader, entries, is_category_tar
 
 MAGIC = b"\x1f\x8b"
 _PEEKED_BYTES = 8_000_000
 _MAX_BYTES = 10**13
+_DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class StoppedError(Exception):
@@ -56,18 +60,16 @@ class CompressedTar(Reader):
         """Whether one of the files at its beginning is of use."""
         if not start.startswith(MAGIC):
             return False
-        with contextlib.suppress(*READ_ERRORS), path.open("rb") as file:
-            return any(
-                classify(one.path) or is_category_tar(one.name)
-                for one in iter_files(file, max_bytes=_PEEKED_BYTES)
-            )
+        with contextlib.suppress(*READ_ERRORS), gzip.open(path) as file:
+            peeked = itertools.islice(entries(file, 0, _PEEKED_BYTES), PEEKED)
+            return any(TarReader.fits(one) or TarOfTars.fits(one) for one in peeked)
         return False
 
     @property
     def is_unpacked(self) -> bool:
         """Whether the wanted members can be read, because this or an interrupted run has unpacked them."""
         if not self._places:
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
                 content = read_json(self._places_file)
                 if self._unpacked.stat().st_size == content["size"]:
                     self._places = content["places"]
@@ -97,6 +99,8 @@ class CompressedTar(Reader):
                         _copy(file, unpacked)
                     yield member
             except READ_ERRORS as error:
+                if isinstance(error, OSError) and error.errno in _DISK_FULL:
+                    raise
                 self.add_problem(f"it is damaged ({getattr(error, 'strerror', None) or error})")
             size = unpacked.tell()
         write_atomic(self._places_file, json.dumps({"size": size, "places": places}).encode())
@@ -122,7 +126,7 @@ class CompressedTar(Reader):
             self.unpack()
         return self.image(member).read()
 
-    @property
+    @functools.cached_property
     def _unpacked(self) -> Path:
         status = self.path.stat()
         contents = f"{self.path} {status.st_size} {status.st_mtime_ns} {sorted(self.wanted)}"
@@ -149,7 +153,7 @@ class CompressedTar(Reader):
 
 def _copy(file: TarFile, target: BinaryIO) -> None:
     """Copy the content of a file; of one that is too large only the beginning."""
-    left = min(file.size, MAX_IMAGE_BYTES + 1)
+    left = min(file.size, MAX_READ_BYTES)
     while left:
         chunk = file.read(min(left, 1 << 18))
         target.write(chunk)

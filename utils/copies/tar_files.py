@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import itertools
 import json
 from collections.abc import Iterable, Iterator
@@ -67,7 +68,7 @@ class TarEntry:
 class _Range:
     """Reads a file from `position` on, up to `end`."""
 
-    def __init__(self, file: BinaryIO, position: int, end: int) -> None:
+    def __init__(self, file: BinaryIO | gzip.GzipFile, position: int, end: int) -> None:
         self._file, self._start, self.position, self._end = file, position, position, end
 
     def read(self, size: int, /) -> bytes:
@@ -85,7 +86,7 @@ class _Range:
         return EOFError(f"it is cut off after {size:,} bytes; the images before that are used")
 
 
-def entries(file: BinaryIO, start: int, end: int) -> Iterator[TarEntry]:
+def entries(file: BinaryIO | gzip.GzipFile, start: int, end: int) -> Iterator[TarEntry]:
     """Yield the regular files of a tar that lies in a range of a file; only headers are read.
 
     Raises
