@@ -152,7 +152,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "source",
             "WORD",
             partial(choice, SOURCE_WORDS),
-            f"{', '.join(SOURCE_WORDS)}: asked in this order (default: urls, or copy with --copy)",
+            f"{', '.join(SOURCE_WORDS)}: in this order (default: urls, or copy)",
             nargs="+",
         ),
         _value(
