@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from . import batch_sizes, cluster, compare, first_image, limits, memory, networks, scaling, tools
+from . import batch_sizes, cluster, compare, copies, first_image, limits, memory, networks, scaling, tools
 from .downloaders import DOWNLOADERS
 from .errors import BenchmarkError
 
@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "batch-sizes": batch_sizes,
     "networks": networks,
     "limits": limits,
+    "copies": copies,
     "scaling": scaling,
     "cluster": cluster,
 }
