@@ -7,8 +7,10 @@ can be written, it is kept in memory for the run.
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +18,14 @@ from ..machine import cache_folder
 from .members import Kind, Member
 from .reader import Reader
 
-VERSION = 1
+VERSION = 2
 BUSY_TIMEOUT = 60.0
 """Seconds for which another run may be writing the same index."""
 _IN_MEMORY = ":memory:"
+_DAMAGED = (sqlite3.DatabaseError, ValueError, TypeError)
+"""Errors of reading a damaged database; the last two of its contents."""
 _TABLES = (
-    "CREATE TABLE file (id INTEGER PRIMARY KEY, name TEXT UNIQUE, size INT, modified INT, problems TEXT)",
+    "CREATE TABLE file (id INTEGER PRIMARY KEY, name BLOB UNIQUE, size INT, modified INT, problems TEXT)",
     "CREATE TABLE member (file INT, code TEXT, kind INT, image_code TEXT, name TEXT, a INT, b INT, c INT)",
     "CREATE INDEX by_code ON member (code)",
     "CREATE INDEX by_file ON member (file)",
@@ -48,6 +52,8 @@ class Index:
 
     def __init__(self, copy: Path) -> None:
         self._database = _open_in_cache(copy)
+        self._readers: Sequence[Reader] = ()
+        self._on_scan: Callable[[int], None]
 
     def update(self, readers: Sequence[Reader], on_scan: Callable[[int], None]) -> None:
         """Scan the files that are new or have changed; a damaged database is replaced by one in memory.
@@ -57,44 +63,57 @@ class Index:
         on_scan
             Called with the number of these files before the first of them is scanned.
         """
+        self._readers, self._on_scan = readers, on_scan
         try:
-            self._update(readers, on_scan)
-        except sqlite3.DatabaseError:
-            self._database.close()
-            self._database = _open(_IN_MEMORY)
-            self._update(readers, on_scan)
+            self._update()
+        except _DAMAGED:
+            self._replace()
 
-    def _update(self, readers: Sequence[Reader], on_scan: Callable[[int], None]) -> None:
+    def _replace(self) -> None:
+        self._database.close()
+        self._database = _open(_IN_MEMORY)
+        self._update()
+
+    def _update(self) -> None:
+        readers = self._readers
         known = {
-            name: (size, modified)
+            os.fsdecode(name): (size, modified)
             for name, size, modified in self._database.execute("SELECT name, size, modified FROM file")
         }
         stamps = {reader.name: _stamp(reader.path) for reader in readers}
         with self._database:
-            gone = [(name,) for name in known if name not in stamps]
+            gone = [(os.fsencode(name),) for name in known if name not in stamps]
             self._database.executemany(
                 "DELETE FROM member WHERE file IN (SELECT id FROM file WHERE name = ?)", gone
             )
             self._database.executemany("DELETE FROM file WHERE name = ?", gone)
         new = [one for one in readers if known.get(one.name) != stamps[one.name]]
         if new:
-            on_scan(len(new))
+            self._on_scan(len(new))
         for reader in new:
             self._scan(reader, stamps[reader.name])
-        problems = dict(self._database.execute("SELECT name, problems FROM file WHERE problems != ''"))
+        problems = dict(self._database.execute("SELECT name, problems FROM file"))
         for reader in readers:
-            if reader.name in problems:
-                reader.problems = problems[reader.name].split("\n")
+            reader.problems = json.loads(problems[os.fsencode(reader.name)])
 
-    def members(self, code: str) -> Iterator[IndexedMember]:
-        """Yield the members of a category; with an empty code, those whose path tells no category."""
+    def members(self, code: str) -> list[IndexedMember]:
+        """Return the members of a category; with an empty code, those whose path tells no category."""
+        try:
+            return self._members(code)
+        except _DAMAGED:
+            self._replace()
+            return self._members(code)
+
+    def _members(self, code: str) -> list[IndexedMember]:
         found = self._database.execute(
             "SELECT file.name, kind, image_code, member.name, a, b, c "
             "FROM member JOIN file ON file.id = member.file WHERE code = ?",
             (code,),
         )
-        for file, kind, image_code, name, *place in found:
-            yield IndexedMember(file, Member(Kind(kind), code, image_code, name, tuple(place)))
+        return [
+            IndexedMember(os.fsdecode(file), Member(Kind(kind), code, image_code, name, (a, b, c)))
+            for file, kind, image_code, name, a, b, c in found
+        ]
 
     def close(self) -> None:
         """Close the database."""
@@ -103,9 +122,10 @@ class Index:
     def _scan(self, reader: Reader, stamp: tuple[int, int]) -> None:
         with self._database:  # nothing of it is kept if it is interrupted
             delete = "DELETE FROM member WHERE file IN (SELECT id FROM file WHERE name = ?)"
-            self._database.execute(delete, (reader.name,))
+            name = os.fsencode(reader.name)
+            self._database.execute(delete, (name,))
             cursor = self._database.execute(
-                "INSERT OR REPLACE INTO file (name, size, modified) VALUES (?, ?, ?)", (reader.name, *stamp)
+                "INSERT OR REPLACE INTO file (name, size, modified) VALUES (?, ?, ?)", (name, *stamp)
             )
             self._database.executemany(
                 "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -115,7 +135,7 @@ class Index:
                 ),
             )
             self._database.execute(
-                "UPDATE file SET problems = ? WHERE name = ?", ("\n".join(reader.problems), reader.name)
+                "UPDATE file SET problems = ? WHERE name = ?", (json.dumps(reader.problems), name)
             )
 
 
@@ -136,7 +156,7 @@ def _open_in_cache(copy: Path) -> sqlite3.Connection:
         path = folder / f"{name}.sqlite"
         try:
             return _open(str(path))
-        except sqlite3.DatabaseError:
+        except _DAMAGED:
             path.unlink(missing_ok=True)
             return _open(str(path))
     except (OSError, RuntimeError, sqlite3.Error):
@@ -154,7 +174,7 @@ def _open(path: str) -> sqlite3.Connection:
             with database:
                 for statement in _TABLES:
                     database.execute(statement)
-    except sqlite3.Error:
+    except (sqlite3.Error, ValueError):
         database.close()
         raise
     return database
