@@ -19,7 +19,15 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "extract_images_as_per_tags.py"
 RunningScript = subprocess.Popen[str] | ForkedRun
 ALONE = ("--parallel", "False")
-GALLERY_FILES = ("index.html", "dataset_card.md", "manifest.csv", ".fingerprints.csv", ".gallery.jsonl")
+GALLERY_FILES = (
+    "index.html",
+    "dataset_card.md",
+    "manifest.csv",
+    "croissant.json",
+    "run.json",
+    ".fingerprints.csv",
+    ".gallery.jsonl",
+)
 """Files that every run writes into the result folder."""
 XML = """<annotation>
 	<folder>{wnid}</folder>

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from ..catalog import categories, selection
 from ..catalog.selection import Selection
-from ..errors import FolderError, InputError
+from ..errors import DatasetError, FolderError, InputError
 from ..fetch.certificates import Authorities
+from ..gallery import run_history
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..pipeline.category_manager import CategoryManager
@@ -26,8 +27,9 @@ from ..reasons import Status
 from ..results import exclusions, host_limits, own_images, statistics
 from ..results.exclusions import EXCLUDED_NAME
 from ..results.folder_lock import FolderLock
-from ..results.paths import RESULT_FOLDER, result_folder
+from ..results.paths import RESULT_FOLDER, RUN_NAME, result_folder
 from ..results.progress import Progress
+from ..results.run_record import RunRecord
 from ..results.staging import StagingFolder
 from ..scheduler.schedule import Schedule
 from ..sources.base import Source, SourceContext
@@ -76,17 +78,34 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             if export:
                 export.preview(saved)
             return 0
-        _validate_own_images(selected.categories, context, console)
-        manager = _work(selected.categories, context, console, signals)
-        page = gallery_command.write(
-            path, everything, settings, console, stopped=signals.received, faulty=bool(manager.faults)
-        )
-        if page:
-            console.print(f"Look at it: {page}")
-        code = _conclude(selected.categories, manager, context, console, signals)
-        if export:
-            export.run(signals)
-    return code
+        with _recorded(context, signals) as record:
+            _validate_own_images(selected.categories, context, console)
+            manager = _work(selected.categories, context, console, signals, record)
+            page = gallery_command.write(
+                path, everything, settings, console, stopped=signals.received, faulty=bool(manager.faults)
+            )
+            if page:
+                console.print(f"Look at it: {page}")
+            record.exit_code = _conclude(selected.categories, manager, context, console, signals)
+            if export:
+                export.run(signals)
+    return record.exit_code
+
+
+@contextlib.contextmanager
+def _recorded(context: RunContext, signals: Signals) -> Iterator[RunRecord]:
+    """Write `run.json` when the run has ended, in whatever way."""
+    record = RunRecord(context.settings, run_history.version())
+    try:
+        yield record
+    except BaseException as error:
+        record.exit_code = error.exit_code if isinstance(error, DatasetError) else 1
+        raise
+    finally:
+        try:
+            record.write(context.folder, signals.exit_code)
+        except OSError as error:
+            warn(f"{context.folder / RUN_NAME} could not be written: {error.strerror}. Everything else was.")
 
 
 def _check_inputs(settings: Settings) -> None:
@@ -184,11 +203,16 @@ def _validate_own_images(selected: Sequence[Category], context: RunContext, cons
 
 
 def _work(
-    selected: Sequence[Category], context: RunContext, console: Console, signals: Signals
+    selected: Sequence[Category],
+    context: RunContext,
+    console: Console,
+    signals: Signals,
+    record: RunRecord,
 ) -> CategoryManager:
     signals.defer_interrupts()
     progress = Progress()
     manager = CategoryManager(selected, context, progress=progress, screen=console, stopped=signals.received)
+    record.summaries = manager.reports.summaries
     try:
         with context.staging, _executor(context, console, progress.total) as executor:
             try:

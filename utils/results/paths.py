@@ -19,6 +19,8 @@ FINGERPRINTS_NAME = ".fingerprints.csv"
 SPLITS_NAME = ".splits.csv"
 GALLERY_STATE_NAME = ".gallery.jsonl"
 MANIFEST_NAME = "manifest.csv"
+CROISSANT_NAME = "croissant.json"
+RUN_NAME = "run.json"
 EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
 """Extensions of images, in lower case; images that a run saves have those of `ImageFormat`."""
 _SAVED_FILE = re.compile(
