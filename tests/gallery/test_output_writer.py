@@ -50,6 +50,7 @@ def test_files(some: ResultFolder) -> None:
         "index.html",
         "dataset_card.md",
         "manifest.csv",
+        "croissant.json",
         ".fingerprints.csv",
         STATE,
         "red",
@@ -153,14 +154,17 @@ def test_files_without_our_mark_are_kept(some: ResultFolder) -> None:
 @pytest.mark.parametrize("gallery", [True, False])
 def test_partial_files_of_a_killed_run_are_removed(some: ResultFolder, gallery: bool) -> None:
     """The next run removes them, whether it writes a page or not."""
-    parts = [some.root / f".{name}.part" for name in ("index.html", "dataset_card.md", "manifest.csv", STATE)]
+    parts = [
+        some.root / f".{name}.part"
+        for name in ("index.html", "dataset_card.md", "manifest.csv", "croissant.json", STATE)
+    ]
     for part in parts:
         part.write_bytes(b"half")
     some.write(gallery=gallery)
     assert not any(part.exists() for part in parts)
 
 
-@pytest.mark.parametrize("name", ["index.html", "dataset_card.md", "manifest.csv", STATE])
+@pytest.mark.parametrize("name", ["index.html", "dataset_card.md", "manifest.csv", "croissant.json", STATE])
 def test_folder_in_the_way(some: ResultFolder, name: str) -> None:
     """A folder with the name of a file costs that file and a message; the others are written."""
     (some.root / name).mkdir()

@@ -1,4 +1,4 @@
-"""Writes the gallery page, the dataset card, the manifest and their state file at the end of a run.
+"""Writes the gallery page, the dataset card, the manifest, metadata and their state file at the end of a run.
 
 Errors become messages and do not stop the run. An interrupted run writes the files only if that takes no
 noticeable time.
@@ -23,8 +23,14 @@ from ..models.settings import Settings
 from ..reasons import Status
 from ..results import exclusions, manifest, reader
 from ..results.manifest import ManifestRow
-from ..results.paths import FINGERPRINTS_NAME, GALLERY_STATE_NAME, MANIFEST_NAME, CategoryFolder
-from . import card, page, run_history
+from ..results.paths import (
+    CROISSANT_NAME,
+    FINGERPRINTS_NAME,
+    GALLERY_STATE_NAME,
+    MANIFEST_NAME,
+    CategoryFolder,
+)
+from . import card, croissant, page, run_history
 from .category_page import CategoryPage
 from .category_stats import CategoryStats, GalleryImage
 from .run_history import CommandRuns, RunHistory
@@ -85,7 +91,7 @@ class OutputWriter:
     def write(self) -> None:
         """Write the files, each atomically."""
         at = run_history.now()
-        for name in (INDEX, CARD, MANIFEST_NAME, GALLERY_STATE_NAME):  # left by a killed run
+        for name in (INDEX, CARD, MANIFEST_NAME, CROISSANT_NAME, GALLERY_STATE_NAME):  # left by a killed run
             with suppress(OSError):  # reported when the file itself is written
                 (self._root / f"{PARTIAL_PREFIX}{name}{PARTIAL_SUFFIX}").unlink(missing_ok=True)
         state = GalleryState(self._root / GALLERY_STATE_NAME)
@@ -109,12 +115,12 @@ class OutputWriter:
                 self.unwritten.append(f"{INDEX}, {CARD} and {MANIFEST_NAME} were not written. {error}")
                 return
             try:
-                self._write_manifest()
+                self._write_manifest(at)
             except DatasetError as error:
                 self.unwritten.append(f"{MANIFEST_NAME} was not written. {error}")
 
-    def _write_manifest(self) -> None:
-        """Write the manifest, unless the run was interrupted and images have to be hashed first.
+    def _write_manifest(self, at: str) -> None:
+        """Write manifest and metadata, unless the run was interrupted and images have to be hashed first.
 
         Raises
         ------
@@ -131,6 +137,9 @@ class OutputWriter:
             path = self._root / MANIFEST_NAME
             with self._report_os_errors(path):
                 manifest.write(path, (_manifest_row(*one, hashes) for one in self._images))
+                metadata = self._root / CROISSANT_NAME
+                with self._report_os_errors(metadata):
+                    croissant.write(metadata, self._stats, version=run_history.version(), date=at.split()[0])
 
     def _write(self, name: str, write: Callable[[Path], None]) -> None:
         path = self._root / name
