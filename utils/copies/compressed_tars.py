@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import itertools
 import json
+import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -53,6 +54,7 @@ class CompressedTar(Reader):
         self.wanted: Collection[str] = ()
         self.folder = path.parent
         self.stopped = False
+        self._lock = threading.Lock()
         self._places: dict[str, list[int]] = {}
 
     @classmethod
@@ -106,9 +108,11 @@ class CompressedTar(Reader):
         write_atomic(self._places_file, json.dumps({"size": size, "places": places}).encode())
 
     def unpack(self) -> None:
-        """Unpack the wanted members; see `scan`."""
-        for _member in self.scan():
-            pass
+        """Unpack the wanted members, unless another thread has done that; see `scan`."""
+        with self._lock:
+            if not self.is_unpacked:
+                for _member in self.scan():
+                    pass
 
     def discard(self) -> None:
         """Delete what was unpacked."""
@@ -122,8 +126,7 @@ class CompressedTar(Reader):
 
     def read(self, member: Member) -> bytes:
         """Read a member, after a pass if that is necessary; see `LocalImage.read`."""
-        if not self.is_unpacked:
-            self.unpack()
+        self.unpack()
         return self.image(member).read()
 
     @functools.cached_property

@@ -190,6 +190,12 @@ class Copies:
             found.setdefault(one.member.image_code, one)
         return sorted(found.values(), key=lambda one: one.member.order)
 
+    def count_each(self, code: str) -> list[int]:
+        """Count the images of a category in each copy."""
+        found = {(self._copies.index(one.copy), one.member.image_code) for one in self._find_images(code)}
+        counts = Counter(number for number, _image_code in found)
+        return [counts[number] for number in range(len(self._copies))]
+
     def annotations(self, code: str) -> dict[str, Annotation]:
         """Return the boxes that the copies have of images of a category, by image code."""
         annotations: dict[str, Annotation] = {}

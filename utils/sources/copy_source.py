@@ -24,6 +24,7 @@ from ..models.rows import Candidate, Category, UrlRow
 from ..models.settings import Settings
 from ..results.known_outcomes import is_final
 from ..text import pluralize
+from ..urls import VALIDATION_PREFIX
 from .base import POSITION_OFFSET, CandidateStream, ListedStream, Request, Source, SourceContext
 
 UNPACKED = ".copies"
@@ -49,6 +50,7 @@ class CopySource(Source):
         self._copies = Copies(copies, context.notify)
         self._counts: dict[str, int] = {}
         self._unfinished = set(context.codes)
+        self._reported: set[str] = set()
 
     @classmethod
     def check(cls, settings: Settings) -> None:
@@ -103,12 +105,16 @@ class CopySource(Source):
         for copy in self._opened:
             found = sum(self._copies.has_images(copy, code) for code in codes)
             self._context.notify(copy.describe(codes, found))
-            for problem in copy.problems():
-                self._context.notify(f"  {problem}")
+        self._report_problems()
 
     def describe(self, category: Category) -> str:
-        """Count the images of the category."""
-        return f"{pluralize(self._count(category.code), 'image')} in the {_copy_or_copies(self._opened)}"
+        """Count the images of the category, in all copies and in each."""
+        text = pluralize(self._count(category.code), "image")
+        if len(self._opened) == 1:
+            return f"{text} in the copy"
+        counts = self._copies.count_each(category.code)
+        each = (f"{copy.given}: {count:,}" for copy, count in zip(self._opened, counts, strict=True))
+        return f"{text} in the copies ({', '.join(each)})"
 
     def nothing_found(self, category: Category) -> str:  # noqa: ARG002
         """Return a sentence that names the copies."""
@@ -132,17 +138,18 @@ class CopySource(Source):
     def stream(self, request: Request) -> CandidateStream:
         """Return the images of a category."""
         found = list(self._candidates(request))
+        self._report_problems()
         certain = len(found)
         if request.count_saved:
             certain = request.category.how_many
         elif request.limit >= 0:
             found = found[: request.limit]
         found[:certain] = sorted(found[:certain], key=lambda one: one.place)
-        code = functools.partial(_candidate, category=request.category, annotations=request.annotations)
+        make = functools.partial(_candidate, category=request.category, annotations=request.annotations)
         packed = self._packed(found, request)
         if packed:
-            return UnpackingStream(packed, lambda: map(code, found), request)
-        return ListedStream(map(code, found), -1)
+            return UnpackingStream(packed, lambda: map(make, found), request.folder)
+        return ListedStream(map(make, found), -1)
 
     def stop(self) -> None:
         """End the unpacking of compressed tars."""
@@ -155,6 +162,7 @@ class CopySource(Source):
 
     def close(self) -> None:
         """Delete what was unpacked, unless the next run needs it."""
+        self.stop()
         for one in self._compressed:
             if not self._unfinished:
                 one.discard()
@@ -162,6 +170,13 @@ class CopySource(Source):
     @property
     def _compressed(self) -> list[CompressedTar]:
         return [one for copy in self._opened for one in copy.compressed]
+
+    def _report_problems(self) -> None:
+        """Name what is damaged, once."""
+        for problem in (one for copy in self._opened for one in copy.problems()):
+            if problem not in self._reported:
+                self._reported.add(problem)
+                self._context.notify(problem)
 
     def _count(self, code: str) -> int:
         if code not in self._counts:
@@ -179,7 +194,7 @@ class CopySource(Source):
         if only is None:
             return
         others = set(only) - {one.member.image_code for one in own}
-        for other in sorted({image_code[:9] for image_code in others} - {code, "ILSVRC201"}):
+        for other in sorted({one[:9] for one in others if not one.startswith(VALIDATION_PREFIX)} - {code}):
             yield from (one for one in self._copies.images(other) if one.member.image_code in others)
 
     def _packed(self, found: Iterable[Found], request: Request) -> list[CompressedTar]:
@@ -200,7 +215,7 @@ class UnpackingStream:
     """The candidates of a category for which compressed tars have to be unpacked first, in a thread."""
 
     def __init__(
-        self, packed: Sequence[CompressedTar], candidates: Callable[[], Iterable[Candidate]], request: Request
+        self, packed: Sequence[CompressedTar], candidates: Callable[[], Iterable[Candidate]], folder: Path
     ) -> None:
         self.problem = ""
         self._candidates = candidates
@@ -208,7 +223,7 @@ class UnpackingStream:
         self._error: Exception | None = None
         self._closed = False
         self._packed = packed
-        self._folder = request.folder
+        self._folder = folder
         self._thread = threading.Thread(target=self._unpack, name="unpack", daemon=True)
         self._thread.start()
 
@@ -236,15 +251,11 @@ class UnpackingStream:
     def close(self, *, finished: bool) -> None:  # noqa: ARG002  # what is unpacked is kept by the source
         """End the stream."""
         self._closed = True
-        for one in self._packed:
-            one.stopped = True
-        self._thread.join()
 
     def _unpack(self) -> None:
         try:
             for one in self._packed:
-                if not one.is_unpacked:
-                    one.unpack()
+                one.unpack()
         except StoppedError:
             self._closed = True
         except OSError as error:
@@ -285,7 +296,3 @@ def _row(found: Found, category: Category) -> UrlRow:
     elif image_code[:9] != category.code:
         position += _OTHER_SYNSET
     return UrlRow(position, image_code, found.url)
-
-
-def _copy_or_copies(copies: Sequence[Copy]) -> str:
-    return "copy" if len(copies) == 1 else "copies"
