@@ -87,7 +87,7 @@ class TransferEnd:
 
 def fetch_error(curl: pycurl.Curl, end: TransferEnd) -> FetchError:
     """Return the error of a transfer that gave no body."""
-    problem = _proxy_problem(curl, end) if end.proxy else ""
+    problem = _proxy_problem(curl, end) if end.proxy and not end.rejected else ""
     if problem:
         reason, description = Reason.CONNECTION_ERROR, problem
     else:

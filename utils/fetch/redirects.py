@@ -36,7 +36,7 @@ _NOT_PUBLIC = tuple(
 """IANA's registries of special-purpose addresses; `ipaddress` knows others in each version of Python."""
 
 
-def redirect_target(base: str, location: bytes, *, from_public: bool) -> str | Reason:
+def redirect_target(base: str, location: bytes) -> str | Reason:
     """Return the URL of a redirect as it is requested, or the reason not to follow it.
 
     Parameters
@@ -45,8 +45,6 @@ def redirect_target(base: str, location: bytes, *, from_public: bool) -> str | R
         The URL whose response was the redirect.
     location
         The value of the Location header, in any encoding.
-    from_public
-        Whether the attempt started at a public address.
     """
     try:
         text = location.decode()
@@ -60,8 +58,6 @@ def redirect_target(base: str, location: bytes, *, from_public: bool) -> str | R
         return Reason.FORBIDDEN_REDIRECT
     if url_error(url):
         return Reason.INVALID_URL
-    if from_public and _has_private_host(url):
-        return Reason.FORBIDDEN_REDIRECT
     return request_url(url)
 
 
@@ -95,7 +91,7 @@ class RedirectGuard:
         """Whether the attempt started at a public address; known once the request was sent."""
         if self._from_public is not None:
             return self._from_public
-        return not (_has_private_host(self._url) if self._is_proxied else is_private(self._ip))
+        return not self._leads_inside(self._ip)
 
     def open_socket(self, _purpose: int, address: Sequence[object]) -> socket.socket | int:
         """Create the socket of a connection, or refuse it; pycurl's OPENSOCKETFUNCTION."""
@@ -114,9 +110,13 @@ class RedirectGuard:
         return int(pycurl.PREREQFUNC_OK if self._allows(ip) else pycurl.PREREQFUNC_ABORT)
 
     def _allows(self, ip: str) -> bool:
-        is_forbidden = bool(self._from_public) and is_private(ip) and not self._is_proxied
+        is_forbidden = bool(self._from_public) and self._leads_inside(ip)
         self.blocked = self.blocked or is_forbidden
         return not is_forbidden
+
+    def _leads_inside(self, ip: str) -> bool:
+        """Whether a connection to this address leads to a private network; behind a proxy the URL tells."""
+        return _has_private_host(self._url) if self._is_proxied else is_private(ip)
 
 
 class _DuplicatedSocket(socket.socket):

@@ -281,7 +281,7 @@ class Transfer:
             return None
         if self._history.count == MAX_REDIRECTS:
             return Reason.TOO_MANY_REDIRECTS
-        return redirect_target(self._url, location.encode("latin-1"), from_public=self._guard.from_public)
+        return redirect_target(self._url, location.encode("latin-1"))
 
 
 def connect_timeout(timeout: float) -> float:
