@@ -146,7 +146,7 @@ class CopySource(Source):
             found = found[: request.limit]
         found[:certain] = sorted(found[:certain], key=lambda one: one.place)
         make = functools.partial(_candidate, category=request.category, annotations=request.annotations)
-        packed = self._packed(found, request)
+        packed = self._packed(found, request) if self._context.result_folder else []
         if packed:
             return UnpackingStream(packed, lambda: map(make, found), request.folder)
         return ListedStream(map(make, found), -1)
@@ -195,7 +195,12 @@ class CopySource(Source):
             return
         others = set(only) - {one.member.image_code for one in own}
         for other in sorted({one[:9] for one in others if not one.startswith(VALIDATION_PREFIX)} - {code}):
-            yield from (one for one in self._copies.images(other) if one.member.image_code in others)
+            yield from (
+                one
+                for one in self._copies.images(other)
+                if one.member.image_code in others
+                and not (isinstance(one.reader, CompressedTar) and other not in one.reader.wanted)
+            )
 
     def _packed(self, found: Iterable[Found], request: Request) -> list[CompressedTar]:
         """Return the compressed tars that have to be unpacked, because an image is not saved yet."""
