@@ -138,6 +138,32 @@ def test_official_validation_images() -> None:
     assert validation(assign([*official, *others], group_of, {}, val_fraction=0.0, seed=0)) == set()
 
 
+@pytest.mark.parametrize(
+    ("url", "is_validation"),
+    [
+        ("/data/imagenette2#val/n00000001/n00000001_1.JPEG", True),
+        ("/data/21k#imagenet21k_resized/imagenet21k_val/n00000001/n00000001_1.JPEG", True),
+        ("hub#data/validation-00000-of-00014.parquet/n00000001_1_n00000001.JPEG", True),
+        ("timm#imagenet1k-validation-03.tar/n00000001_1.jpg", True),
+        ("/data/val#train/n00000001/n00000001_1.JPEG", False),
+        ("/data/imagenet#valley/n00000001/n00000001_1.JPEG", False),
+        ("/data/imagenet#interval/n00000001/n00000001_1.JPEG", False),
+        ("http://host.example/a#val/n00000001/n00000001_1.JPEG", False),
+        ("", False),
+    ],
+)
+def test_validation_images_of_copies(url: str, is_validation: bool) -> None:
+    """An image in a copy's folder or file of validation images is for validation, whatever its code."""
+    images = [
+        SplitImage("one", "n00000001_1", "a", url=url),
+        *(SplitImage(f"t{n}", f"x{n}", "a") for n in range(9)),
+    ]
+    group_of = {image.sha256: image.sha256 for image in images}
+    recorded = {f"t{number}": Split.TRAIN for number in range(8)} | {"t8": Split.VAL}
+    sides = assign(images, group_of, recorded, val_fraction=0.1, seed=0)
+    assert (sides["one"] is Split.VAL) is is_validation
+
+
 def test_record(project: ExportProject) -> None:
     """The record keeps each image's side for each seed, and survives damaged lines and other fractions."""
     fill(project, range(40))

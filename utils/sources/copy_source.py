@@ -273,7 +273,7 @@ def _unpack_folder(result_folder: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as name:
             yield Path(name)
         return
-    folder = result_folder / UNPACKED
+    folder = (result_folder / UNPACKED).absolute()  # other machines have another working directory
     with wrap_os_errors(folder):
         make_folder(folder)
     try:
