@@ -39,13 +39,18 @@ def rotated_by_exif() -> bytes:
     return encode("JPEG", exif=exif)
 
 
-def run_length_bmp() -> bytes:
+def run_length_bmp(codes: bytes = b"", size: tuple[int, int] = SIZE) -> bytes:
     """Encode a run-length encoded BMP, which Pillow can read but not write."""
-    rows = b"".join(bytes((SIZE[0], row, 0, 0)) for row in range(SIZE[1])) + b"\0\1"
+    codes = codes or b"".join(bytes((size[0], row, 0, 0)) for row in range(size[1])) + b"\0\1"
     palette = bytes(range(256)) * 4
     offset = 14 + 40 + len(palette)
-    head = b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset)
-    return head + struct.pack("<IiiHHIIiiII", 40, *SIZE, 1, 8, 1, len(rows), 0, 0, 256, 0) + palette + rows
+    head = b"BM" + struct.pack("<IHHI", offset + len(codes), 0, 0, offset)
+    return head + struct.pack("<IiiHHIIiiII", 40, *size, 1, 8, 1, len(codes), 0, 0, 256, 0) + palette + codes
+
+
+def slow_bmp(codes: int = 9_500_000) -> bytes:
+    """Encode a BMP that keeps Pillow busy for seconds: its codes add no pixel to the full first row."""
+    return run_length_bmp(b"\xff\0" + b"\1\0" * codes, (200, 200))
 
 
 GOOD: dict[str, Callable[[], bytes]] = {

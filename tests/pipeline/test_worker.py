@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
+from tests.pictures import run_length_bmp, slow_bmp
 from utils.annotations import voc_xml
+from utils.images import decoder_process
+from utils.images.decoder_process import TOO_SLOW
+from utils.images.structure import DamagedError, Size
 from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
-from utils.pipeline.messages import StartTasks, TaskFinished, WorkerConfig
+from utils.pipeline.messages import StartTasks, TaskEvent, TaskFinished, WorkerConfig
 from utils.pipeline.worker import Worker
 from utils.reasons import Reason, Status
 from utils.results.staging import STAGING_NAME, XML_SUFFIX
@@ -76,3 +82,44 @@ def test_files_that_cannot_be_written(staging: Path, web: Web, annotation: Annot
     assert (outcome.reason, outcome.staged, outcome.file) == (Reason.DISK_ERROR, "", "")
     assert outcome.description == "It could not be written: No such file or directory."
     assert not outcome.disk_full
+
+
+def test_transfers_continue_while_an_image_is_decoded(
+    staging: Path, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that takes long to decode makes no other transfer time out."""
+    web.answer("/1", Answer.jpeg(run_length_bmp()))
+    web.answer("/2", Answer(body=pictures.jpeg(), delay=0.6))
+
+    def decode(*arguments: Any) -> Size:
+        deadline = time.monotonic() + 2.5
+        while time.monotonic() < deadline:
+            arguments[-1]()
+            time.sleep(0.02)
+        raise DamagedError(TOO_SLOW)
+
+    monkeypatch.setattr(decoder_process, "decode", decode)
+    rows = [UrlRow(number, f"{RED}_{number}", web.url(f"/{number}")) for number in (1, 2)]
+    config = WorkerConfig(staging.parent, 1.5, min_side=16, honour_opt_out=True, with_annotation=False)
+    events: list[TaskEvent] = []
+    with contextlib.closing(Worker(config, lambda _number: None)) as worker:
+        events += worker.execute(
+            StartTasks(tuple(ImageTask(row.position, "red", row, row.url) for row in rows))
+        )
+        while len(events) < len(rows):
+            events += worker.poll(1.0)
+    reasons = {event.number: event.outcome.reason for event in events if isinstance(event, TaskFinished)}
+    assert reasons == {1: Reason.CORRUPT, 2: None}
+
+
+def test_stopped_while_an_image_is_decoded(staging: Path, web: Web) -> None:
+    """When the run ends, the worker gives up an image that takes long to decode; there is no event for it."""
+    web.answer("/1", Answer.jpeg(slow_bmp()))
+    row = UrlRow(1, f"{RED}_1", web.url("/1"))
+    config = WorkerConfig(staging.parent, 5.0, min_side=16, honour_opt_out=True, with_annotation=False)
+    marked: list[int] = []
+    with contextlib.closing(Worker(config, marked.append, stopped=lambda: bool(marked))) as worker:
+        events = list(worker.execute(StartTasks((ImageTask(1, "red", row, row.url),))))
+        while not marked:
+            events += worker.poll(1.0)
+    assert (events, marked) == ([], [1])

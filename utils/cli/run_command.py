@@ -214,7 +214,7 @@ def _work(
     manager = CategoryManager(selected, context, progress=progress, screen=console, stopped=signals.received)
     record.summaries = manager.reports.summaries
     try:
-        with context.staging, _executor(context, console, progress.total) as executor:
+        with context.staging, _executor(context, console, signals, progress.total) as executor:
             try:
                 Run(manager, executor, context.staging, progress, console, stopped=signals.received).work()
             finally:
@@ -246,7 +246,7 @@ def _show_totals(
 
 
 @contextlib.contextmanager
-def _executor(context: RunContext, console: Console, expected: int) -> Iterator[Executor]:
+def _executor(context: RunContext, console: Console, signals: Signals, expected: int) -> Iterator[Executor]:
     settings = context.settings
     config = WorkerConfig(
         result_folder=context.folder,
@@ -274,7 +274,9 @@ def _executor(context: RunContext, console: Console, expected: int) -> Iterator[
     is_known = all(source.listable for source in context.sources)
     useful = math.ceil(expected / URLS_PER_WORKER) if is_known else concurrency.processes
     processes = max(1, min(concurrency.processes, useful))
-    backend: WorkerBackend = WorkerPool(processes, config) if settings.parallel else InProcessBackend(config)
+    backend: WorkerBackend = (
+        WorkerPool(processes, config) if settings.parallel else InProcessBackend(config, signals.received)
+    )
     try:
         with backend:
             yield LocalExecutor(backend, schedule, concurrency.update)

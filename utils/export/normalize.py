@@ -93,7 +93,10 @@ def open_stored(data: bytes) -> Image.Image:
     Exception
         Of any type, if the image is invalid.
     """
-    image = Image.open(io.BytesIO(_without_metadata(data)))
+    stored = _without_metadata(data)
+    image = Image.open(io.BytesIO(stored))
+    if image.format == "JPEG":  # of an earlier version, which accepted any number of scans
+        decoding.is_quick(ImageFormat.JPEG, stored, structure.Size(image.width, image.height))
     if image.format == "PNG" and data[_PNG_BIT_DEPTH] > 8:
         image.info.pop("transparency", None)  # a colour of 16 bits, but Pillow reads 8 of each pixel
     return image

@@ -146,8 +146,16 @@ class Fetcher:
 
         A yielded body counts as buffered until the next result is asked for.
         """
-        if self._unproven:
-            timeout = min(timeout, self._probe_proxies())
+        self.advance(min(timeout, self._probe_proxies()) if self._unproven else timeout)
+        yield from self._finished()
+        if self._waiting or self._responses:
+            yield from self._request_again()
+        paused = [transfer for transfer in self._running.values() if transfer.paused]
+        for transfer in self._budget.resumable(paused) if paused else ():
+            transfer.resume()
+
+    def advance(self, timeout: float) -> None:
+        """Handle network events like `poll`, but leave the requests that ended to it."""
         if self._timer is not None:
             timeout = max(0.0, min(timeout, self._timer - time.monotonic()))
         for key, events in self._selector.select(timeout):
@@ -160,12 +168,6 @@ class Fetcher:
         if self._timer is not None and time.monotonic() >= self._timer:
             self._timer = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        yield from self._finished()
-        if self._waiting or self._responses:
-            yield from self._request_again()
-        paused = [transfer for transfer in self._running.values() if transfer.paused]
-        for transfer in self._budget.resumable(paused) if paused else ():
-            transfer.resume()
 
     def wake(self) -> None:
         """Make a waiting `poll` return early; may be called from another thread."""

@@ -21,16 +21,15 @@ from ..models.images import ImageFormat
 from . import structure
 from .structure import MAX_PIXELS, DamagedError, Size, TruncatedError
 
-MAX_SCANS = 100
-"""Scans of a progressive JPEG; about ten are usual. A file of thousands would be decoded for hours."""
+MAX_SCANS, MAX_PIXELS_SCANNED = 100, 1_000_000_000
+"""Scans of a JPEG, of which about ten are usual, and their number times that of the pixels."""
 
-MAX_WEBP_PIXELS_DECODED = 16_000_000
-"""Pillow needs 16 bytes per pixel for WebP. Larger images are opened and their structure is checked, but they
-are not decoded. Little is lost: the format has no checksums, and truncation shows in the structure."""
+QUICK_PIXELS, QUICK_PIXELS_SCANNED = 16_000_000, 200_000_000
+"""Larger images may need more than half a second (see `is_quick`).
 
-_START_OF_SCAN = b"\xff\xda"
-_FRAMES = {0xC0: False, 0xC1: False, 0xC2: True, 0xC9: False, 0xCA: True}
-"""Markers that begin the frame of a JPEG, and whether it is progressive."""
+Larger WebP images are opened and their structure is checked, but they are not decoded, because Pillow needs
+16 bytes per pixel. Little is lost: the format has no checksums, and truncation shows in the structure.
+"""
 
 _TAIL = 16
 """Bytes at the end of a JPEG that are searched for the end marker, because padding is common."""
@@ -64,6 +63,25 @@ def read_size(image_format: ImageFormat, data: bytes) -> Size:
     return Size(width, height)
 
 
+def is_quick(image_format: ImageFormat, data: bytes, size: Size) -> bool:
+    """Whether decoding takes at most about a second of CPU time, whatever the data are.
+
+    Raises
+    ------
+    DamagedError
+        If it takes long for no reason.
+    """
+    pixels = size.width * size.height
+    if image_format is ImageFormat.JPEG:
+        scans = structure.count_jpeg_scans(data)
+        if scans > MAX_SCANS or scans * pixels > MAX_PIXELS_SCANNED:
+            raise DamagedError("it has too many scans")
+        return scans * pixels <= QUICK_PIXELS_SCANNED
+    if image_format is ImageFormat.BMP and structure.is_run_length_encoded(data):
+        return False
+    return pixels <= QUICK_PIXELS or image_format is ImageFormat.WEBP  # the latter is not decoded
+
+
 def decode(image_format: ImageFormat, data: bytes, size: Size) -> Size:
     """Decode an image; `size` is that in its header. Returns its size, which may differ.
 
@@ -77,7 +95,7 @@ def decode(image_format: ImageFormat, data: bytes, size: Size) -> Size:
     if image_format is ImageFormat.JPEG:
         return _decode_jpeg(data, size)
     checked = structure.check(image_format, data)
-    is_decoded = image_format is not ImageFormat.WEBP or size.width * size.height <= MAX_WEBP_PIXELS_DECODED
+    is_decoded = image_format is not ImageFormat.WEBP or size.width * size.height <= QUICK_PIXELS
     return _open_with_pillow(image_format, checked, is_decoded=is_decoded)
 
 
@@ -100,8 +118,6 @@ def _simplejpeg() -> Any:
 
 
 def _decode_jpeg(data: bytes, size: Size) -> Size:
-    if _is_progressive(data) and data.count(_START_OF_SCAN) > MAX_SCANS:
-        raise DamagedError(f"it has more than {MAX_SCANS} scans")
     try:
         _decode_strictly(data)
     except ValueError as error:
@@ -132,6 +148,7 @@ def _decode_strictly(data: bytes, repairs: Sequence[Callable[[bytes], bytes]] = 
 
 
 def _open_unusual_jpeg(data: bytes, *, is_decoded: bool) -> Size:
+    structure.count_jpeg_scans(data)  # Pillow would read any number of segments
     try:
         return _open_with_pillow(ImageFormat.JPEG, data, is_decoded=is_decoded)
     except DamagedError as error:
@@ -141,12 +158,6 @@ def _open_unusual_jpeg(data: bytes, *, is_decoded: bool) -> Size:
 def _jpeg_error(data: bytes, error: ValueError) -> DamagedError:
     kind = DamagedError if structure.JPEG_END_MARKER in data[-_TAIL:] else TruncatedError
     return kind(str(error).removeprefix("Corrupt JPEG data: "))
-
-
-def _is_progressive(data: bytes) -> bool:
-    """Whether the first frame is progressive; True if there is no frame, which is the stricter case."""
-    markers = (segment.marker for segment in structure.jpeg_segments(data))
-    return next((_FRAMES[marker] for marker in markers if marker in _FRAMES), True)
 
 
 def _open_with_pillow(image_format: ImageFormat, data: bytes, *, is_decoded: bool) -> Size:

@@ -9,6 +9,7 @@ Messages of the errors complete the sentence "A damaged PNG: ...".
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 import zlib
@@ -22,22 +23,30 @@ from ..models.images import ImageFormat
 MAX_PIXELS = 50_000_000
 """Of an image."""
 
-MAX_PAGES = 100
-"""Pages of a TIFF that are checked; the chain of pages can be endless or circular."""
+MAX_SEGMENTS, MAX_CHUNKS = 10_000, 100_000
+"""Of a JPEG, and of a PNG, WebP or GIF; with millions of them a small file takes long to read."""
+
+MAX_RUN_LENGTH_PIXELS = 10_000_000
+"""Of a BMP with run-length encoding, which Pillow decodes in Python."""
+
+MAX_PAGES, MAX_FIELDS = 100, 1_000
+"""Pages of a TIFF that are checked, and fields of a page; the chain of pages can be endless or circular."""
 
 MAX_STRIPS = 100_000
-"""Strips or tiles on a page of a TIFF; usually there is at most one strip per row."""
+"""Strips or tiles in a TIFF; usually there is at most one strip per row."""
 
-MAX_TILE_PIXELS = 50_000_000
+MAX_TILE_PIXELS = 4 * MAX_PIXELS
+"""Of all tiles on a page of a TIFF, which may reach beyond the picture, in all colour planes."""
 
 JPEG_END = 0xD9
-_JPEG_SCAN = 0xDA
+JPEG_SCAN = 0xDA
+_SEQUENTIAL_FRAMES = (0xC0, 0xC1, 0xC9)
 JPEG_END_MARKER = bytes([0xFF, JPEG_END])
 _JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 """Of a segment or the end of a JPEG; restart markers and stuffed bytes in compressed data are neither."""
 
-_BMP_RUN_LENGTH = (1, 2)
-_GIF_FRAME, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, b";"
+_BMP_SHORT_HEADER, _BMP_RUN_LENGTH = 12, (1, 2)
+_GIF_FRAME, _GIF_EXTENSION, _GIF_GRAPHIC_CONTROL, _GIF_TRAILER = 0x2C, 0x21, 0xF9, b";"
 _GIF_ENDS = (_GIF_TRAILER, b"\0", b"")
 _PNG_CHUNKS_DECODED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _TIFF_HEADER = re.compile(rb"II\*\0|MM\0\*")
@@ -103,9 +112,14 @@ class Chunk(NamedTuple):
 
 
 def jpeg_segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments of a JPEG up to its end marker; compressed data belong to the preceding segment."""
+    """Yield the segments of a JPEG up to its end marker, at most `MAX_SEGMENTS`.
+
+    Compressed data belong to the preceding segment.
+    """
     found = _JPEG_MARKER.search(data, 2)
-    while found:
+    for _ in range(MAX_SEGMENTS):
+        if not found:
+            return
         marker, begin, end = found[1][0], found.start(), found.end()
         if marker == JPEG_END:
             yield Segment(marker, begin, end)
@@ -115,11 +129,38 @@ def jpeg_segments(data: bytes) -> Iterator[Segment]:
         yield Segment(marker, begin, found.start() if found else len(data))
 
 
+def count_jpeg_scans(data: bytes) -> int:
+    """Count the scans of a JPEG that a decoder reads, at least one.
+
+    A sequential JPEG whose first scan has all components has no others.
+
+    Raises
+    ------
+    DamagedError
+        If the first scan comes after too many segments.
+    """
+    header: list[Segment] = []
+    for segment in jpeg_segments(data):
+        header.append(segment)
+        if segment.marker == JPEG_SCAN:
+            break
+    if len(header) == MAX_SEGMENTS:
+        raise DamagedError(f"it has more than {MAX_SEGMENTS:,} segments")
+    for frame in header:
+        components = data[frame.begin + 9 : frame.begin + 10]
+        if (
+            frame.marker in _SEQUENTIAL_FRAMES
+            and data[header[-1].begin + 4 : header[-1].begin + 5] == components
+        ):
+            return 1
+    return max(1, sum(segment.marker == JPEG_SCAN for segment in jpeg_segments(data)))
+
+
 def without_stray_bytes(jpeg: bytes) -> bytes:
     """Leave out the bytes of a JPEG that belong to no segment: in its header and after its end."""
     parts = [jpeg[:2]]
     for marker, begin, end in jpeg_segments(jpeg):
-        if marker not in (_JPEG_SCAN, JPEG_END):
+        if marker not in (JPEG_SCAN, JPEG_END):
             end = min(end, begin + 2 + int.from_bytes(jpeg[begin + 2 : begin + 4], "big"))
         parts.append(jpeg[begin:end])
     return b"".join(parts)
@@ -144,13 +185,18 @@ def png_chunks(data: bytes) -> Iterator[Chunk]:
     ------
     struct.error
         If it ends before a chunk.
+    DamagedError
+        If there are too many.
     """
-    offset, kind = 8, b""
-    while kind != b"IEND":
+    offset = 8
+    for _ in range(MAX_CHUNKS):
         length, kind = struct.unpack_from(">I4s", data, offset)
         end = offset + 12 + length
         yield Chunk(kind, offset, end)
+        if kind == b"IEND":
+            return
         offset = end
+    raise DamagedError(f"it has more than {MAX_CHUNKS:,} chunks")
 
 
 def read_size(image_format: ImageFormat, data: bytes) -> Size:
@@ -216,13 +262,17 @@ def _check_gif(data: bytes) -> bytes:
     """Check all blocks; leave out all but the first frame.
 
     The last byte, the trailer, may be missing or zero, as browsers allow. Then the last frame may have been
-    cut off and padded with zeros, so all frames have to be decoded.
+    cut off and padded with zeros, so it has to be decoded, too.
     """
-    offset = 13 + _gif_color_table_bytes(data[10])
-    end_of_first_frame = 0
-    while data[offset : offset + 1] not in _GIF_ENDS:
-        is_frame = data[offset] == _GIF_FRAME
-        if is_frame:
+    offset = header = 13 + _gif_color_table_bytes(data[10])
+    control, frames = b"", list[bytes]()
+    for number in itertools.count():
+        if data[offset : offset + 1] in _GIF_ENDS:
+            break
+        if number == MAX_CHUNKS:
+            raise DamagedError(f"it has more than {MAX_CHUNKS:,} blocks")
+        begin = offset
+        if data[offset] == _GIF_FRAME:
             offset += 11 + _gif_color_table_bytes(data[offset + 9])
         elif data[offset] == _GIF_EXTENSION:
             offset += 2
@@ -231,12 +281,15 @@ def _check_gif(data: bytes) -> bytes:
         while data[offset]:
             offset += 1 + data[offset]
         offset += 1
-        if is_frame:
-            end_of_first_frame = end_of_first_frame or offset
-    if not end_of_first_frame:
+        if data[begin] == _GIF_FRAME:
+            frames = [*frames[:1], control + data[begin:offset]]
+            control = b""
+        elif data[begin + 1] == _GIF_GRAPHIC_CONTROL:
+            control = data[begin:offset]
+    if not frames:
         raise TruncatedError
     has_trailer = data[offset : offset + 1] == _GIF_TRAILER
-    return data[: end_of_first_frame if has_trailer else offset] + _GIF_TRAILER
+    return data[:header] + b"".join(frames[:1] if has_trailer else frames) + _GIF_TRAILER
 
 
 def _gif_color_table_bytes(flags: int) -> int:
@@ -261,7 +314,11 @@ def _check_webp(data: bytes) -> bytes:
     if end > len(data):
         raise TruncatedError
     offset = 12
-    while offset + 8 <= end:
+    for number in itertools.count():
+        if offset + 8 > end:
+            break
+        if number == MAX_CHUNKS:
+            raise DamagedError(f"it has more than {MAX_CHUNKS:,} chunks")
         (length,) = struct.unpack_from("<I", data, offset + 4)
         offset += 8 + length + length % 2
     if offset > end + 1:  # some encoders omit the last padding byte
@@ -270,7 +327,7 @@ def _check_webp(data: bytes) -> bytes:
 
 
 def _read_bmp_size(data: bytes) -> Size:
-    if data[14] == 12:
+    if data[14] == _BMP_SHORT_HEADER:
         return Size(*struct.unpack_from("<HH", data, 18))
     width, height = struct.unpack_from("<ii", data, 18)
     return Size(abs(width), abs(height))
@@ -279,9 +336,18 @@ def _read_bmp_size(data: bytes) -> Size:
 def _check_bmp(data: bytes) -> bytes:
     """Check the length of run-length encoded pixels, which the decoder does not check."""
     (length,) = struct.unpack_from("<I", data, 2)
-    if data[14] != 12 and data[30] in _BMP_RUN_LENGTH and length > len(data):
-        raise TruncatedError
+    if is_run_length_encoded(data):
+        size = _read_bmp_size(data)
+        if size.width * size.height > MAX_RUN_LENGTH_PIXELS:
+            raise DamagedError("it has too many pixels for its run-length encoding")
+        if length > len(data):
+            raise TruncatedError
     return data
+
+
+def is_run_length_encoded(bmp: bytes) -> bool:
+    """Whether the pixels of a BMP are run-length encoded."""
+    return bmp[14] != _BMP_SHORT_HEADER and bmp[30] in _BMP_RUN_LENGTH
 
 
 def _read_tiff_size(data: bytes) -> Size:
@@ -293,14 +359,32 @@ def _read_tiff_size(data: bytes) -> Size:
 
 
 def _check_tiff(data: bytes) -> bytes:
+    strips = 0
     for page in _tiff_pages(data):
         for offsets, sizes in _TIFF_DATA.items():
             ends = map(sum, zip(page.get(offsets, ()), page.get(sizes, ()), strict=False))
             if max(ends, default=0) > len(data):
                 raise TruncatedError
-        if page.get(_TiffTag.TILE_WIDTH, (0,))[0] * page.get(_TiffTag.TILE_HEIGHT, (0,))[0] > MAX_TILE_PIXELS:
+            if sum(page.get(sizes, ())) > 2 * len(data):
+                raise DamagedError("its strips overlap")
+            strips += len(page.get(offsets, ()))
+        if strips > MAX_STRIPS:
+            raise DamagedError(f"it has more than {MAX_STRIPS:,} strips")
+        if _tile_pixels(page) > MAX_TILE_PIXELS:
             raise DamagedError("its tiles are too large")
     return _without_tiff_metadata(data)
+
+
+def _tile_pixels(page: dict[int, tuple[int, ...]]) -> int:
+    """Return the pixels in all tiles on a page of a TIFF; 0 if it has none."""
+    width, height, tile_width, tile_height = (
+        page.get(tag, (0,))[0]
+        for tag in (_TiffTag.WIDTH, _TiffTag.HEIGHT, _TiffTag.TILE_WIDTH, _TiffTag.TILE_HEIGHT)
+    )
+    if not tile_width or not tile_height:
+        return 0
+    tiles = -(-width // tile_width) * -(-height // tile_height)
+    return max(tiles, len(page.get(_TiffTag.TILE_OFFSETS, ()))) * tile_width * tile_height
 
 
 def _without_tiff_metadata(data: bytes) -> bytes:
@@ -331,6 +415,8 @@ def _tiff_pages(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
         if not offset:
             return
         (count,) = struct.unpack_from(f"{order}H", data, offset)
+        if count > MAX_FIELDS:
+            raise DamagedError(f"a page has more than {MAX_FIELDS:,} fields")
         end = offset + 2 + 12 * count
         yield _read_tiff_fields(data, order, range(offset + 2, end, 12))
         (offset,) = struct.unpack_from(f"{order}I", data, end)

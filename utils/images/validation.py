@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.images import Picture
 from ..reasons import Reason, Rejection
-from . import decoding
+from . import decoder_process, decoding
 from .signatures import describe, detect_format
 from .structure import MAX_PIXELS, DamagedError, Size, TruncatedError
 
@@ -15,7 +16,13 @@ MAX_BYTES = MAX_IMAGE_BYTES
 TOO_LARGE = Rejection(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1_000_000} MB")
 
 
-def validate(data: bytes, *, min_side: int, length_known: bool) -> Picture | Rejection:
+def no_wait() -> None:
+    """Do nothing while an image is decoded."""
+
+
+def validate(
+    data: bytes, *, min_side: int, length_known: bool, wait: Callable[[], None] = no_wait
+) -> Picture | Rejection:
     """Decide whether data is a complete image that can be decoded.
 
     Parameters
@@ -28,6 +35,8 @@ def validate(data: bytes, *, min_side: int, length_known: bool) -> Picture | Rej
         Whether the protocol stated the length of the body. If not, an image that ends too early may have been
         truncated in transfer (`Reason.TRUNCATED`); otherwise it is truncated on the server
         (`Reason.CORRUPT`).
+    wait
+        Called repeatedly while an image that takes long is decoded, in a process of its own.
 
     Returns
     -------
@@ -37,7 +46,7 @@ def validate(data: bytes, *, min_side: int, length_known: bool) -> Picture | Rej
     Raises
     ------
     MemoryError
-        If there is not enough memory to decode the image, which may be valid.
+        If there is not enough memory to decode the image, or its decoder died. It may be valid.
     """
     if len(data) > MAX_BYTES:
         return TOO_LARGE
@@ -50,7 +59,10 @@ def validate(data: bytes, *, min_side: int, length_known: bool) -> Picture | Rej
             return Rejection(Reason.CORRUPT, f"a damaged {image_format.name}: it has no pixels")
         if rejection := _reject_size(size, min_side):
             return rejection
-        decoded = decoding.decode(image_format, data, size)
+        if decoding.is_quick(image_format, data, size):
+            decoded = decoding.decode(image_format, data, size)
+        else:
+            decoded = decoder_process.decode(image_format, data, size, wait)
     except TruncatedError as error:
         reason = Reason.CORRUPT if length_known else Reason.TRUNCATED
         return Rejection(reason, f"a truncated {image_format.name}: {error}")

@@ -25,6 +25,10 @@ from .messages import CancelTasks, Command, TaskEvent, TaskFinished, TaskRedirec
 OPTED_OUT = Rejection(Reason.OPTED_OUT, Reason.OPTED_OUT.meaning)
 
 
+class _StoppedError(Exception):
+    """The run ends while an image is decoded."""
+
+
 class Worker:
     """The work itself, without the process around it.
 
@@ -33,11 +37,20 @@ class Worker:
     mark
         Called with the number of the task whose bytes are about to be validated, and with -1 afterwards: if
         the process dies, this identifies the image.
+    stopped
+        Whether to give up an image that takes long to decode; then no event follows for it.
     """
 
-    def __init__(self, config: WorkerConfig, mark: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        mark: Callable[[int], None],
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._config = config
         self._mark = mark
+        self._stopped = stopped
         self._fetcher = Fetcher(
             config.timeout, user_agent=config.user_agent, idle_connections=config.idle_connections
         )
@@ -53,7 +66,7 @@ class Worker:
             return
         for task in command.tasks:
             if task.local_image:
-                yield self._process(task, _read(task.local_image, task.address))
+                yield from self._process(task, _read(task.local_image, task.address))
             else:
                 self._tasks[task.number] = task
                 self._fetcher.start(task.number, task.address, task.redirect_history)
@@ -61,7 +74,7 @@ class Worker:
     def poll(self, timeout: float) -> Iterator[TaskEvent]:
         """Work for at most about `timeout` seconds; yields an event for every attempt that ended."""
         for fetched in self._fetcher.poll(timeout):
-            yield self._process(self._tasks.pop(fetched.number), fetched.result)
+            yield from self._process(self._tasks.pop(fetched.number), fetched.result)
 
     def wake(self) -> None:
         """End a waiting `poll`; may be called from another thread."""
@@ -71,15 +84,26 @@ class Worker:
         """Abort all transfers."""
         self._fetcher.close()
 
-    def _process(self, task: ImageTask, result: Response | FetchError | Redirect) -> TaskEvent:
+    def _process(self, task: ImageTask, result: Response | FetchError | Redirect) -> Iterator[TaskEvent]:
         if isinstance(result, Redirect):
-            return _redirected(task, result)
+            yield _redirected(task, result)
+            return
         if isinstance(result, FetchError):
-            return TaskFinished(task.number, _fetch_failed(task, result))
+            yield TaskFinished(task.number, _fetch_failed(task, result))
+            return
         self._mark(task.number)
-        outcome = self._validate(task, result)
+        try:
+            outcome = self._validate(task, result)
+        except _StoppedError:
+            return
         self._mark(-1)
-        return TaskFinished(task.number, outcome)
+        yield TaskFinished(task.number, outcome)
+
+    def _wait(self) -> None:
+        """Continue the transfers while an image is decoded."""
+        if self._stopped():
+            raise _StoppedError
+        self._fetcher.advance(0)
 
     def _validate(self, task: ImageTask, response: Response) -> Outcome:
         config = self._config
@@ -89,7 +113,10 @@ class Worker:
         if placeholder:
             return self._rejected(task, response, placeholder)
         picture = validation.validate(
-            response.data, min_side=config.min_side, length_known=response.length_known
+            response.data,
+            min_side=config.min_side,
+            length_known=response.length_known,
+            wait=self._wait,
         )
         if isinstance(picture, Rejection):
             return self._rejected(task, response, picture)

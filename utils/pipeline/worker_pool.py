@@ -13,7 +13,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ctypes import c_longlong
 from multiprocessing import heap, resource_tracker
 from multiprocessing.connection import wait
@@ -251,10 +251,16 @@ class WorkerPool:
 
 
 class InProcessBackend:
-    """The same work in this process, one command after another."""
+    """The same work in this process, one command after another.
 
-    def __init__(self, config: WorkerConfig) -> None:
-        self._worker = Worker(config, lambda _number: None)
+    Parameters
+    ----------
+    stopped
+        Whether the run ends; then decoding is aborted.
+    """
+
+    def __init__(self, config: WorkerConfig, stopped: Callable[[], bool] = lambda: False) -> None:
+        self._worker = Worker(config, lambda _number: None, stopped=stopped)
         self._events: list[Event] = []
         self._stopped = False
 

@@ -173,13 +173,13 @@ def image_files(folder: CategoryFolder) -> list[Path]:
     return []
 
 
-def validate_file(path: Path) -> Picture | Rejection:
+def validate_file(path: Path, wait: Callable[[], None] = validation.no_wait) -> Picture | Rejection:
     """Validate the bytes of a file like a download, but of any size in pixels."""
     if path.stat().st_size > validation.MAX_BYTES:
         return validation.TOO_LARGE
     data = read_bytes(path)
     placeholder = placeholders.reject_response(Response(data, http_status=200, final_url=""))
-    return placeholder or validation.validate(data, min_side=ANY_SIZE, length_known=True)
+    return placeholder or validation.validate(data, min_side=ANY_SIZE, length_known=True, wait=wait)
 
 
 def fitting_boxes(store: CategoryStore, image: Path, picture: Picture) -> int | None:
@@ -220,7 +220,7 @@ def _mark_as_deleted(outcome: Outcome) -> Outcome:
 
 def _validate(store: CategoryStore, path: Path, outcome: Outcome) -> Outcome | None:
     """Validate a file: a valid image gets the extension of its format, another file is removed."""
-    picture = validate_file(path)
+    picture = validate_file(path, store.checkpoint)
     if isinstance(picture, Rejection):
         store.remove_image(path, picture.sentence)
         return None
