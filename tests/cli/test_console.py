@@ -36,6 +36,15 @@ console.print("over")
 """
 
 
+WAITING = """
+    module.STALL_SECONDS = 0.05
+    module.SECONDS_BETWEEN_BARS = 0.0
+    progress.total, progress.present, progress.done, progress.in_flight = 240, 200, 225, 8
+    progress.saved = 25
+    if done > 6:
+        progress.total, progress.present, progress.done = 140_240, 12_200, 12_345"""
+
+
 def shell(command: str, code: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run Python code in a shell command, where `{}` stands for it."""
     return subprocess.run(
@@ -75,7 +84,7 @@ def test_progress_without_terminal() -> None:
     often = shell("{}", PROGRESS.format(pause=0.0))
     lines = often.stdout.decode().splitlines()
     assert len(lines) == 11
-    assert re.fullmatch(r"10 of 10: 10 saved, 1 failed, 0 in flight, [\d.]+ images/s, [\d.]+ MB/s", lines[9])
+    assert re.fullmatch(r"10 of 10 there, [\d.]+ images/s, 1 failed, [\d.]+ MB/s, 0 in flight", lines[9])
     assert often.stderr == b""
     seldom = shell("{}", PROGRESS.format(pause=10.0))
     assert seldom.stdout == b"over\n"
@@ -87,8 +96,19 @@ def test_progress_on_terminal() -> None:
         ["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", PROGRESS.format(pause=0.0)], columns=100
     )
     assert code == 0
-    assert re.search(r"%\|.*\| \d+/10 \[.* saved, 1 failed, .* images/s", written)
+    assert re.search(r"%\|.*\| \d+ of 10 there, [\d.]+ images/s, 1 failed.* \[", written)
     assert [line for line in final_lines(written) if line] == ["over"]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_bar_fits_the_terminal(columns: int) -> None:
+    """The bar is one line, which says how many images are there and which URLs it waits for."""
+    code = PROGRESS.format(pause=0.0).replace("progress.done = progress.saved = done", WAITING)
+    _, written = run_on_terminal(["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", code], columns=columns)
+    bars = [part for part in re.split(r"[\r\n]", written) if "there" in part]
+    assert max(len(bar.removeprefix("\x1b[K")) for bar in bars) < columns
+    assert any(re.search(r"\| 225 of 240 there, waiting for 8 slow URLs.* \[", bar) for bar in bars)
+    assert any(re.search(r"\| 12345 of 140240 done, 12225 there.* \[", bar) for bar in bars)
 
 
 def test_bytes_without_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

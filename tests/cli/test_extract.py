@@ -55,7 +55,7 @@ def test_terminal(offered: Project) -> None:
     command = [sys.executable, str(SCRIPT), *offered.arguments("--batch_size", "8")]
     code, written = run_on_terminal(command, columns=120, environment=offered.variables())
     assert code == 0
-    assert re.search(r"%\|.*\| \d+/\d+ \[.*images/s.*MB/s", written)
+    assert re.search(r"%\|.*\| \d+ of \d+ there, .*images/s.*MB/s.* \[", written)
     left = final_lines(written)
     assert not [line for line in left if "images/s" in line or "|" in line]
     assert f"red: {URLS} saved" in left

@@ -110,9 +110,11 @@ def test_second_run_downloads_nothing_again(project: Project, web: Web) -> None:
     assert statuses(project, "red") == {"already_present": 4, "failed": 3}
     assert "4 already there" in finished.out
     assert "in flight" not in finished.out
-    assert "Failures include those of earlier runs." in finished.out
+    assert "Nothing new: 4 already there, 3 failed (http_404 3). " in finished.out
     project.run("--retry_failed", "True", "--retries", "0")
     assert len(web.requests) == asked + 3
+    project.url(f"{RED}_99", web.url("/gone"))
+    assert "Failures include those of earlier runs." in project.run().out
 
 
 @pytest.mark.alone
@@ -306,6 +308,45 @@ def test_categories_by_name(project: Project, web: Web) -> None:
     unknown = project.run("--categories", "blu")
     assert unknown.code == 2
     assert "blue" in unknown.err
+
+
+@pytest.mark.alone
+def test_nothing_new_is_one_line(project: Project, web: Web) -> None:
+    """A run that finds nothing new says so in one line, with the numbers of all categories."""
+    web.answer("/1", Answer.jpeg(pictures.jpeg(seed=1)))
+    for code, name in {"n00000001": "red", "n00000002": "blue"}.items():
+        project.category(code, name)
+        project.url(f"{code}_1", web.url("/1"))
+        project.url(f"{code}_2", web.url("/gone"))
+    assert "Nothing new" not in project.run().out
+    lines = project.run().out.splitlines()
+    (new,) = [line for line in lines if "already there" in line]
+    assert new.startswith(
+        "Nothing new: 2 already there, 2 failed (http_404 2). Images, annotations and reports"
+    )
+    assert not [line for line in lines if line.startswith(("red: 0", "all", "category"))]
+
+
+@pytest.mark.alone
+def test_many_categories_take_few_lines(project: Project, web: Web) -> None:
+    """Selection and missing archives of boxes are one line each; the table has the 20 worst and all."""
+    web.answer("/1", Answer.jpeg(pictures.jpeg(seed=1)))
+    for number in range(25):
+        code = f"n000000{number:02}"
+        project.category(code, f"thing {number}")
+        project.url(f"{code}_1", web.url("/1"))
+        for dead in range(number):
+            project.url(f"{code}_9{dead}", web.url("/gone"))
+    project.annotate("n00000003_1", (1, 2, 9, 8))
+    finished = project.run("--verbose", "False")
+    lines = finished.out.splitlines()
+    assert lines[0] == "25 categories: thing_0, thing_1, thing_2, thing_3, thing_4 and 20 more; all images"
+    names = "thing_0, thing_1, thing_2, thing_4, thing_5 and 19 more"
+    assert f"24 categories without bounding boxes: {names}." in lines
+    table = lines[next(number for number, line in enumerate(lines) if line.startswith("category")) :]
+    assert [line.split()[0] for line in table[1:22]] == [*(f"thing_{n}" for n in range(24, 4, -1)), "all"]
+    assert len(lines) < 35
+    assert table[21].split()[:4] == ["all", "25", "1", "300"]
 
 
 def test_nothing_marked(project: Project) -> None:

@@ -73,10 +73,13 @@ class ArchiveContent:
         By image code; labels are wnids, sizes and boxes are as in the archive.
     problem
         A sentence about anything that could not be read; empty if there is nothing.
+    is_missing
+        Whether the category has no archive.
     """
 
     annotations: dict[str, Annotation]
     problem: str = ""
+    is_missing: bool = False
 
 
 def read_archive(folder: Path, code: str) -> ArchiveContent:
@@ -86,7 +89,7 @@ def read_archive(folder: Path, code: str) -> ArchiveContent:
     """
     path = find_archive(folder, code)
     if path is None:
-        return ArchiveContent({}, f"no bounding boxes: {folder} has no archive of {code}.")
+        return ArchiveContent({}, f"no bounding boxes: {folder} has no archive of {code}.", is_missing=True)
     annotations: dict[str, Annotation] = {}
     invalid_files = invalid_boxes = 0
     damage = ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tqdm import tqdm
 
 from ..errors import DiskError
+from ..text import pluralize
 from .messages import for_screen
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_BARS = 0.2
 CLEAR_LINE = "\r\x1b[K"
-IMAGE_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {desc}"
+IMAGE_BAR = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
+BAR_COLUMNS = 36
+"""Columns of the bar without its description."""
+STALL_SECONDS = 3.0
+"""Seconds without a new result after which the run counts as waiting."""
 
 
 class Console:
@@ -42,6 +47,8 @@ class Console:
         self._verbose = verbose
         self._write_error: OSError | None = None
         self._image_progress: _ProgressDisplay | None = None
+        self._results = (0, 0)
+        self._results_at = time.monotonic()
         sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  # None after `>&-`
         sys.stderr = sys.stderr or sys.stdout
         for stream in (sys.stdout, sys.stderr):  # letters that the locale lacks become question marks
@@ -95,18 +102,37 @@ class Console:
         display = self._image_progress
         if not display.is_due():
             return
-        seconds = max(0.001, time.monotonic() - display.started)
-        counts = (
-            f"{progress.saved} saved, {progress.failed} failed, {progress.in_flight} in flight, "
-            f"{progress.saved / seconds:.1f} images/s, {progress.bytes / 1e6 / seconds:.1f} MB/s"
-        )
+        text = ", ".join(self._progress_parts(progress, time.monotonic() - display.started))
+        width = shutil.get_terminal_size().columns - BAR_COLUMNS if display.is_bar else self.width
+        while width is not None and len(text) >= width and ", " in text:
+            text = text.rpartition(", ")[0]
         if display.is_bar:
-            display.show_bar(progress.done, progress.total, initial=progress.before, description=counts)
-            return
-        of = f"{progress.done} of {progress.total}: " if progress.total else ""  # 0: unknown, or all is done
-        while self.width is not None and len(of + counts) >= self.width and ", " in counts:
-            counts = counts.rpartition(", ")[0]
-        self.print(of + counts)
+            display.show_bar(progress.done, progress.total, initial=progress.before, description=text)
+        else:
+            self.print(text)
+
+    def _progress_parts(self, progress: Progress, seconds: float) -> list[str]:
+        """Describe the progress, the most important first."""
+        now, results = time.monotonic(), (progress.saved, progress.failed)
+        if results != self._results:
+            self._results, self._results_at = results, now
+        seconds = max(0.001, seconds)
+        if not progress.total:  # unknown, or all is done
+            position = f"{progress.there} there"
+        elif progress.there == progress.done:
+            position = f"{progress.there} of {progress.total} there"
+        else:
+            position = f"{progress.done} of {progress.total} done, {progress.there} there"
+        is_waiting = progress.in_flight and now - self._results_at > STALL_SECONDS
+        return [
+            position,
+            f"waiting for {pluralize(progress.in_flight, 'slow URL')}"
+            if is_waiting
+            else f"{progress.saved / seconds:.1f} images/s",
+            f"{progress.failed} failed",
+            f"{progress.bytes / 1e6 / seconds:.1f} MB/s",
+            f"{progress.in_flight} in flight",
+        ]
 
     def close(self) -> None:
         """Remove the progress bar of a run."""

@@ -31,12 +31,13 @@ from ..results.paths import RESULT_FOLDER, RUN_NAME, result_folder
 from ..results.progress import Progress
 from ..results.run_record import RunRecord
 from ..results.staging import StagingFolder
+from ..results.statistics import MOST_CATEGORIES
 from ..scheduler.schedule import Schedule
 from ..sources.base import Source, SourceContext
 from ..sources.registry import source_types
 from ..sources.url_source import UrlSource
 from ..sources.url_table import NoUrlTable, UrlTable
-from ..text import pluralize
+from ..text import join_names, pluralize
 from . import gallery_command, shortfall, verify_command
 from .arguments import Signals
 from .console import Console
@@ -45,8 +46,8 @@ from .messages import open_url_table, warn
 if TYPE_CHECKING:
     from .export_command import ExportCommand
 
-MAX_SHOWN = 12
-"""Categories listed at the start."""
+MAX_NAMED = 5
+"""Categories named of many."""
 OF_ALL_RUNS = "Failures include those of earlier runs."
 URLS_PER_WORKER = 16
 """URLs per worker process; with fewer, the run would end before the process is ready."""
@@ -161,12 +162,14 @@ def _selection_text(selected: Selection, sources: Sequence[Source], settings: Se
         f", {selected.subcategories} of them as subcategories" if settings.with_subcategories else ""
     )
     lines = [f"{pluralize(len(chosen), 'category')}{subcategories}:"]
-    for category in chosen[:MAX_SHOWN]:
+    if len(chosen) > MOST_CATEGORIES:
+        texts = {_wanted_text(category.how_many, settings) for category in chosen}
+        numbers = texts.pop() if len(texts) == 1 else "numbers as in how_many"
+        return f"{lines[0]} {join_names([one.folder for one in chosen], MAX_NAMED)}; {numbers}"
+    for category in chosen:
         content = " and ".join(source.describe(category) for source in sources)
         wanted = _wanted_text(category.how_many, settings)
         lines.append(f"  {category.folder} ({category.code}): {content}, {wanted}")
-    if len(chosen) > MAX_SHOWN:
-        lines.append(f"  ... and {len(chosen) - MAX_SHOWN} more")
     return "\n".join(lines)
 
 
@@ -237,11 +240,22 @@ def _show_totals(
     """Show the numbers of the categories; `failed` are the failures of this run alone."""
     written = manager.reports.summaries
     summaries = [written[category.code] for category in selected if category.code in written]
-    if summaries:
-        total = statistics.total(summaries)
+    total = statistics.total(summaries)
+    if summaries and not (manager.has_new or total.statuses[Status.DOWNLOADED]):
+        counts = total.counts.removeprefix("0 saved, ")
+        console.print(f"Nothing new: {counts}. Images, annotations and reports are in {context.folder}")
+    elif summaries:
         console.print("\n".join([statistics.table(summaries, console.width), *total.details()]))
         if total.statuses[Status.FAILED] > failed:
             console.print(OF_ALL_RUNS)
+        if len(summaries) > MOST_CATEGORIES:
+            console.print(
+                f"These are the {MOST_CATEGORIES} with the most failures; all {len(summaries):,} are in "
+                f"{context.folder / RUN_NAME}"
+            )
+        if number := len(manager.without_boxes):
+            names = join_names(manager.without_boxes, MAX_NAMED)
+            console.print(f"{pluralize(number, 'category')} without bounding boxes: {names}.")
         console.print(f"Images, annotations and reports are in {context.folder}")
 
 

@@ -22,7 +22,7 @@ from ..results.progress import CategoryProgress, Progress
 from ..results.reconcile import ChangeReporter
 from ..results.report import ReportWriter
 from ..results.staging import NOT_WRITTEN
-from ..results.statistics import Summary
+from ..results.statistics import MOST_CATEGORIES, Summary
 from ..text import join_names, pluralize
 from .category_job import CategoryJob
 from .context import RunContext
@@ -72,6 +72,8 @@ class CategoryManager:
         Errors of single categories, in sentences.
     unwritten
         The number of images that could not be written, by error, then by category.
+    without_boxes
+        Categories for which there is no archive of boxes; they are reported one by one if they are few.
     unreported
         Categories without an up-to-date report, because an interrupted run had no time.
     """
@@ -90,6 +92,7 @@ class CategoryManager:
         self.fatal: DatasetError | None = None
         self.faults: list[str] = []
         self.unreported: set[str] = set()
+        self.without_boxes: list[str] = []
         self.unwritten: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._categories = categories
         self._context = context
@@ -97,6 +100,7 @@ class CategoryManager:
         self._screen = screen
         self._stopped = stopped
         self._has_time: Callable[[], bool] = lambda: False
+        self._recorded: Counter[str] = Counter()  # outcomes of this run, by category code
         self._duplicates = DuplicateTracker()
         self._changes = ChangeReporter(screen.print)
         self._unopened = deque(categories)
@@ -131,7 +135,8 @@ class CategoryManager:
                 if job.problem:
                     self._report_problem(f"{category.folder}: {job.problem}")
                 summary = self.reports.write(category, self._with_checkpoints(job.outcomes()))
-                self._screen.category_done(summary)
+                if self._recorded[category.code]:
+                    self._screen.category_done(summary)
             self._progress_of[category.code].end()
         except _AbandonedError:
             self.open[category.folder] = job
@@ -188,6 +193,11 @@ class CategoryManager:
             self.fatal = self.fatal or error
 
     @property
+    def has_new(self) -> bool:
+        """Whether anything was recorded in this run."""
+        return bool(self._recorded)
+
+    @property
     def without_images(self) -> list[Category]:
         """The categories without images, except those with `how_many` 0."""
         return [one for one in self._categories if one.how_many != 0 and not self.images_of(one)]
@@ -213,6 +223,7 @@ class CategoryManager:
 
     def _record(self, category: Category, outcome: Outcome) -> None:
         """Count an outcome that was written to a journal."""
+        self._recorded[category.code] += 1
         self._progress.count(outcome)
         if outcome.status.is_saved or not self._context.counts_saved(category):
             self._progress_of[category.code].advance()
@@ -239,6 +250,7 @@ class CategoryManager:
         self.open[category.folder] = job
         if not again:
             self._progress_of[category.code].advance_before(job.done_before())
+            self._progress.present += len(job.saved_before())
             for outcome in job.saved_before():
                 self._duplicates.add(outcome)
                 self._context.delivering_hosts.add(outcome.final_host)
@@ -247,7 +259,10 @@ class CategoryManager:
     def _read_annotations(self, category: Category) -> Mapping[str, Annotation]:
         content = self._context.read_annotations(category)
         if content.problem:
-            self._screen.print(f"{category.folder}: {content.problem}")
+            if content.is_missing and len(self._categories) > MOST_CATEGORIES:
+                self.without_boxes.append(category.folder)
+            else:
+                self._screen.print(f"{category.folder}: {content.problem}")
         return content.annotations
 
     def _record_unreached(self, job: CategoryJob) -> None:
@@ -267,6 +282,7 @@ class CategoryManager:
         for outcome in retracted:
             self._progress.retract(outcome)
         if retracted:
+            self._recorded[category.code] += len(retracted)
             self._screen.print(f"{category.folder}: {len(retracted)} {placeholders.RETRACTED_MESSAGE}")
         return bool(retracted)
 

@@ -62,7 +62,8 @@ class RunContext:
         others = [source.annotations(category) for source in self.sources]
         annotations = dict(ChainMap(archive.annotations, *map(dict, others)))
         is_problem = self.settings.annotations_dir.is_dir() and (archive.annotations or not annotations)
-        return ArchiveContent(annotations, archive.problem if is_problem else "")
+        problem = archive.problem if is_problem else ""
+        return ArchiveContent(annotations, problem, is_missing=archive.is_missing)
 
     def find_rows(self, category: Category, image_codes: Collection[str]) -> Iterator[UrlRow]:
         """Find the rows of images that are saved but not in a journal, e.g. after a killed run."""

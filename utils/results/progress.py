@@ -26,6 +26,8 @@ class Progress:
         Images saved, and URLs that failed.
     bytes
         Size of the images saved.
+    present
+        Images that earlier runs saved.
     """
 
     total: int = 0
@@ -35,6 +37,12 @@ class Progress:
     saved: int = 0
     failed: int = 0
     bytes: int = 0
+    present: int = 0
+
+    @property
+    def there(self) -> int:
+        """Images saved by this run and earlier ones."""
+        return self.present + self.saved
 
     def __add__(self, other: Progress) -> Progress:
         return Progress(*(own + added for own, added in zip(astuple(self), astuple(other), strict=True)))
@@ -52,6 +60,8 @@ class Progress:
         if outcome.status is Status.DOWNLOADED:
             self.saved -= 1
             self.bytes -= outcome.picture.bytes if outcome.picture else 0
+        else:
+            self.present -= 1
 
 
 @dataclass

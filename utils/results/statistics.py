@@ -14,6 +14,8 @@ from ..urls import VALIDATION_PREFIX
 from .own_images import OwnImage, OwnImages
 
 MOST_REASONS, MOST_FILES = 4, 3
+MOST_CATEGORIES = 20
+"""Categories that are shown one by one."""
 WIDEST_NAME, READABLE_NAME, LEAST_NAME = 40, 20, 6
 LEAST_REASONS = 18
 """Columns of the terminal; where there are fewer, the table has no reasons."""
@@ -120,12 +122,16 @@ class Summary:
 
     def line(self, width: int | None = None) -> str:
         """Return the numbers in one line, shortened to a terminal of this width (None: there is none)."""
-        reasons = f" ({self.failure_reasons})" if self.reasons else ""
-        line = f"{self.name}: {self._counts(reasons)}"
+        line = f"{self.name}: {self.counts}"
         if width is None or len(line) < width:
             return line
         counts = f": {self._counts('')}"
         return truncate_middle(self.name, max(LEAST_NAME, width - 1 - len(counts))) + counts
+
+    @property
+    def counts(self) -> str:
+        """The numbers, as in `3 saved, 2 with boxes, 9 failed (http_404 9)`."""
+        return self._counts(f" ({self.failure_reasons})" if self.reasons else "")
 
     def _counts(self, reasons: str) -> str:
         parts = [
@@ -204,10 +210,16 @@ _COLUMNS = (
 def table(summaries: Sequence[Summary], width: int | None = None) -> str:
     """Return a table with a row for each category, and their total if there are several.
 
+    Of many categories it has those with the most failures.
+
     On a terminal of this `width` (None: there is none) first the reasons are cut, then the headers, then the
     names.
     """
-    rows = [*summaries, total(summaries)] if len(summaries) > 1 else list(summaries)
+    rows = sorted(summaries, key=lambda one: -one.statuses[Status.FAILED])[:MOST_CATEGORIES]
+    if len(rows) == len(summaries):
+        rows = list(summaries)  # in their order
+    if len(summaries) > 1:
+        rows.append(total(summaries))
     shown = [
         column
         for column in _COLUMNS
