@@ -46,8 +46,8 @@ MISBEHAVIOUR = {
         Answer(body=bytes(20_000_001), gzip=True),
         Reason.TOO_LARGE,
     ),
-    "called gzip, and is not": (
-        Answer(body=PICTURE, headers=("Content-Encoding: gzip",)),
+    "damaged gzip": (
+        Answer(body=b"\x1f\x8b" + PICTURE, headers=("Content-Encoding: gzip",)),
         Reason.CONNECTION_ERROR,
     ),
     "a header of 1 MB": (Answer(body=PICTURE, headers=("X: " + "a" * 10**6,)), Reason.CONNECTION_ERROR),

@@ -1,7 +1,8 @@
 """Decodes bodies that servers send compressed although this is not asked for.
 
 libcurl would decode a body while it arrives, and keep the decoded bytes of paused transfers in memory without
-a limit. It would also reject responses whose Content-Encoding is no coding, such as `UTF-8`.
+a limit. It would also reject responses whose Content-Encoding is no coding, such as `UTF-8`, or not that of
+the body.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ MAX_CODINGS = 5
 _GZIP, _ZLIB, _RAW = 31, 15, -15  # zlib's numbers of the formats
 FORMATS = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (_ZLIB, _RAW)}
 """The formats of a coding, in the order to try them; some servers send "deflate" without zlib's header."""
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 def decode(body: bytes, content_encodings: Sequence[str]) -> bytes | Reason:
@@ -43,7 +45,10 @@ def decode(body: bytes, content_encodings: Sequence[str]) -> bytes | Reason:
 
 
 def _decompress(body: bytes, formats: Sequence[int]) -> bytes | Reason:
-    """Decompress one stream; bytes behind its end are ignored, as browsers do."""
+    """Decompress one stream; bytes behind its end are ignored, as browsers do.
+
+    A body that is not compressed is returned as it is: some servers send the header with an image file.
+    """
     for wbits in formats:
         decoder = zlib.decompressobj(wbits)
         try:
@@ -53,4 +58,4 @@ def _decompress(body: bytes, formats: Sequence[int]) -> bytes | Reason:
         if len(decoded) > MAX_IMAGE_BYTES:
             return Reason.TOO_LARGE
         return decoded if decoder.eof else Reason.TRUNCATED
-    return Reason.CONNECTION_ERROR
+    return Reason.CONNECTION_ERROR if body.startswith(GZIP_MAGIC) else body
