@@ -59,6 +59,10 @@ def test_valid_urls(url: str) -> None:
         ("http://a.example:eighty/x", "port"),
         ("http://a.example:\u0661/x", "port"),
         ("http://a b.example/x", "host name"),
+        ("http://a%20b.example/x", "host name"),
+        ("http://a%2Fb.example/x", "host name"),
+        ("http://a%40b.example/x", "host name"),
+        ("http://a%00b.example/x", "host name"),
         ("http://a.example\\x", None),
         ("http://exa\u2100mple.example/x", "host name"),
         ("http://[::1/x", "host name"),
@@ -103,6 +107,8 @@ def test_invalid_image_codes(code: str) -> None:
         ("HTTP://Bücher.Example:8080/x", "http://xn--bcher-kva.example:8080/x"),
         ("http://user:p%40ss@a.example/x", "http://user:p%40ss@a.example/x"),
         ("http://a.example?q=1", "http://a.example/?q=1"),
+        ("http://a.example\\b\\c.jpg?d=\\e", "http://a.example/b/c.jpg?d=%5Ce"),
+        ("http://b%C3%BCcher.Example/x", "http://xn--bcher-kva.example/x"),
         ("http://a.example", "http://a.example/"),
         (" http://a.example:/x ", "http://a.example/x"),
         ("http://[2001:DB8::1]:81/x", "http://[2001:db8::1]:81/x"),
@@ -110,7 +116,7 @@ def test_invalid_image_codes(code: str) -> None:
     ],
 )
 def test_request_url(url: str, requested: str) -> None:
-    """Blanks and non-ASCII characters are encoded once, fragments are removed, credentials are kept."""
+    """As browsers request them: encoded once, with slashes, a decoded host and credentials, no fragment."""
     assert request_url(url) == requested
 
 
@@ -126,6 +132,8 @@ def test_request_url(url: str, requested: str) -> None:
         ("http://a.example:080/", "a.example:80"),
         ("http://2130706433/", "127.0.0.1:80"),
         ("http://0x7f.1:81/", "127.0.0.1:81"),
+        ("http://%31%32%37.0.0.1/", "127.0.0.1:80"),
+        ("http://%2531.example/", "%2531.example:80"),
         ("http://x0x1.example/", "x0x1.example:80"),
         ("no url", ""),
     ],

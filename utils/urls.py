@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .models.rows import UrlRow
 from .reasons import Reason, Rejection
@@ -64,14 +64,16 @@ def request_url(url: str) -> str:
     """Return a URL in the form that is requested: ASCII, without fragment, with credentials.
 
     Blanks and non-ASCII characters are percent-encoded (UTF-8), a non-ASCII host becomes punycode, and "%" is
-    not encoded again. A text that is not an http(s) URL is percent-encoded as a whole.
+    not encoded again. As in browsers, a host may be percent-encoded, and a backslash in the path is a slash.
+    A text that is not an http(s) URL is percent-encoded as a whole.
     """
     parts = _split(url)
     if parts is None:
         return _percent_encode(url.strip(_BLANKS), _PATH_SAFE)
     user = "" if parts.user is None else _percent_encode(parts.user, _USER_SAFE) + "@"
     port = f":{_percent_encode(parts.port, '%')}" if parts.port else ""
-    rest = _percent_encode(parts.rest, _PATH_SAFE)
+    path, mark, query = parts.rest.partition("?")
+    rest = _percent_encode(path.replace("\\", "/") + mark + query, _PATH_SAFE)
     root = "" if rest.startswith("/") else "/"
     return f"{parts.scheme}://{user}{parts.host}{port}{root}{rest}"
 
@@ -107,9 +109,12 @@ def _split(url: str) -> _Url | None:
 def _ascii_host(host: str) -> str:
     if host.startswith("[") and host.isascii() and host.isprintable() and " " not in host:
         return host.lower()
-    if not host.isascii() and len(host) <= MAX_HOST_LENGTH:  # the codec takes quadratic time
+    name = unquote(host)
+    if (name != host or not host.isascii()) and len(
+        name
+    ) <= MAX_HOST_LENGTH:  # the codec takes quadratic time
         with contextlib.suppress(UnicodeError):  # not a domain name: percent-encoded, it does not resolve
-            encoded = host.encode("idna").decode("ascii").lower()
+            encoded = name.encode("idna").decode("ascii").lower()
             # Some characters are encoded as several ("℀" as "a/c"), which would add a slash to the name.
             if _HOST_NAME.fullmatch(encoded):
                 return encoded

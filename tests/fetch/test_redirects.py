@@ -182,6 +182,10 @@ def test_private_hosts_in_any_spelling_are_refused(
         ("HTTPS:/example.org/caf\u00e9", "https://example.org/caf%C3%A9"),
         ("http://b\u00fccher.example/", "http://xn--bcher-kva.example/"),
         ("http://1.2.3.4.5/", "http://1.2.3.4.5/"),
+        ("http://8.8.8.8\\b\\c?d=\\e", "http://8.8.8.8/b/c?d=%5Ce"),
+        ("\\b", "http://me:pw@somewhere.test/b"),
+        ("///example.org/b//c", "http://example.org/b//c"),
+        ("https:////example.org/b\t\tc", "https://example.org/bc"),
     ],
 )
 def test_other_targets_are_accepted(location: str, expected: str) -> None:
@@ -202,6 +206,7 @@ def test_target_that_is_not_utf_8() -> None:
         ("data:image/png;base64,AAAA", Reason.FORBIDDEN_REDIRECT),
         ("javascript:alert(1)", Reason.FORBIDDEN_REDIRECT),
         ("http://[broken/", Reason.INVALID_URL),
+        ("http:///", Reason.INVALID_URL),
         ("http://example.org:99999/", Reason.INVALID_URL),
         ("/" + "a" * 9000, Reason.INVALID_URL),
     ],

@@ -19,8 +19,9 @@ from ..reasons import Reason
 from ..urls import host_of, request_url, url_error
 
 MAX_REDIRECTS = 10
-_SLASHES = re.compile(r"^(https?):/{1,3}(?=[^/])", re.IGNORECASE)
-"""The start of an absolute URL, as browsers and curl accept it."""
+_SLASHES = re.compile(r"^(https?:(?=/)|(?=//))/+", re.IGNORECASE)
+"""The start of a URL with a host; browsers accept any number of slashes."""
+_IGNORED = re.compile(r"[\t\r\n]")
 _UNICAST_V6, _NAT64 = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("64:ff9b::/96")
 _NOT_PUBLIC = tuple(
     map(
@@ -44,14 +45,17 @@ def redirect_target(base: str, location: bytes) -> str | Reason:
     base
         The URL whose response was the redirect.
     location
-        The value of the Location header, in any encoding.
+        The value of the Location header, in any encoding. It is read as browsers do: a backslash before the
+        query is a slash, and tabs are ignored.
     """
     try:
         text = location.decode()
     except UnicodeDecodeError:
         text = quote(location, safe=string.printable)
+    path, *rest = re.split(r"(?=[?#])", _IGNORED.sub("", text), maxsplit=1)
+    url = "".join([_SLASHES.sub(r"\1//", path.replace("\\", "/")), *rest])
     try:
-        url = urljoin(base, _SLASHES.sub(r"\1://", text))
+        url = url if url.lower().startswith(("http://", "https://")) else urljoin(base, url)
     except ValueError:
         return Reason.INVALID_URL
     if not url.lower().startswith(("http:", "https:")):
