@@ -68,6 +68,36 @@ def tls_server(authority: Path, case: str, header: bytes = b"") -> Callable[[soc
     return speak
 
 
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\n", None),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", Reason.CONNECTION_ERROR),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n", Reason.CONNECTION_ERROR),
+    ],
+)
+def test_close_without_a_closing_message(
+    authority: Path, monkeypatch: pytest.MonkeyPatch, head: bytes, reason: Reason | None
+) -> None:
+    """It ends a body without a stated length, which the decoder of the image judges; no other one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "sound.pem", authority / "key.pem")
+
+    def speak(client: socket.socket) -> None:
+        with context.wrap_socket(client, server_side=True) as secure:  # its `close` sends no message
+            secure.recv(65536)
+            secure.sendall(head + b"contents")
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "authority.pem"))
+    with serving(speak) as port:
+        if reason is None:
+            response = fetch_body(f"https://127.0.0.1:{port}/")
+            assert (response.data, response.length_known) == (b"contents", False)
+        else:
+            assert fetch_error(f"https://127.0.0.1:{port}/").reason is reason
+
+
 @contextlib.contextmanager
 def served(project: Project, authority: Path, *cases: str) -> Iterator[None]:
     """Add a URL of a host for each certificate."""

@@ -39,6 +39,8 @@ HEADERS = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 """Sent with every request. libcurl must not add Accept-Encoding itself: it would decode bodies, too; see
 `content_encoding`."""
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")
+_TLS_END = re.compile("unexpected eof|SSL_ERROR_SYSCALL, errno 0|non-properly terminated")
+"""curl's errors for a TLS connection that the server closed without a closing message, as many do."""
 
 
 class MemoryBudget:
@@ -182,6 +184,9 @@ class Transfer:
         self._read_headers()  # again: trailers arrive after the body
         seconds = float(self.curl.getinfo(pycurl.TOTAL_TIME))
         code = self._resume_error or code
+        length_known = self._length_known()
+        if code == pycurl.E_RECV_ERROR and not length_known and _TLS_END.search(message):
+            code = 0  # closing the connection ends the body
         target = self._redirect_target() if 300 <= self._status < 400 else None
         if isinstance(target, str):
             history = RedirectHistory(
@@ -196,16 +201,12 @@ class Transfer:
         if isinstance(body, Reason):
             rejected = body
         elif body is not None:
-            is_chunked = "chunked" in ",".join(self._headers.get("transfer-encoding", ())).lower()
-            version = self.curl.getinfo(pycurl.INFO_HTTP_VERSION)
             return Response(
                 data=body,
                 http_status=self._status,
                 final_url=self._url,
                 robots=tuple(self._headers.get("x-robots-tag", ())),
-                length_known=is_chunked
-                or "content-length" in self._headers
-                or version > pycurl.CURL_HTTP_VERSION_1_1,
+                length_known=length_known,
                 seconds=seconds,
             )
         end = TransferEnd(
@@ -218,6 +219,12 @@ class Transfer:
             is_proven=is_proven,
         )
         return fetch_error(self.curl, end)
+
+    def _length_known(self) -> bool:
+        """Whether the end of the body is told from a connection that broke."""
+        is_chunked = "chunked" in ",".join(self._headers.get("transfer-encoding", ())).lower()
+        version = self.curl.getinfo(pycurl.INFO_HTTP_VERSION)
+        return is_chunked or "content-length" in self._headers or version > pycurl.CURL_HTTP_VERSION_1_1
 
     def _body(self) -> bytes | Reason:
         """Return the complete body, decoded, or the reason why it cannot be."""
