@@ -128,7 +128,7 @@ class Copy:
         everything = [*self._problems, *(sentence for one in self._readers for sentence in one.problems)]
         more = len(everything) - MAX_PROBLEMS
         if more > 0:
-            everything[MAX_PROBLEMS:] = [f"{more:,} more problems."]
+            everything[MAX_PROBLEMS:] = [f"{pluralize(more, 'more problem')}."]
         return everything
 
     def close(self) -> None:
