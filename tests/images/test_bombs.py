@@ -10,6 +10,7 @@ import pytest
 
 from tests.pictures import accepted, encode, paint, rejection, run_length_bmp
 from utils.images import decoding, structure
+from utils.models.images import ImageFormat
 from utils.reasons import Reason
 
 WIDTH, HEIGHT = 2_000, 1_500
@@ -124,6 +125,16 @@ def test_jpeg_of_separate_components() -> None:
     assert structure.count_jpeg_scans(jpeg(0xC0, 3)) == 3
     assert structure.count_jpeg_scans(encode("JPEG", progressive=True)) > 5
     assert structure.count_jpeg_scans(encode("JPEG", paint().convert("L"))) == 1
+
+
+def test_run_length_codes_without_pixels() -> None:
+    """Of a run-length encoded BMP, only as much is decoded as its pixels may take."""
+    codes = b"\x28\1" + b"\1\0" * 9_000_000
+    data = run_length_bmp(codes, (40, 30))
+    assert len(structure.check(ImageFormat.BMP, data)) < 6_000
+    assert rejection(data).reason is Reason.CORRUPT
+    longest = b"".join(b"\1\5" * 40 + b"\0\0" for _ in range(30)) + b"\0\1"
+    accepted(run_length_bmp(longest, (40, 30)) + bytes(99))
 
 
 def test_tiles_beyond_the_picture() -> None:

@@ -86,7 +86,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(decoder_process, "_start", recorded)
     with pytest.raises(KeyboardInterrupt):
-        decoder_process.decode(ImageFormat.BMP, slow_bmp(), Size(200, 200), interrupt)
+        decoder_process.decode(ImageFormat.BMP, slow_bmp(), Size(2_500, 2_000), interrupt)
     assert started[0].returncode == -9
 
 

@@ -16,7 +16,8 @@ from PIL import Image
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.machine import with_mounts
+from tests.machine import wait_until, with_mounts
+from tests.pictures import slow_bmp
 from tests.project import ALONE, Project, RunningScript
 from utils.annotations import voc_xml
 
@@ -320,3 +321,33 @@ def test_no_shared_memory(project: Project, web: Web, tmp_path: Path) -> None:
     finished = project.run(prefix=with_mounts([*commands, f"mount --rbind {devices} /dev"]))
     assert (finished.code, finished.err) == (0, "")
     check_complete(project)
+
+
+def decoders(parent: int) -> list[int]:
+    """Return the process ids of a run's decoders."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if b"decoder_process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("flags", [ALONE, (*ALONE, "--export", "imagefolder"), ("--verify",)], ids="/".join)
+def test_interrupted_while_decoding(project: Project, web: Web, flags: tuple[str, ...]) -> None:
+    """A run without workers and `--verify` end at a signal, although a decoder would go on for seconds."""
+    web.answer("/1", Answer.jpeg(slow_bmp()))
+    project.category(RED, "red")
+    project.url(f"{RED}_1", web.url("/1"))
+    image = project.result / "red" / "Images" / f"{'own' if '--export' in flags else RED}_1.bmp"
+    if flags != ALONE:
+        image.parent.mkdir(parents=True)
+        image.write_bytes(slow_bmp())
+    with project.start(*flags) as process:
+        wait_until(lambda: decoders(process.pid))
+        (decoder,) = decoders(process.pid)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert not Path(f"/proc/{decoder}").exists()
+    if flags == ALONE:
+        assert [row["reason"] for row in project.report("red")] == ["interrupted"]
+    else:
+        assert image.exists()  # it was not found invalid

@@ -26,8 +26,8 @@ MAX_PIXELS = 50_000_000
 MAX_SEGMENTS, MAX_CHUNKS = 10_000, 100_000
 """Of a JPEG, and of a PNG, WebP or GIF; with millions of them a small file takes long to read."""
 
-MAX_RUN_LENGTH_PIXELS = 10_000_000
-"""Of a BMP with run-length encoding, which Pillow decodes in Python."""
+MAX_RUN_LENGTH_PIXELS, RUN_LENGTH_BYTES = 5_000_000, 3
+"""Of a BMP with run-length encoding, which Pillow decodes in Python, and of its encoding for one pixel."""
 
 MAX_PAGES, MAX_FIELDS = 100, 1_000
 """Pages of a TIFF that are checked, and fields of a page; the chain of pages can be endless or circular."""
@@ -335,14 +335,16 @@ def _read_bmp_size(data: bytes) -> Size:
 
 def _check_bmp(data: bytes) -> bytes:
     """Check the length of run-length encoded pixels, which the decoder does not check."""
-    (length,) = struct.unpack_from("<I", data, 2)
-    if is_run_length_encoded(data):
-        size = _read_bmp_size(data)
-        if size.width * size.height > MAX_RUN_LENGTH_PIXELS:
-            raise DamagedError("it has too many pixels for its run-length encoding")
-        if length > len(data):
-            raise TruncatedError
-    return data
+    if not is_run_length_encoded(data):
+        return data
+    length, begin = struct.unpack_from("<I4xI", data, 2)
+    size = _read_bmp_size(data)
+    pixels = size.width * size.height
+    if pixels > MAX_RUN_LENGTH_PIXELS:
+        raise DamagedError("it has too many pixels for its run-length encoding")
+    if length > len(data):
+        raise TruncatedError
+    return data[: begin + RUN_LENGTH_BYTES * (pixels + size.height) + 2]  # more add no pixel
 
 
 def is_run_length_encoded(bmp: bytes) -> bool:
