@@ -271,3 +271,31 @@ def test_interrupted_and_killed(copies: Project, layout: str) -> None:
     run(copies, *flags)
     assert len(saved(copies)) == 150
     assert copies.folders() == {"tench"}
+
+
+def test_interrupted_while_listing(copies: Project) -> None:
+    """A pass through a compressed tar can be interrupted at any time; nothing is left of it."""
+    path = copies.path / "x.tar.gz"
+    start = tar_of({f"{FISH}/{FISH}_1.JPEG": jpeg(1)})[:-9216] + claim(10**12, "x.bin")
+    block = gzip.compress(bytes(1 << 26), 1)
+    with path.open("wb") as file:
+        file.write(gzip.compress(start))
+        file.writelines(block for _ in range(300))  # 20 GB, which take a minute
+    with copies.start("--copy", str(path)) as process:
+        wait_until(lambda: list(copies.result.glob(".copies/*")))
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
+    assert copies.folders() == set()
+
+
+def test_outdated_unpacked_files(copies: Project) -> None:
+    """What an interrupted run has unpacked is used if the selection is the same, and deleted if not."""
+    folder = write_files(copies.path / "copy", {"x.tar.gz": gzip.compress(tar_of(class_folders()))})
+    copies.category(DOG, "Chihuahua", marked=False)
+    run(copies, "--copy", str(folder), "--categories", FISH, DOG)
+    unpacked = write_files(copies.result / ".copies", {"abc": b"x", ".abc.part": b"x", "abc.json": b"{}"})
+    run(copies, "--copy", str(folder))
+    assert not unpacked.exists()
+    assert saved(copies) == TRAINED

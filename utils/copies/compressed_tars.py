@@ -116,8 +116,8 @@ class CompressedTar(Reader):
 
     def discard(self) -> None:
         """Delete what was unpacked."""
-        self._unpacked.unlink(missing_ok=True)
-        self._places_file.unlink(missing_ok=True)
+        for path in self.unpacked_files:
+            path.unlink(missing_ok=True)
 
     def image(self, member: Member) -> RangeImage:
         """Return an unpacked member as workers read it."""
@@ -128,6 +128,11 @@ class CompressedTar(Reader):
         """Read a member, after a pass if that is necessary; see `LocalImage.read`."""
         self.unpack()
         return self.image(member).read()
+
+    @property
+    def unpacked_files(self) -> tuple[Path, Path]:
+        """The files in `folder`, which may not exist."""
+        return self._unpacked, self._places_file
 
     @functools.cached_property
     def _unpacked(self) -> Path:

@@ -95,9 +95,17 @@ class CopySource(Source):
                     stack.callback(copy.close)
                     copies.append(copy)
                 source = cls(context, copies)
+                source.remove_outdated(folder)
                 source.introduce()
             yield source
             source.close()
+
+    def remove_outdated(self, folder: Path) -> None:
+        """Delete what earlier runs have unpacked of other tars or for other categories."""
+        kept = {path for one in self._compressed for path in one.unpacked_files}
+        for path in folder.iterdir():
+            if path not in kept:
+                path.unlink()
 
     def introduce(self) -> None:
         """Say what each copy is, and what is damaged."""
