@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import shutil
 import signal
 import sys
 from collections import Counter
@@ -16,10 +17,11 @@ import pytest
 from demo.answers import Answer
 from demo.comparison import compare
 from demo.demo_web import DemoWeb
-from demo.input_files import xml
+from demo.input_files import annotation_xml
 from demo.pictures import Kind
 from demo.web import Web
 from tests.cluster.dask_cluster import CONFIGURATION, DaskCluster, dask_cluster
+from tests.copies import lookalikes
 from tests.machine import process_group, wait_until
 from tests.project import ALONE, GALLERY_FILES, Project, RunningScript
 from tests.slow_urls import RED, add_slow_urls
@@ -156,6 +158,23 @@ def test_excluded_images(project: Project, web: Web, cluster: DaskCluster) -> No
     assert len(web.requests) == 4
 
 
+@pytest.mark.parametrize("layout", ["parquet", "compressed tar of tars"])
+def test_copies(project: Project, cluster: DaskCluster, layout: str) -> None:
+    """Workers of the cluster read copies under the same path, and save what one machine does."""
+    folder = project.path / "copy"
+    lookalikes.LAYOUTS[layout](folder)
+    xml = lookalikes.write_files(project.path / "boxes", lookalikes.boxes())
+    for code, name in ((lookalikes.FISH, "tench"), (lookalikes.DOG, "Chihuahua")):
+        project.category(code, name)
+    flags = ("--copy", str(folder), str(xml))
+    assert project.run(*flags, "--scheduler", cluster.address, timeout=200).code == 0
+    many = tree(project)
+    assert len(project.images("tench")) == len(project.images("Chihuahua")) == 5
+    shutil.rmtree(project.result)
+    assert project.run(*flags).code == 0
+    assert tree(project) == many
+
+
 def add_demo(project: Project, demo_web: DemoWeb) -> None:
     """Add three categories of the demo, enough for two shards, with their URLs and annotations."""
     kinds = list(Kind)[:3]
@@ -166,7 +185,9 @@ def add_demo(project: Project, demo_web: DemoWeb) -> None:
             continue
         project.url(photo.code, photo.url)
         for label in {box.label for box in photo.drawing.boxes if photo.annotated}:
-            project.annotations.setdefault(label, {})[photo.code] = xml(photo).encode()
+            project.annotations.setdefault(label, {})[photo.code] = annotation_xml(
+                photo.code, photo.kind, photo.drawing
+            ).encode()
 
 
 def report_rows(project: Project) -> dict[tuple[str, str], tuple[str, str, str]]:
