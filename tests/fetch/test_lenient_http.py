@@ -11,9 +11,9 @@ import pytest
 
 from demo.web import Answer, Request, Web
 from tests.fetching import fetch_body, fetch_error, finish, serving
+from utils.fetch import lenient_http
 from utils.fetch.certificates import Authorities
 from utils.fetch.client import Fetcher
-from utils.fetch.lenient_http import fetch
 from utils.fetch.redirects import RedirectGuard
 from utils.models.http_defaults import MAX_IMAGE_BYTES, USER_AGENT
 from utils.models.tasks import Response
@@ -122,11 +122,18 @@ def test_host_that_is_gone() -> None:
     assert len(clients) == 2
 
 
+def test_exception_in_the_thread(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transfer ends all the same."""
+    monkeypatch.setattr(lenient_http, "fetch", lambda *_arguments, **_settings: int("x"))
+    web.answer("/x", answer(LENGTH + b"\r\n" + PICTURE))
+    assert fetch_error(web.url("/x"), 5.0).reason is Reason.CONNECTION_ERROR
+
+
 def test_redirects_to_private_addresses_are_refused(web: Web) -> None:
     """The address of the second connection is checked, too: a name may have got another one meanwhile."""
     guard = RedirectGuard(web.url("/x"), from_public=True)
     authorities = Authorities.from_environment({})
-    response = fetch(web.url("/x"), {}, guard=guard, authorities=authorities, seconds=5.0)
+    response = lenient_http.fetch(web.url("/x"), {}, guard=guard, authorities=authorities, seconds=5.0)
     assert response.code == pycurl.E_RECV_ERROR
     assert guard.blocked
     assert web.requests == []

@@ -87,7 +87,7 @@ class Fetcher:
         self._proven: set[str] = set()  # the proxies that have responded
         self._unproven: dict[str, float] = {}  # other proxies in use, and when to ask them
         self._waiting: deque[Transfer] = deque()  # transfers whose response libcurl could not read
-        self._responses: deque[tuple[Transfer, LenientResponse]] = deque()  # filled by threads
+        self._responses: deque[tuple[Transfer, LenientResponse | None]] = deque()  # filled by threads
         self._threads = 0
         self._probe_numbers = itertools.count(-1, -1)
         self._running: dict[int, Transfer] = {}
@@ -221,8 +221,8 @@ class Fetcher:
             transfer, response = self._responses.popleft()
             self._threads -= 1
             if self._running.get(transfer.number) is transfer:  # it was not cancelled
-                transfer.use_response(response)
-                fetched = Fetched(transfer.number, _result(transfer, response.code, "", is_proven=False))
+                code = transfer.use_response(response) if response else pycurl.E_RECV_ERROR
+                fetched = Fetched(transfer.number, _result(transfer, code, "", is_proven=False))
                 self._remove(transfer)
                 yield fetched
                 transfer.release()
@@ -233,7 +233,10 @@ class Fetcher:
                 threading.Thread(target=self._run_thread, args=(transfer,), daemon=True).start()
 
     def _run_thread(self, transfer: Transfer) -> None:
-        self._responses.append((transfer, transfer.request_again(self._user_agent)))
+        response = None
+        with contextlib.suppress(Exception):  # whatever it is, the transfer has to end
+            response = transfer.request_again(self._user_agent)
+        self._responses.append((transfer, response))
         self.wake()
 
     def _probe_proxies(self) -> float:

@@ -244,11 +244,12 @@ class Transfer:
             seconds=max(0.1, self._detector.deadline - time.monotonic()),
         )
 
-    def use_response(self, response: LenientResponse) -> None:
-        """Take the response of `request_again` in place of curl's."""
+    def use_response(self, response: LenientResponse) -> int:
+        """Take the response of `request_again` in place of curl's; returns its code for `result`."""
         self._header_lines[:] = response.header_lines
         self._chunks = [response.body]
         self._budget.used += len(response.body)
+        return response.code
 
     def resume(self) -> None:
         """End a pause."""
