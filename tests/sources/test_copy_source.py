@@ -335,3 +335,30 @@ def test_formats(copies: Project) -> None:
         ], place
         assert copies.images("tench") == {f"{FISH}_1.png", f"{FISH}_2.jpg", f"{FISH}_8.webp"}
         shutil.rmtree(copies.result)
+
+
+def test_exports_and_card(copies: Project) -> None:
+    """Official validation images are for validation in exports; the card names the source."""
+    folder = make(copies, "class folders")
+    run(copies, "--copy", str(folder), "--export", "imagefolder", "--val_fraction", "0.3")
+    exported = copies.path / "partial_imagenet_imagefolder"
+    sides = {side: {path.stem for path in (exported / side).rglob("*.jpg")} for side in ("train", "val")}
+    validation = {one for one, code in lookalikes.VALIDATION_CODES.items() if code != SHARK}
+    assert validation <= sides["val"]
+    assert len(sides["train"] | sides["val"]) == 10
+    card = (copies.result / "dataset_card.md").read_text()
+    assert "copies of ImageNet on disk" in card
+
+
+def test_no_source(copies: Project) -> None:
+    """`--source copy` without a copy is refused."""
+    finished = run(copies, "--source", "copy", code=2)
+    assert "--source copy needs a copy of ImageNet: add --copy PATH." in finished.err
+
+
+def test_terms(copies: Project) -> None:
+    """A copy of one's own needs no URL table and no consent; one sentence reminds of the terms."""
+    folder = make(copies, "tars")
+    finished = run(copies, "--copy", str(folder), "--url_data", str(copies.path / "none.csv"))
+    assert finished.out.count("non-commercial research and education only") == 1
+    assert saved(copies) == TRAINED
