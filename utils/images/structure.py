@@ -40,6 +40,7 @@ MAX_TILE_PIXELS = 4 * MAX_PIXELS
 
 JPEG_END = 0xD9
 JPEG_SCAN = 0xDA
+_JPEG_SCAN_BYTE = bytes([JPEG_SCAN])
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1, 0xC9)
 JPEG_END_MARKER = bytes([0xFF, JPEG_END])
 _JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
@@ -142,16 +143,14 @@ def count_jpeg_scans(data: bytes) -> int:
     header: list[Segment] = []
     for segment in jpeg_segments(data):
         header.append(segment)
-        if segment.marker == JPEG_SCAN:
+        if data[segment.end + 1 : segment.end + 2] == _JPEG_SCAN_BYTE:  # the end of the scan is not needed
             break
     if len(header) == MAX_SEGMENTS:
         raise DamagedError(f"it has more than {MAX_SEGMENTS:,} segments")
-    for frame in header:
-        components = data[frame.begin + 9 : frame.begin + 10]
-        if (
-            frame.marker in _SEQUENTIAL_FRAMES
-            and data[header[-1].begin + 4 : header[-1].begin + 5] == components
-        ):
+    frame = next((one for one in header if one.marker in _SEQUENTIAL_FRAMES), None)
+    if frame:
+        scan = header[-1].end
+        if data[frame.begin + 9 : frame.begin + 10] == data[scan + 4 : scan + 5]:  # the numbers of components
             return 1
     return max(1, sum(segment.marker == JPEG_SCAN for segment in jpeg_segments(data)))
 
