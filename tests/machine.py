@@ -63,6 +63,16 @@ def with_files(files: Mapping[Path, Path]) -> tuple[str, ...]:
     )
 
 
+def without_shared_memory(devices: Path) -> list[str]:
+    """Return the commands for `with_mounts` that mount a folder, which is made, as /dev without /dev/shm."""
+    devices.mkdir()
+    names = ("null", "urandom")
+    return [
+        *(f"touch {devices}/{name}; mount --bind /dev/{name} {devices}/{name}" for name in names),
+        f"mount --rbind {devices} /dev",
+    ]
+
+
 class NameServer:
     """A name server with scripted answers, which counts look-ups by name.
 

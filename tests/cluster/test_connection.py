@@ -17,8 +17,9 @@ from distributed.protocol import dumps
 from distributed.protocol.utils import pack_frames
 
 from demo.web import Web
+from tests.machine import with_mounts, without_shared_memory
 from tests.project import ROOT, Project
-from utils.cluster.connection import MISSING_TLS, TIMEOUT
+from utils.cluster.connection import LOCAL_FAILED, MISSING_TLS, TIMEOUT
 
 RED = "n00000001"
 Server = Callable[[socket.socket], None]
@@ -152,3 +153,14 @@ def test_without_cryptography(red: Project, tmp_path: Path) -> None:
     finished = red.run("--scheduler", "local", prefix=("env", f"PYTHONPATH={tmp_path / 'lacks'}"))
     assert (finished.code, finished.err) == (2, f"{MISSING_TLS}\n")
     assert red.folders() == set()
+
+
+def test_no_shared_memory(red: Project, tmp_path: Path) -> None:
+    """Without /dev/shm Dask can start no workers; the message says what works there."""
+    finished = red.run(
+        "--scheduler", "local", prefix=with_mounts(without_shared_memory(tmp_path / "devices"))
+    )
+    assert finished.code == 2
+    assert finished.err.startswith(LOCAL_FAILED)
+    assert "Leave out --scheduler" in finished.err
+    assert finished.err.count("\n") == 1

@@ -16,7 +16,7 @@ from PIL import Image
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.machine import wait_until, with_mounts
+from tests.machine import wait_until, with_mounts, without_shared_memory
 from tests.pictures import slow_bmp
 from tests.project import ALONE, Project, RunningScript
 from utils.annotations import voc_xml
@@ -313,12 +313,7 @@ def test_killed_worker_during_fill(project: Project, web: Web) -> None:
 def test_no_shared_memory(project: Project, web: Web, tmp_path: Path) -> None:
     """A run needs no /dev/shm, which minimal containers lack."""
     offer(project, web, lambda _number: 0.0)
-    devices = tmp_path / "devices"
-    devices.mkdir()
-    commands = []
-    for name in ("null", "urandom"):
-        commands += [f"touch {devices}/{name}", f"mount --bind /dev/{name} {devices}/{name}"]
-    finished = project.run(prefix=with_mounts([*commands, f"mount --rbind {devices} /dev"]))
+    finished = project.run(prefix=with_mounts(without_shared_memory(tmp_path / "devices")))
     assert (finished.code, finished.err) == (0, "")
     check_complete(project)
 

@@ -32,6 +32,8 @@ GONE = (OSError, asyncio.TimeoutError, futures.TimeoutError, futures.CancelledEr
 ANY_ERROR = (Exception, asyncio.CancelledError)
 """Errors of calls through a broken or closed connection."""
 MISSING = "--scheduler needs Dask, which is not installed: pip install -r requirement-extras.txt"
+LOCAL_FAILED = "--scheduler local cannot start workers, for which Linux needs /dev/shm"
+WITHOUT_DASK = "Leave out --scheduler: the run then has worker processes of its own, which do not need it."
 MISSING_TLS = (
     "--scheduler local needs the package cryptography, so that other users of this machine cannot use its "
     "workers: pip install -r requirement-extras.txt"
@@ -71,6 +73,8 @@ class DaskConnection:
             self._threads = self._request_threads().result(TIMEOUT)
         except ANY_ERROR as error:  # any server may be at the address, and answer anything
             self._close_cluster()
+            if keys:
+                raise InputError(f"{LOCAL_FAILED} ({_why(error)}). {WITHOUT_DASK}") from error
             raise InputError(
                 f"--scheduler {address} cannot be reached ({_why(error)}). Start one with `dask "
                 "scheduler` and use the address that it prints, e.g. tcp://10.0.0.1:8786, or `local`."
