@@ -60,7 +60,7 @@ class ZipImage(FastPickle, LocalImage):
             If it is damaged, encrypted or packed by another method.
         """
         size = min(self.size, MAX_READ_BYTES)
-        with self.path.open("rb") as file:
+        with self.path.open("rb", buffering=0) as file:
             file.seek(self.offset)
             header = file.read(_LOCAL.size)
             if len(header) < _LOCAL.size or not header.startswith(_MAGIC):
