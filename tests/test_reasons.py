@@ -11,7 +11,7 @@ PERMANENT = """invalid_url invalid_image_code duplicate_image_code forbidden_red
 TEMPORARY = "connect_timeout timeout connection_error truncated rate_limited"
 NEXT_RUN = "dns_error connection_refused tls_error dead_host disk_error crashed interrupted filled"
 FLAG_DEPENDENT = "too_small annotation_mismatch opted_out"
-LIST_DEPENDENT = "excluded"
+LIST_DEPENDENT = "excluded not_as_listed"
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ class Reason(Enum):
     CRASHED = "crashed", RetryPolicy.NEXT_RUN, "The image crashed the worker process."
     INTERRUPTED = "interrupted", RetryPolicy.NEXT_RUN, "The run ended before the image was saved."
     FILLED = "filled", RetryPolicy.NEXT_RUN, "Enough images were saved without this one."
+    NOT_AS_LISTED = "not_as_listed", RetryPolicy.LIST_DEPENDENT, "It is not the image that --images lists."
     EXCLUDED = "excluded", RetryPolicy.LIST_DEPENDENT, "The image is listed in excluded.txt."
 
     def __init__(self, word: str, retry_policy: RetryPolicy, meaning: str) -> None:

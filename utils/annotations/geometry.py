@@ -130,12 +130,19 @@ def relabel(annotation: Annotation, labels: Mapping[str, str]) -> Annotation:
     return replace(annotation, boxes=boxes)
 
 
+def have_same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two images, of these widths and heights, have the same shape (see `ASPECT_TOLERANCE`)."""
+    if min(*first, *second) <= 0:
+        return False
+    ratio = second[0] * first[1] / (second[1] * first[0])
+    return max(ratio, 1 / ratio) <= 1 + ASPECT_TOLERANCE
+
+
 def _mismatch(annotation: Annotation, picture: Picture) -> str:
     """Return why the boxes cannot be used on this image, or an empty string."""
     if min(annotation.width, annotation.height) <= 0:
         return "the annotation does not state the size of its image"
-    ratio = picture.width * annotation.height / (picture.height * annotation.width)
-    if max(ratio, 1 / ratio) <= 1 + ASPECT_TOLERANCE:
+    if have_same_shape((annotation.width, annotation.height), (picture.width, picture.height)):
         return ""
     annotated, found = f"{annotation.width}x{annotation.height}", f"{picture.width}x{picture.height}"
     return f"the annotated image has {annotated} pixels, and this one has another shape, {found}"

@@ -107,6 +107,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "codes, names or synonyms (default: the marked rows of ncodes.csv)",
             nargs="+",
         ),
+        _value("images", "FILE", file, "exactly these images: a list of image codes, or a manifest.csv"),
         _boolean("with_subcategories", "also select all categories below them in WordNet", default=False),
         _value(
             "how_many", "N", number(-1), "number for every category; -1 is all (default: the column how_many)"

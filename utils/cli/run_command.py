@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..catalog import categories, selection
@@ -20,6 +21,7 @@ from ..pipeline.concurrency import ConcurrencyController
 from ..pipeline.context import RunContext
 from ..pipeline.dry_run import dry_run
 from ..pipeline.executor import Executor, LocalExecutor
+from ..pipeline.listed_images import ListedImages, Match
 from ..pipeline.messages import WorkerConfig
 from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
@@ -38,7 +40,7 @@ from ..sources.registry import source_types
 from ..sources.url_source import UrlSource
 from ..sources.url_table import NoUrlTable, UrlTable
 from ..text import join_names, pluralize
-from . import gallery_command, shortfall, verify_command
+from . import gallery_command, listed_images_command, shortfall, verify_command
 from .arguments import Signals
 from .console import Console
 from .messages import open_url_table, warn
@@ -58,22 +60,35 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
     everything = categories.read(settings.ncode_data)
     if settings.verify:
         return verify_command.verify_all(everything, settings, console)
-    selected = selection.selected(everything, settings)
+    listed = listed_images_command.read(settings, everything, console)
+    settings = replace(settings, list_digest=listed.digest)
+    selected = (
+        listed_images_command.selected(listed, everything)
+        if listed
+        else selection.selected(everything, settings)
+    )
     _check_inputs(settings)
     excluded = exclusions.read(settings.save_dir / RESULT_FOLDER)
-    table = _open_table(settings, console)
+    table = _open_table(settings, console, listed)
     with contextlib.ExitStack() as stack:
         export = _prepare_export(selected.categories, everything, settings, console)
         folder = None if settings.dry_run else result_folder(settings.save_dir)
         if folder:
             stack.enter_context(FolderLock(folder))
         codes = [category.code for category in selected.categories]
-        source_context = SourceContext(settings, folder, table, codes, console.print)
+        source_context = SourceContext(
+            settings, folder, table, codes, console.print, other_codes=listed.other_codes()
+        )
         sources = [stack.enter_context(one.open(source_context)) for one in source_types(settings.source)]
-        _show_start(selected, sources, settings, console)
+        introduction = (
+            listed_images_command.text(listed, settings)
+            if listed
+            else _selection_text(selected, sources, settings)
+        )
+        _show_start(introduction, sources, settings, console)
         path = folder or settings.save_dir / RESULT_FOLDER
         labels = {category.code: category.folder for category in everything}
-        context = RunContext(settings, path, table, labels, sources, StagingFolder(path), excluded)
+        context = RunContext(settings, path, table, labels, sources, StagingFolder(path), excluded, listed)
         if settings.dry_run:
             saved = _dry_run(selected.categories, context, console)
             if export:
@@ -88,6 +103,10 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             if page:
                 console.print(f"Look at it: {page}")
             record.exit_code = _conclude(selected.categories, manager, context, console, signals)
+            if listed and not signals.received():
+                record.images = listed_images_command.conclude(selected.categories, context, console)
+                if record.images[Match.MISSING] or record.images[Match.DIFFERENT]:
+                    record.exit_code = 1
             if export:
                 export.run(signals)
     return record.exit_code
@@ -118,8 +137,8 @@ def _check_inputs(settings: Settings) -> None:
         raise InputError(_no_boxes(settings))
 
 
-def _show_start(selected: Selection, sources: Sequence[Source], settings: Settings, console: Console) -> None:
-    console.print(_selection_text(selected, sources, settings))
+def _show_start(introduction: str, sources: Sequence[Source], settings: Settings, console: Console) -> None:
+    console.print(introduction)
     for source in sources:
         if notice := source.notice(settings):
             console.print(notice)
@@ -149,9 +168,9 @@ def _no_boxes(settings: Settings) -> str:
     )
 
 
-def _open_table(settings: Settings, console: Console) -> UrlTable:
-    """Open the URL table; it may be missing if no images come from it."""
-    if UrlSource.name not in settings.source and not settings.url_data.exists():
+def _open_table(settings: Settings, console: Console, listed: ListedImages) -> UrlTable:
+    """Open the URL table; it may be missing if no images come from it, or a manifest has their URLs."""
+    if (UrlSource.name not in settings.source or listed.has_urls) and not settings.url_data.exists():
         return NoUrlTable(settings.url_data)
     return open_url_table(settings.url_data, console.print, keep=not settings.dry_run)
 

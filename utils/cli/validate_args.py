@@ -8,6 +8,9 @@ from ..export.dataset import OPTIONS, PATH_OPTIONS
 from ..models.settings import Settings
 from ..sources.registry import SOURCES
 
+SELECTING = ("categories", "with_subcategories", "how_many", "fill", "with_annotation")
+"""Flags that choose images otherwise than by `--images`."""
+
 
 def conflict(values: dict[str, Any]) -> str | None:
     """Return which flags cannot be combined and what to do, or None if all can."""
@@ -22,7 +25,13 @@ def conflict(values: dict[str, Any]) -> str | None:
         ),
         "",
     )
+    listed = next((name for name in SELECTING if values[name] not in (None, False, ())), "")
     rules = [
+        (
+            values["images"] and (find or marks or verify),
+            "--images is for downloads: leave --find, --mark, --unmark and --verify out",
+        ),
+        (values["images"] and listed, f"--images names the images: leave --{listed} out"),
         (
             marks and not (find or values["categories"]),
             "--mark and --unmark need categories: add --find WORD ... or --categories X ...",

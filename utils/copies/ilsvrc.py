@@ -18,6 +18,11 @@ def code_of_id(number: str) -> str:
     return _codes_by_id().get(number, "")
 
 
+def codes() -> list[str]:
+    """Return the wnids of all categories, in ascending order."""
+    return sorted(_codes_by_id().values())
+
+
 @functools.cache
 def _codes_by_id() -> dict[str, str]:
     lines = IDS.read_text(encoding="ascii").splitlines()
@@ -27,4 +32,4 @@ def _codes_by_id() -> dict[str, str]:
 @functools.cache
 def _codes_by_label() -> dict[str, str]:
     """Return the wnids by their positions in ascending order, from 0."""
-    return {str(label): code for label, code in enumerate(sorted(_codes_by_id().values()))}
+    return {str(label): code for label, code in enumerate(codes())}

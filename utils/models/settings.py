@@ -34,6 +34,10 @@ class Settings:
         The paths of copies of ImageNet.
     archive_url
         The address of the tars of whole categories.
+    images
+        A list of image codes, or a manifest: exactly these images are downloaded.
+    list_digest
+        Changes with the list; empty without one.
     find
         Words to search names for, instead of a download.
     format
@@ -82,6 +86,8 @@ class Settings:
     verbose: bool = True
     batch_size: int | None = None
     categories: tuple[str, ...] = field(default=())
+    images: Path | None = None
+    list_digest: str = ""
     how_many: int | None = None
     fill: bool = False
     retry_failed: bool = False

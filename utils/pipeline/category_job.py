@@ -22,6 +22,7 @@ from ..models.rows import Candidate, Category, UrlRow
 from ..models.tasks import ImageTask, Outcome
 from ..reasons import INTERRUPTED, Reason, Rejection, Status
 from ..results import annotation_writer, reconcile
+from ..results.image_list import ListedImage
 from ..results.journal import Journal, no_checkpoint
 from ..results.known_outcomes import is_final, not_needed, was_interrupted
 from ..results.reconcile import CategoryStore
@@ -107,6 +108,8 @@ class CategoryJob:
             journal.begin_run()
         with wrap_os_errors(self.folder):
             self._known = reconcile.reconcile(self._store, lambda codes: context.find_rows(category, codes))
+        self._only = context.listed.codes(category.code)
+        self._check_listed()
         if not read_only:
             self._write_missing_annotations()
         self._saved_codes = {outcome.row.image_code for outcome in self.saved_before()}
@@ -127,7 +130,13 @@ class CategoryJob:
             excluded=self._context.exclusions.rejections.keys(),
             limit=-1 if by_saved else self.category.how_many,
             count_saved=by_saved,
+            only=self._only,
+            urls={one.image_code: one.url for one in self._listed.values() if one.url},
         )
+
+    @property
+    def _listed(self) -> Mapping[str, ListedImage]:
+        return self._context.listed.of_category.get(self.category.code, {})
 
     @functools.cached_property
     def _source(self) -> SourceChain:
@@ -167,6 +176,7 @@ class CategoryJob:
         return sum(
             outcome.status.is_saved or (not by_saved and is_final(outcome, self._settings))
             for outcome in self._known.values()
+            if self._only is None or outcome.row.image_code in self._only
         )
 
     @property
@@ -206,10 +216,18 @@ class CategoryJob:
                 self._context.staging.discard(outcome)
                 outcome = not_needed(outcome)
             elif outcome.staged:
-                outcome = self._context.staging.commit(outcome, self._store.folder)
+                outcome = self._commit(outcome)
             self._saved += self._counts(outcome)
             outcomes.append(outcome)
         self._write(outcomes)
+
+    def _commit(self, outcome: Outcome) -> Outcome:
+        staging = self._context.staging
+        checked = self._context.listed.check(self.category.code, outcome, staging.image_path(outcome))
+        if checked is not outcome:
+            staging.discard(outcome)
+            return checked
+        return staging.commit(outcome, self._store.folder)
 
     def count_decisions(self) -> tuple[int, Counter[Decision], int]:
         """Count what the job would do.
@@ -265,6 +283,8 @@ class CategoryJob:
         """End the job, and free its memory; all results are in the journal."""
         if self.is_full and not self._interrupted and any(map(was_interrupted, self._known.values())):
             self._write([not_needed(one) for one in self.outcomes() if was_interrupted(one)])
+        if self._only and not self._interrupted:
+            self._write(self._context.listed.missing(self.category.code, self.outcomes()))
         self._source.close(finished=not self._interrupted)
         self._known, self._annotations = {}, {}
 
@@ -331,6 +351,17 @@ class CategoryJob:
             return outcome.status.is_saved
         will_get_boxes = self._read_only and outcome.row.image_code in self._annotations
         return outcome.boxes is not None or will_get_boxes
+
+    def _check_listed(self) -> None:
+        """Remove saved images that are not the listed ones."""
+        for key, outcome in self._known.items():
+            path = self.folder / outcome.file
+            if outcome.status.is_saved and outcome.row.image_code in self._listed:
+                checked = self._context.listed.check(self.category.code, outcome, path)
+                if checked is not outcome:
+                    self._store.remove_image(path, checked.description)
+                    self._store.on_notice(f"{self.category.folder}/{outcome.file}: {checked.description}")
+                    self._known[key] = self._store.write(checked)
 
     def _write_missing_annotations(self) -> None:
         """Write missing XML files: the archive may be newer than the image, or a run was killed."""

@@ -291,6 +291,8 @@ class CategoryManager:
         return self._context.counts_saved(category) or len(self._context.sources) > 1
 
     def _expected(self, category: Category) -> int:
+        if only := self._context.listed.codes(category.code):
+            return len(only)
         if self._context.counts_saved(category):
             return category.how_many
         return self._context.sources[0].expected(category)

@@ -17,6 +17,7 @@ from ..results.paths import CategoryFolder
 from ..results.staging import StagingFolder
 from ..sources.base import Source
 from ..sources.url_table import UrlTable
+from .listed_images import ListedImages
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class RunContext:
         The sources of images, in the order in which they are used.
     exclusions
         The images that the user does not want.
+    listed
+        The images to which the run is limited.
     delivering_hosts
         Hosts that delivered images in earlier runs, of the categories that have been opened.
     task_numbers
@@ -46,6 +49,7 @@ class RunContext:
     sources: Sequence[Source]
     staging: StagingFolder
     exclusions: Exclusions = field(default_factory=Exclusions)
+    listed: ListedImages = field(default_factory=ListedImages)
     delivering_hosts: set[str] = field(default_factory=set)
     task_numbers: Iterator[int] = field(default_factory=itertools.count)
 

@@ -34,9 +34,16 @@ def is_final(known: Outcome, settings: Settings) -> bool:
         return True
     if known.status is not Status.FAILED or known.reason is None or settings.retry_failed:
         return False
+    if known.reason is Reason.NOT_AS_LISTED:
+        return known.decided_by == list_flag(settings.list_digest)
     if known.retry_policy is RetryPolicy.FLAG_DEPENDENT:
         return known.decided_by == deciding_flag(known.reason, settings)
     return known.retry_policy is RetryPolicy.PERMANENT
+
+
+def list_flag(digest: str) -> str:
+    """Return the flag on which `not_as_listed` depends; `digest` is that of the list."""
+    return f"images={digest}"
 
 
 def was_interrupted(known: Outcome) -> bool:

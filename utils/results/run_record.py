@@ -20,8 +20,8 @@ from .paths import RUN_NAME
 from .statistics import Summary, total
 
 SCHEMA = 1
-SECRETS = frozenset({"command"})
-"""Settings that are left out."""
+NO_FLAGS = frozenset({"command", "list_digest"})
+"""Fields of the settings that are left out, as they are no flags."""
 
 
 @dataclass
@@ -32,6 +32,8 @@ class RunRecord:
     ----------
     summaries
         The numbers of each selected category, by its code.
+    images
+        With `--images`, how many of the listed images are there.
     started, begun
         Its start in UTC, and as monotonic time in seconds.
     """
@@ -39,6 +41,7 @@ class RunRecord:
     settings: Settings
     version: str
     summaries: Mapping[str, Summary] = field(default_factory=dict)
+    images: Mapping[str, int] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     begun: float = field(default_factory=time.monotonic)
     exit_code: int = 1
@@ -65,6 +68,7 @@ class RunRecord:
             "settings": _public(self.settings),
             "categories": {one.name: {"code": one.code, **_numbers(one)} for one in summaries},
             "total": _numbers(total(summaries)),
+            **({"images": self.images} if self.images else {}),
             "exit_code": self.exit_code if signal_exit is None else signal_exit,
         }
         write_atomic(folder / RUN_NAME, json.dumps(content, indent=2).encode() + b"\n")
@@ -83,7 +87,7 @@ def _numbers(summary: Summary) -> dict[str, Any]:
 def _public(settings: Settings) -> dict[str, Any]:
     """Return the settings as JSON, without secrets."""
     values = {one.name: getattr(settings, one.name) for one in dataclasses.fields(settings)}
-    return {name: _json(value) for name, value in values.items() if name not in SECRETS}
+    return {name: _json(value) for name, value in values.items() if name not in NO_FLAGS}
 
 
 def _json(value: object) -> object:

@@ -105,6 +105,10 @@ class StagingFolder:
             return disk_failure(outcome, error)
         return replace(outcome, file=file, staged="")
 
+    def image_path(self, outcome: Outcome) -> Path:
+        """Return the path of a staged image."""
+        return Path(self._staged(outcome))
+
     def discard(self, outcome: Outcome) -> None:
         """Delete the staged files of an image that is not needed."""
         if outcome.staged:

@@ -14,7 +14,7 @@ import abc
 import contextlib
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -50,6 +50,8 @@ class Request:
         Whether `how_many` counts images saved; the stream then has no limit, and the run stops reading it.
     only
         The requested image codes; None for all.
+    urls
+        URLs of requested images, for those that the URL table does not have.
     """
 
     category: Category
@@ -61,6 +63,7 @@ class Request:
     limit: int = -1
     count_saved: bool = False
     only: frozenset[str] | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
 
 
 class CandidateStream(Protocol):
@@ -121,6 +124,8 @@ class SourceContext:
         The wnids of the selected categories.
     notify
         Called with sentences for the user.
+    other_codes
+        Further wnids of which images are requested.
     """
 
     settings: Settings
@@ -128,6 +133,7 @@ class SourceContext:
     table: UrlTable
     codes: Sequence[str] = ()
     notify: Callable[[str], None] = lambda _sentence: None
+    other_codes: Sequence[str] = ()
 
 
 class Source(abc.ABC):

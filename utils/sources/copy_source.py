@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import ClassVar
 
+from ..copies import ilsvrc
 from ..copies.compressed_tars import CompressedTar, StoppedError
 from ..copies.copy import Copies, Copy, Found
 from ..copies.members import image_order
@@ -89,9 +90,10 @@ class CopySource(Source):
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(_unpack_folder(context.result_folder))
             copies: list[Copy] = []
+            wanted = [*context.codes, *context.other_codes]
             with wrap_os_errors(folder):
                 for given in context.settings.copy:
-                    copy = Copy(given, wanted=context.codes, folder=folder, notify=context.notify)
+                    copy = Copy(given, wanted=wanted, folder=folder, notify=context.notify)
                     stack.callback(copy.close)
                     copies.append(copy)
                 source = cls(context, copies)
@@ -222,6 +224,31 @@ class CopySource(Source):
         ]
         packed = {one.reader.name: one.reader for one in needed if isinstance(one.reader, CompressedTar)}
         return [one for one in packed.values() if not one.is_unpacked]
+
+
+def labels_of(
+    settings: Settings, image_codes: Collection[str], notify: Callable[[str], None]
+) -> dict[str, str]:
+    """Find the wnids of validation images in the copies of the settings, by image code.
+
+    Raises
+    ------
+    InputError
+        If there is no such copy.
+    """
+    with contextlib.ExitStack() as stack:
+        copies = []
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for given in settings.copy:
+            copies.append(Copy(given, wanted=ilsvrc.codes(), folder=folder, notify=notify))
+            stack.callback(copies[-1].close)
+        together = Copies(copies, notify)
+        return {
+            one.member.image_code: code
+            for code in ilsvrc.codes()
+            for one in together.images(code)
+            if one.member.image_code in image_codes
+        }
 
 
 class UnpackingStream:

@@ -19,9 +19,11 @@ from ..models.tasks import Outcome
 from ..reasons import Reason, Rejection, Status
 from ..text import pluralize
 from ..urls import rejection
-from .base import CandidateStream, ListedStream, Request, Source, SourceContext
+from .base import POSITION_OFFSET, CandidateStream, ListedStream, Request, Source, SourceContext
 from .url_table import UrlTable
 
+LISTED_POSITION = POSITION_OFFSET - 2**40
+"""Added to the positions of rows that only a manifest has."""
 DUPLICATE = Rejection(Reason.DUPLICATE_IMAGE_CODE, "An earlier row of the category has the same image code.")
 
 
@@ -65,7 +67,7 @@ class UrlSource(Source):
         rows = _annotated_rows if self._only_annotated else _all_rows
         found = rows(request.category, self._table, request.annotations)
         if request.only is not None:
-            found = (one for one in found if one.row.image_code in request.only)
+            found = _requested(found, request, self._table)
         if request.count_saved:
             found = _known_first(found, request.outcomes())
         return ListedStream(found, request.limit)
@@ -96,6 +98,22 @@ def _all_rows(
 ) -> Iterator[Candidate]:
     row_filter = RowFilter()
     return (row_filter.check(row, annotations) for row in table.rows(category.code))
+
+
+def _requested(found: Iterable[Candidate], request: Request, table: UrlTable) -> Iterator[Candidate]:
+    """Yield the requested images: of the category, of other synsets, and those with URLs in the request."""
+    only, row_filter = request.only or frozenset(), RowFilter()
+    yielded = set()
+    for candidate in found:
+        if candidate.row.image_code in only:
+            yielded.add(candidate.row.image_code)
+            yield candidate
+    for row in table.rows_of([one for one in only - yielded if not one.startswith(request.category.code)]):
+        yielded.add(row.image_code)
+        yield row_filter.check(row, request.annotations)
+    for number, image_code in enumerate(sorted(request.urls.keys() & only - yielded)):
+        row = UrlRow(LISTED_POSITION + number, image_code, request.urls[image_code])
+        yield row_filter.check(row, request.annotations)
 
 
 def _annotated_rows(

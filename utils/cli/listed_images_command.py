@@ -1,0 +1,101 @@
+"""`--images`: reads the list, finds its categories, and prints how many of the images are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..catalog.selection import Selection
+from ..errors import InputError
+from ..models.rows import Category
+from ..models.settings import Settings
+from ..pipeline.context import RunContext
+from ..pipeline.listed_images import ListedImages, Match, count
+from ..results import image_list, journal
+from ..results.paths import MANIFEST_NAME, RESULT_FOLDER
+from ..sources import copy_source
+from ..text import format_table, join_names, pluralize
+from ..urls import LISTED_CODE
+from .console import Console
+from .messages import warn
+
+MAX_NAMED = 5
+
+
+def read(settings: Settings, everything: Sequence[Category], console: Console) -> ListedImages:
+    """Read the list of the settings; without one, nothing is listed.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used, or lists images of categories that are not in `ncodes.csv`.
+    """
+    if settings.images is None:
+        return ListedImages()
+    if settings.images.resolve() == (settings.save_dir / RESULT_FOLDER / MANIFEST_NAME).resolve():
+        raise InputError(
+            f"--images {settings.images} is replaced by this run. Copy it to another place, and give that."
+        )
+    listed = image_list.read(settings.images)
+    groups, unknown = image_list.by_category(listed.images, everything, {})
+    codes = {one.image_code for one in unknown}
+    validation = {code for code in codes if not LISTED_CODE.fullmatch(code)}
+    if others := sorted({code[:9] for code in codes - validation}):
+        raise InputError(
+            f"--images {settings.images} lists images of {join_names(others, MAX_NAMED)}, which "
+            f"{settings.ncode_data} does not have. Add rows for them."
+        )
+    if validation and settings.copy:
+        labels = copy_source.labels_of(settings, validation, console.print)
+        groups, unknown = image_list.by_category(listed.images, everything, labels)
+    if not groups:
+        raise InputError(
+            f"--images {settings.images} lists only validation images, which copies have. Add --copy PATH."
+        )
+    lost = tuple(sorted({one.image_code for one in unknown}))
+    return ListedImages(groups, lost, listed.is_manifest, listed.digest)
+
+
+def selected(listed: ListedImages, everything: Sequence[Category]) -> Selection:
+    """Select the categories of the listed images."""
+    chosen = [category for category in everything if category.code in listed.of_category]
+    return Selection([replace(category, selected=True, how_many=-1) for category in chosen])
+
+
+def text(listed: ListedImages, settings: Settings) -> str:
+    """Describe the list in a line."""
+    images = pluralize(sum(map(len, listed.of_category.values())) + len(listed.unknown), "image")
+    return f"{images} of {pluralize(len(listed.of_category), 'category')}, as listed in {settings.images}"
+
+
+def conclude(categories: Sequence[Category], context: RunContext, console: Console) -> dict[str, int]:
+    """Print how many of the listed images are there, and name others; returns the numbers by `Match`."""
+    listed = context.listed
+    matches = {(context.listed.digest, code): Match.MISSING for code in listed.unknown}
+    for category in categories:
+        path = context.folder_of(category).journal
+        outcomes = journal.read_outcomes(path) if path.exists() else ()
+        matches |= {
+            (category.folder, code): match for code, match in listed.matches(category.code, outcomes).items()
+        }
+    counts = count(matches.values())
+    if listed.is_manifest:
+        rows = [["compared with the manifest", "images"], *([name, f"{n:,}"] for name, n in counts.items())]
+        console.print("\n".join(format_table(rows)))
+    lost = sorted(code for (_, code), match in matches.items() if match in (Match.DIFFERENT, Match.MISSING))
+    there = len(matches) - len(lost)
+    console.print(
+        f"{there:,} of {pluralize(len(matches), 'listed image')} {'is' if there == 1 else 'are'} there."
+    )
+    if lost:
+        verb = "is" if len(lost) == 1 else "are"
+        warn(
+            f"{pluralize(len(lost), 'image')} {verb} missing or different; the reports say why: "
+            f"{join_names(lost, MAX_NAMED)}."
+        )
+    if listed.unknown:
+        warn(
+            f"The category of {pluralize(len(listed.unknown), 'validation image')} is not known. Add a copy "
+            "that has them: --copy PATH."
+        )
+    return counts
