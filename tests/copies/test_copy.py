@@ -1,0 +1,152 @@
+"""A copy is described by what lies at its path, and its damage costs what is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.copies.lookalikes import (
+    DOG,
+    FISH,
+    LAYOUTS,
+    VALIDATION_CODES,
+    all_images,
+    boxes,
+    class_folders,
+    flat_validation,
+    kaggle_labels,
+    write_files,
+)
+from utils.copies import parquet_files
+from utils.copies.copy import MAX_PROBLEMS, Copies, Copy
+from utils.errors import InputError
+
+DESCRIPTIONS = {
+    "tars": "a tar of images and 3 tars of categories",
+    "tar of tars": "a compressed tar and a tar of tars and a tar of images",
+    "compressed tar of tars": "2 compressed tars",
+    "class folders": "class folders",
+    "tar of class folders": "a tar of images",
+    "Kaggle": "class folders and a validation set",
+    "Kaggle's zip": "a zip of images",
+    "shards with class names": "3 WebDataset shards",
+    "shards with labels": "3 WebDataset shards",
+    "parquet": "3 parquet files",
+}
+
+
+@pytest.fixture(autouse=True)
+def _cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def opened(*folders: Path) -> Copies:
+    """Open copies with two selected categories."""
+    unpacked = folders[0].parent / "unpacked"
+    unpacked.mkdir(exist_ok=True)
+    copies = [Copy(str(one), wanted=(FISH, DOG), folder=unpacked, notify=print) for one in folders]
+    return Copies(copies, print)
+
+
+def read(copies: Copies, code: str) -> dict[str, bytes]:
+    """Read the images of a category."""
+    return {one.member.image_code: one.image.read() for one in copies.images(code)}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_descriptions(tmp_path: Path, layout: str) -> None:
+    """A copy is described in a line."""
+    folder = tmp_path / "copy"
+    LAYOUTS[layout](folder)
+    copy = Copy(str(folder), wanted=(FISH, DOG), folder=tmp_path, notify=print)
+    assert (
+        copy.describe((FISH, DOG), 2) == f"{folder}: {DESCRIPTIONS[layout]}, 2 of the 2 selected categories"
+    )
+    assert copy.problems() == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_file_itself(tmp_path: Path, layout: str) -> None:
+    """An archive can be given itself; the URL of an image then has the path inside it only."""
+    folder = tmp_path / "copy"
+    LAYOUTS[layout](folder)
+    files = [
+        one
+        for one in folder.rglob("*")
+        if one.is_file() and (one.suffix in (".tar", ".zip", ".parquet", ".gz"))
+    ]
+    if not files:
+        pytest.skip("this layout has no archives")
+    for path in files:
+        copies = opened(path)
+        for one in copies.images(FISH):
+            assert one.url == f"{path}#{one.member.name}"
+            assert one.image.read() == all_images()[FISH][one.member.image_code]
+
+
+def test_all_layouts_together(tmp_path: Path) -> None:
+    """All layouts below one path are one copy, in which each image is found once."""
+    for number, make in enumerate(LAYOUTS.values()):
+        make(tmp_path / "copy" / str(number))
+    copies = opened(tmp_path / "copy")
+    assert read(copies, FISH) == all_images()[FISH]
+    assert list(read(copies, FISH)) == list(all_images()[FISH])
+    assert set(copies.annotations(FISH)) == {one for one in all_images()[FISH] if not one.endswith("_100")}
+
+
+def test_conflicting_labels(tmp_path: Path) -> None:
+    """The first copy's labels count, and those of tables before those of boxes."""
+    val = write_files(tmp_path / "val", {**flat_validation(), **boxes()})
+    swapped = (
+        kaggle_labels()
+        .replace(DOG.encode(), b"x")
+        .replace(FISH.encode(), DOG.encode())
+        .replace(b"x", FISH.encode())
+    )
+    other = write_files(tmp_path / "labels", {"LOC_val_solution.csv": swapped})
+    first = write_files(tmp_path / "first", {"LOC_val_solution.csv": kaggle_labels()})
+    dogs = {one for one, code in VALIDATION_CODES.items() if code == DOG}
+    assert set(read(opened(val), DOG)) == dogs
+    assert set(read(opened(val, first, other), DOG)) == dogs
+    fish = {one for one, code in VALIDATION_CODES.items() if code == FISH}
+    assert set(read(opened(val, other, first), DOG)) == fish
+
+
+def test_many_problems(tmp_path: Path) -> None:
+    """The first damaged files are named, the others counted."""
+    folder = write_files(tmp_path / "copy", class_folders())
+    write_files(folder, {f"{number}.tar": b"<html>" for number in range(30)})
+    problems = opened(folder)._copies[0].problems()
+    assert len(problems) == MAX_PROBLEMS + 1
+    assert problems[-1] == "25 more problems."
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_random_changes(tmp_path: Path, layout: str) -> None:
+    """Whatever is damaged, the images that can be read are found, and nothing else is raised."""
+    dice = random.Random(layout)
+    LAYOUTS[layout](tmp_path / "whole")
+    for number in range(6):
+        work = tmp_path / str(number) / "copy"
+        shutil.copytree(tmp_path / "whole", work)
+        files = sorted(path for path in work.rglob("*") if path.is_file())
+        for path in dice.sample(files, min(len(files), 2)):
+            data = bytearray(path.read_bytes())
+            for _ in range(4):
+                data[-1 - dice.randrange(min(len(data), 700 if number % 2 else len(data)))] = dice.randrange(
+                    256
+                )
+            path.write_bytes(data[: dice.randrange(len(data))] if number % 3 == 2 else data)
+        parquet_files._row_groups.cache_clear()
+        with contextlib.suppress(InputError):
+            copies = opened(work)
+            for code in (FISH, DOG):
+                copies.annotations(code)
+                for one in copies.images(code):
+                    with contextlib.suppress(OSError, EOFError, ValueError):
+                        one.image.read()
