@@ -99,6 +99,15 @@ def test_all_layouts_together(tmp_path: Path) -> None:
     assert set(copies.annotations(FISH)) == {one for one in all_images()[FISH] if not one.endswith("_100")}
 
 
+def test_same_copy_twice(tmp_path: Path) -> None:
+    """A copy that is given twice, also one with an index, gives each image once."""
+    folder = tmp_path / "copy"
+    LAYOUTS["Kaggle's zip"](folder)
+    copies = opened(folder, folder, next(folder.iterdir()))
+    assert read(copies, FISH) == all_images()[FISH]
+    assert {one.url.partition("#")[0] for one in copies.images(FISH)} == {str(folder)}
+
+
 def test_conflicting_labels(tmp_path: Path) -> None:
     """The first copy's labels count, and those of tables before those of boxes."""
     val = write_files(tmp_path / "val", {**flat_validation(), **boxes()})

@@ -246,11 +246,13 @@ def test_dry_run(copies: Project, layout: str) -> None:
     assert re.search(r"tench \(n01440764\): 5 images in the cop.*2 to try", finished.out), finished.out
 
 
-def test_verify_and_deleted_image(copies: Project) -> None:
+@pytest.mark.parametrize("layout", ["tars", "compressed tar of tars", "parquet"])
+def test_verify_and_deleted_image(copies: Project, layout: str) -> None:
     """What was deleted or damaged is read from the copy again."""
-    folder = make(copies, "tars")
-    flags = ("--copy", str(folder), "--categories", FISH)
+    folder = make(copies, layout)
+    flags = ("--copy", str(folder), "--categories", FISH, "--how_many", "3")
     run(copies, *flags)
+    assert copies.folders() == {"tench"}
     images = copies.result / "tench/Images"
     (images / f"{FISH}_3.jpg").unlink()
     (images / f"{FISH}_12.jpg").write_bytes(b"damaged")
@@ -258,6 +260,18 @@ def test_verify_and_deleted_image(copies: Project) -> None:
     run(copies, *flags)
     assert saved(copies) == TRAINED
     assert (images / f"{FISH}_12.jpg").read_bytes() == TRAINING[FISH][f"{FISH}_12"]
+    assert copies.folders() == {"tench"}
+
+
+def test_result_in_the_copy(copies: Project) -> None:
+    """A result folder that lies in the copy changes nothing in later runs."""
+    write_files(copies.path, class_folders("train/"))
+    for _ in range(3):
+        run(copies, "--copy", str(copies.path), "--categories", FISH)
+        assert saved(copies) == TRAINED
+        assert [row["url"].partition("#")[2] for row in copies.report("tench")] == [
+            f"train/{FISH}/{one}.JPEG" for one in TRAINED
+        ]
 
 
 def test_after_urls(copies: Project, web: Web) -> None:
