@@ -381,7 +381,7 @@ def test_hosts_behind_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, reason in reasons.items():
             for scheme in ("http", "https"):
                 monkeypatch.setenv("all_proxy", f"socks5h://127.0.0.1:{port}")
-                result = fetch_error(f"{scheme}://{name}.test/", 2.0)
+                result = fetch_error(f"{scheme}://{name}.test/", 4.0)
                 assert (result.reason, result.from_proxy) == (reason, False), name
                 assert result.connect_failed
 
@@ -392,7 +392,7 @@ def test_slow_host_behind_a_proxy_that_has_not_responded(web: Web, monkeypatch: 
     web.answer("http://public.test/a", Answer(hang=True))
     web.answer("public.test:443", Answer(hang=True))
     for url, reason in zip(PROXIED, (Reason.TIMEOUT, Reason.CONNECT_TIMEOUT), strict=True):
-        result = proxy_failure(monkeypatch, url, web.url(""), 2.0)
+        result = proxy_failure(monkeypatch, url, web.url(""), 4.0)
         assert (result.reason, result.from_proxy) == (reason, False)
 
 

@@ -144,8 +144,9 @@ def _proxy_problem(curl: pycurl.Curl, end: TransferEnd) -> str:
     if end.code == pycurl.E_COULDNT_CONNECT:
         return "" if "tunnel" in end.message else PROXY_UNREACHABLE
     if end.code == pycurl.E_OPERATION_TIMEDOUT:
-        connecting = end.message.startswith("Connection timed out") and curl.getinfo(pycurl.CONNECT_TIME) == 0
-        return PROXY_UNREACHABLE if connecting else ""
+        # Not the connect time: before libcurl 8.23 it includes the proxy's way to the host.
+        connected = curl.getinfo(pycurl.NUM_CONNECTS) or not end.message.startswith("Connection timed out")
+        return "" if connected else PROXY_UNREACHABLE
     if end.code == E_PROXY:
         return _socks_problem(curl.getinfo(pycurl.PROXY_ERROR), end)
     if end.http_status:
