@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from PIL import Image
 
 from demo.answers import Answer
 from demo.web import Web
-from tests.project import ALONE, Finished, Project
+from tests.project import ALONE, ROOT, Finished, Project
+from tests.tars import packed
 
 RED, BLUE = "n00000001", "n00000002"
 
@@ -190,6 +192,40 @@ def test_image_of_another_synset(author: Project, reader: Project) -> None:
     assert follow(reader).code == 0
     assert reader.images("red") == {f"{RED}_0.jpg", f"{RED}_2.jpg", f"{BLUE}_0.jpg"}
     assert reader.images("blue") == {f"{BLUE}_1.jpg"}
+
+
+def test_recipe(reader: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command in the documentation, run beside the manifest, gives the same set."""
+    monkeypatch.chdir(reader.path)
+    for page in ("README.md", "docs/report.md"):
+        (flags,) = re.findall(
+            r"^python \S+ (--images .*)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert reader.run(*flags.split()).code == 0
+        assert numbers(reader)["identical"] == 4
+
+
+def test_archive(author: Project) -> None:
+    """Of a tar, only the listed members are saved; what it does not have is missing."""
+    tars = author.path / "tars"
+    tars.mkdir()
+    for code in (RED, BLUE):
+        members = {f"{code}_{number}": photo(number) for number in range(3) if code == RED or number}
+        (tars / f"{code}.tar").write_bytes(packed(members))
+    archive = ("--source", "archive", "--accept_imagenet_terms", "True", "--archive_url", str(tars))
+    assert author.run("--images", str(author.path / "list.txt"), *archive).code == 1
+    assert author.images("red") == {f"{RED}_0.jpg", f"{RED}_2.jpg"}
+    assert author.images("blue") == {f"{BLUE}_1.jpg"}
+    assert numbers(author) == {"identical": 3, "same_picture": 0, "different": 0, "missing": 1}
+
+
+def test_excluded_images(reader: Project) -> None:
+    """A listed image that the user excludes is missing."""
+    reader.result.mkdir()
+    (reader.result / "excluded.txt").write_text(f"{RED}_0 shows nothing\n", encoding="utf-8")
+    assert follow(reader).code == 1
+    assert numbers(reader) == {"identical": 3, "same_picture": 0, "different": 0, "missing": 1}
+    assert [row["reason"] for row in reader.report("red")] == ["excluded", ""]
 
 
 def test_validation_images(author: Project) -> None:

@@ -346,6 +346,11 @@ def test_many_categories_take_few_lines(project: Project, web: Web) -> None:
     table = lines[next(number for number, line in enumerate(lines) if line.startswith("category")) :]
     assert [line.split()[0] for line in table[1:22]] == [*(f"thing_{n}" for n in range(24, 4, -1)), "all"]
     assert len(lines) < 35
+    web.answer("/1", Answer(status=404))
+    shutil.rmtree(project.result)
+    dead = project.run("--verbose", "False")
+    assert (dead.code, len(dead.err.splitlines())) == (1, 21)
+    assert dead.err.endswith("The same goes for 5 more categories; see run.json.\n")
     assert table[21].split()[:4] == ["all", "25", "1", "300"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import sys
@@ -118,6 +119,8 @@ def test_signal(slow_project: Project, names: list[str], code: int) -> None:
     assert "Traceback" not in errors
     assert "at once" not in errors
     check_sound(slow_project)
+    record = json.loads((slow_project.result / "run.json").read_text(encoding="utf-8"))
+    assert (record["exit_code"], record["categories"]["red"]["saved"] >= 5) == (code, True)
     left = [row for row in slow_project.report("red") if row["status"] == "not_attempted"]
     assert left
     assert {row["reason"] for row in left} == {"interrupted"}

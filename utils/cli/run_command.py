@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -334,11 +334,19 @@ def _conclude(
     if unused := _unused_exclusions(selected, context):
         lines, name = ("lines", "name") if unused > 1 else ("line", "names")
         console.print(f"{EXCLUDED_NAME}: {unused:,} {lines} {name} no image of the selected categories.")
-    for sentence in shortfall.incomplete(manager, context):
+    for sentence in _first(shortfall.incomplete(manager, context)):
         console.print(sentence)
-    for sentence in shortfall.without_images(manager, context):
+    for sentence in _first(shortfall.without_images(manager, context)):
         warn(sentence)
     return 1 if manager.without_images or manager.faults or unwritten else 0
+
+
+def _first(sentences: Iterable[str]) -> Iterator[str]:
+    """Yield the first sentences about single categories, and how many more there are."""
+    everything = list(sentences)
+    yield from everything[:MOST_CATEGORIES]
+    if len(everything) > MOST_CATEGORIES:
+        yield f"The same goes for {len(everything) - MOST_CATEGORIES:,} more categories; see {RUN_NAME}."
 
 
 def _unused_exclusions(selected: Sequence[Category], context: RunContext) -> int:
