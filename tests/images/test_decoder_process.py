@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.images.test_bombs import jpeg
 from tests.pictures import GOOD, SIZE, accepted, encode, rejection, run_length_bmp, slow_bmp
 from utils.images import decoder_process, decoding
 from utils.images.structure import DamagedError, Size
@@ -94,8 +95,8 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     ("image_format", "data", "pixels", "quick"),
     [
         (ImageFormat.JPEG, encode("JPEG"), 50_000_000, True),
-        (ImageFormat.JPEG, encode("JPEG", progressive=True), 10_000_000, True),
-        (ImageFormat.JPEG, encode("JPEG", progressive=True), 50_000_000, False),
+        (ImageFormat.JPEG, encode("JPEG", progressive=True), 50_000_000, True),
+        (ImageFormat.JPEG, jpeg(0xC2, 15), 50_000_000, False),
         (ImageFormat.PNG, encode("PNG"), 10_000_000, True),
         (ImageFormat.PNG, encode("PNG"), 20_000_000, False),
         (ImageFormat.TIFF, encode("TIFF"), 20_000_000, False),

@@ -344,7 +344,7 @@ def test_interrupted_while_decoding(project: Project, web: Web, flags: tuple[str
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert not Path(f"/proc/{decoder}").exists()
+    wait_until(lambda: not Path(f"/proc/{decoder}").exists())
     if flags == ALONE:
         assert [row["reason"] for row in project.report("red")] == ["interrupted"]
     else:

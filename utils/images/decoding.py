@@ -24,8 +24,8 @@ from .structure import MAX_PIXELS, DamagedError, Size, TruncatedError
 MAX_SCANS, MAX_PIXELS_SCANNED = 100, 1_000_000_000
 """Scans of a JPEG, of which about ten are usual, and their number times that of the pixels."""
 
-QUICK_PIXELS, QUICK_PIXELS_SCANNED = 16_000_000, 200_000_000
-"""Larger images may need more than half a second (see `is_quick`).
+QUICK_PIXELS, QUICK_PIXELS_SCANNED = 16_000_000, 500_000_000
+"""Larger images may need more than a second (see `is_quick`).
 
 Larger WebP images are opened and their structure is checked, but they are not decoded, because Pillow needs
 16 bytes per pixel. Little is lost: the format has no checksums, and truncation shows in the structure.
