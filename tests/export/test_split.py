@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import random
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.export.export_project import ExportProject, draw, splits, stored
 from utils.export import fingerprints, image_hash, near_duplicates
 from utils.export.dataset import Split
 from utils.export.split import SplitImage, assign
+from utils.images import decoding
 from utils.models.images import ImageFormat
 
 RED, BLUE = "n00000001", "n00000002"
@@ -287,6 +289,15 @@ def test_invalid_images_have_no_hash() -> None:
     """Bytes that Pillow cannot decode have no hash, and raise nothing."""
     assert image_hash.compute(b"no image").hash is None
     assert image_hash.compute(stored(draw(0))[:100]).hash is None
+
+
+def test_large_webp_has_no_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A WebP that validation does not decode, as it takes too much memory, is not decoded for its hash."""
+    file = io.BytesIO()
+    draw(0).save(file, "WEBP")
+    assert image_hash.compute(file.getvalue()).hash is not None
+    monkeypatch.setattr(decoding, "QUICK_PIXELS", 100)
+    assert image_hash.compute(file.getvalue()).hash is None
 
 
 def brute_force(hashes: list[int | None]) -> list[int]:

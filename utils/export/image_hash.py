@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..images import decoding
 from . import normalize
 from .fingerprints import ImageHash
 
@@ -34,6 +35,8 @@ def compute(data: bytes) -> ImageHash:
 def _hash_pixels(data: bytes) -> int | None:
     try:
         with normalize.open_stored(data) as image:
+            if image.format == "WEBP" and image.width * image.height > decoding.QUICK_PIXELS:
+                return None  # validation does not decode it, either: it takes 16 bytes per pixel
             image.draft("L", (2 * SIDE, 2 * SIDE))  # decode a JPEG at about an eighth of its size
             gray = normalize.as_8_bit(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     except MemoryError:
