@@ -14,7 +14,7 @@ import gzip
 import importlib.util
 import io
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +23,20 @@ WNIDS_IN_TIMM = Path("data", "_info", "imagenet22k_synsets.txt")
 # The four synsets with bounding boxes that the list of Fall 2011 lacks.
 ANNOTATED_ONLY = ("n03807537", "n03931044", "n04399382", "n09859684")
 HYPERNYM_POINTERS = ("@", "@i")  # hypernym, instance hypernym
+# The lexicographer files of nouns, which have the numbers 03 to 28, see lexnames(5WN).
+_LEXNAMES = """\
+Tops act animal artifact attribute body cognition communication event feeling food group location motive
+object person phenomenon plant possession process quantity relation shape state substance time"""
+LEXNAMES = {f"{number:02}": name for number, name in enumerate(_LEXNAMES.split(), start=3)}
+TOPS = "Tops"
 
 
 @dataclass(frozen=True)
 class Synset:
-    """A synset of `data.noun`: its words, and the wnids of its hypernyms."""
+    """A synset of `data.noun`: its words, its lexicographer file, and the wnids of its hypernyms."""
 
     name: str
+    lexname: str
     hypernyms: tuple[str, ...]
 
 
@@ -43,9 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         synsets = read_synsets(options.wordnet)
         codes = read_codes(options)
-        rows = {code: (synsets[code].name, parents(code, synsets, codes)) for code in sorted(codes)}
+        rows = [
+            [code, synsets[code].name, " ".join(parents(code, synsets, codes)), synsets[code].lexname]
+            for code in sorted(codes)
+        ]
         write_atomic(options.categories_out, compressed_table(rows))
-        unmarked = (Category(code, name, folder="") for code, (name, _) in rows.items())
+        unmarked = (Category(code, name, folder="") for code, name, *_ in rows)
         write_atomic(options.ncodes_out, categories.to_csv(unmarked))
     except (OSError, ValueError) as error:
         print(f"make_categories: {error}", file=sys.stderr)
@@ -105,8 +115,13 @@ def parse_synset(line: str) -> Synset:
     after_words = 4 + 2 * int(fields[3], 16)
     pointers = fields[after_words + 1 : after_words + 1 + 4 * int(fields[after_words])]
     links = zip(pointers[::4], pointers[1::4], strict=True)
+    words = fields[4:after_words:2]
+    lexname = LEXNAMES[fields[1]]
+    if lexname == TOPS:  # the most general synsets, such as "animal": counted to the file that is named so
+        lexname = next((word for word in words if word in LEXNAMES.values()), TOPS)
     return Synset(
-        name=", ".join(fields[4:after_words:2]).replace("_", " "),
+        name=", ".join(words).replace("_", " "),
+        lexname=lexname,
         hypernyms=tuple(f"n{offset}" for kind, offset in links if kind in HYPERNYM_POINTERS),
     )
 
@@ -119,12 +134,12 @@ def parents(code: str, synsets: Mapping[str, Synset], codes: Collection[str]) ->
     return list(nearest)
 
 
-def compressed_table(rows: Mapping[str, tuple[str, list[str]]]) -> bytes:
+def compressed_table(rows: Iterable[Sequence[str]]) -> bytes:
     """Format the table that ships, compressed reproducibly."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["code", "name", "parents"])
-    writer.writerows([code, name, " ".join(above)] for code, (name, above) in rows.items())
+    writer.writerow(["code", "name", "parents", "lexname"])
+    writer.writerows(rows)
     compressed = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=compressed, mtime=0) as file:
         file.write(text.getvalue().encode())

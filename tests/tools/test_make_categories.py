@@ -24,8 +24,9 @@ NOUNS = """\
 00000020 03 n 02 living_thing 0 animate_thing 0 001 @ 00000010 n 0000 | alive; "@ 00000010 n 0000"
 00000030 05 n 01 fox 0 003 @ 00000020 n 0000 + 01460029 v 0102 ~ 00000040 n 0000 | alert mammal
 00000040 05 n 02 kit_fox 0 Vulpes_macrotis 0 002 @ 00000030 n 0000 @ 00000020 n 0000 | small
-00000050 05 n 0a a 0 b 0 c 0 d 0 e 0 f 0 g 0 h 0 i 0 j 0 001 @i 00000040 n 0000 | ten words
-00000060 05 n 01 "fox" 0 001 ~ 00000030 n 0000 | quoted, without a hypernym
+00000050 06 n 0a a 0 b 0 c 0 d 0 e 0 f 0 g 0 h 0 i 0 j 0 001 @i 00000040 n 0000 | ten words
+00000060 28 n 01 "fox" 0 001 ~ 00000030 n 0000 | quoted, without a hypernym
+00000070 03 n 02 beast 0 animal 0 001 @ 00000020 n 0000 | most general
 """
 
 
@@ -56,22 +57,29 @@ def read_shipped_table(folder: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_names_and_parents(tmp_path: Path) -> None:
+def test_names_parents_and_lexnames(tmp_path: Path) -> None:
     """Words are joined by ", "; hypernyms that are not categories are replaced by their ancestors."""
     make_tables(tmp_path, ["n00000050", "n00000020", "n00000040", "n00000060"])
     assert read_shipped_table(tmp_path) == [
-        ["code", "name", "parents"],
-        ["n00000020", "living thing, animate thing", ""],
-        ["n00000040", "kit fox, Vulpes macrotis", "n00000020"],
-        ["n00000050", "a, b, c, d, e, f, g, h, i, j", "n00000040"],
-        ["n00000060", '"fox"', ""],
+        ["code", "name", "parents", "lexname"],
+        ["n00000020", "living thing, animate thing", "", "Tops"],
+        ["n00000040", "kit fox, Vulpes macrotis", "n00000020", "animal"],
+        ["n00000050", "a, b, c, d, e, f, g, h, i, j", "n00000040", "artifact"],
+        ["n00000060", '"fox"', "", "time"],
     ]
+
+
+def test_most_general_synset_of_a_lexicographer_file(tmp_path: Path) -> None:
+    """A synset of noun.Tops whose words name a file belongs to that file."""
+    make_tables(tmp_path, ["n00000070", "n00000020"])
+    assert [row[3] for row in read_shipped_table(tmp_path)[1:]] == ["Tops", "animal"]
 
 
 def test_several_parents(tmp_path: Path) -> None:
     """A synset with two hypernyms has two parents, in the order of WordNet."""
     make_tables(tmp_path, ["n00000020", "n00000030", "n00000040"])
-    assert read_shipped_table(tmp_path)[3] == ["n00000040", "kit fox, Vulpes macrotis", "n00000030 n00000020"]
+    row = ["n00000040", "kit fox, Vulpes macrotis", "n00000030 n00000020", "animal"]
+    assert read_shipped_table(tmp_path)[3] == row
 
 
 def test_ncodes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 import re
@@ -49,11 +50,14 @@ class Synset:
         The words of WordNet, joined by ", ".
     parents
         The wnids of the nearest broader categories; none for a root.
+    lexname
+        The lexicographer file of WordNet: "animal", "artifact", "person", ...
     """
 
     code: str
     name: str
     parents: tuple[str, ...]
+    lexname: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,18 @@ class Mark:
     class_name: str = ""
 
 
-def read(path: Path) -> list[Category]:
+def read(path: Path, also: Iterable[str] = ()) -> list[Category]:
     """Read `ncodes.csv`; the rows keep their order.
+
+    Folder names are unique within the rows and the table that ships, together. So they do not depend on which
+    rows the file has.
+
+    Parameters
+    ----------
+    path
+        The file.
+    also
+        Codes of categories to append, from the table that ships, if the file lacks them. Their `line` is 0.
 
     Raises
     ------
@@ -75,11 +89,14 @@ def read(path: Path) -> list[Category]:
     """
     rows = _rows_by_code(read_table(path, COLUMNS, optional=[CLASS]).rows)
     classes = _parse_classes(rows)
-    folders = folder_names({code: row["name"] for code, row in rows.items()})
+    names = {code: " ".join(row["name"].split()) for code, row in rows.items()}
+    shipped = {synset.code: synset.name for synset in load_synsets()}
+    added = [code for code in dict.fromkeys(also) if code not in rows and code in shipped]
+    folders = folder_names(names | {code: shipped[code] for code in added}, shipped.items())
     return [
         Category(
             code=code,
-            name=" ".join(row["name"].split()),
+            name=names[code],
             folder=folders[code],
             selected=_parse_selected(row),
             how_many=_parse_how_many(row),
@@ -87,7 +104,7 @@ def read(path: Path) -> list[Category]:
             class_name=classes[code],
         )
         for code, row in rows.items()
-    ]
+    ] + [Category(code, shipped[code], folders[code]) for code in added]
 
 
 def read_marks(rows: Iterable[TableRow]) -> dict[str, Mark]:
@@ -132,12 +149,15 @@ def normalize_class(text: str) -> str:
     return name
 
 
-def load_synsets() -> list[Synset]:
+@functools.cache
+def load_synsets() -> tuple[Synset, ...]:
     """Read the table of all categories that ships with the tool, sorted by code."""
     data = (resources.files("utils") / "data" / "categories.csv.gz").read_bytes()
     reader = csv.reader(io.StringIO(gzip.decompress(data).decode(), newline=""))
     next(reader)  # the header
-    return [Synset(code, name, tuple(parents.split())) for code, name, parents in reader]
+    return tuple(
+        Synset(code, name, tuple(parents.split()), lexname) for code, name, parents, lexname in reader
+    )
 
 
 def write_fresh(path: Path, old: Iterable[Category] = ()) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 MAX_CHARACTERS = 100
 # File systems allow 255 bytes a name, and the name of an unfinished report is 26 longer than its folder's.
@@ -47,7 +46,7 @@ def folder_name(name: str, code: str) -> str:
     return _truncate(text) or code
 
 
-def folder_names(names: Mapping[str, str]) -> dict[str, str]:
+def folder_names(names: Mapping[str, str], others: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
     """Return a unique folder name for each category of a table.
 
     Names that a file system could take for the same, because it ignores case or normalises Unicode, all get
@@ -57,21 +56,23 @@ def folder_names(names: Mapping[str, str]) -> dict[str, str]:
     ----------
     names
         The ImageNet names by wnid.
+    others
+        Wnids and names of further categories, from which the folders have to differ, too.
 
     Returns
     -------
     dict of str to str
         The folder names by wnid, in the order of `names`.
     """
-    folders = {code: folder_name(name, code) for code, name in names.items()}
-    suffixed: set[str] = set()
+    folders = {(code, name): folder_name(name, code) for code, name in (*names.items(), *others)}
+    suffixed: set[tuple[str, str]] = set()
     # Repeated, because a name with its code appended can equal the name of a third category.
     while new := _ambiguous(folders) - suffixed:
-        for code in new:
+        for code, name in new:
             suffix = f"_{code}"
-            folders[code] = _truncate(folders[code], len(suffix)) + suffix
+            folders[code, name] = _truncate(folders[code, name], len(suffix)) + suffix
         suffixed |= new
-    return folders
+    return {code: folders[code, name] for code, name in names.items()}
 
 
 def caseless(name: str) -> str:
@@ -81,10 +82,13 @@ def caseless(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def _ambiguous(folders: Mapping[str, str]) -> set[str]:
-    keys = {code: caseless(folder) for code, folder in folders.items()}
-    counts = Counter(keys.values())
-    return {code for code, key in keys.items() if counts[key] > 1}
+def _ambiguous(folders: Mapping[tuple[str, str], str]) -> set[tuple[str, str]]:
+    """Return the categories (wnid and name) with a folder name that another wnid has as well."""
+    keys = {one: caseless(folder) for one, folder in folders.items()}
+    codes: dict[str, set[str]] = {}
+    for (code, _), key in keys.items():
+        codes.setdefault(key, set()).add(code)
+    return {one for one, key in keys.items() if len(codes[key]) > 1}
 
 
 def _truncate(text: str, reserved: int = 0) -> str:

@@ -26,6 +26,15 @@ class Hierarchy:
         """Return the WordNet name of a category, or its code if WordNet does not have it."""
         return self._synsets[code].name if code in self._synsets else code
 
+    def lexname(self, code: str) -> str:
+        """Return the lexicographer file of a category, such as "animal"; "" if WordNet lacks it."""
+        return self._synsets[code].lexname if code in self._synsets else ""
+
+    def of_lexname(self, lexname: str) -> list[str]:
+        """Return the categories of a lexicographer file; its name in any case, with or without "noun."."""
+        key = lexname.strip().casefold().removeprefix("noun.")
+        return [code for code, synset in self._synsets.items() if synset.lexname.casefold() == key]
+
     def path(self, code: str) -> list[str]:
         """Return the shortest path from a root down to a category, both included."""
         paths = deque([[code]])
