@@ -191,9 +191,11 @@ def test_named_in_the_order_of_the_queries() -> None:
 
 
 def test_ambiguous_name() -> None:
-    """The error lists the codes to choose from."""
+    """The error lists codes, names and paths to choose from."""
     with pytest.raises(
-        InputError, match=rf"'crane' matches 2.*{CRANE} \(crane\), {LIFTING_DEVICE} \(lifting device"
+        InputError,
+        match=rf"'crane' matches 2.*\n  {CRANE} \(crane\): below organism > … > aquatic bird > wading bird\n"
+        rf"  {LIFTING_DEVICE} \(lifting device, Crane\): below artifact > device > lifting device$",
     ):
         find_named(TABLE, ["crane"])
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.catalog import categories, selection
+from tests.project import ROOT
+from utils.catalog import categories, named_sets, search, selection
 from utils.catalog.categories import Synset
 from utils.catalog.hierarchy import Hierarchy
 from utils.errors import InputError
@@ -27,6 +28,7 @@ TREE = Hierarchy(
         "cup": "",
     }.items()
 )
+CRANE, SHIH_TZU = "n02012849", "n02086240"
 SLED_DOG, MALAMUTE, HUSKY, CARTON = "n02109811", "n02110063", "n02110185", "n02971356"
 
 
@@ -127,7 +129,38 @@ def test_flags(
 
 
 def test_nothing_marked(tmp_path: Path) -> None:
-    """The error names the file and the flags that help."""
+    """The error names the file and the flags that help; its examples fit the table that ships."""
     wanted = settings(tmp_path, "")
-    with pytest.raises(InputError, match=r"No category is marked in .*ncodes.csv.*--find carton --mark"):
+    with pytest.raises(InputError, match=r"No category is marked in .*ncodes.csv") as raised:
         selection.selected([], wanted)
+    assert selection.EXAMPLE_FIND in str(raised.value)
+    assert selection.EXAMPLE_NAMES in str(raised.value)
+    shipped = categories.read(ROOT / "ncodes.csv")
+    named = search.find_named(shipped, selection.EXAMPLE_NAMES.split()[1:])
+    assert [category.name for category in named] == ["zebra", "carton"]
+    assert search.SearchIndex(shipped).search(["zebra"], lambda _code: 0)[0].fit is search.Fit.KIND
+
+
+def test_categories_of_a_set(tmp_path: Path) -> None:
+    """Sets mix with codes and names; a category is selected once, at its first place."""
+    wanted = settings(tmp_path, ROWS, categories=("carton", "@imagewoof", SHIH_TZU))
+    found = selection.selected(selection.read(wanted), wanted).categories
+    assert [category.code for category in found] == [CARTON, *named_sets.load()["imagewoof"].codes]
+    assert all(category.selected for category in found)
+
+
+def test_categories_of_a_set_without_rows(tmp_path: Path) -> None:
+    """They get name and folder from the table that ships, and `line` is 0; rows that exist are used."""
+    (tmp_path / "set.txt").write_text(f"{CRANE}\n{HUSKY}\n")
+    wanted = settings(tmp_path, ROWS, categories=(f"@{tmp_path / 'set.txt'}",))
+    crane, husky = selection.selected(selection.read(wanted), wanted).categories
+    assert (crane.code, crane.folder, crane.line, crane.how_many) == (CRANE, f"crane_{CRANE}", 0, -1)
+    assert (husky.code, husky.line, husky.how_many) == (HUSKY, 4, 2)
+
+
+def test_unknown_code_in_a_file(tmp_path: Path) -> None:
+    """A code that is neither in the table nor ships is named."""
+    (tmp_path / "set.txt").write_text(f"n99999999\n{HUSKY}\n")
+    wanted = settings(tmp_path, ROWS, categories=(f"@{tmp_path / 'set.txt'}",))
+    with pytest.raises(InputError, match=r"set\.txt.*there is no category n99999999"):
+        selection.selected(selection.read(wanted), wanted)

@@ -17,7 +17,8 @@ from enum import Enum
 
 from ..errors import InputError
 from ..models.rows import Category
-from . import names
+from ..text import ELLIPSIS, join_names
+from . import hierarchy, named_sets, names
 from .categories import CODE
 
 MAX_SUGGESTIONS = 3
@@ -25,6 +26,7 @@ _LOOSELY_SIMILAR = 0.6  # least similarity of a spelling that is suggested, but 
 _SHARE_OF_BEST = 0.85  # of the score of the best suggestion, to be suggested as well
 
 _MAX_SPELLINGS, _MAX_LISTED = 3, 5  # suggested spellings, and categories with such names
+_MAX_ABOVE = 2  # levels of the hierarchy shown above a category
 _CODE_LIKE = re.compile(r"n?[0-9]{4,12}", re.IGNORECASE)
 _OBVIOUS = 0.85  # similarity of a spelling that leaves no need for other suggestions
 _SIMILAR_CODE = 0.88  # one wrong character of nine: 16 characters of 18 match
@@ -32,8 +34,15 @@ _SIMILAR_CODE = 0.88  # one wrong character of nine: 16 characters of 18 match
 _Spellings = Mapping[str, float]  # indexed words that match a searched word, with their similarity
 
 
-def find_named(categories: Sequence[Category], queries: Iterable[str]) -> list[Category]:
-    """Find categories by code, full name, folder name or synonym, ignoring case.
+def find_named(
+    categories: Sequence[Category], queries: Iterable[str], *, flag: str = "--categories"
+) -> list[Category]:
+    """Find categories by code, full name, folder name or synonym, ignoring case, and by set.
+
+    Parameters
+    ----------
+    flag
+        The flag that the queries are from, for messages.
 
     Returns
     -------
@@ -45,6 +54,7 @@ def find_named(categories: Sequence[Category], queries: Iterable[str]) -> list[C
     InputError
         If a query matches no category or several; the message lists candidates.
     """
+    known = {category.code: category for category in categories}
     index: dict[str, list[Category]] = {}
     for category in categories:
         for key in name_keys(category):
@@ -52,16 +62,18 @@ def find_named(categories: Sequence[Category], queries: Iterable[str]) -> list[C
     found: dict[str, Category] = {}
     errors = []
     for query in queries:
-        matches = index.get(name_key(query), [])
-        if len(matches) == 1:
-            found[matches[0].code] = replace(matches[0], selected=True)
-        elif matches:
-            errors.append(
-                f"--categories {query!r} matches {len(matches)} categories; use the code of the one that you "
-                f"mean: {_with_codes(matches)}."
-            )
+        if query.startswith(named_sets.PREFIX):
+            codes = named_sets.codes(query)
+            if unknown := [code for code in codes if code not in known]:
+                errors.append(f"{flag} {query!r}: there is no category {join_names(unknown, _MAX_LISTED)}.")
+            matches = [known[code] for code in codes if code in known]
         else:
-            errors.append(f"--categories {query!r} is not a code or name in the table{_hint(index, query)}")
+            matches = index.get(name_key(query), [])
+            if len(matches) > 1:
+                errors.append(f"{flag} {query!r} matches {len(matches)} categories; {_choices(matches)}")
+            elif not matches:
+                errors.append(f"{flag} {query!r} is not a code or name in the table{_hint(index, query)}")
+        found |= {category.code: replace(category, selected=True) for category in matches}
     if errors:
         raise InputError("\n".join(errors))
     return list(found.values())
@@ -109,6 +121,18 @@ def _similar_codes(index: dict[str, list[Category]], query: str) -> list[Categor
     longer = [code for code in codes if code.startswith(text)]
     similar = names.similar_spellings(text, codes, limit=_MAX_SPELLINGS, cutoff=_SIMILAR_CODE)
     return [category for code in [*longer, *similar][:_MAX_SPELLINGS] for category in index[code]]
+
+
+def _choices(categories: Sequence[Category]) -> str:
+    """List categories of the same name with their place in the hierarchy."""
+    tree = hierarchy.load()
+    lines = []
+    for category in categories:
+        path = [names.synonyms(tree.name(code))[0] for code in tree.path(category.code)[:-1]]
+        above = [path[0], ELLIPSIS, *path[-_MAX_ABOVE:]] if len(path) > _MAX_ABOVE + 1 else path
+        where = f": below {' > '.join(above)}" if above else ""
+        lines.append(f"\n  {category.code} ({category.name}){where}")
+    return f"use the code of the one that you mean:{''.join(lines)}"
 
 
 def _with_codes(categories: Iterable[Category]) -> str:

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
-from . import hierarchy, search
+from . import categories, hierarchy, named_sets, search
 from .hierarchy import Hierarchy
+
+EXAMPLE_FIND = "--find zebra --mark"
+EXAMPLE_NAMES = "--categories zebra carton"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,17 @@ class Selection:
     subcategories: int = 0
 
 
+def read(settings: Settings) -> list[Category]:
+    """Read `ncodes.csv`, and append the categories of named sets that it lacks.
+
+    Raises
+    ------
+    InputError
+        If the file or a set cannot be read.
+    """
+    return categories.read(settings.ncode_data, named_sets.codes_of(settings.categories))
+
+
 def selected(everything: Sequence[Category], settings: Settings) -> Selection:
     """Select the categories named by `--categories`, or else the marked ones, and their subcategories.
 
@@ -41,7 +55,7 @@ def selected(everything: Sequence[Category], settings: Settings) -> Selection:
     if not chosen:
         raise InputError(
             f"No category is marked in {settings.ncode_data}. Set to_download to True for some and save it, "
-            "or find and mark them, e.g. --find carton --mark, or name them, e.g. --categories carton cup"
+            f"or find and mark them, e.g. {EXAMPLE_FIND}, or name them, e.g. {EXAMPLE_NAMES}"
         )
     whole = (
         with_subcategories(chosen, everything, hierarchy.load()) if settings.with_subcategories else chosen
