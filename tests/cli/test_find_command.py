@@ -7,6 +7,7 @@ import functools
 import io
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -22,11 +23,12 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.project import ALONE, ROOT, Finished, Project
-from utils.catalog import categories, hierarchy
+from utils.catalog import categories, hierarchy, named_sets
 from utils.cli.arguments import SIGNAL_EXITS
 from utils.cli.extract import main
 
 DATA = ROOT.parent / "shared" / "data"
+DOG = "n02084071"
 SLED_DOG, MALAMUTE, HUSKY, DOGSLED, CARTON = "n02109811", "n02110063", "n02110185", "n03218198", "n02971356"
 NAMES = {
     CARTON: "carton",
@@ -83,7 +85,8 @@ def dogs(project: Project) -> Project:
     for number in range(3):
         project.url(f"{HUSKY}_{number}", "http://127.0.0.1:9/none.jpg")
         project.annotate(f"{HUSKY}_{number}", (1, 1, 9, 9))
-    project.url(f"{SLED_DOG}_1", "http://127.0.0.1:9/none.jpg")
+    for code in (SLED_DOG, MALAMUTE):
+        project.url(f"{code}_1", "http://127.0.0.1:9/none.jpg")
     return project
 
 
@@ -124,7 +127,8 @@ def test_table(dogs: Project) -> None:
     lines = finished.out.splitlines()
     assert lines[0].split() == ["code", "name", "URLs", "boxed", "below", "path"]
     assert re.fullmatch(rf"{SLED_DOG}  sled dog, sledge dog +1 +0 +2  {PATH}", lines[1])
-    assert re.match(rf"{DOGSLED}  dogsled, dog sled, dog sleigh +0 +0 +0  ", lines[2])
+    assert DOGSLED not in finished.out
+    assert "1 more fits less well: add --all_matches True to include them." in finished.out
     assert "--mark" in lines[-1]
     assert (dogs.path / "ncodes.csv").read_bytes() == before
     assert not dogs.result.exists()
@@ -132,7 +136,13 @@ def test_table(dogs: Project) -> None:
 
 def test_subcategories(dogs: Project) -> None:
     """They follow their parent and are marked by a plus sign."""
-    out = dogs.run("--find", "sled dog", "--with_subcategories").out
+    out = dogs.run("--find", "sled dog", "--with_subcategories", "--all_matches", "--below", DOG).out
+    assert re.findall(r"^(n\d+)  (\+ )?", out, flags=re.MULTILINE) == [
+        (SLED_DOG, ""),
+        (MALAMUTE, "+ "),
+        (HUSKY, "+ "),
+    ]
+    out = dogs.run("--find", "sled dog", "--with_subcategories", "--all_matches").out
     assert re.findall(r"^(n\d+)  (\+ )?", out, flags=re.MULTILINE) == [
         (SLED_DOG, ""),
         (MALAMUTE, "+ "),
@@ -143,7 +153,7 @@ def test_subcategories(dogs: Project) -> None:
 
 def test_csv(dogs: Project) -> None:
     """A CSV has all matches in full, is UTF-8 in any locale, and is all of standard output."""
-    flags = ("--find", "sled", "dog", "--with_subcategories", "yes", "--format", "csv")
+    flags = ("--find", "sled", "dog", "--with_subcategories", "yes", "--all_matches", "--format", "csv")
     finished = dogs.run(*flags)
     assert finished.err == ""
     rows = parse_csv(finished)
@@ -168,6 +178,7 @@ def test_long_list(project: Project) -> None:
     """25 rows are shown without --format, all of them with it."""
     for number in range(40):
         project.category(f"n{number:08d}", f"cup {number}", marked=False)
+        project.url(f"n{number:08d}_1", "http://127.0.0.1:9/none.jpg")
     short = project.run("--find", "cup").out
     assert len(re.findall(r"^n0", short, flags=re.MULTILINE)) == 25
     assert "... and 15 more; --format table or --format csv lists all of them." in short
@@ -177,7 +188,9 @@ def test_long_list(project: Project) -> None:
     assert "To mark all 40 (25 are shown): add --mark" in short
     assert len(parse_csv(project.run("--find", "cup", "--format", "csv"))) == 40
     project.category("n00000040", "cupboard", marked=False)
-    assert "To mark the first 40 (25 are shown): add --mark" in project.run("--find", "cup").out
+    short = project.run("--find", "cup").out
+    assert "To mark all 40 (25 are shown): add --mark" in short
+    assert "1 more fits less well" in short
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -236,7 +249,7 @@ def test_folder_without_archives_of_boxes(dogs: Project) -> None:
 
 
 def test_mark_and_run(dogs: Project, web: Web) -> None:
-    """Find, mark with subcategories and a number, and download."""
+    """Find, mark with subcategories and a number, and download; only what was listed is marked."""
     dogs.rows = []
     for code in (SLED_DOG, MALAMUTE, HUSKY, DOGSLED):
         for number in range(3):
@@ -246,7 +259,8 @@ def test_mark_and_run(dogs: Project, web: Web) -> None:
     assert (finished.code, finished.err) == (0, "")
     assert marks(dogs) == {SLED_DOG: 2, MALAMUTE: 2, HUSKY: 2}
     assert re.search(r"Marked 3 categories in \S+ncodes.csv, how_many 2\. .*ncodes.csv.bak", finished.out)
-    assert f"Left out, because they match less well: {DOGSLED}" in finished.out
+    assert DOGSLED not in finished.out
+    assert "1 more fits less well" in finished.out
     last = finished.out.splitlines()[-1]
     assert "python extract_images_as_per_tags.py" in last
     assert last.endswith("--fill True")
@@ -290,7 +304,6 @@ def test_unmark(dogs: Project) -> None:
     assert (finished.code, finished.err) == (0, "")
     assert "Unmarked 3 categories" in finished.out
     assert "No category is marked now." in finished.out
-    assert "Left out" not in finished.out
     assert (dogs.path / "ncodes.csv").read_bytes() == before
 
 
@@ -305,7 +318,6 @@ def test_class(dogs: Project) -> None:
     finished = dogs.run(*MARK, "200", "--class", " sled  dog ")
     assert (finished.code, finished.err) == (0, "")
     assert re.search(r"Marked 3 categories in \S+ncodes.csv, how_many 200, class 'sled dog'\.", finished.out)
-    assert f"To include one: --categories {DOGSLED} --mark 200 --class 'sled dog'" in finished.out
     assert re.search(rf"^{HUSKY}  \+ Siberian husky +sled dog ", finished.out, flags=re.MULTILINE)
     dogs_of_class = dict.fromkeys([SLED_DOG, MALAMUTE, HUSKY], "sled dog")
     assert classes(dogs) == dogs_of_class
@@ -444,12 +456,17 @@ def test_similar_names_are_not_marked(dogs: Project, word: str, flag: str) -> No
         (("--categories", "carton", "--mark", "--how_many", "0"), "use --unmark"),
         (("--categories", "carton", "--mark", "5", "--how_many", "6"), "different numbers"),
         (("--categories", "carton", "--unmark", "--how_many", "6"), "--unmark takes no number"),
-        (("--format", "csv"), "add --find WORD ..."),
-        (("--categories", "carton", "--mark", "--format", "csv"), "add --find WORD ..."),
+        (("--format", "csv"), "--format needs --find"),
+        (("--categories", "carton", "--mark", "--format", "csv"), "--format needs --find"),
+        (("--categories", "carton", "--below", "animal"), "--below needs --find"),
+        (("--boxed",), "--boxed needs --find"),
+        (("--categories", "carton", "--mark", "--all_matches"), "--all_matches needs --find"),
         (("--find", "carton", "--format", "xml"), "'xml' is none of table, csv"),
         (("--find", "carton", "--categories", "carton"), "leave --categories out"),
         (("--find", "carton", "--verify"), "leave --find, --mark and --unmark out"),
-        (("--find",), "--find: expected at least one argument"),
+        (("--find",), "--find needs words"),
+        (("--find", "--mark"), "--find needs words"),
+        (("--find", "carton", "--below", "caron"), "--below 'caron' is not a code or name in the table"),
         (("--find", " ", ",;"), "--find needs words"),
         (("--categories", "huskey", "--mark"), "did you mean"),
     ],
@@ -467,7 +484,7 @@ def test_dry_run_of_a_download_counts_subcategories(dogs: Project) -> None:
     assert "3 categories, 2 of them as subcategories:" in finished.out
     assert f"Siberian_husky ({HUSKY}): the first 1 of 3 URLs" in finished.out
     assert f"sled_dog,_sledge_dog ({SLED_DOG}): 1 URL, all images" in finished.out
-    assert "2 URLs to try at most" in finished.out
+    assert "3 URLs to try at most" in finished.out
 
 
 def test_verify_named_categories(dogs: Project, web: Web) -> None:
@@ -496,14 +513,203 @@ def test_lazy_loading(dogs: Project, flags: tuple[str, ...], unused: str) -> Non
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from utils.cli import extract
-from utils.catalog import categories, hierarchy
-categories.load_synsets = None if {unused!r} == "utils.catalog.hierarchy" else categories.load_synsets
+from utils.catalog import categories, hierarchy, named_sets
+hierarchy.load = None if {unused!r} == "utils.catalog.hierarchy" else hierarchy.load
 code = extract.main({arguments!r})
 sys.exit(code or (3 if {unused!r} == "utils.pipeline.run" and {unused!r} in sys.modules else 0))
 """
     assert (
         subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0
     )
+
+
+HORSE, RIDER_HORSE, SAWHORSE, KNIGHT = "n02374451", "n02377703", "n04140631", "n03624767"
+
+
+@pytest.fixture
+def horses(project: Project) -> Project:
+    """Create a project with horses that are animals and artifacts, each with a URL."""
+    names = {
+        HORSE: "horse, Equus caballus",
+        RIDER_HORSE: "saddle horse, riding horse, mount",
+        SAWHORSE: "sawhorse, horse, sawbuck, buck",
+        KNIGHT: "knight, horse",
+        "n04524142": "vaulting horse, long horse, buck",
+    }
+    for code, name in names.items():
+        project.category(code, name, marked=False)
+        project.url(f"{code}_1", "http://127.0.0.1:9/none.jpg")
+    project.annotate(f"{HORSE}_1", (1, 1, 9, 9))
+    return project
+
+
+def test_groups(horses: Project) -> None:
+    """Results of several lexicographer files are grouped, with a command that marks one group."""
+    out = horses.run("--find", "horse").out
+    lines = out.splitlines()
+    assert [line for line in lines if re.match(r"(animal|artifact) \(", line)] == [
+        "animal (2 categories):",
+        "artifact (3 categories):",
+    ]
+    assert lines.index("animal (2 categories):") < next(i for i, line in enumerate(lines) if HORSE in line)
+    assert out.endswith(
+        "They are of 2 kinds. To mark one kind:\n"
+        f"  python extract_images_as_per_tags.py {place(horses)} --find horse --below animal --mark\n"
+        f"  python extract_images_as_per_tags.py {place(horses)} --find horse --below artifact --mark\n"
+    )
+
+
+def place(project: Project) -> str:
+    """Return the flag for the folder of the inputs."""
+    return f"--data_dir {project.path}"
+
+
+def test_groups_are_not_marked_together(horses: Project) -> None:
+    """With --mark they are shown, nothing is marked, and the commands keep the flags."""
+    finished = horses.run("--find", "horse", "--mark", "20", "--class", "my horse")
+    assert finished.code == 2
+    assert HORSE in finished.out
+    assert KNIGHT in finished.out
+    assert finished.err.splitlines() == [
+        "Nothing was changed: these 5 categories are of 2 kinds. To mark one kind:",
+        *(
+            f"  python extract_images_as_per_tags.py {place(horses)} --find horse --below {kind} --mark 20 "
+            "--class 'my horse'"
+            for kind in ("animal", "artifact")
+        ),
+    ]
+    assert marks(horses) == {}
+    for line in finished.err.splitlines()[1:2]:
+        assert horses.run(*shlex.split(line)[2:]).code == 0
+    assert marks(horses) == {HORSE: 20, RIDER_HORSE: 20}
+
+
+@pytest.mark.parametrize(
+    "below", ["animal", "Animal", "noun.animal", "n00015388", "animate being", "n02374149"]
+)
+def test_below(horses: Project, below: str) -> None:
+    """A category is given by code or name, whether the table has it or not, or by a lexicographer file."""
+    finished = horses.run("--find", "horse", "--below", below, "--mark")
+    assert (finished.code, finished.err) == (0, "")
+    assert set(marks(horses)) == {HORSE, RIDER_HORSE}
+
+
+def test_below_without_words(horses: Project) -> None:
+    """All categories below one are listed, in the order of the table, without itself."""
+    rows = parse_csv(horses.run("--find", "--below", HORSE, "--format", "csv"))
+    assert [(row["code"], row["match"]) for row in rows] == [(RIDER_HORSE, "")]
+    finished = horses.run("--find", "horse", "--below", "person")
+    assert (finished.code, finished.out) == (1, "")
+    assert "No category below 'person' has 'horse' in its name" in finished.err
+
+
+def test_all_matches(dogs: Project) -> None:
+    """What fits less well is counted, and listed and marked with --all_matches."""
+    dogs.url(f"{DOGSLED}_1", "http://127.0.0.1:9/none.jpg")
+    flags = ("--find", "sled", "dog")
+    assert [row["code"] for row in parse_csv(dogs.run(*flags, "--format", "csv"))] == [SLED_DOG]
+    assert "1 more fits less well: add --all_matches True" in dogs.run(*flags, "--mark").out
+    assert set(marks(dogs)) == {SLED_DOG}
+    whole = dogs.run(*flags, "--all_matches", "--format", "csv")
+    assert [row["match"] for row in parse_csv(whole)] == ["kind", "all_words"]
+    finished = dogs.run(*flags, "--all_matches", "--mark")
+    assert "these 2 categories are of 2 kinds" in finished.err
+    assert finished.err.splitlines()[1].endswith("--find sled dog --all_matches True --below animal --mark")
+
+
+def test_categories_without_urls_are_not_marked(dogs: Project) -> None:
+    """They are named, unless another source is given or there is no table; a named category is marked."""
+    assert error(dogs.run("--find", "carton", "--mark")).startswith(
+        f"Nothing was changed. Not marked, because {CARTON} (carton) has no URL. --source archive or --copy"
+    )
+    assert "To mark it, which has no URL: add --mark --source archive." in dogs.run("--find", "carton").out
+    for flags in (("--source", "archive"), ("--url_data", str(dogs.path / "none.csv"))):
+        assert dogs.run("--find", "carton", "--mark", *flags).code == 0
+        assert set(marks(dogs)) == {CARTON}
+        dogs.run("--find", "carton", "--unmark")
+        assert marks(dogs) == {}
+    dogs.rows = [row for row in dogs.rows if row[2] != MALAMUTE]
+    out = dogs.run(*MARK).out
+    assert f"Not marked, because {MALAMUTE} (malamute, malemute, Alaskan malamute) has no URL." in out
+    assert set(marks(dogs)) == {SLED_DOG, HUSKY}
+    out = dogs.run("--categories", CARTON, "--mark").out
+    assert f"{CARTON} (carton) has no URL: a run from URLs finds no images there." in out
+    assert CARTON in marks(dogs)
+
+
+def test_words_of_different_names(dogs: Project) -> None:
+    """If no name has all words, the message gives the searches for each of them."""
+    finished = dogs.run("--find", "carton", "husky")
+    assert (finished.code, finished.out) == (1, "")
+    assert finished.err == (
+        "No category has all words of 'carton husky' in one name. To search for one of them: "
+        "--find carton or --find husky\n"
+    )
+
+
+def test_boxed(dogs: Project) -> None:
+    """Only categories with boxes are listed, with the number of those that also have URLs."""
+    dogs.annotate(f"{DOGSLED}_1", (1, 1, 9, 9))
+    finished = dogs.run("--find", "--boxed", "True")
+    assert re.findall(r"^n\d+", finished.out, flags=re.MULTILINE) == [DOGSLED, HUSKY]
+    assert "2 categories with boxes, 1 of them also URLs." in finished.out
+    rows = parse_csv(dogs.run("--find", "sled", "--boxed", "--all_matches", "--format", "csv"))
+    assert [row["code"] for row in rows] == [DOGSLED]
+    finished = dogs.run("--find", "carton", "--boxed")
+    assert (finished.code, finished.out) == (1, "")
+    assert "No images have boxes in 1 category found." in finished.err
+    none = error(dogs.run("--find", "--boxed", "--annotations_dir", str(dogs.path / "none")))
+    assert none.startswith("--boxed needs the archives of boxes")
+
+
+def test_sets(dogs: Project) -> None:
+    """`--find @` lists the sets with size and source, and says what a set is."""
+    finished = dogs.run("--find", "@")
+    assert (finished.code, finished.err) == (0, "")
+    assert re.search(r"^@imagenette: 10 categories\. .* Source: ", finished.out, flags=re.MULTILINE)
+    assert "A set names categories, not the very images of the original dataset." in finished.out
+    assert len(re.findall(r"^@", finished.out, flags=re.MULTILINE)) == len(named_sets.load())
+    rows = parse_csv(dogs.run("--find", "@imagenet-100", "--format", "csv"))
+    assert {row["size"] for row in rows} == {"100"}
+    assert list(rows[0]) == ["name", "size", "note", "source"]
+    finished = dogs.run("--find", "@xyzzy")
+    assert (finished.code, finished.err) == (
+        1,
+        "No set has 'xyzzy' in its name; --find @ lists all of them.\n",
+    )
+    assert "--categories @imagewoof --mark" in error(dogs.run("--find", "@imagewoof", "--mark"))
+
+
+def test_mark_a_set(project: Project) -> None:
+    """The rows of a set are marked; categories of it that have no row are named."""
+    project.url("n00000001_1", "http://127.0.0.1:9/none.jpg")
+    codes = named_sets.load()["imagewoof"].codes
+    project.category("n00000001", "mine", marked=False)
+    for code in codes[:-1]:
+        project.category(code, code, marked=False)
+    finished = project.run("--categories", "@imagewoof", "n00000001", "--mark", "30")
+    assert finished.code == 0
+    assert f"ncodes.csv has no row for {codes[-1]} (dingo," in finished.out
+    assert "download_imagenet_prerequisites.py --only ncodes --force" in finished.out
+    assert marks(project) == dict.fromkeys([*codes[:-1], "n00000001"], 30)
+    keep_marks(project)
+    assert "Unmarked 9 categories" in project.run("--categories", "@imagewoof", "--unmark").out
+
+
+def test_dry_run_of_a_set(dogs: Project) -> None:
+    """A set is downloaded whole: missing rows are taken from the table that ships."""
+    out = dogs.run("--categories", "@imagenette", "--dry_run").out
+    assert re.match(r"10 categories, 10 of them without a row in \S+ncodes.csv:", out)
+    assert "tench,_Tinca_tinca (n01440764)" in out
+
+
+@pytest.mark.parametrize("flags", [("--find", "@"), ("--find", "horse"), ("--categories", "@imagenet100")])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_output_fits_the_terminal(horses: Project, flags: tuple[str, ...], width: int) -> None:
+    """Only commands to be copied are not wrapped."""
+    horses.environment["COLUMNS"] = str(width)
+    lines = horses.run(*flags).out.splitlines()
+    assert all(len(line) < width for line in lines if not line.startswith("  python"))
 
 
 def real_project(folder: Path) -> Project:

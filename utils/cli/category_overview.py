@@ -6,9 +6,10 @@ Without a URL table or annotations, the column is empty and a message says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from ..annotations import archives, box_counts
-from ..catalog import categories, hierarchy, names
+from ..catalog import categories, hierarchy, names, search, selection
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
@@ -27,7 +28,7 @@ class CategoryOverview:
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
-        self.categories = categories.read(settings.ncode_data)
+        self.categories = selection.read(settings)
         self.hierarchy = hierarchy.load()
         self._known = {category.code: category for category in self.categories}
         self._annotations_dir = settings.annotations_dir
@@ -43,8 +44,58 @@ class CategoryOverview:
         """Return the number of URLs of a category, or 0 if there is no URL table."""
         return self._table.count(code) if self._table else 0
 
-    def rows(self, listed: Collection[Category], reasons: Mapping[str, str]) -> list[Row]:
-        """Return the rows of some categories; `reasons` gives the column `match` by code."""
+    @property
+    def has_url_table(self) -> bool:
+        """Whether the numbers of URLs are known."""
+        return self._table is not None
+
+    def below(self, text: str) -> list[Category]:
+        """Return the categories below one given by name or code, or those of a lexicographer file.
+
+        Raises
+        ------
+        InputError
+            If there is no such category, or several.
+        """
+        codes = self.hierarchy.of_lexname(text)
+        if not codes:
+            shipped = (Category(one.code, one.name, folder="") for one in categories.load_synsets())
+            unlisted = [category for category in shipped if category.code not in self._known]
+            top = search.find_named([*self.categories, *unlisted], [text], flag="--below")
+            codes = self.hierarchy.descendants([category.code for category in top])
+        wanted = set(codes)
+        return [category for category in self.categories if category.code in wanted]
+
+    def boxed(self, codes: Collection[str]) -> set[str]:
+        """Return those of some categories that have images with bounding boxes.
+
+        Raises
+        ------
+        InputError
+            If there are no archives of boxes.
+        """
+        if not self._annotations_dir.is_dir() or not archives.has_archives(self._annotations_dir):
+            raise InputError(
+                f"--boxed needs the archives of boxes, and {self._annotations_dir} has none. Run "
+                "`python download_imagenet_prerequisites.py`, or name their folder with --annotations_dir."
+            )
+        return {code for code, count in self._box_counts(codes).items() if count}
+
+    def rows(
+        self,
+        listed: Collection[Category],
+        reasons: Mapping[str, str],
+        headings: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Row]:
+        """Return the rows of some categories.
+
+        Parameters
+        ----------
+        reasons
+            The column `match` by code.
+        headings
+            The heading of the group by code.
+        """
         counts = self._known_box_counts([category.code for category in listed])
         return [
             Row(
@@ -58,6 +109,7 @@ class CategoryOverview:
                 path=tuple(self._short_name(code) for code in self.hierarchy.path(category.code)),
                 match=reasons.get(category.code, ""),
                 class_name=category.class_name,
+                heading=headings.get(category.code, ""),
             )
             for category in listed
         ]

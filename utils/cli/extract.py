@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _work(settings: Settings, signals: Signals) -> int:
     console = Console(verbose=settings.verbose)
     # Imported when needed: a search starts faster without the modules of a run.
-    if settings.find or settings.mark or settings.unmark:
+    if settings.find is not None or settings.mark or settings.unmark:
         from . import find_command
 
         code = find_command.find(settings, console)

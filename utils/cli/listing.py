@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..text import COLUMN_GAP, ELLIPSIS, display_width, format_table, spreadsheet_cell, truncate
@@ -43,6 +43,8 @@ class Row:
         Why it is listed: the value of a `search.Fit`, `SUBCATEGORY`, or "" if it was named by the user.
     class_name
         As in `Category`.
+    heading
+        The heading of its group in the table; "" without groups.
     """
 
     code: str
@@ -53,20 +55,31 @@ class Row:
     path: tuple[str, ...]
     match: str = ""
     class_name: str = ""
+    heading: str = ""
 
 
 def as_csv(rows: Sequence[Row]) -> str:
     """Return rows as CSV with a header; unknown numbers are empty."""
+    has_classes = _have_classes(rows)
+    cells = [
+        [
+            *(row.code, row.name, row.urls, row.annotated, row.subcategories),
+            *(_PATH_SEPARATOR.join(row.path), row.match),
+            *[row.class_name] * has_classes,
+        ]
+        for row in rows
+    ]
+    return csv_text([*COLUMNS, *[CLASS] * has_classes], cells)
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[str | int | None]]) -> str:
+    """Return CSV with a header; None is an empty cell, and no cell starts a formula in a spreadsheet."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    has_classes = _have_classes(rows)
-    writer.writerow([*COLUMNS, *[CLASS] * has_classes])
-    for row in rows:
-        numbers = [row.urls, row.annotated, row.subcategories]
-        name, path, class_name = map(
-            spreadsheet_cell, (row.name, _PATH_SEPARATOR.join(row.path), row.class_name)
-        )
-        writer.writerow([row.code, name, *numbers, path, row.match, *[class_name] * has_classes])
+    writer.writerow(header)
+    writer.writerows(
+        [spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
     return text.getvalue()
 
 
@@ -102,8 +115,14 @@ def as_table(rows: Sequence[Row], width: int | None) -> str:
     path_width = None if width is None else room - indent
     separator = COLUMN_GAP if beside else "\n" + " " * indent
     paths = [_short_path(row.path, path_width) for row in rows]
-    table = [f"{line}{separator}{path}" for line, path in zip(lines, paths, strict=True)]
-    return "\n".join([f"{header}{separator}path" if beside else header, *table])
+    table = [f"{header}{separator}path" if beside else header]
+    heading = ""
+    for row, line, path in zip(rows, lines, paths, strict=True):
+        if row.heading != heading:
+            heading = row.heading
+            table.append(f"{heading}:")
+        table.append(f"{line}{separator}{path}")
+    return "\n".join(table)
 
 
 def legend(rows: Sequence[Row]) -> str:
@@ -112,9 +131,18 @@ def legend(rows: Sequence[Row]) -> str:
     return LEGEND + LEGEND_CLASS * _have_classes(rows) + LEGEND_BELOW * is_any_below
 
 
-def wrapped(text: str, width: int | None) -> str:
-    """Break a sentence between words to fit a terminal of `width` columns (None: no limit)."""
-    return text if width is None else textwrap.fill(text, max(width, NARROWEST) - 1, break_on_hyphens=False)
+def wrapped(text: str, width: int | None, *, indent: int = 0) -> str:
+    """Break a text between words to fit a terminal of `width` columns (None: no limit).
+
+    Parameters
+    ----------
+    indent
+        The number of blanks before the second and further lines.
+    """
+    if width is None:
+        return text
+    line = max(width, NARROWEST) - 1
+    return textwrap.fill(text, line, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def _have_classes(rows: Sequence[Row]) -> bool:

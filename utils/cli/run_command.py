@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..catalog import categories, selection
+from ..catalog import selection
 from ..catalog.selection import Selection
 from ..errors import DatasetError, FolderError, InputError
 from ..fetch.certificates import Authorities
@@ -57,7 +57,7 @@ URLS_PER_WORKER = 16
 
 def run(settings: Settings, console: Console, signals: Signals) -> int:
     """Run, verify or dry-run, as the flags state; returns the exit code."""
-    everything = categories.read(settings.ncode_data)
+    everything = selection.read(settings)
     if settings.verify:
         return verify_command.verify_all(everything, settings, console)
     listed = listed_images_command.read(settings, everything, console)
@@ -180,6 +180,8 @@ def _selection_text(selected: Selection, sources: Sequence[Source], settings: Se
     subcategories = (
         f", {selected.subcategories} of them as subcategories" if settings.with_subcategories else ""
     )
+    if unlisted := sum(not category.line for category in chosen):
+        subcategories += f", {unlisted} of them without a row in {settings.ncode_data}"
     lines = [f"{pluralize(len(chosen), 'category')}{subcategories}:"]
     if len(chosen) > MOST_CATEGORIES:
         texts = {_wanted_text(category.how_many, settings) for category in chosen}

@@ -14,7 +14,8 @@ SELECTING = ("categories", "with_subcategories", "how_many", "fill", "with_annot
 
 def conflict(values: dict[str, Any]) -> str | None:
     """Return which flags cannot be combined and what to do, or None if all can."""
-    find, unmark, mark, verify = values["find"], values["unmark"], values["mark"], values["verify"]
+    unmark, mark, verify = values["unmark"], values["mark"], values["verify"]
+    find = values["find"] is not None
     how_many, export, scheduler = values["how_many"], values["export"], values["scheduler"]
     marks = unmark or mark is not None
     export_flag = next(
@@ -51,7 +52,10 @@ def conflict(values: dict[str, Any]) -> str | None:
         ),
         (unmark and how_many is not None, "--unmark takes no number: leave --how_many out"),
         (find and values["categories"], "--find searches all categories: leave --categories out"),
-        (values["format"] and not find, "--format needs --find: add --find WORD ..."),
+        *(
+            (values[flag] and not find, f"--{flag} needs --find: add --find, with or without WORD ...")
+            for flag in ("all_matches", "below", "boxed", "format")
+        ),
         *(
             (
                 name not in values["source"] and values[flag] != default,

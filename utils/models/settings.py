@@ -39,7 +39,13 @@ class Settings:
     list_digest
         Changes with the list; empty without one.
     find
-        Words to search names for, instead of a download.
+        Words to search names for, instead of a download; empty for all categories, None for no search.
+    all_matches
+        Whether `find` also lists what fits less well than the best matches.
+    below
+        A category or a lexicographer file of WordNet: `find` lists only categories below it.
+    boxed
+        Whether `find` lists only categories with bounding boxes.
     format
         The format of the list of categories found; None for a table that fits the screen.
     mark, unmark
@@ -105,7 +111,10 @@ class Settings:
     copy: tuple[str, ...] = ()
     archive_url: str = ""
     accept_imagenet_terms: bool = False
-    find: tuple[str, ...] = ()
+    find: tuple[str, ...] | None = None
+    all_matches: bool = False
+    below: str | None = None
+    boxed: bool = False
     format: str | None = None
     mark: bool = False
     unmark: bool = False
