@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Sequence
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +23,7 @@ def error_of(flags: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
         (prerequisites_command.parser().parse_args if of_prerequisites else extract_flags.settings)(flags)
     out, line = capsys.readouterr()
     assert (raised.value.code, out, line.count("\n")) == (2, "", 1)
-    assert line.endswith(" (--help shows all flags.)\n")
+    assert line.endswith(" (--help_all shows all flags.)\n")
     return line
 
 
@@ -32,7 +36,7 @@ def test_tilde(flag: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("text", ["", " "])
 @pytest.mark.parametrize(
-    "flag", [*extract_flags.DEFAULT_PATHS, "ncodes_dir", "urls_source", "annotations_source"]
+    "flag", ["save_dir", "data_dir", *extract_flags.INPUTS, "ncodes_dir", "urls_source", "annotations_source"]
 )
 def test_empty_path(flag: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """An empty path, as of an unset variable, is an error and not the current folder."""
@@ -54,7 +58,7 @@ def test_long_path() -> None:
 @pytest.mark.parametrize(
     ("flags", "start"),
     [
-        (["--serch", "dog"], "unrecognized arguments: --serch dog ("),
+        (["zebra"], "unrecognized arguments: zebra ("),
         (["--retries", "many"], "--retries: 'many' is not a whole number from 0 upwards ("),
         (["--unmark"], "--mark and --unmark need categories: add --find WORD ... or --categories X ... ("),
         (
@@ -73,3 +77,107 @@ def test_words_in_any_case(flags: list[str]) -> None:
     """The words of a flag are accepted in any case."""
     settings = extract_flags.settings(flags)
     assert (settings.source, settings.format) in [(("urls", "archive"), None), (("urls",), "csv")]
+
+
+@pytest.mark.parametrize(
+    ("flag", "nearest"),
+    [
+        ("--categoris", "--categories"),
+        ("--with-anotation", "--with_annotation"),
+        ("--Find", "--find"),
+        ("-find", "--find"),
+        ("--hlep", "--help"),
+        ("--export_dri=x", "--export_dir"),
+        ("\N{EN DASH}mark", "--mark"),
+        ("--annot", "--annotations_dir"),
+    ],
+)
+def test_nearest_flag(flag: str, nearest: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped flag is answered with the nearest one."""
+    line = error_of([flag, "zebra"], capsys)
+    assert line.startswith(f"{flag.partition('=')[0]} is no flag of this script; did you mean {nearest}? (")
+
+
+def test_flag_that_is_near_to_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is suggested for it; it is named even behind a flag with several values."""
+    assert error_of(["--categories", "zebra", "--xyzzy"], capsys).startswith(
+        "--xyzzy is no flag of this script. ("
+    )
+
+
+def test_hyphens() -> None:
+    """Hyphens in flags are underscores; values keep theirs."""
+    settings = extract_flags.settings(
+        ["--with-annotation", "--how-many=3", "--class", "a-b", "--find", "x", "--mark"]
+    )
+    assert (settings.with_annotation, settings.how_many, settings.class_name) == (True, 3, "a-b")
+    flags = prerequisites_command.parser().parse_args(["--data-dir", "a-b"])
+    assert flags.data_dir == Path("a-b")
+
+
+def test_data_dir(tmp_path: Path) -> None:
+    """It is the folder of the three inputs; the single flags override it, and results lie elsewhere."""
+    settings = extract_flags.settings(["--data_dir", str(tmp_path), "--url_data", "urls.csv"])
+    assert (settings.ncode_data, settings.annotations_dir) == (
+        tmp_path / "ncodes.csv",
+        tmp_path / "annotation",
+    )
+    assert (settings.url_data, settings.save_dir) == (Path("urls.csv"), extract_flags.PROJECT)
+    assert extract_flags.settings([]).url_data == extract_flags.PROJECT / "imageNetURLs.csv"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], []),
+        (["--data_dir", "data"], ["--data_dir", "data"]),
+        (["--data_dir", "data", "--save_dir", "x"], ["--data_dir", "data"]),
+        (["--ncode_data", "n.csv"], ["--ncode_data", "n.csv"]),
+        (["--annotations_dir", "a"], ["--annotations_dir", "a"]),
+    ],
+)
+def test_input_flags(flags: list[str], expected: list[str]) -> None:
+    """Commands that are suggested have the flags for inputs in other places."""
+    assert extract_flags.input_flags(extract_flags.settings(flags)) == expected
+
+
+@pytest.mark.parametrize("make_parser", [extract_flags.parser, prerequisites_command.parser])
+@pytest.mark.parametrize("width", [80, 100, 200])
+@pytest.mark.parametrize("flag", ["--help", "-h", "--help_all", "--help-all"])
+def test_help(
+    make_parser: Callable[[], argparse.ArgumentParser],
+    width: int,
+    flag: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Both fit the terminal, and `--help` names `--help_all`."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    with pytest.raises(SystemExit) as raised:
+        make_parser().parse_args([flag])
+    out = capsys.readouterr().out
+    assert raised.value.code == 0
+    assert max(map(len, out.splitlines())) < width
+    assert "--help_all" in out
+    assert out.endswith("\n")
+
+
+def test_everyday_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` shows only these; `--help_all` shows the others, too."""
+    for flag in ("--help", "--help_all"):
+        with pytest.raises(SystemExit):
+            extract_flags.parser().parse_args([flag])
+    shown = capsys.readouterr().out.split("usage: ")[1:]
+    everyday, whole = (set(re.findall(r"^  (--\w+)", text, flags=re.MULTILINE)) for text in shown)
+    assert everyday == {f"--{name}" for name in extract_flags.EVERYDAY} | {"--help_all", "--version"}
+    assert everyday < whole
+    assert "--timeout" in whole
+
+
+@pytest.mark.parametrize("script", ["extract_images_as_per_tags.py", "download_imagenet_prerequisites.py"])
+def test_version(script: str) -> None:
+    """`--version` prints name and version."""
+    done = subprocess.run(
+        [sys.executable, ROOT / script, "--version"], capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"part-of-imagenet \d+\.\d+\.\d+\n", done.stdout)

@@ -37,11 +37,11 @@ def flags(parser: argparse.ArgumentParser) -> dict[str, str]:
     """Return the flags of a parser with their metavars, except --help."""
     found = {}
     for action in parser._actions:
-        if action.dest == "help" or not action.option_strings:
+        if "--help" in action.option_strings or not action.option_strings:
             continue
         metavar = action.metavar or ("PIECE" if action.choices else "")
-        many = " ..." if action.nargs == "+" else ""
-        found[action.option_strings[0]] = f"{metavar}{many}" if action.nargs != 0 else ""
+        forms = {0: "", "+": f"{metavar} ...", "*": f"[{metavar} ...]"}
+        found[action.option_strings[0]] = forms.get(action.nargs, metavar)
     return found
 
 
@@ -65,8 +65,9 @@ def test_defaults() -> None:
 
 
 @pytest.mark.parametrize("parser", SCRIPTS.values(), ids=SCRIPTS)
-def test_help(parser: argparse.ArgumentParser) -> None:
-    """The help of each flag is one line with its default."""
+def test_help(parser: argparse.ArgumentParser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The help of each flag is one line with its default, where the terminal is wide enough."""
+    monkeypatch.setenv("COLUMNS", "200")
     text = parser.format_help()
     for flag in flags(parser):
         assert len(re.findall(rf"^  {flag}\b.* {{2,}}\S", text, flags=re.MULTILINE)) == 1, flag

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import shutil
 import signal
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..entrypoint import SIGNAL_EXITS, set_signal_handlers
 from ..errors import RAISE_FILE_LIMIT, TOO_MANY_OPEN_FILES, DatasetError
@@ -17,6 +20,9 @@ from .messages import for_screen, warn
 
 TRUE = frozenset({"true", "yes", "1", "y"})
 FALSE = frozenset({"false", "no", "0", "n"})
+MAX_WIDTH = 110
+DASHES = "-\N{EN DASH}\N{EM DASH}"
+"""Web pages and word processors turn the hyphens of flags into dashes."""
 SAME_SIGNAL_SECONDS = 2.0
 """Signals within this time count as one, since `timeout`, batch systems and closing terminals send them both
 to a process and to its group. SIGINT is an exception: Ctrl-C pressed twice ends a run at once."""
@@ -87,19 +93,127 @@ def user_agent(text: str) -> str:
     return text.strip()
 
 
-class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the help of each flag on one line."""
+class HelpFormatter(argparse.HelpFormatter):
+    """Fits the terminal; with `MAX_WIDTH` columns the help of each flag is on one line."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=38, width=110)
+        width = min(shutil.get_terminal_size().columns - 1, MAX_WIDTH)
+        super().__init__(prog, max_help_position=38 if width == MAX_WIDTH else 30, width=width)
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        """Write "X ..." for several values."""
+        (metavar,) = self._metavar_formatter(action, default_metavar)(1)
+        formats = {argparse.ONE_OR_MORE: f"{metavar} ...", argparse.ZERO_OR_MORE: f"[{metavar} ...]"}
+        many = formats.get(str(action.nargs))
+        return super()._format_args(action, default_metavar) if many is None else many
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports an error in one line, without printing all flags above it."""
+    """Parses the flags of a script; hyphens in flags count as underscores.
+
+    Parameters
+    ----------
+    prog
+        The name of the script.
+    everyday
+        The flags that `--help` shows; None for all.
+    """
+
+    def __init__(
+        self, prog: str, *, description: str, epilog: str, everyday: Collection[str] | None = None
+    ) -> None:
+        super().__init__(
+            prog=prog,
+            usage=f"python {prog} [--flag value ...]",
+            description=description,
+            epilog=epilog,
+            formatter_class=HelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self._everyday = everyday
+
+    def add_common_flags(self) -> None:
+        """Add `--help`, `--help_all` and `--version`, after all others."""
+        group = self.add_argument_group("about this script")
+        texts = {
+            "help": lambda: self.format_help(self._everyday),
+            "help_all": self.format_help,
+            "version": lambda: f"part-of-imagenet {_version()}\n",
+        }
+        helps = {
+            "help": "show the everyday flags",
+            "help_all": "show all flags",
+            "version": "show the version",
+        }
+        for name, text in texts.items():
+            flags = ["-h", "--help"] if name == "help" else [f"--{name}"]
+            group.add_argument(*flags, action=_Show, dest=argparse.SUPPRESS, text=text, help=helps[name])
+
+    def format_help(self, flags: Collection[str] | None = None) -> str:
+        """Return the help of some flags, or of all of them, in their groups."""
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, [], [])
+        formatter.add_text(self.description)
+        for group in self._action_groups:
+            formatter.start_section(group.title)
+            formatter.add_arguments(
+                action
+                for action in group._group_actions
+                if flags is None or action.dest in flags or isinstance(action, _Show)
+            )
+            formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse flags as argparse does, and name the flag that is nearest to an unknown one."""
+        known, rest = super().parse_known_args(
+            [self._with_underscores(arg) for arg in (sys.argv[1:] if args is None else args)], namespace
+        )
+        for arg in rest:
+            flag = arg.partition("=")[0]
+            if flag[:1] in DASHES and flag.strip(DASHES):
+                self.error(f"{flag} is no flag of this script{self._nearest(flag)}")
+        return known, rest
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
-        self.exit(2, f"{for_screen(message.removeprefix('argument '))} (--help shows all flags.)\n")
+        text = message.removeprefix("argument ")
+        self.exit(2, f"{for_screen(text)} (--help_all shows all flags.)\n")
+
+    def _with_underscores(self, argument: str) -> str:
+        flag, equals, value = argument.partition("=")
+        spelled = f"--{flag[2:].replace('-', '_')}"
+        return f"{spelled}{equals}{value}" if spelled in self._option_string_actions else argument
+
+    def _nearest(self, flag: str) -> str:
+        name = flag.strip(DASHES).replace("-", "_").lower()
+        names = {flag.strip(DASHES): flag for flag in self._option_string_actions if flag.startswith("--")}
+        nearest = difflib.get_close_matches(name, names, n=1)
+        nearest = nearest or [one for one in names if one.startswith(name)][:1]
+        return f"; did you mean {names[nearest[0]]}?" if nearest else "."
+
+
+class _Show(argparse.Action):
+    """Prints a text and exits."""
+
+    def __init__(self, option_strings: Sequence[str], *, text: Callable[[], str], **arguments: Any) -> None:
+        super().__init__(option_strings, nargs=0, **arguments)
+        self._text = text
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print the text."""
+        print(self._text(), end="")
+        parser.exit()
+
+
+def _version() -> str:
+    from ..gallery.run_history import version  # imported late: hardly ever needed
+
+    return version()
 
 
 class Signals:

@@ -18,7 +18,7 @@ from ..sources.copy_source import CopySource
 from ..sources.registry import ALIASES, SOURCES, source_names
 from ..sources.url_source import UrlSource
 from . import validate_args
-from .arguments import HelpFormatter, Parser, boolean, choice, file, number, path, user_agent
+from .arguments import Parser, boolean, choice, file, number, path, user_agent
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
@@ -104,7 +104,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "categories",
             "X",
             str,
-            "codes, names or synonyms (default: the marked rows of ncodes.csv)",
+            "codes, names, @SET or @FILE (default: the marked rows of ncodes.csv)",
             nargs="+",
         ),
         _value("images", "FILE", file, "exactly these images: a list of image codes, or a manifest.csv"),
@@ -115,13 +115,16 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _boolean("with_annotation", "only images with bounding boxes", default=False),
         _boolean(
             "fill",
-            "how_many counts images saved, not URLs tried (default: as --with_annotation)",
+            "how_many counts images, not URLs tried (default: as --with_annotation)",
             default=None,
         ),
         _boolean("retry_failed", "retry URLs that failed permanently in an earlier run", default=False),
     ),
     "find and mark categories (nothing is downloaded)": (
-        _value("find", "WORD", str, "list the categories that have these words in their names", nargs="+"),
+        _value("find", "WORD", str, "list the categories that have these words in their names", nargs="*"),
+        _boolean("all_matches", "also list what fits less well than the best matches", default=False),
+        _value("below", "X", str, "with --find: only categories below X: a name, a code, or e.g. animal"),
+        _boolean("boxed", "with --find: only categories with bounding boxes", default=False),
         _words("format", FORMATS, "list all results of --find, as a table or as CSV"),
         _value(
             "mark",
@@ -141,12 +144,13 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
     ),
     "files and folders": (
-        _value("save_dir", "DIR", path, "folder for partial_imagenet/ (default: beside the script)"),
         _value(
-            "annotations_dir", "DIR", path, "annotation archives (default: annotation/ beside the script)"
+            "data_dir", "DIR", path, "ncodes.csv, imageNetURLs.csv, annotation/ (default: beside the script)"
         ),
-        _value("url_data", "FILE", file, "URL table (default: imageNetURLs.csv beside the script)"),
-        _value("ncode_data", "FILE", file, "categories (default: ncodes.csv beside the script)"),
+        _value("save_dir", "DIR", path, "folder for partial_imagenet/ (default: beside the script)"),
+        _value("annotations_dir", "DIR", path, "annotation archives (default: annotation/ in --data_dir)"),
+        _value("url_data", "FILE", file, "URL table (default: imageNetURLs.csv in --data_dir)"),
+        _value("ncode_data", "FILE", file, "categories (default: ncodes.csv in --data_dir)"),
     ),
     "where images come from": (
         _value(
@@ -243,22 +247,22 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _switch("verify", "validate the result folder again, and remove invalid files; no downloads"),
     ),
 }
-DEFAULT_PATHS = {
-    "save_dir": PROJECT,
-    "annotations_dir": PROJECT / "annotation",
-    "url_data": PROJECT / "imageNetURLs.csv",
-    "ncode_data": PROJECT / "ncodes.csv",
-}
+INPUTS = {"annotations_dir": "annotation", "url_data": "imageNetURLs.csv", "ncode_data": "ncodes.csv"}
+"""The names of the inputs in `--data_dir`, by their flags."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser; its help begins with the flags of everyday use."""
+EVERYDAY = (
+    *("categories", "with_subcategories", "how_many", "with_annotation", "fill"),
+    *("find", "below", "mark", "unmark", "data_dir", "save_dir", "source", "copy"),
+    *("export", "dry_run", "verify"),
+)
+"""The flags that `--help` shows; `--help_all` shows all."""
+
+
+def parser() -> Parser:
+    """Return the parser."""
     result = Parser(
-        prog="extract_images_as_per_tags.py",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
+        "extract_images_as_per_tags.py", description=DESCRIPTION, epilog=EPILOG, everyday=EVERYDAY
     )
     for title, options in GROUPS.items():
         group = result.add_argument_group(title)
@@ -270,6 +274,7 @@ def parser() -> argparse.ArgumentParser:
                     {**arguments, "default": option.default},
                 )
             group.add_argument(f"--{option.flag}", help=text, **arguments)
+    result.add_common_flags()
     return result
 
 
@@ -282,14 +287,26 @@ def settings(arguments: Sequence[str] | None = None) -> Settings:
     values["source"] = source_names(values["source"] or [default_source])
     if conflict := validate_args.conflict(values):
         reader.error(conflict)
-    for name, default in DEFAULT_PATHS.items():
-        values[name] = values[name] or default
+    data_dir = values.pop("data_dir") or PROJECT
+    values["save_dir"] = values["save_dir"] or PROJECT
+    for name, default in INPUTS.items():
+        values[name] = values[name] or data_dir / default
     values["user_agent"] = values["user_agent"] or Settings.user_agent
-    for name in ("categories", "find", "not_like"):
+    for name in ("categories", "not_like"):
         values[name] = tuple(values[name] or ())
+    values["find"] = None if values["find"] is None else tuple(values["find"])
     values["export"] = tuple(dict.fromkeys(values["export"] or ()))
     values["fill"] = values["with_annotation"] if values["fill"] is None else values["fill"]
     if validate_args.is_number(values["mark"]):
         values["how_many"] = values["mark"]
     values["mark"] = values["mark"] is not None
     return Settings(**values, command=tuple(sys.argv[1:] if arguments is None else arguments))
+
+
+def input_flags(settings: Settings) -> list[str]:
+    """Return the flags for the places of the inputs, unless they are beside the script."""
+    data_dir = settings.ncode_data.parent
+    if all(getattr(settings, flag) == data_dir / name for flag, name in INPUTS.items()):
+        return [] if data_dir == PROJECT else ["--data_dir", str(data_dir)]
+    places = ((flag, getattr(settings, flag), PROJECT / name) for flag, name in INPUTS.items())
+    return [part for flag, path, default in places if path != default for part in (f"--{flag}", str(path))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from ..fetch.certificates import Authorities
 from ..fetch.file_download import DownloadOptions
 from ..models.http_defaults import USER_AGENT
 from ..prerequisites.prepare import Options, PrerequisiteName, prepare
-from .arguments import HelpFormatter, Parser, Signals, address, path, run_script, user_agent
+from .arguments import Parser, Signals, address, path, run_script, user_agent
 from .console import Console
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
     flags = parser().parse_args(arguments)
     options = Options(
-        ncodes_dir=flags.ncodes_dir,
+        ncodes_dir=flags.ncodes_dir or flags.data_dir or PROJECT,
         only=frozenset(PrerequisiteName(word) for word in flags.only),
         urls_source=tuple(flags.urls_source),
         annotations_source=flags.annotations_source,
@@ -41,23 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_script(work, Signals())
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser."""
-    result = Parser(
-        prog="download_imagenet_prerequisites.py",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
+    result = Parser("download_imagenet_prerequisites.py", description=DESCRIPTION, epilog=EPILOG)
     words = [name.value for name in PrerequisiteName]
     what = result.add_argument_group("what to download, and where to")
     what.add_argument(
-        "--ncodes_dir",
-        type=path,
-        metavar="DIR",
-        default=PROJECT,
-        help="folder for all three (default: beside the script)",
+        "--data_dir", type=path, metavar="DIR", help="folder for all three (default: beside the script)"
+    )
+    what.add_argument(
+        "--ncodes_dir", type=path, metavar="DIR", help="the same as --data_dir, which it overrides"
     )
     what.add_argument(
         "--only",
@@ -94,4 +86,5 @@ def parser() -> argparse.ArgumentParser:
         default=USER_AGENT,
         help="User-Agent of all requests (default: that of this project)",
     )
+    result.add_common_flags()
     return result
