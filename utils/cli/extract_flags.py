@@ -252,7 +252,7 @@ INPUTS = {"annotations_dir": "annotation", "url_data": "imageNetURLs.csv", "ncod
 
 
 EVERYDAY = (
-    *("categories", "with_subcategories", "how_many", "with_annotation", "fill"),
+    *("categories", "images", "with_subcategories", "how_many", "with_annotation", "fill"),
     *("find", "below", "mark", "unmark", "data_dir", "save_dir", "source", "copy"),
     *("export", "dry_run", "verify"),
 )
