@@ -26,12 +26,12 @@ from utils.copies.copy import MAX_PROBLEMS, Copies, Copy
 from utils.errors import InputError
 
 DESCRIPTIONS = {
-    "tars": "a tar of images and 3 tars of categories",
-    "tar of tars": "a compressed tar and a tar of tars and a tar of images",
+    "tars": "a tar of images, 3 tars of categories",
+    "tar of tars": "a compressed tar, a tar of tars, a tar of images",
     "compressed tar of tars": "2 compressed tars",
     "class folders": "class folders",
     "tar of class folders": "a tar of images",
-    "Kaggle": "class folders and a validation set",
+    "Kaggle": "class folders, a validation set",
     "Kaggle's zip": "a zip of images",
     "shards with class names": "3 WebDataset shards",
     "shards with labels": "3 WebDataset shards",

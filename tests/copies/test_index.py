@@ -38,6 +38,9 @@ class CountingReader(Reader):
             if line == "damaged":
                 self.add_problem("it is damaged")
                 return
+            if line == "unreadable":
+                self.add_error(OSError(5, "Input/output error"))
+                return
             if line == "interrupted":
                 raise KeyboardInterrupt
             yield Member(Kind.IMAGE, line[:9], line, f"a/{line}.JPEG", (number, 2**62, 3))
@@ -121,6 +124,14 @@ def test_problems(copy: Path) -> None:
     for _ in range(2):
         assert opened(copy) == ([f"1 {FISH}_1", f"2 {FISH}_3"], ["2: it is damaged."])
     assert CountingReader.scans == 2
+
+
+def test_error_that_may_pass(copy: Path) -> None:
+    """A file that could not be read completely is scanned again by the next run."""
+    (copy / "2").write_text(f"{FISH}_3 unreadable")
+    for _ in range(2):
+        assert opened(copy) == ([f"1 {FISH}_1", f"2 {FISH}_3"], ["2: Input/output error."])
+    assert CountingReader.scans == 3
 
 
 def test_interrupted_scan(copy: Path) -> None:

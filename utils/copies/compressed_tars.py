@@ -103,7 +103,7 @@ class CompressedTar(Reader):
             except READ_ERRORS as error:
                 if isinstance(error, OSError) and error.errno in _DISK_FULL:
                     raise
-                self.add_problem(f"it is damaged ({getattr(error, 'strerror', None) or error})")
+                self.add_error(error, f"it is damaged ({error})")
             size = unpacked.tell()
         write_atomic(self._places_file, json.dumps({"size": size, "places": places}).encode())
 

@@ -120,7 +120,7 @@ class Copy:
 
     def describe(self, codes: Sequence[str], found: int) -> str:
         """Describe the copy in a line: its layouts, and of how many categories it has images."""
-        kinds = " and ".join(self._kinds())
+        kinds = ", ".join(self._kinds())
         return f"{self.given}: {kinds}, {found} of the {pluralize(len(codes), 'selected category')}"
 
     def problems(self) -> list[str]:

@@ -21,6 +21,8 @@ from .reader import Reader
 VERSION = 2
 BUSY_TIMEOUT = 60.0
 """Seconds for which another run may be writing the same index."""
+_SCAN_AGAIN = -1
+"""In place of the modification time of a file whose scan was ended by an error that may pass."""
 _IN_MEMORY = ":memory:"
 _DAMAGED = (sqlite3.DatabaseError, ValueError, TypeError)
 """Errors of reading a damaged database; the last two of its contents."""
@@ -134,8 +136,10 @@ class Index:
                     for one in reader.scan()
                 ),
             )
+            modified = _SCAN_AGAIN if reader.is_incomplete else stamp[1]
             self._database.execute(
-                "UPDATE file SET problems = ? WHERE name = ?", (json.dumps(reader.problems), name)
+                "UPDATE file SET problems = ?, modified = ? WHERE name = ?",
+                (json.dumps(reader.problems), modified, name),
             )
 
 

@@ -115,7 +115,7 @@ class ParquetReader(Reader):
                 else:
                     left_out += not path.startswith(_TEST_PREFIX)
         except READ_ERRORS as error:
-            self.add_problem(f"it is damaged ({type(error).__name__})")
+            self.add_error(error, f"it is damaged ({type(error).__name__})")
         if left_out:
             self.add_problem(f"left out: {pluralize(left_out, 'row')} without image code or category")
 

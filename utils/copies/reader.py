@@ -40,6 +40,8 @@ class Reader(abc.ABC):
         Whether members of a category can only be found by a scan of all.
     problems
         Sentences about damage, which costs only what is damaged.
+    is_incomplete
+        Whether a scan was ended by an error that may pass, as that of a network.
     """
 
     layout: ClassVar[tuple[str, str]]
@@ -48,6 +50,7 @@ class Reader(abc.ABC):
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         self.problems: list[str] = []
+        self.is_incomplete = False
 
     @classmethod
     @abc.abstractmethod
@@ -75,6 +78,11 @@ class Reader(abc.ABC):
     def read(self, member: Member) -> bytes:
         """Read a member, e.g. a table of labels; see `LocalImage.read`."""
         return self.image(member).read()
+
+    def add_error(self, error: Exception, problem: str = "") -> None:
+        """Report the error that ended a scan, with a text of its own or as the problem."""
+        self.is_incomplete |= isinstance(error, OSError) and bool(error.errno)
+        self.add_problem(getattr(error, "strerror", None) or problem or str(error))
 
     def add_problem(self, problem: str) -> None:
         """Report damage, unless it was reported before."""

@@ -17,7 +17,7 @@ from ..tar_reader import BLOCK, HeaderReader, TarHeader, is_header, padded
 from ..text import pluralize
 from . import ilsvrc
 from .members import EXTENSIONS, WNID, Kind, Member, classify, parse_stem
-from .reader import MAX_READ_BYTES, Reader, require_file
+from .reader import MAX_READ_BYTES, READ_ERRORS, Reader, require_file
 
 MAX_MEMBERS = 100_000_000
 PEEKED = 100
@@ -141,8 +141,8 @@ class TarReader(Reader):
             with self.path.open("rb", buffering=0) as file:
                 end = self.path.stat().st_size
                 yield from entries(file, start, end if size is None else min(end, start + size))
-        except (OSError, EOFError, ValueError) as error:
-            self.add_problem(getattr(error, "strerror", None) or str(error))
+        except READ_ERRORS as error:
+            self.add_error(error)
 
 
 class CategoryTar(TarReader):

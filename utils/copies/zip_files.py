@@ -103,7 +103,7 @@ class ZipReader(Reader):
         try:
             yield from _members(self.path)
         except READ_ERRORS as error:
-            self.add_problem(getattr(error, "strerror", None) or "its directory is damaged")
+            self.add_error(error, "its directory is damaged")
 
     def image(self, member: Member) -> ZipImage:
         """Return a member as workers read it."""
