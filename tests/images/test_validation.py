@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
+import struct
 import subprocess
 import sys
 import warnings
@@ -121,6 +122,17 @@ def test_stray_bytes_in_a_jpeg(progressive: bool) -> None:
     """A JPEG may have bytes between the segments of its header, and zeros before its end marker."""
     for kind, data in stray_bytes(progressive).items():
         assert accepted(data).bytes == len(data), kind
+
+
+@pytest.mark.parametrize("parts", [b"\x01\x05", b"\0\x01", b"\x02\x01", b"\xff\xff", b""])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_broken_colour_profile(parts: bytes, copies: int) -> None:
+    """An incomplete or repeated profile does not matter; a truncated JPEG with one is corrupt."""
+    content = b"ICC_PROFILE\0" + parts + b"abcd" * bool(parts)
+    data = encode("JPEG", paint(600, 400))
+    start = data[:2] + (b"\xff\xe2" + struct.pack(">H", 2 + len(content)) + content) * copies
+    assert accepted(start + data[2:]).bytes == len(start + data[2:])
+    assert rejection(start + data[2:-900]).reason is Reason.CORRUPT
 
 
 @pytest.mark.parametrize("progressive", [False, True])

@@ -38,6 +38,8 @@ _UNUSUAL_JPEG = re.compile(r"tj|unsupported|invalid sos|unknown adobe|warning: u
 """Errors of simplejpeg for valid JPEGs that it does not support, e.g. with arithmetic coding."""
 _STRAY_BYTES = "extraneous bytes"
 """In errors of simplejpeg for bytes between segments, or between compressed data and the next segment."""
+_BAD_PROFILE = "bad icc marker"
+"""In errors of simplejpeg for an incomplete colour profile, which no loader uses."""
 _REPAIRS = (structure.without_stray_bytes, structure.without_last_zeros)
 
 
@@ -128,7 +130,7 @@ def _decode_jpeg(data: bytes, size: Size) -> Size:
 
 
 def _decode_strictly(data: bytes, repairs: Sequence[Callable[[bytes], bytes]] = _REPAIRS) -> bytes:
-    """Decode a JPEG, and return it without stray bytes.
+    """Decode a JPEG, and return it without stray bytes and without an incomplete colour profile.
 
     Raises
     ------
@@ -141,6 +143,10 @@ def _decode_strictly(data: bytes, repairs: Sequence[Callable[[bytes], bytes]] = 
     except ValueError as error:
         if "insufficient memory" in str(error).lower():
             raise MemoryError from error
+        if _BAD_PROFILE in str(error).lower():
+            without = structure.without_colour_profile(data)
+            if without != data:
+                return _decode_strictly(without, repairs)
         if not repairs or _STRAY_BYTES not in str(error):
             raise
         return _decode_strictly(repairs[0](data), repairs[1:])

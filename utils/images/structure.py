@@ -43,6 +43,7 @@ JPEG_SCAN = 0xDA
 _JPEG_SCAN_BYTE = bytes([JPEG_SCAN])
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1, 0xC9)
 JPEG_END_MARKER = bytes([0xFF, JPEG_END])
+_ICC_PROFILE = re.compile(rb"\xff\xe2..ICC_PROFILE\0", re.DOTALL)
 _JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 """Of a segment or the end of a JPEG; restart markers and stuffed bytes in compressed data are neither."""
 
@@ -163,6 +164,12 @@ def without_stray_bytes(jpeg: bytes) -> bytes:
             end = min(end, begin + 2 + int.from_bytes(jpeg[begin + 2 : begin + 4], "big"))
         parts.append(jpeg[begin:end])
     return b"".join(parts)
+
+
+def without_colour_profile(jpeg: bytes) -> bytes:
+    """Leave out the ICC profile of a JPEG."""
+    segments = (jpeg[begin:end] for _, begin, end in jpeg_segments(jpeg))
+    return jpeg[:2] + b"".join(one for one in segments if not _ICC_PROFILE.match(one))
 
 
 def without_last_zeros(jpeg: bytes) -> bytes:
