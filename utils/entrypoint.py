@@ -27,6 +27,8 @@ def run_main(main: Callable[[], int]) -> int:
         return 2
     set_signal_handlers(_exit_at_once)  # until `main` has its own: loading the packages takes a while
     _leave_removed_directory()
+    # Otherwise processes that this one starts import modules of the working directory, e.g. a queue.py there.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         code = main()
     except KeyboardInterrupt:  # between two steps of the handling in `main`

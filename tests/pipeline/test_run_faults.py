@@ -349,3 +349,18 @@ def test_interrupted_while_decoding(project: Project, web: Web, flags: tuple[str
         assert [row["reason"] for row in project.report("red")] == ["interrupted"]
     else:
         assert image.exists()  # it was not found invalid
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no safe path")
+def test_modules_in_the_working_directory(project: Project, web: Web) -> None:
+    """Worker processes import no modules of the working directory in place of Python's."""
+    web.answer("/1", Answer.jpeg(pictures.jpeg(seed=1)))
+    project.category(RED, "red")
+    project.url(f"{RED}_1", web.url("/1"))
+    folder = project.path / "working directory"
+    folder.mkdir()
+    for name in ("queue", "random", "threading", "utils"):
+        (folder / f"{name}.py").write_text("raise SystemError")
+    finished = project.run(prefix=("env", "-C", str(folder), "-u", "PYTHONSAFEPATH"))
+    assert (finished.code, finished.err) == (0, "")
+    assert project.images("red") == {f"{RED}_1.jpg"}
