@@ -76,6 +76,12 @@ TOO_MANY_OPEN_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 RAISE_FILE_LIMIT = (
     "Raise the limit, e.g. with `ulimit -n 4096`, and run again to continue. Saved images are kept."
 )
+NO_THREAD = "can't start new thread"
+"""Python's message for a limit of processes and threads; for processes it is that of `errno.EAGAIN`."""
+TOO_MANY_PROCESSES = (
+    "No further process or thread can be started. Raise the limit, e.g. with `ulimit -u 4096`, end other "
+    "programs, or use --parallel False; and run again to continue."
+)
 _REMEDIES = {
     errno.EACCES: "Give this user permission",
     errno.EPERM: "Give this user permission, or move it out of the way",

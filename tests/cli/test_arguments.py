@@ -14,7 +14,15 @@ import pytest
 
 from tests.project import ROOT
 from utils.cli.arguments import SIGNAL_EXITS, Signals, boolean, number, run_script
-from utils.errors import DatasetError, DiskError, FolderInUseError, InputError, SourceError
+from utils.errors import (
+    NO_THREAD,
+    TOO_MANY_PROCESSES,
+    DatasetError,
+    DiskError,
+    FolderInUseError,
+    InputError,
+    SourceError,
+)
 
 SIGNAL_NAMES = [name for name in SIGNAL_EXITS if hasattr(signal, name)]
 
@@ -113,6 +121,8 @@ def test_invalid_number(parse: Callable[[str], float], text: str) -> None:
         (DatasetError("Any."), 1, "Any.\n"),
         (OSError(errno.ENOSPC, "No space left", "/a/b"), 1, "/a/b: No space left.\n"),
         (OSError("odd"), 1, "odd.\n"),
+        (OSError(errno.EAGAIN, "Resource temporarily unavailable"), 1, TOO_MANY_PROCESSES),
+        (RuntimeError(NO_THREAD), 1, TOO_MANY_PROCESSES),
         (MemoryError(), 1, "There is not enough memory. Close other programs"),
         (KeyboardInterrupt(), 130, "Interrupted. Run the same command again to continue.\n"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
 import os
 import signal
 import threading
@@ -15,11 +17,18 @@ import pytest
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from utils.errors import WorkersLostError
+from utils.errors import NO_THREAD, TOO_MANY_PROCESSES, WorkersLostError
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask
-from utils.pipeline import worker_pool
-from utils.pipeline.messages import CancelTasks, Event, TaskFinished, WorkerConfig, WorkerDied
+from utils.pipeline import worker_pool, worker_process
+from utils.pipeline.messages import (
+    CancelTasks,
+    Event,
+    TaskFinished,
+    WorkerConfig,
+    WorkerDied,
+    WorkerUnusable,
+)
 from utils.pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
 from utils.reasons import Reason, Status
 from utils.results.staging import STAGING_NAME
@@ -227,3 +236,17 @@ def test_stop_leaves_no_process(config: WorkerConfig, web: Web) -> None:
     processes = [worker.process.pid for worker in pool._workers]
     assert sorted(number for death in deaths(pool.stop()) for number in death.numbers) == list(range(4))
     assert not any(Path(f"/proc/{pid}").exists() for pid in processes)
+
+
+def test_worker_without_threads(config: WorkerConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that may start no thread, because of a limit of processes, says so and ends."""
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError(NO_THREAD)
+
+    monkeypatch.setattr(worker_process.threading.Thread, "start", start)
+    monkeypatch.setattr(worker_process.signal, "signal", lambda *_handler: None)
+    parent, child = multiprocessing.Pipe()
+    with parent, child:
+        worker_process.main(child, config, ctypes.c_longlong(-1))
+        assert parent.recv() == WorkerUnusable(TOO_MANY_PROCESSES)

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from ..entrypoint import SIGNAL_EXITS, set_signal_handlers
-from ..errors import RAISE_FILE_LIMIT, TOO_MANY_OPEN_FILES, DatasetError
+from ..errors import NO_THREAD, RAISE_FILE_LIMIT, TOO_MANY_OPEN_FILES, TOO_MANY_PROCESSES, DatasetError
 from .messages import for_screen, warn
 
 TRUE = frozenset({"true", "yes", "1", "y"})
@@ -260,6 +260,11 @@ def run_script(work: Callable[[], int], signals: Signals) -> int:
     except (DatasetError, KeyboardInterrupt, OSError, UnicodeEncodeError, MemoryError) as error:
         message, code = _explain(error)
         warn(message)
+    except RuntimeError as error:
+        if str(error) != NO_THREAD:
+            raise
+        warn(TOO_MANY_PROCESSES)
+        code = 1
     return code if signals.exit_code is None else signals.exit_code
 
 
@@ -275,6 +280,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
             "Set the environment variable PYTHONUTF8 to 1, and run again.",
             2,
         )
+    if isinstance(error, BlockingIOError):  # of a process that was to be started
+        return TOO_MANY_PROCESSES, 1
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         remedy = f" {RAISE_FILE_LIMIT}" if error.errno in TOO_MANY_OPEN_FILES else ""

@@ -16,6 +16,7 @@ from ctypes import c_longlong
 from multiprocessing.connection import Connection
 
 from ..entrypoint import import_error_message
+from ..errors import TOO_MANY_PROCESSES
 from ..images import decoding
 from .messages import Command, StartTasks, TaskEvent, WorkerConfig, WorkerUnusable
 from .worker import Worker
@@ -41,7 +42,13 @@ def main(connection: Connection, config: WorkerConfig, validating: c_longlong) -
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     worker = Worker(config, mark)
     inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, inbox, worker.wake), daemon=True).start()
+    receiver = threading.Thread(target=_receive, args=(connection, inbox, worker.wake), daemon=True)
+    try:
+        receiver.start()
+    except RuntimeError:
+        worker.close()
+        connection.send(WorkerUnusable(TOO_MANY_PROCESSES))
+        return
     outbox = _Outbox(connection)
     gc.freeze()  # the modules stay loaded; the collector need not look through them again
     try:
