@@ -35,7 +35,7 @@ def notes_on(project: ExportProject, *formats: str, **flags: Any) -> list[str]:
 
 
 def test_unusable_xml(project: ExportProject) -> None:
-    """XML files of own photos are named if they have objects, but no box that can be exported."""
+    """XML files of own photos are named if no box can be exported, unless they just have no objects."""
     folder = project.path / "partial_imagenet" / "cup"
     (folder / "Annotation").mkdir(exist_ok=True)
     xml = (
@@ -45,17 +45,21 @@ def test_unusable_xml(project: ExportProject) -> None:
     texts = {
         "damaged": xml.format(96, 9)[:-20],
         "no number": xml.format(96, "nan"),
+        "empty": "",
+        "UTF-16": xml.format(96, 9).encode("utf-16"),
         "other shape": xml.format(200, 9),
         "valid": xml.format(96, 9),
         "without": "<annotation><size><width>96</width><height>72</height></size></annotation>",
     }
     for number, (name, text) in enumerate(texts.items(), start=500):
         (folder / "Images" / f"{name}.jpg").write_bytes(stored(draw(number)))
-        (folder / "Annotation" / f"{name}.xml").write_text(text)
+        data = text.encode() if isinstance(text, str) else text
+        (folder / "Annotation" / f"{name}.xml").write_bytes(data)
     (note,) = [line for line in notes_on(project, "imagefolder") if "XML" in line]
     assert note == (
-        "No usable box in 3 XML files of your own photos (damaged, or for an image of another shape): "
-        "cup/Annotation/damaged.xml, cup/Annotation/no number.xml, cup/Annotation/other shape.xml."
+        "No usable box in 5 XML files of your own photos (damaged, not in UTF-8, or for an image of another "
+        "shape): cup/Annotation/UTF-16.xml, cup/Annotation/damaged.xml, cup/Annotation/empty.xml, "
+        "cup/Annotation/no number.xml, cup/Annotation/other shape.xml."
     )
 
 

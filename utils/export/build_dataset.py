@@ -116,18 +116,19 @@ def build_dataset(
         unusable_xml=tuple(
             xml
             for record, of_image in zip(records, boxes, strict=True)
-            if record.is_own and not of_image and (xml := _xml_with_objects(record))
+            if record.is_own and not of_image and (xml := _unusable_xml(record))
         ),
     )
 
 
-def _xml_with_objects(record: ImageRecord) -> Path | None:
-    """Return the XML file of an image if it has objects; it may be damaged."""
+def _unusable_xml(record: ImageRecord) -> Path | None:
+    """Return the XML file of an image without boxes, unless it is complete and has no objects."""
     path = CategoryFolder(record.path.parents[1]).annotation(record.path.stem)
     try:
-        return path if b"object" in read_bytes(path) else None
+        data = read_bytes(path)
     except OSError:
         return None
+    return path if b"object" in data or b"</annotation>" not in data else None
 
 
 def _is_in(checksums: Container[str], item: Item) -> bool:

@@ -134,8 +134,8 @@ def _unusable_xml(dataset: Dataset) -> Iterator[str]:
     if dataset.unusable_xml:
         names = [path.relative_to(path.parents[2]).as_posix() for path in dataset.unusable_xml]
         yield (
-            f"No usable box in {pluralize(len(names), 'XML file')} of your own photos (damaged, or for an "
-            f"image of another shape): {join_names(names, MAX_NAMES)}."
+            f"No usable box in {pluralize(len(names), 'XML file')} of your own photos (damaged, not in "
+            f"UTF-8, or for an image of another shape): {join_names(names, MAX_NAMES)}."
         )
 
 
