@@ -325,6 +325,8 @@ def test_nothing_new_is_one_line(project: Project, web: Web) -> None:
         "Nothing new: 2 already there, 2 failed (http_404 2). Images, annotations and reports"
     )
     assert not [line for line in lines if line.startswith(("red: 0", "all", "category"))]
+    (project.result / "red/Images/IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    assert "1 own file is no image and is left out: red/Images/IMG_1.HEIC (" in project.run().out
 
 
 @pytest.mark.alone

@@ -264,7 +264,8 @@ def _show_totals(
     total = statistics.total(summaries)
     if summaries and not (manager.has_new or total.statuses[Status.DOWNLOADED]):
         counts = total.counts.removeprefix("0 saved, ")
-        console.print(f"Nothing new: {counts}. Images, annotations and reports are in {context.folder}")
+        places = f"Images, annotations and reports are in {context.folder}"
+        console.print("\n".join([f"Nothing new: {counts}. {places}", *total.left_out()]))
     elif summaries:
         console.print("\n".join([statistics.table(summaries, console.width), *total.details()]))
         if total.statuses[Status.FAILED] > failed:

@@ -165,11 +165,15 @@ class Summary:
             sentences.append(
                 f"{pluralize(number, 'image')} {listed} under other categories but {shows} this one."
             )
-        if number := len(self.not_images):
-            is_no, it = ("is no image", "is") if number == 1 else ("are no images", "are")
-            names = join_names(self.not_images, MOST_FILES)
-            sentences.append(f"{pluralize(number, 'own file')} {is_no} and {it} left out: {names}.")
-        return sentences
+        return sentences + self.left_out()
+
+    def left_out(self) -> list[str]:
+        """Return a sentence on the user's own files that are no images, if there are any."""
+        if not (number := len(self.not_images)):
+            return []
+        is_no, it = ("is no image", "is") if number == 1 else ("are no images", "are")
+        names = join_names(self.not_images, MOST_FILES)
+        return [f"{pluralize(number, 'own file')} {is_no} and {it} left out: {names}."]
 
 
 def total(summaries: Sequence[Summary]) -> Summary:
