@@ -113,6 +113,7 @@ def test_hyphens() -> None:
     assert (settings.with_annotation, settings.how_many, settings.class_name) == (True, 3, "a-b")
     flags = prerequisites_command.parser().parse_args(["--data-dir", "a-b"])
     assert flags.data_dir == Path("a-b")
+    assert extract_flags.settings(["--copy", "~/copy", "a/find"]).copy == ("~/copy", "a/find")
 
 
 def test_data_dir(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ class Parser(argparse.ArgumentParser):
 
     def _with_underscores(self, argument: str) -> str:
         flag, equals, value = argument.partition("=")
-        spelled = f"--{flag[2:].replace('-', '_')}"
+        spelled = f"{flag[:2]}{flag[2:].replace('-', '_')}"
         return f"{spelled}{equals}{value}" if spelled in self._option_string_actions else argument
 
     def _nearest(self, flag: str) -> str:
