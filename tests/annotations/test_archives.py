@@ -11,7 +11,7 @@ import pytest
 
 from tests.tars import claim, tar
 from utils.annotations import archives
-from utils.annotations.archives import find_archive, iter_xml_files
+from utils.annotations.archives import find_archive, has_archives, iter_xml_files
 from utils.tar_reader import READ_ERRORS, TarLimitError
 
 CODE = "n00000001"
@@ -30,8 +30,13 @@ def codes(path: Path) -> list[str]:
 
 
 def test_find_order(tmp_path: Path) -> None:
-    """A compressed archive is preferred to a plain one, and that to a folder."""
+    """A compressed archive is preferred to a plain one, and that to a folder, also as tar unpacks it."""
     assert find_archive(tmp_path, CODE) is None
+    assert not has_archives(tmp_path)
+    unpacked = tmp_path / "Annotation" / CODE
+    unpacked.mkdir(parents=True)
+    assert find_archive(tmp_path, CODE) == unpacked
+    assert has_archives(tmp_path)
     (tmp_path / CODE).mkdir()
     assert find_archive(tmp_path, CODE) == tmp_path / CODE
     plain = put(tmp_path, b"", f"{CODE}.tar")

@@ -4,6 +4,7 @@
 
     <folder>/<code>.tar.gz  or  <folder>/<code>.tar     .../<image code>.xml, at any depth
     <folder>/<code>/                                    the same files in a folder
+    <folder>/Annotation/<code>/                         archives that were unpacked where they are
 
 Archives are read as streams, never extracted. Only regular files are read, and only the last component of
 their paths is used.
@@ -25,6 +26,7 @@ from ..tar_reader import MAX_MEMBERS, iter_files
 MAX_XML_BYTES = 256 * 1024
 MAX_ARCHIVE_BYTES = 32 * 1024 * 1024
 
+UNPACKED = "Annotation"
 _ARCHIVE_NAME = re.compile(r"n[0-9]{8}(\.tar(\.gz)?)?")
 _XML_NAME = re.compile(r"(n[0-9]{8}_[0-9]{1,12})\.xml", re.IGNORECASE)
 
@@ -42,13 +44,13 @@ def find_archive(folder: Path, code: str) -> Path | None:
     for path in (folder / f"{code}.tar.gz", folder / f"{code}.tar"):
         if path.is_file():
             return path
-    return folder / code if (folder / code).is_dir() else None
+    return next((path for path in (folder / code, folder / UNPACKED / code) if path.is_dir()), None)
 
 
 def has_archives(folder: Path) -> bool:
     """Whether a folder contains an archive or a folder with the name of a category."""
     with os.scandir(folder) as entries:
-        return any(_ARCHIVE_NAME.fullmatch(entry.name) for entry in entries)
+        return any(_ARCHIVE_NAME.fullmatch(entry.name) or entry.name == UNPACKED for entry in entries)
 
 
 def iter_xml_files(path: Path) -> Iterator[XmlFile]:
