@@ -73,10 +73,11 @@ def test_links_are_replaced(tmp_path: Path) -> None:
         AS_CSV,
         gzip.compress(AS_CSV.replace(b"\n", b"\r\n")),
         b"\xef\xbb\xbf" + AS_CSV,
+        b"\xef\xbb\xbf" + TXT,
     ],
     ids=[
         *("txt", "crlf", "gz", "gz-gz", "tgz", "tar", "zip", "zip-of-many", "zip-odd"),
-        *("csv", "csv-gz-crlf", "csv-bom"),
+        *("csv", "csv-gz-crlf", "csv-bom", "txt-bom"),
     ],
 )
 def test_formats(home: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ A list has lines of image code, tab and URL, or the columns of the URL table in 
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections import deque
@@ -160,7 +161,9 @@ def _write(rows: _Rows, file: BinaryIO, on_progress: Callable[[], None]) -> Inde
 
 
 def _parse_rows(stream: io.BufferedReader, bad: _BadLines) -> _Rows:
-    """Recognise the kind of list by its start."""
+    """Recognise the kind of list by its start, and skip the mark of UTF-8 that Windows programs write."""
+    if stream.peek(MAX_LINE).startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
     start = stream.peek(MAX_LINE)[:MAX_LINE]
     layout = parse_header(start[: start.find(b"\n") + 1 or None])
     if layout is not None:
