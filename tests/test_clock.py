@@ -19,6 +19,7 @@ ALLOWED = {
     "curl_errors.py": "Retry-After may be a date, which can only be compared with the wall clock",
     "host_limits.py": "a learned limit is kept for a day, longer than a process lives",
     "journal.py": "the line of a run states its date; only its position in the file matters",
+    "run_record.py": "run.json states when a run started",
     "speed_test.py": "a measured speed is kept for a day, longer than a process lives",
 }
 JUMPING = """

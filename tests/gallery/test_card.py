@@ -278,7 +278,9 @@ def test_origins() -> None:
     """The card says how many images came from URLs, from ImageNet's tars and from copies."""
     urls = ["http://host.example/a.jpg"] * 2 + ["https://image-net.org/n00000001.tar#n00000001_2.JPEG"]
     urls += ["/data/imagenet#train/n00000001/n00000001_3.JPEG", ""]
-    images = [GalleryImage("x.jpg", 60, 40, 1000, url, [], checksum) for checksum, url in enumerate(urls)]
+    images = [
+        GalleryImage("x.jpg", 60, 40, 1000, url, [], f"{number:064x}") for number, url in enumerate(urls)
+    ]
     stats = CategoryStats.of(
         Category("n00000001", "red", "red"), Summary("red"), images=images, labels=["red"]
     )

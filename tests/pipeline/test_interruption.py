@@ -164,7 +164,7 @@ def test_interrupt_while_reading_journal(project: Project) -> None:
     assert errors.startswith("Interrupted. ")
     assert errors.count("\n") == 1
     assert folder.journal.read_bytes().startswith(before)
-    assert sorted(path.name for path in project.result.iterdir()) == ["red"]
+    assert sorted(path.name for path in project.result.iterdir()) == ["red", "run.json"]
     project.run(*ALONE)
     rows = project.report("red")
     assert [row["image_code"] for row in rows] == [f"{RED}_{number}" for number in range(MANY)]

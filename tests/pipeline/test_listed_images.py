@@ -48,7 +48,7 @@ def author(tmp_path: Path, web: Web) -> Project:
     """Make a set of five images, one of another synset, and a URL that is not part of it."""
     project = Project(tmp_path / "author", always=ALONE)
     project.path.mkdir()
-    for code, name in {RED: "red", BLUE: "blue"}.items():
+    for code, name in {RED: "red", BLUE: "bluish"}.items():
         project.category(code, name, marked=False)
         for number in range(3):
             web.answer(f"/{code}_{number}", Answer.jpeg(photo(number + 3 * (code == BLUE))))
@@ -82,7 +82,7 @@ def test_list_of_codes(author: Project, web: Web) -> None:
     assert "4 images of 2 categories, as listed in " in finished.out
     assert "4 of 4 listed images are there." in finished.out
     assert author.images("red") == {f"{RED}_0.jpg", f"{RED}_2.jpg"}
-    assert author.xmls("blue") == {f"{BLUE}_0.xml", f"{BLUE}_1.xml"}
+    assert author.xmls("bluish") == {f"{BLUE}_0.xml", f"{BLUE}_1.xml"}
     assert len(web.requests) == 4
     assert [row["image_code"] for row in author.report("red")] == [f"{RED}_0", f"{RED}_2"]
     author.run("--images", str(author.path / "list.txt"))
@@ -134,8 +134,8 @@ def test_web_that_changed(reader: Project, web: Web) -> None:
     assert finished.code == 1
     assert numbers(reader) == {"identical": 0, "same_picture": 1, "different": 2, "missing": 1}
     assert reader.images("red") == {f"{RED}_0.jpg"}
-    assert reader.images("blue") == reader.xmls("blue") == set()
-    assert {row["reason"] for row in reader.report("blue")} == {"not_as_listed", "http_404"}
+    assert reader.images("bluish") == reader.xmls("bluish") == set()
+    assert {row["reason"] for row in reader.report("bluish")} == {"not_as_listed", "http_404"}
     asked = len(web.requests)
     assert follow(reader).code == 1
     assert len(web.requests) == asked, "what is not as listed is not requested again"
@@ -188,10 +188,10 @@ def test_image_of_another_synset(author: Project, reader: Project) -> None:
     """An image that the manifest has in another category is saved there."""
     path = reader.path / "manifest.csv"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace(f"{BLUE}_0,blue", f"{BLUE}_0,red"), encoding="utf-8")
+    path.write_text(text.replace(f"{BLUE}_0,bluish", f"{BLUE}_0,red"), encoding="utf-8")
     assert follow(reader).code == 0
     assert reader.images("red") == {f"{RED}_0.jpg", f"{RED}_2.jpg", f"{BLUE}_0.jpg"}
-    assert reader.images("blue") == {f"{BLUE}_1.jpg"}
+    assert reader.images("bluish") == {f"{BLUE}_1.jpg"}
 
 
 def test_recipe(reader: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ def test_archive(author: Project) -> None:
     archive = ("--source", "archive", "--accept_imagenet_terms", "True", "--archive_url", str(tars))
     assert author.run("--images", str(author.path / "list.txt"), *archive).code == 1
     assert author.images("red") == {f"{RED}_0.jpg", f"{RED}_2.jpg"}
-    assert author.images("blue") == {f"{BLUE}_1.jpg"}
+    assert author.images("bluish") == {f"{BLUE}_1.jpg"}
     assert numbers(author) == {"identical": 3, "same_picture": 0, "different": 0, "missing": 1}
 
 

@@ -27,7 +27,7 @@ def record(project: Project) -> dict[str, Any]:
 def test_run(project: Project, web: Web) -> None:
     """It has the numbers of every selected category, their sums, the settings and the exit code."""
     web.answer("/1", Answer.jpeg(jpeg(seed=1)))
-    for code, name in {RED: "red", BLUE: "blue"}.items():
+    for code, name in {RED: "red", BLUE: "bluish"}.items():
         project.category(code, name)
         project.url(f"{code}_1", web.url("/1" if code == RED else "/gone"))
     project.annotate(f"{RED}_1", (1, 2, 9, 8))
@@ -37,7 +37,7 @@ def test_run(project: Project, web: Web) -> None:
     zero = dict.fromkeys(("downloaded", "already_present", "failed", "skipped", "not_attempted"), 0)
     red = {"statuses": zero | {"downloaded": 1}, "reasons": {}, "saved": 1, "boxed": 1, "own": 0}
     blue = {"statuses": zero | {"failed": 1}, "reasons": {"http_404": 1}, "saved": 0, "boxed": 0, "own": 0}
-    assert found["categories"] == {"red": {"code": RED, **red}, "blue": {"code": BLUE, **blue}}
+    assert found["categories"] == {"red": {"code": RED, **red}, "bluish": {"code": BLUE, **blue}}
     assert found["total"] == red | {
         "statuses": zero | {"downloaded": 1, "failed": 1},
         "reasons": {"http_404": 1},

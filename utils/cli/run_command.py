@@ -120,12 +120,13 @@ def _recorded(context: RunContext, signals: Signals) -> Iterator[RunRecord]:
         yield record
     except BaseException as error:
         record.exit_code = error.exit_code if isinstance(error, DatasetError) else 1
-        raise
-    finally:
-        try:
+        with contextlib.suppress(OSError):  # one error is enough
             record.write(context.folder, signals.exit_code)
-        except OSError as error:
-            warn(f"{context.folder / RUN_NAME} could not be written: {error.strerror}. Everything else was.")
+        raise
+    try:
+        record.write(context.folder, signals.exit_code)
+    except OSError as error:
+        warn(f"{context.folder / RUN_NAME} could not be written: {error.strerror}. Everything else was.")
 
 
 def _check_inputs(settings: Settings) -> None:
