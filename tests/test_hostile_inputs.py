@@ -245,14 +245,14 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> RunOfAllCases:
     with Web() as web:
         for number, (name, case) in enumerate(CASES.items()):
             code = code_of(number)
-            project.category(code, name)
+            project.category(code, f"case {name}")
             web.answer(f"/{code}", picture(number))
             project.url(f"{code}_1", web.url(f"/{code}"))
             data = case.archive(code)
             if data is not None:
                 (project.path / "annotation" / f"{code}.tar.gz").write_bytes(data)
         finished = run_bounded(project)
-    folders = folder_names({name: name for name in CASES})
+    folders = folder_names({name: f"case {name}" for name in CASES})
     return RunOfAllCases(project, finished, folders)
 
 
@@ -334,7 +334,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, 
     """
     project = Project(tmp_path_factory.mktemp("urls"))
     project.category(RED, "red")
-    project.category(BLUE, "blue")
+    project.category(BLUE, "azure")
     table = project.path / "hostile.csv"
     with Web() as web:
         web.otherwise(lambda request: picture(sum(request.path.encode())))
@@ -352,7 +352,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, 
     assert finished.code == 0, finished.err
     assert finished.err == ""
     check_inside(project, "hostile.csv", "hostile.csv.index")
-    assert len(project.images("blue")) == len(project.report("blue")) == len(cases)
+    assert len(project.images("azure")) == len(project.report("azure")) == len(cases)
     rows = project.report("red")
     frame = pandas.read_csv(project.result / "red" / "red_download_report.csv", keep_default_na=False)
     assert frame["image_code"].tolist() == [row["image_code"] for row in rows]

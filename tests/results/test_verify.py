@@ -12,7 +12,7 @@ import pytest
 from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
-from tests.project import Project
+from tests.project import GALLERY_FILES, Project
 
 RED = "n00000001"
 pytestmark = pytest.mark.alone  # the result of a run does not depend on workers
@@ -44,9 +44,11 @@ def test_valid_folder(finished: Project, web: Web) -> None:
     assert verified.code == 0, verified.out
     assert "Valid: 6 images in 1 folder." in verified.out
     assert len(web.requests) == asked
-    journal, state = finished.result / "red" / ".journal.jsonl", finished.result / ".gallery.jsonl"
+    changing = {finished.result / name for name in GALLERY_FILES} | {
+        finished.result / "red" / ".journal.jsonl"
+    }
     after = {path: path.stat().st_mtime_ns for path in finished.result.rglob("*.[jx]*")}
-    assert {path for path in before if before[path] != after.get(path)} <= {journal, state}
+    assert {path for path in before if before[path] != after.get(path)} <= changing
 
 
 def test_no_flag_removes_saved_images(finished: Project) -> None:

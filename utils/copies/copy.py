@@ -88,7 +88,7 @@ class Copy:
         self, given: str, *, wanted: Collection[str], folder: Path, notify: Callable[[str], None]
     ) -> None:
         self.given = given
-        self._path = _resolve(given)
+        self._path = resolve(given)
         self._wanted = wanted
         self._problems: list[str] = []
         self._readers = list(self._open_readers())
@@ -263,7 +263,7 @@ class Copies:
             )
 
 
-def _resolve(given: str) -> Path:
+def resolve(given: str) -> Path:
     """Return the absolute path of a copy.
 
     Raises

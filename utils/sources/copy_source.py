@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from ..copies import ilsvrc
 from ..copies.compressed_tars import CompressedTar, StoppedError
-from ..copies.copy import Copies, Copy, Found
+from ..copies.copy import Copies, Copy, Found, resolve
 from ..copies.members import image_order
 from ..errors import InputError, disk_error, wrap_os_errors
 from ..files import make_folder
@@ -64,6 +64,8 @@ class CopySource(Source):
         """
         if not settings.copy:
             raise InputError("--source copy needs a copy of ImageNet: add --copy PATH.")
+        for given in settings.copy:
+            resolve(given)
 
     @classmethod
     def notice(cls, settings: Settings) -> str:  # noqa: ARG003
