@@ -26,7 +26,7 @@ from ..pipeline.messages import WorkerConfig
 from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
 from ..reasons import Status
-from ..results import exclusions, host_limits, own_images, statistics
+from ..results import exclusions, existing_folders, host_limits, own_images, statistics
 from ..results.exclusions import EXCLUDED_NAME
 from ..results.folder_lock import FolderLock
 from ..results.paths import RESULT_FOLDER, RUN_NAME, result_folder
@@ -57,7 +57,9 @@ URLS_PER_WORKER = 16
 
 def run(settings: Settings, console: Console, signals: Signals) -> int:
     """Run, verify or dry-run, as the flags state; returns the exit code."""
-    everything = selection.read(settings)
+    rows = selection.read(settings)
+    folders = existing_folders.find(settings.save_dir / RESULT_FOLDER, rows)
+    everything = existing_folders.rename(rows, folders)
     if settings.verify:
         return verify_command.verify_all(everything, settings, console)
     listed = listed_images_command.read(settings, everything, console)
@@ -86,6 +88,8 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             else _selection_text(selected, sources, settings)
         )
         _show_start(introduction, sources, settings, console)
+        if kept := existing_folders.sentence(folders, codes):
+            console.print(kept)
         path = folder or settings.save_dir / RESULT_FOLDER
         labels = {category.code: category.folder for category in everything}
         context = RunContext(settings, path, table, labels, sources, StagingFolder(path), excluded, listed)
