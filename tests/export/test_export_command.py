@@ -23,7 +23,7 @@ pytestmark = pytest.mark.alone
 def add_images(project: Project, web: Web, images: int) -> None:
     """Add images of one category, with boxes for every second one, and a dead URL of another."""
     project.category(RED, "red")
-    project.category(BLUE, "blue")
+    project.category(BLUE, "azure")
     for number in range(images):
         web.answer(f"/{number}", Answer.jpeg(stored(draw(number))))
         project.url(f"{RED}_{number}", web.url(f"/{number}"))
@@ -46,7 +46,7 @@ def test_export_after_a_run(project: Project, web: Web) -> None:
 
     done = project.run(*flags)
     assert done.code == 1
-    assert "There is no image of blue" in done.err
+    assert "There is no image of azure" in done.err
     assert "Left out of yolo, coco: 10 images without boxes." in done.out
     assert "Traceback" not in done.err
     yolo = project.path / "partial_imagenet_yolo"

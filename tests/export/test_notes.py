@@ -151,7 +151,7 @@ def test_output_of_a_run(tmp_path: Path, web: Web) -> None:
     """A run prints the notes; formats with equal counts share a table."""
     (tmp_path / "run").mkdir()
     run = Project(tmp_path / "run")
-    run.category(CUP, "cup")
+    run.category(CUP, "my_cup")
     for number in range(6):
         web.answer(f"/{number}", Answer.jpeg(stored(draw(number))))
         run.url(f"{CUP}_{number}", web.url(f"/{number}"))
@@ -163,10 +163,10 @@ def test_output_of_a_run(tmp_path: Path, web: Web) -> None:
     assert done.code == 0, done.err
     printed = done.out.splitlines()
     start = next(place for place, line in enumerate(printed) if line.split()[:2] == ["train", "images"])
-    assert [line.split() for line in printed[start + 1 : start + 2]] == [["cup", "1", "0", "1", "0"]]
+    assert [line.split() for line in printed[start + 1 : start + 2]] == [["my_cup", "1", "0", "1", "0"]]
     assert [line.split()[2].rstrip(":") for line in printed[start + 2 : start + 4]] == ["yolo", "coco"]
     assert printed[start + 4] == "The numbers in imagefolder and webdataset:"
-    assert printed[start + 6].split() == ["cup", "6", "0", "1", "0"]
+    assert printed[start + 6].split() == ["my_cup", "6", "0", "1", "0"]
     assert [line.split()[2].rstrip(":") for line in printed[start + 7 : start + 9]] == [
         "imagefolder",
         "webdataset",
@@ -178,17 +178,17 @@ def test_output_of_a_run(tmp_path: Path, web: Web) -> None:
 def test_folder_with_the_name_of_an_xml_file(web: Web, tmp_path: Path) -> None:
     """The error names the folder, and the other images are exported."""
     run = Project(tmp_path)
-    run.category(CUP, "cup")
+    run.category(CUP, "my_cup")
     for number in range(2):
         web.answer(f"/{number}", Answer.jpeg(stored(draw(number))))
         run.url(f"{CUP}_{number}", web.url(f"/{number}"))
         run.annotate(f"{CUP}_{number}", (0, 0, 95, 71), size=(96, 72))
     assert run.run("--parallel", "False").code == 0
-    xml = run.result / "cup" / "Annotation" / f"{CUP}_1.xml"
+    xml = run.result / "my_cup" / "Annotation" / f"{CUP}_1.xml"
     xml.unlink()
     xml.mkdir()
-    (run.result / "cup" / ".journal.jsonl").unlink()
+    (run.result / "my_cup" / ".journal.jsonl").unlink()
     done = run.run("--parallel", "False", "--export", "imagefolder")
     assert done.code == 1
     assert f"Cannot work with {xml}: " in done.err
-    assert files(run.path / "partial_imagenet_imagefolder", ".jpg") == [f"train/cup/{CUP}_0.jpg"]
+    assert files(run.path / "partial_imagenet_imagefolder", ".jpg") == [f"train/my_cup/{CUP}_0.jpg"]

@@ -48,7 +48,7 @@ def statuses(project: Project, folder: str) -> Counter[str]:
 def test_marked_categories_are_downloaded(project: Project, web: Web) -> None:
     """Working images of marked categories are saved as image code plus the extension of their format."""
     project.category(RED, "red box, crimson box")
-    project.category(BLUE, "blue box", marked=False)
+    project.category(BLUE, "azure box", marked=False)
     web.answer("/a.png", jpeg_answer(1))
     web.answer("/b", Answer(body=pictures.image("PNG"), content_type="text/html"))
     project.url(f"{RED}_1", web.url("/a.png"))
@@ -193,7 +193,7 @@ def test_smaller_how_many_deletes_nothing(project: Project, web: Web) -> None:
 def test_xml_is_written_for_saved_images(project: Project, web: Web) -> None:
     """Each saved image with an annotation has an XML with the folder, file and labels of the result."""
     project.category(RED, "red box")
-    project.category(BLUE, "blue / box")
+    project.category(BLUE, "azure / box")
     add_urls(project, web, living=3, dead=2)
     project.annotate(f"{RED}_1", (1, 2, 30, 40), name=BLUE)
     project.annotate(f"{RED}_0", (1, 2, 30, 40))  # its URL is dead
@@ -202,7 +202,7 @@ def test_xml_is_written_for_saved_images(project: Project, web: Web) -> None:
     xml = ElementTree.parse(project.result / "red_box" / "Annotation" / f"{RED}_1.xml").getroot()
     assert xml.findtext("folder") == "red_box"
     assert xml.findtext("filename") == f"{RED}_1.jpg"
-    assert xml.findtext("object/name") == "blue__box"
+    assert xml.findtext("object/name") == "azure__box"
     assert [xml.findtext(f"object/bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")] == [
         "1",
         "2",
@@ -216,7 +216,7 @@ def test_xml_is_written_for_saved_images(project: Project, web: Web) -> None:
 def test_only_annotated_images(project: Project, web: Web) -> None:
     """--with_annotation saves only annotated images: the category's own, then those of other synsets."""
     project.category(RED, "red")
-    project.category(BLUE, "blue", marked=False)
+    project.category(BLUE, "azure", marked=False)
     add_urls(project, web, living=4)
     add_urls(project, web, living=4, code=BLUE)
     project.annotate(f"{RED}_2", (0, 0, 9, 9))
@@ -298,23 +298,23 @@ def test_parallel_false(project: Project, web: Web) -> None:
 def test_categories_by_name(project: Project, web: Web) -> None:
     """--categories takes codes, names and synonyms in any case, instead of the marked rows."""
     project.category(RED, "red box, crimson box")
-    project.category(BLUE, "blue", marked=False)
+    project.category(BLUE, "azure", marked=False)
     add_urls(project, web, living=1)
     add_urls(project, web, living=1, code=BLUE)
-    assert project.run("--categories", "BLUE").code == 0
-    assert project.folders() == {"blue"}
+    assert project.run("--categories", "AZURE").code == 0
+    assert project.folders() == {"azure"}
     assert project.run("--categories", "Crimson Box", BLUE).code == 0
     assert project.images("red_box,_crimson_box")
     unknown = project.run("--categories", "blu")
     assert unknown.code == 2
-    assert "blue" in unknown.err
+    assert "azure" in unknown.err
 
 
 @pytest.mark.alone
 def test_nothing_new_is_one_line(project: Project, web: Web) -> None:
     """A run that finds nothing new says so in one line, with the numbers of all categories."""
     web.answer("/1", Answer.jpeg(pictures.jpeg(seed=1)))
-    for code, name in {"n00000001": "red", "n00000002": "blue"}.items():
+    for code, name in {"n00000001": "red", "n00000002": "azure"}.items():
         project.category(code, name)
         project.url(f"{code}_1", web.url("/1"))
         project.url(f"{code}_2", web.url("/gone"))
@@ -370,12 +370,12 @@ def test_nothing_marked(project: Project) -> None:
 def test_category_without_images(project: Project, web: Web) -> None:
     """A category without any image means exit code 1, and the message names its report."""
     project.category(RED, "red")
-    project.category(BLUE, "blue", how_many=0)
+    project.category(BLUE, "azure", how_many=0)
     add_urls(project, web, living=0, dead=2)
     finished = project.run()
     assert finished.code == 1
     assert "red_download_report.csv" in finished.err
-    assert "blue" not in finished.err
+    assert "azure" not in finished.err
     assert "Traceback" not in finished.err
 
 

@@ -35,7 +35,7 @@ def exclude(root: Path, *lines: str) -> None:
         (f"{RED}_7", ""),
         (f"  {RED}_7.jpg  ", ""),
         (f"{RED}_7.JPEG\tblurred, twice.", "blurred, twice."),
-        (f"{RED}_7 shows blue/Images/{BLUE}_8.jpg, too", f"shows blue/Images/{BLUE}_8.jpg, too"),
+        (f"{RED}_7 shows azure/Images/{BLUE}_8.jpg, too", f"shows azure/Images/{BLUE}_8.jpg, too"),
         (f"partial_imagenet/red/Images/{RED}_7.jpg a cat", "a cat"),
         (rf"C:\My Photos\red\Images\{RED.upper()}_7.JPG a cat", "a cat"),
     ],
@@ -71,7 +71,7 @@ def test_own_file_name(tmp_path: Path, line: str, folder: str, name: str) -> Non
     found = exclusions.read(tmp_path)
     assert (dict(found.rejections), found.own) == ({}, {(folder, name)})
     assert found.excludes_own("red", name)
-    assert found.excludes_own("blue", name) == (folder == "")
+    assert found.excludes_own("azure", name) == (folder == "")
     assert not found.excludes_own("red", f"x{name}")
 
 
@@ -229,17 +229,17 @@ def test_fill(project: Project, web: Web) -> None:
 def test_several_categories(project: Project, web: Web) -> None:
     """An image in the folders of several categories is excluded from all of them."""
     project.category(RED, "red")
-    project.category(BLUE, "blue")
+    project.category(BLUE, "azure")
     web.answer("/1", Answer.jpeg(pictures.jpeg(seed=1)))
     project.url(f"{RED}_1", web.url("/1"))
     project.annotate(f"{RED}_1", (1, 1, 9, 9))
     project.annotate(f"{RED}_1", (1, 1, 9, 9), archive=BLUE)
     project.always = (*project.always, "--with_annotation", "True")
     assert project.run().code == 0
-    assert project.images("red") == project.images("blue") == {f"{RED}_1.jpg"}
-    exclude(project.result, f"blue/Images/{RED}_1.jpg")
+    assert project.images("red") == project.images("azure") == {f"{RED}_1.jpg"}
+    exclude(project.result, f"azure/Images/{RED}_1.jpg")
     assert project.run().code == 1, "there is no image left"
-    for folder in ("red", "blue"):
+    for folder in ("red", "azure"):
         assert project.images(folder) == project.xmls(folder) == set()
         assert rows(project, folder) == {f"{RED}_1": EXCLUDED}
 

@@ -404,8 +404,8 @@ def test_excluded(project: Project, red: CategoryFolder) -> None:
 def test_folder_of_own_photos_only(project: Project, web: Web) -> None:
     """A selected category with own photos only is exported, even if no image is requested."""
     project.category(RED, "red", how_many=0)
-    project.category(BLUE, "blue", marked=False)
-    for name in ("red", "blue"):
+    project.category(BLUE, "azure", marked=False)
+    for name in ("red", "azure"):
         folder = CategoryFolder(project.result / name)
         folder.make()
         for number in range(3):
@@ -414,8 +414,8 @@ def test_folder_of_own_photos_only(project: Project, web: Web) -> None:
     assert (done.code, done.err) == (0, "")
     table = (project.path / "partial_imagenet_imagefolder" / "images.csv").read_text(encoding="utf-8")
     assert table.count("red_") == 3
-    assert "blue" not in table
-    assert '"blue%200.jpg"' in (project.result / "index.html").read_text(encoding="utf-8")
+    assert "azure" not in table
+    assert '"azure%200.jpg"' in (project.result / "index.html").read_text(encoding="utf-8")
 
 
 def test_first_version(project: Project) -> None:

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no pipes
 def saved(project: Project, web: Web) -> Project:
     """Make a project with a finished run: two categories, one with boxes and a photo of the user's own."""
     project.always = ALONE
-    for code, name in ((RED, "red"), (BLUE, "blue")):
+    for code, name in ((RED, "red"), (BLUE, "azure")):
         project.category(code, name)
         for number in (1, 2):
             web.answer(f"/{name}{number}", Answer.jpeg(pictures.jpeg(seed=number)))
@@ -128,7 +128,7 @@ def test_folders(saved: Project, precious: Path, name: str, flags: tuple[str, ..
     assert finished.code == 1
     assert f"Cannot work with {link}: it is a symbolic link. Move it out of the way" in finished.err
     assert finished.err.count("Cannot work") == 1
-    assert saved.images("blue") == {f"{BLUE}_1.jpg", f"{BLUE}_2.jpg"}
+    assert saved.images("azure") == {f"{BLUE}_1.jpg", f"{BLUE}_2.jpg"}
 
 
 def test_linked_folder_is_not_exported(saved: Project, precious: Path) -> None:
@@ -157,7 +157,7 @@ def test_result_folder_may_be_a_link(saved: Project, tmp_path_factory: pytest.Te
     [
         ("../../precious.jpg", EXPORT),
         ("../../precious.jpg", ("--verify",)),
-        ("../blue/Images/{}_1.jpg", ("--retry_failed", *EXPORT)),
+        ("../azure/Images/{}_1.jpg", ("--retry_failed", *EXPORT)),
         ("Images/../../../precious.jpg", EXPORT),
     ],
 )
@@ -175,7 +175,7 @@ def test_lines_that_name_another_file(saved: Project, web: Web, file: str, flags
 
     assert "Traceback" not in finished.err
     assert precious.read_bytes() == pictures.jpeg(seed=9)
-    assert saved.images("blue") == {f"{BLUE}_1.jpg", f"{BLUE}_2.jpg"}
+    assert saved.images("azure") == {f"{BLUE}_1.jpg", f"{BLUE}_2.jpg"}
     assert {row["file"] for row in saved.report("red")} == {f"Images/{RED}_1.jpg", f"Images/{RED}_2.jpg"}
     exported = [path for path in saved.path.glob("partial_imagenet_*/**/*.jpg") if path.samefile(precious)]
     assert exported == []

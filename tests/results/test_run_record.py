@@ -36,8 +36,8 @@ def test_run(project: Project, web: Web) -> None:
     found = record(project)
     zero = dict.fromkeys(("downloaded", "already_present", "failed", "skipped", "not_attempted"), 0)
     red = {"statuses": zero | {"downloaded": 1}, "reasons": {}, "saved": 1, "boxed": 1, "own": 0}
-    blue = {"statuses": zero | {"failed": 1}, "reasons": {"http_404": 1}, "saved": 0, "boxed": 0, "own": 0}
-    assert found["categories"] == {"red": {"code": RED, **red}, "bluish": {"code": BLUE, **blue}}
+    azure = {"statuses": zero | {"failed": 1}, "reasons": {"http_404": 1}, "saved": 0, "boxed": 0, "own": 0}
+    assert found["categories"] == {"red": {"code": RED, **red}, "bluish": {"code": BLUE, **azure}}
     assert found["total"] == red | {
         "statuses": zero | {"downloaded": 1, "failed": 1},
         "reasons": {"http_404": 1},

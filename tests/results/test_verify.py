@@ -132,7 +132,7 @@ def test_many_changed_images(project: Project, web: Web) -> None:
         web.answer(f"/{number}", Answer.jpeg(pictures.jpeg(seed=number)))
         project.url(f"{code}_{number}", web.url(f"/{number}"))
     project.category("n00000000", "red")
-    project.category("n00000001", "blue")
+    project.category("n00000001", "azure")
     project.run()
     for flags in ((), ("--verify",)):
         for number, path in enumerate(sorted(project.result.rglob("*.jpg"))):

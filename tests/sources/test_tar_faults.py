@@ -54,7 +54,7 @@ def check_undisturbed(archive: Archive) -> None:
 def test_interrupted_during_a_tar(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run ends in time with a complete report; no other tar is started; the next run resumes."""
     monkeypatch.setenv("PART_OF_IMAGENET_TOKEN", "GEHEIM")
-    archive.project.category(BLUE, "blue")
+    archive.project.category(BLUE, "azure")
     archive.keep(photos(2, BLUE), code=BLUE)
     with archive.start() as process:
         wait_until(lambda: saved(archive) > 5)
@@ -66,7 +66,7 @@ def test_interrupted_during_a_tar(archive: Archive, monkeypatch: pytest.MonkeyPa
     assert 5 < len(archive.saved()) < MANY
     rest = [(status, reason) for _, status, reason in archive.rows() if status not in SAVED]
     assert set(rest) <= {("not_attempted", "interrupted")}
-    assert archive.rows("blue") == []
+    assert archive.rows("azure") == []
     assert archive.left() == {".archive"}
     written = [path.read_bytes() for path in archive.project.path.rglob("*") if path.is_file()]
     assert not any(b"GEHEIM" in text for text in written)
@@ -145,7 +145,7 @@ def test_killed_worker(archive: Archive) -> None:
 @pytest.mark.parametrize("source", ["archive", "both"])
 def test_deleted_category_folder(archive: Archive, source: str) -> None:
     """The category fails with one sentence, without waiting for its tar."""
-    archive.project.category(BLUE, "blue")
+    archive.project.category(BLUE, "azure")
     archive.keep(photos(3, BLUE), code=BLUE)
     archive.serve_slowly(photos(MANY), PACE / 8)
     for number in range(12):
@@ -158,7 +158,7 @@ def test_deleted_category_folder(archive: Archive, source: str) -> None:
     assert errors.startswith("red: Cannot work with")
     assert errors.count("\n") == 1
     assert (f"{RED}.tar" in archive.requested()) == (source == "archive")
-    assert archive.saved("blue") == ["0", "1", "2"]
+    assert archive.saved("azure") == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("length", list(Length))

@@ -111,7 +111,7 @@ def test_boxes_are_fitted(archive: Archive) -> None:
 
 def test_second_run(archive: Archive) -> None:
     """A tar is requested again if an image was deleted, or a rejection depends on a changed flag."""
-    for code, name, last in ((RED, "red", GOOD), (BLUE, "blue", PAGE), (GREEN, "green", SMALL)):
+    for code, name, last in ((RED, "red", GOOD), (BLUE, "azure", PAGE), (GREEN, "green", SMALL)):
         if code != RED:
             archive.project.category(code, name)
         archive.keep(photos(2, code) | {f"{code}_7.JPEG": last}, code=code)
@@ -125,8 +125,8 @@ def test_second_run(archive: Archive) -> None:
     assert archive.saved("red") == archive.saved("green") == ["0", "1", "7"]
     assert archive.run("--min_side", "8", "--retry_failed", "True").code == 0
     assert archive.requested() == [f"{BLUE}.tar"]
-    assert archive.saved("blue") == ["0", "1"]
-    assert [len(archive.rows(folder)) for folder in ("red", "blue", "green")] == [3, 3, 3]
+    assert archive.saved("azure") == ["0", "1"]
+    assert [len(archive.rows(folder)) for folder in ("red", "azure", "green")] == [3, 3, 3]
 
 
 def test_how_many(archive: Archive) -> None:
@@ -169,14 +169,14 @@ def test_fill(archive: Archive) -> None:
 
 def test_with_annotation(archive: Archive) -> None:
     """Without boxes the tar is not requested; when boxes are added, it is."""
-    archive.project.category(BLUE, "blue")
+    archive.project.category(BLUE, "azure")
     archive.keep(photos(6))
     archive.keep(photos(6, BLUE), code=BLUE)
     for number in (1, 4, 70):
         archive.project.annotate(f"{RED}_{number}", (1, 1, 20, 20))
     finished = archive.run("--with_annotation", "True")
     assert finished.code == 1
-    assert finished.err.startswith("There is no image with boxes of blue")
+    assert finished.err.startswith("There is no image with boxes of azure")
     assert "try without --with_annotation" in finished.err
     assert archive.requested() == [f"{RED}.tar"]
     archive.project.annotate(f"{BLUE}_3", (1, 1, 20, 20))
@@ -184,7 +184,7 @@ def test_with_annotation(archive: Archive) -> None:
     assert archive.requested() == [f"{BLUE}.tar"]
     assert archive.rows() == [(f"{RED}_{number}", "already_present", "") for number in (1, 4)]
     assert archive.project.xmls("red") == {f"{RED}_1.xml", f"{RED}_4.xml"}
-    assert archive.saved("blue") == ["3"]
+    assert archive.saved("azure") == ["3"]
 
 
 def test_both(archive: Archive) -> None:
@@ -223,7 +223,7 @@ def test_late_placeholders_are_replaced(archive: Archive) -> None:
 
 def test_both_without_a_tar(archive: Archive) -> None:
     """If URLs deliver all images, no tar is requested; a missing tar is only reported."""
-    archive.project.category(BLUE, "blue", how_many=1)
+    archive.project.category(BLUE, "azure", how_many=1)
     archive.link(f"{BLUE}_1", Answer.jpeg(pictures.jpeg(seed=2)))
     archive.link(f"{RED}_1", Answer.jpeg(pictures.jpeg()))
     archive.link(f"{RED}_2")
@@ -277,7 +277,7 @@ def test_credentials(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     archive.keep(photos(2))
     archive.link(f"{RED}_20", Answer.jpeg(pictures.jpeg(seed=20)))
-    archive.project.category(BLUE, "blue")
+    archive.project.category(BLUE, "azure")
     archive.web.answer(f"/{BLUE}.tar", Answer(status=403))
     finished = archive.run(source="both")
     shown = {request.path: request.headers for request in archive.web.requests}
