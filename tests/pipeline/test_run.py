@@ -305,7 +305,7 @@ def test_categories_by_name(project: Project, web: Web) -> None:
     assert project.folders() == {"azure"}
     assert project.run("--categories", "Crimson Box", BLUE).code == 0
     assert project.images("red_box,_crimson_box")
-    unknown = project.run("--categories", "blu")
+    unknown = project.run("--categories", "azur")
     assert unknown.code == 2
     assert "azure" in unknown.err
 
