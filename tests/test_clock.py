@@ -16,7 +16,7 @@ RED = "n00000001"
 WALL_CLOCKS = frozenset({"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"})
 ALLOWED = {
     "run_history.py": "the dataset card states the date of a run",
-    "curl_errors.py": "Retry-After may be a date, which can only be compared with the wall clock",
+    "headers.py": "Retry-After may be a date, which can only be compared with the wall clock",
     "host_limits.py": "a learned limit is kept for a day, longer than a process lives",
     "journal.py": "the line of a run states its date; only its position in the file matters",
     "run_record.py": "run.json states when a run started",
