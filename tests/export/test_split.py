@@ -382,7 +382,7 @@ def test_cache_of_the_first_version(project: ExportProject) -> None:
     assert cache.read_bytes().startswith(old)
     hashes = fingerprints.read(cache)
     assert list(hashes) == [*checksums[:5], "ab" * 32, *checksums[5:]]
-    assert hashes.pop("ab" * 32) == fingerprints.ImageHash(0x0123456789ABCDEF, needs_rewrite=None)
+    assert hashes.pop("ab" * 32) == fingerprints.ImageHash(0x0123456789ABCDEF, is_outdated=True)
     assert all(one.hash is not None and one.needs_rewrite is False for one in hashes.values())
     first = cache.read_bytes()
     project.dataset()

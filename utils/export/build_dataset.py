@@ -55,7 +55,9 @@ def build_dataset(
             print_line(f"{category.fault} It is left out of the export.")
         records += category.images
     paths = {record.picture.sha256: record.path for record in reversed(records)}
-    hashes = fingerprints.update(folder / FINGERPRINTS_NAME, dict(reversed(paths.items())), print_line)
+    hashes = fingerprints.update(
+        folder / FINGERPRINTS_NAME, dict(reversed(paths.items())), print_line, for_export=True
+    )
 
     pictures = [geometry.reduced(record.picture, settings.max_side) for record in records]
     boxes = [_fitted_boxes(record, picture) for record, picture in zip(records, pictures, strict=True)]

@@ -27,12 +27,14 @@ class ImageHash:
     hash
         Its 63 bits; None if the image is too flat, or cannot be decoded.
     needs_rewrite
-        Whether exports contain a rewritten file (see `normalize`); None if this is unknown, as the first
-        version did not record it.
+        Whether exports contain a rewritten file (see `normalize`); None if that was not examined yet.
+    is_outdated
+        Whether the first version computed it, by which it may be missing; it has to be computed again.
     """
 
     hash: int | None
     needs_rewrite: bool | None = None
+    is_outdated: bool = False
 
 
 HEADER = "sha256,hash,export\n"
@@ -40,12 +42,10 @@ BATCH = 128
 """Images between two writes; at most so many are hashed again after a killed run."""
 MANY = 2_000
 """From this number of images on, hashing takes long enough for a message."""
-_LINE = re.compile(rb"([0-9a-f]{64}),([0-9a-f]{16})?,([01]|unchanged|rewritten)\r?\n")
-_EXPORT = {b"unchanged": False, b"rewritten": True}
-"""The third column, and whether an image needs to be rewritten.
-
-In lines of the first version it is 0 or 1. These images are hashed once more: that version found no hash if
-the metadata are unreadable, and rewrote fewer images."""
+_LINE = re.compile(rb"([0-9a-f]{64}),([0-9a-f]{16})?,([01]|unknown|unchanged|rewritten)\r?\n")
+_WORDS = {None: "unknown", False: "unchanged", True: "rewritten"}
+_EXPORT = {word: needs_rewrite for needs_rewrite, word in _WORDS.items()}
+"""The third column, and whether an image is rewritten. In lines of the first version it is 0 or 1."""
 
 
 def read(path: Path) -> dict[str, ImageHash]:
@@ -62,8 +62,11 @@ def read(path: Path) -> dict[str, ImageHash]:
             with open_file(path) as file:
                 for line in file:
                     if found := _LINE.fullmatch(line):
+                        word = found[3].decode()
                         bits = int(found[2], 16) if found[2] else None
-                        hashes[found[1].decode()] = ImageHash(bits, _EXPORT.get(found[3]))
+                        hashes[found[1].decode()] = ImageHash(
+                            bits, _EXPORT.get(word), is_outdated=word in "01"
+                        )
         except FileNotFoundError:
             return {}
     return hashes
@@ -74,6 +77,8 @@ def update(
     images: Mapping[str, Path],
     print_line: Callable[[str], None],
     stopped: Callable[[], bool] = lambda: False,
+    *,
+    for_export: bool = False,
 ) -> dict[str, ImageHash]:
     """Compute the hashes that are missing, append them to the file, and return all of them.
 
@@ -83,6 +88,8 @@ def update(
         The file of each image, by checksum.
     stopped
         Whether to stop before all hashes are computed.
+    for_export
+        Whether `needs_rewrite` has to be known, too.
 
     Raises
     ------
@@ -90,8 +97,11 @@ def update(
         If an image cannot be read, or the file cannot be written.
     """
     hashes = read(path)
-    unknown = ImageHash(None)
-    new = [one for one in images.items() if hashes.get(one[0], unknown).needs_rewrite is None]
+    new = [
+        (checksum, (file, hashes.get(checksum)))
+        for checksum, file in images.items()
+        if not _is_complete(hashes.get(checksum), for_export=for_export)
+    ]
     if len(new) >= MANY:
         print_line(f"Hashing {len(new):,} images (only once) ...")
     waiting = iter(new)
@@ -99,24 +109,40 @@ def update(
         warnings.simplefilter("ignore")  # of Pillow, about odd metadata
         while not stopped() and (batch := dict(islice(waiting, BATCH))):
             computed = dict(zip(batch, pool.map(_hash, batch.values()), strict=True))
-            _append(path, computed)
+            append(path, computed)
             hashes |= computed
     return hashes
 
 
-def _hash(path: Path) -> ImageHash:
-    from . import image_hash
+def _is_complete(known: ImageHash | None, *, for_export: bool) -> bool:
+    if known is None or known.is_outdated:
+        return False
+    return known.needs_rewrite is not None or not for_export
 
+
+def _hash(file: tuple[Path, ImageHash | None]) -> ImageHash:
+    from . import image_hash, normalize
+
+    path, known = file
     with wrap_os_errors(path):
         data = read_bytes(path)
-    return image_hash.compute(data)
+    if known is None or known.is_outdated:
+        return image_hash.compute(data)
+    return ImageHash(known.hash, normalize.needs_rewrite(data))
 
 
-def _append(path: Path, hashes: Mapping[str, ImageHash]) -> None:
+def append(path: Path, hashes: Mapping[str, ImageHash]) -> None:
+    """Append hashes, by checksum.
+
+    Raises
+    ------
+    DiskError, FolderError
+        If the file cannot be written.
+    """
     with wrap_os_errors(path):
         append_lines(path, HEADER, (_line(checksum, one) for checksum, one in hashes.items()))
 
 
 def _line(checksum: str, one: ImageHash) -> str:
     digits = "" if one.hash is None else f"{one.hash:016x}"
-    return f"{checksum},{digits},{'rewritten' if one.needs_rewrite else 'unchanged'}\n"
+    return f"{checksum},{digits},{_WORDS[one.needs_rewrite]}\n"

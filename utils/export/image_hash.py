@@ -1,30 +1,16 @@
-"""Perceptual hashes (pHash) of images.
-
-An image is reduced to 32 x 32 gray pixels. Of the 64 lowest frequencies of its cosine transform, all but the
-constant one give a bit: whether they are above their median. Size, compression, brightness and slight
-cropping change few of these 63 bits.
-"""
+"""The perceptual hash of an image file, and whether exports rewrite it."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from ..images import decoding
+from ..images import decoding, perceptual_hash
+from ..images.perceptual_hash import SIDE
+from ..images.signatures import detect_format
+from ..models.images import ImageFormat
 from . import normalize
 from .fingerprints import ImageHash
-
-SIDE, FREQUENCIES = 32, 8
-BITS = FREQUENCIES**2 - 1
-DECIMALS = 6
-"""Of frequencies; further ones differ between machines, and hashes must not."""
-MIN_MEDIAN = 32.0
-"""If half of the frequencies are weaker, which is what noise of two gray levels gives, the image is too flat
-for a hash. Of 1,000 photographs of ImageNet the lowest median is 119, and half of them are above 1,162."""
-_POSITIONS, _WAVES = np.arange(SIDE), np.arange(FREQUENCIES)
-_COSINES: NDArray[np.float64] = np.cos(np.pi * np.outer(_WAVES, 2 * _POSITIONS + 1) / (2 * SIDE))
-_WEIGHTS = np.uint64(1) << np.arange(BITS, dtype=np.uint64)
 
 
 def compute(data: bytes) -> ImageHash:
@@ -33,7 +19,11 @@ def compute(data: bytes) -> ImageHash:
 
 
 def _hash_pixels(data: bytes) -> int | None:
+    """Compute the hash as validation does, if it decodes the image strictly, or else with Pillow."""
     try:
+        is_jpeg = detect_format(data) is ImageFormat.JPEG
+        if is_jpeg and (found := decoding.hash_jpeg(data)) is not None:
+            return found or None
         with normalize.open_stored(data) as image:
             if image.format == "WEBP" and image.width * image.height > decoding.QUICK_PIXELS:
                 return None  # validation does not decode it, either: it takes 16 bytes per pixel
@@ -43,8 +33,4 @@ def _hash_pixels(data: bytes) -> int | None:
         raise
     except Exception:  # Pillow's decoders raise any exception; such an image is a duplicate of none
         return None
-    frequencies = (_COSINES @ np.asarray(gray, dtype=np.float64) @ _COSINES.T).ravel()[1:]
-    frequencies = frequencies.round(DECIMALS)
-    if np.median(np.abs(frequencies)) < MIN_MEDIAN:
-        return None
-    return int(_WEIGHTS[frequencies > np.median(frequencies)].sum())
+    return perceptual_hash.of_gray(np.asarray(gray))

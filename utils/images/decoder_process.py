@@ -19,6 +19,7 @@ from typing import IO, cast
 
 from ..models.images import ImageFormat
 from . import decoding
+from .decoding import Decoded
 from .structure import DamagedError, Size
 
 try:
@@ -35,7 +36,7 @@ TOO_SLOW = "decoding takes too long"
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
-def decode(image_format: ImageFormat, data: bytes, size: Size, wait: Callable[[], None]) -> Size:
+def decode(image_format: ImageFormat, data: bytes, size: Size, wait: Callable[[], None]) -> Decoded:
     """Decode an image like `decoding.decode`; `wait` is called repeatedly until it is done.
 
     Raises
@@ -63,7 +64,7 @@ def decode(image_format: ImageFormat, data: bytes, size: Size, wait: Callable[[]
         answer = stdout.read()
     if not answer:
         raise _error(process.returncode)
-    result: Size | Exception = pickle.loads(answer)  # noqa: S301  # from our own process
+    result: Decoded | Exception = pickle.loads(answer)  # noqa: S301  # from our own process
     if isinstance(result, Exception):
         raise result
     return result
@@ -86,7 +87,7 @@ def main() -> None:
         soft = seconds if hard == resource.RLIM_INFINITY else min(seconds, hard)
         resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    result: Size | Exception
+    result: Decoded | Exception
     try:
         result = decoding.decode(*pickle.load(sys.stdin.buffer))  # noqa: S301  # from our own process
     except (DamagedError, MemoryError) as error:

@@ -15,6 +15,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..models.images import ImageFormat
@@ -34,6 +35,8 @@ Larger WebP images are opened and their structure is checked, but they are not d
 _TAIL = 16
 """Bytes at the end of a JPEG that are searched for the end marker, because padding is common."""
 
+MIN_PIXELS = 32
+"""Width and height of decoded JPEGs at least, for their perceptual hash."""
 _UNUSUAL_JPEG = re.compile(r"tj|unsupported|invalid sos|unknown adobe|warning: unknown jfif", re.IGNORECASE)
 """Errors of simplejpeg for valid JPEGs that it does not support, e.g. with arithmetic coding."""
 _STRAY_BYTES = "extraneous bytes"
@@ -84,8 +87,22 @@ def is_quick(image_format: ImageFormat, data: bytes, size: Size) -> bool:
     return pixels <= QUICK_PIXELS or image_format is ImageFormat.WEBP  # the latter is not decoded
 
 
-def decode(image_format: ImageFormat, data: bytes, size: Size) -> Size:
-    """Decode an image; `size` is that in its header. Returns its size, which may differ.
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded image.
+
+    Attributes
+    ----------
+    phash
+        Its perceptual hash; 0 if it is too flat for one, None if it was not computed.
+    """
+
+    size: Size
+    phash: int | None = None
+
+
+def decode(image_format: ImageFormat, data: bytes, size: Size) -> Decoded:
+    """Decode an image; `size` is that in its header. The size that is returned may differ.
 
     Raises
     ------
@@ -98,7 +115,15 @@ def decode(image_format: ImageFormat, data: bytes, size: Size) -> Size:
         return _decode_jpeg(data, size)
     checked = structure.check(image_format, data)
     is_decoded = image_format is not ImageFormat.WEBP or size.width * size.height <= QUICK_PIXELS
-    return _open_with_pillow(image_format, checked, is_decoded=is_decoded)
+    return Decoded(_open_with_pillow(image_format, checked, is_decoded=is_decoded))
+
+
+def hash_jpeg(data: bytes) -> int | None:
+    """Return the perceptual hash of a JPEG, 0 if it is too flat; None if strict decoding fails."""
+    try:
+        return _hash(_decode_strictly(data)[1])
+    except ValueError:
+        return None
 
 
 def repaired_jpeg(data: bytes) -> bytes:
@@ -106,7 +131,7 @@ def repaired_jpeg(data: bytes) -> bytes:
     if data.startswith(structure.without_last_zeros(structure.without_stray_bytes(data))):
         return data
     with contextlib.suppress(ValueError):  # of a JPEG that simplejpeg does not support
-        return _decode_strictly(data)
+        return _decode_strictly(data)[0]
     return data
 
 
@@ -119,18 +144,32 @@ def _simplejpeg() -> Any:
     return simplejpeg
 
 
-def _decode_jpeg(data: bytes, size: Size) -> Size:
+def _decode_jpeg(data: bytes, size: Size) -> Decoded:
     try:
-        _decode_strictly(data)
+        _data, gray = _decode_strictly(data)
     except ValueError as error:
         if not _UNUSUAL_JPEG.match(str(error)):
             raise _jpeg_error(data, error) from error
-        return _open_unusual_jpeg(data, is_decoded=True)
-    return size
+        return Decoded(_open_unusual_jpeg(data, is_decoded=True))
+    return Decoded(size, _hash(gray))
 
 
-def _decode_strictly(data: bytes, repairs: Sequence[Callable[[bytes], bytes]] = _REPAIRS) -> bytes:
-    """Decode a JPEG, and return it without stray bytes and without an incomplete colour profile.
+def _hash(gray: Any) -> int:
+    from .perceptual_hash import of_gray  # imported late: it loads NumPy, as simplejpeg does
+
+    return of_gray(gray[:, :, 0]) or 0
+
+
+def _decode_strictly(
+    data: bytes, repairs: Sequence[Callable[[bytes], bytes]] = _REPAIRS
+) -> tuple[bytes, Any]:
+    """Decode a JPEG, in gray and at an eighth of its size unless it is small.
+
+    Returns
+    -------
+    tuple
+        The JPEG without stray bytes and without an incomplete colour profile; and its gray values, an array
+        of shape (height, width, 1).
 
     Raises
     ------
@@ -138,8 +177,10 @@ def _decode_strictly(data: bytes, repairs: Sequence[Callable[[bytes], bytes]] = 
         For anything else that decoders tolerate.
     """
     try:
-        # A minimum of 1 selects the smallest scale, an eighth. (`min_factor` does not.)
-        _simplejpeg().decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=True)
+        # The smallest scale is selected that gives so many pixels. (`min_factor` does not.)
+        gray = _simplejpeg().decode_jpeg(
+            data, "GRAY", min_height=MIN_PIXELS, min_width=MIN_PIXELS, strict=True
+        )
     except ValueError as error:
         if "insufficient memory" in str(error).lower():
             raise MemoryError from error
@@ -150,7 +191,7 @@ def _decode_strictly(data: bytes, repairs: Sequence[Callable[[bytes], bytes]] = 
         if not repairs or _STRAY_BYTES not in str(error):
             raise
         return _decode_strictly(repairs[0](data), repairs[1:])
-    return data
+    return data, gray
 
 
 def _open_unusual_jpeg(data: bytes, *, is_decoded: bool) -> Size:

@@ -68,8 +68,9 @@ def validate(
         return Rejection(reason, f"a truncated {image_format.name}: {error}")
     except DamagedError as error:
         return Rejection(Reason.CORRUPT, f"a damaged {image_format.name}: {error}")
-    return _reject_size(decoded, min_side) or Picture(
-        image_format, decoded.width, decoded.height, len(data), hashlib.sha256(data).hexdigest()
+    size = decoded.size
+    return _reject_size(size, min_side) or Picture(
+        image_format, size.width, size.height, len(data), hashlib.sha256(data).hexdigest(), decoded.phash
     )
 
 

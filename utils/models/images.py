@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -91,13 +91,21 @@ class BoxCounts(FastPickle):
 
 @dataclass(frozen=True, slots=True)
 class Picture(FastPickle):
-    """A valid image: its format, its size in pixels and bytes, and its hash."""
+    """A valid image: its format, its size in pixels and bytes, and its hashes.
+
+    Attributes
+    ----------
+    phash
+        Its perceptual hash, if validation has computed it; 0 if it is too flat for one. It is not written to
+        the journal.
+    """
 
     format: ImageFormat
     width: int
     height: int
     bytes: int
     sha256: str
+    phash: int | None = field(default=None, compare=False)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Picture:

@@ -143,8 +143,10 @@ class FetchError:
     seconds: float = 0.0
 
 
-TRANSIENT = frozenset({"retry_after", "from_proxy", "connect_failed", "too_slow", "disk_full", "staged"})
-"""Fields of an `Outcome` that matter only within a run, and are not written to the journal."""
+TRANSIENT = frozenset(
+    {"retry_after", "from_proxy", "connect_failed", "too_slow", "disk_full", "staged", "phash"}
+)
+"""Fields of an `Outcome` and its picture that matter only within a run, and are not in the journal."""
 
 
 @dataclass(frozen=True, slots=True)

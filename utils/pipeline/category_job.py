@@ -17,6 +17,8 @@ from pathlib import Path
 
 from ..annotations import geometry
 from ..errors import wrap_os_errors
+from ..export import fingerprints
+from ..export.fingerprints import ImageHash
 from ..models.images import Annotation
 from ..models.rows import Candidate, Category, UrlRow
 from ..models.tasks import ImageTask, Outcome
@@ -25,6 +27,7 @@ from ..results import annotation_writer, reconcile
 from ..results.image_list import ListedImage
 from ..results.journal import Journal, no_checkpoint
 from ..results.known_outcomes import is_final, not_needed, was_interrupted
+from ..results.paths import FINGERPRINTS_NAME
 from ..results.reconcile import CategoryStore
 from ..scheduler.scheduled_task import TaskResult
 from ..sources.base import Request
@@ -341,6 +344,13 @@ class CategoryJob:
 
     def _write(self, outcomes: Sequence[Outcome]) -> None:
         self._store.journal.append_all(outcomes)
+        hashes = {
+            one.picture.sha256: ImageHash(one.picture.phash or None)
+            for one in outcomes
+            if one.status.is_saved and one.picture and one.picture.phash is not None
+        }
+        if hashes:
+            fingerprints.append(self._context.folder / FINGERPRINTS_NAME, hashes)
         for outcome in outcomes:
             if outcome.status.is_saved:
                 self._saved_codes.add(outcome.row.image_code)
