@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             for code in sorted(codes)
         ]
         write_atomic(options.categories_out, compressed_table(rows))
+        hashes = categories.pack_folder_hashes({code: name for code, name, *_ in rows})
+        write_atomic(options.categories_out.with_name(categories.FOLDER_HASHES), hashes)
         unmarked = (Category(code, name, folder="") for code, name, *_ in rows)
         write_atomic(options.ncodes_out, categories.to_csv(unmarked))
     except (OSError, ValueError) as error:

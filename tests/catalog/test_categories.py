@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,10 @@ def test_write_fresh_into_a_missing_folder(tmp_path: Path) -> None:
     """The error names the file."""
     with pytest.raises(DiskError, match="cannot be written"):
         categories.write_fresh(tmp_path / "nowhere" / "ncodes.csv")
+
+
+def test_folder_hashes_are_those_of_the_shipped_table() -> None:
+    """The file beside the table is up to date: it tells whether a folder name may be another category's."""
+    names = {synset.code: synset.name for synset in categories.load_synsets()}
+    shipped = resources.files("utils") / "data" / categories.FOLDER_HASHES
+    assert shipped.read_bytes() == categories.pack_folder_hashes(names)

@@ -7,7 +7,10 @@ import functools
 import gzip
 import io
 import re
+import sys
 import unicodedata
+import zlib
+from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -17,13 +20,15 @@ from .. import files
 from ..errors import DiskError, InputError
 from ..models.rows import Category
 from . import truth_words
-from .folder_names import MAX_BYTES, MAX_CHARACTERS, caseless, folder_names
+from .folder_names import MAX_BYTES, MAX_CHARACTERS, caseless, folder_name, folder_names
 from .user_table import TableRow, read_table
 
 COLUMNS = ("code", "name", "to_download", "how_many")
 CLASS = "class"
 """The optional column."""
 CODE = re.compile(r"n[0-9]{8}")
+FOLDER_HASHES = "folder_hashes.bin"
+"""The file with `pack_folder_hashes` of the table that ships, beside it."""
 
 _FRACTION = (
     r"([.,]0*)?"  # pandas writes 10.0 where values are missing; spreadsheets use the locale's separator
@@ -90,8 +95,10 @@ def read(path: Path, also: Iterable[str] = ()) -> list[Category]:
     rows = _rows_by_code(read_table(path, COLUMNS, optional=[CLASS]).rows)
     classes = _parse_classes(rows)
     names = {code: " ".join(row["name"].split()) for code, row in rows.items()}
-    shipped = {synset.code: synset.name for synset in load_synsets()}
-    added = [code for code in dict.fromkeys(also) if code not in rows and code in shipped]
+    missing = [code for code in dict.fromkeys(also) if code not in rows]
+    needs_shipped = missing or _has_shipped_rival(names)
+    shipped = {synset.code: synset.name for synset in load_synsets()} if needs_shipped else {}
+    added = [code for code in missing if code in shipped]
     folders = folder_names(names | {code: shipped[code] for code in added}, shipped.items())
     return [
         Category(
@@ -147,6 +154,39 @@ def normalize_class(text: str) -> str:
     if len(name) > MAX_CHARACTERS or len(name.encode()) > MAX_BYTES:
         raise ValueError(f"use at most {MAX_CHARACTERS} characters ({MAX_BYTES} bytes in UTF-8)")
     return name
+
+
+def pack_folder_hashes(names: Mapping[str, str]) -> bytes:
+    """Pack hashes of folder names, then numbers of wnids, as 32-bit little-endian integers.
+
+    Parameters
+    ----------
+    names
+        The ImageNet names by wnid.
+    """
+    hashes = array("I", (_folder_hash(code, name) for code, name in names.items()))
+    hashes.extend(int(code[1:]) for code in names)
+    if sys.byteorder == "big":
+        hashes.byteswap()
+    return hashes.tobytes()
+
+
+def _folder_hash(code: str, name: str) -> int:
+    return zlib.crc32(caseless(folder_name(name, code)).encode())
+
+
+def _has_shipped_rival(names: Mapping[str, str]) -> bool:
+    """Whether another category that ships may have the same folder name as one of these.
+
+    To compute the names of all folders that ship would take a quarter of a second.
+    """
+    packed = array("I", (resources.files("utils") / "data" / FOLDER_HASHES).read_bytes())
+    if sys.byteorder == "big":
+        packed.byteswap()
+    middle = len(packed) // 2
+    hashes = {_folder_hash(code, name) for code, name in names.items()}
+    pairs = zip(packed[:middle], packed[middle:], strict=True)
+    return any(hash_ in hashes and f"n{number:08}" not in names for hash_, number in pairs)
 
 
 @functools.cache
