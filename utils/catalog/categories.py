@@ -29,6 +29,7 @@ CLASS = "class"
 CODE = re.compile(r"n[0-9]{8}")
 FOLDER_HASHES = "folder_hashes.bin"
 """The file with `pack_folder_hashes` of the table that ships, beside it."""
+MANY_ROWS = 5_000
 
 _FRACTION = (
     r"([.,]0*)?"  # pandas writes 10.0 where values are missing; spreadsheets use the locale's separator
@@ -96,10 +97,10 @@ def read(path: Path, also: Iterable[str] = ()) -> list[Category]:
     classes = _parse_classes(rows)
     names = {code: " ".join(row["name"].split()) for code, row in rows.items()}
     missing = [code for code in dict.fromkeys(also) if code not in rows]
-    needs_shipped = missing or _has_shipped_rival(names)
-    shipped = {synset.code: synset.name for synset in load_synsets()} if needs_shipped else {}
+    shipped = {synset.code: synset.name for synset in load_synsets()} if missing else {}
     added = [code for code in missing if code in shipped]
-    folders = folder_names(names | {code: shipped[code] for code in added}, shipped.items())
+    names |= {code: shipped[code] for code in added}
+    folders = folder_names(names, _shipped_rivals(names))
     return [
         Category(
             code=code,
@@ -175,18 +176,24 @@ def _folder_hash(code: str, name: str) -> int:
     return zlib.crc32(caseless(folder_name(name, code)).encode())
 
 
-def _has_shipped_rival(names: Mapping[str, str]) -> bool:
-    """Whether another category that ships may have the same folder name as one of these.
+def _shipped_rivals(names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the categories that ship, and may have the folder name of another one of these.
 
-    To compute the names of all folders that ship would take a quarter of a second.
+    Hashes tell them, because to compute the names of all folders that ship takes a quarter of a second. Of a
+    complete table, only changed names are left to compare.
     """
+    if len(names) > MANY_ROWS:
+        return [(one.code, one.name) for one in load_synsets() if names.get(one.code) != one.name]
     packed = array("I", (resources.files("utils") / "data" / FOLDER_HASHES).read_bytes())
     if sys.byteorder == "big":
         packed.byteswap()
     middle = len(packed) // 2
-    hashes = {_folder_hash(code, name) for code, name in names.items()}
+    codes: dict[int, set[int]] = {}
+    for code, name in names.items():
+        codes.setdefault(_folder_hash(code, name), set()).add(int(code[1:]))
     pairs = zip(packed[:middle], packed[middle:], strict=True)
-    return any(hash_ in hashes and f"n{number:08}" not in names for hash_, number in pairs)
+    rivals = {f"n{number:08}" for hash_, number in pairs if codes.get(hash_, {number}) != {number}}
+    return [(one.code, one.name) for one in load_synsets() if one.code in rivals] if rivals else []
 
 
 @functools.cache
