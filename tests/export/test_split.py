@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import pictures
 from tests.export.export_project import ExportProject, draw, splits, stored
 from utils.export import fingerprints, image_hash, near_duplicates
 from utils.export.dataset import Split
 from utils.export.split import SplitImage, assign
 from utils.images import decoding
-from utils.models.images import ImageFormat
+from utils.images.validation import validate
+from utils.models.images import ImageFormat, Picture
 
 RED, BLUE = "n00000001", "n00000002"
 
@@ -409,3 +411,13 @@ def test_cache_is_only_appended_to(project: ExportProject) -> None:
     project.dataset()
     assert cache.read_bytes().startswith(first)
     assert cache.read_bytes().count(b"\n") == 1 + 8
+
+
+@pytest.mark.parametrize("size", [(500, 375), (333, 500), (120, 90), (40, 33)])
+def test_hash_of_validation_is_that_of_exports(size: tuple[int, int]) -> None:
+    """Validation, which decodes a JPEG anyway, computes the same hash as later readings of the file."""
+    data = pictures.encode("JPEG", pictures.paint(*size))
+    picture = validate(data, min_side=1, length_known=True)
+    assert isinstance(picture, Picture)
+    assert picture.phash
+    assert picture.phash == image_hash.compute(data).hash
