@@ -131,6 +131,7 @@ def test_head(offered: Project, lines: int) -> None:
 def test_incomplete_list(project: Project, flags: tuple[str, ...]) -> None:
     """A list that a full disk cut exits with 1, one that `| head` cut with 0; marks are written in both."""
     project.category(RED, "red", marked=False)
+    project.url(f"{RED}_1", "http://a.example/1.jpg")
     cut = project.run("--find", "red", *flags, prefix=("sh", "-c", 'exec "$0" "$@" >/dev/full'))
     assert cut.code == 1
     assert cut.err.splitlines()[-1].startswith("Standard output could not be written in full (No space")

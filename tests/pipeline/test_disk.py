@@ -177,10 +177,10 @@ needs_permissions = pytest.mark.skipif(
 )
 
 
-def offer_guitars(project: Project, web: Web, *codes: str) -> None:
+def offer_gitars(project: Project, web: Web, *codes: str) -> None:
     """Add categories of 24 working URLs each, the first with boxes."""
     for number, code in enumerate(codes):
-        project.category(code, f"guitar {number}" if number else "guitar")
+        project.category(code, f"gitar {number}" if number else "gitar")
         for image in range(24):
             web.answer(f"/{code}_{image}", Answer.jpeg(pictures.jpeg(seed=1000 * number + image)))
             project.url(f"{code}_{image}", web.url(f"/{code}_{image}"))
@@ -193,32 +193,32 @@ def offer_guitars(project: Project, web: Web, *codes: str) -> None:
 @pytest.mark.parametrize("subfolder", ["Images", "Annotation"])
 def test_folder_without_permission(offered: Project, web: Web, subfolder: str, parallel: str) -> None:
     """Images that cannot be written are counted, with the error; other categories are not affected."""
-    offer_guitars(offered, web, "n00000002")
-    folder = offered.result / "guitar" / subfolder
+    offer_gitars(offered, web, "n00000002")
+    folder = offered.result / "gitar" / subfolder
     folder.mkdir(parents=True)
     folder.chmod(0o555)
     finished = offered.run("--parallel", parallel, prefix=WITHOUT_PRIVILEGES)
-    expected = "24 images of guitar could not be written: Permission denied. Fix this, and run again.\n"
+    expected = "24 images of gitar could not be written: Permission denied. Fix this, and run again.\n"
     assert (finished.code, finished.err) == (1, expected)
-    assert {row["reason"] for row in offered.report("guitar")} == {"disk_error"}
-    assert offered.images("guitar") == set()
+    assert {row["reason"] for row in offered.report("gitar")} == {"disk_error"}
+    assert offered.images("gitar") == set()
     assert len(offered.images("red")) == URLS
     folder.chmod(0o755)
     assert offered.run(prefix=WITHOUT_PRIVILEGES).code == 0
-    assert (len(offered.images("guitar")), len(offered.xmls("guitar"))) == (24, 24)
+    assert (len(offered.images("gitar")), len(offered.xmls("gitar"))) == (24, 24)
 
 
 @needs_permissions
 def test_no_category_has_permission(project: Project, web: Web) -> None:
     """One sentence counts the images of all categories, and names the first few."""
     project.always = ALONE
-    offer_guitars(project, web, *(f"n0000001{number}" for number in range(7)))
+    offer_gitars(project, web, *(f"n0000001{number}" for number in range(7)))
     for number in range(7):
-        folder = project.result / (f"guitar_{number}" if number else "guitar") / "Images"
+        folder = project.result / (f"gitar_{number}" if number else "gitar") / "Images"
         folder.mkdir(parents=True)
         folder.chmod(0o555)
     finished = project.run(prefix=WITHOUT_PRIVILEGES)
-    names = ", ".join(["guitar", *(f"guitar_{number}" for number in range(1, 5))])
+    names = ", ".join(["gitar", *(f"gitar_{number}" for number in range(1, 5))])
     expected = f"168 images of {names} and 2 more could not be written: Permission denied. Fix this, and"
     assert finished.code == 1
     assert finished.err.startswith(expected)
@@ -227,27 +227,27 @@ def test_no_category_has_permission(project: Project, web: Web) -> None:
 
 def test_limit_of_file_sizes(offered: Project, web: Web) -> None:
     """Images that are larger than the limit cannot be written; smaller ones are saved."""
-    offer_guitars(offered, web, "n00000002")
+    offer_gitars(offered, web, "n00000002")
     for number in range(3):
         web.answer(f"/n00000002_{number}", Answer.jpeg(pictures.jpeg(2000, 1600, seed=number)))
     prefix = ("bash", "-c", 'ulimit -f 300; exec "$0" "$@"')
     for _ in range(2):
         finished = offered.run("--parallel", "True", prefix=prefix)
-        expected = "3 images of guitar could not be written: File too large. Fix this, and run again.\n"
+        expected = "3 images of gitar could not be written: File too large. Fix this, and run again.\n"
         assert (finished.code, finished.err) == (1, expected)
-        assert len(offered.images("guitar")) == 21
+        assert len(offered.images("gitar")) == 21
         assert list(offered.result.rglob("*.part")) == []
     assert offered.run().code == 0
-    assert len(offered.images("guitar")) == 24
+    assert len(offered.images("gitar")) == 24
 
 
 def test_read_only_images(offered: Project, web: Web, mount: Callable[[Path, str], None]) -> None:
     """A category on a read-only file system does not affect the others."""
-    offer_guitars(offered, web, "n00000002")
-    make_read_only(offered.result / "guitar" / "Images", mount)
+    offer_gitars(offered, web, "n00000002")
+    make_read_only(offered.result / "gitar" / "Images", mount)
     finished = offered.run()
     assert finished.code == 1
-    assert finished.err.startswith("24 images of guitar could not be written: ")
+    assert finished.err.startswith("24 images of gitar could not be written: ")
     assert len(offered.images("red")) == URLS
 
 
