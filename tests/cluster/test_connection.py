@@ -1,4 +1,4 @@
-"""Schedulers that are none, and that of `--scheduler local`, to which nobody else can connect."""
+"""Addresses without a scheduler, and the scheduler of `--scheduler local`, which requires keys."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ if __name__ == "__main__":
 
 
 def test_local_scheduler_has_keys(tmp_path: Path) -> None:
-    """Without its keys, nobody can connect to the scheduler or a worker; with them, tasks run."""
+    """Connections to the scheduler and its workers require its keys; with them, tasks run."""
     script = tmp_path / "connect.py"
     script.write_text(CONNECT)
     done = subprocess.run(

@@ -30,7 +30,7 @@ def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Copies:
 
 
 def add_hole(folder: Path) -> None:
-    """Write a tar of tars, of which one has a hole that takes no space on disk."""
+    """Write a tar of tars; one of them has a hole, which takes no space on disk."""
     with (folder / "ILSVRC2012_img_train.tar").open("wb") as file:
         for code in (FISH, SHARK, DOG):
             inner = category_tars()[f"{code}.tar"]

@@ -1,4 +1,4 @@
-"""The path of a file tells what it is, which image it belongs to, and of which category that is."""
+"""The path of a file tells its kind, its image and its category."""
 
 from __future__ import annotations
 
