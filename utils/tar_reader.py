@@ -71,6 +71,29 @@ class TarHeader:
     checksum: int
 
 
+class FileRange:
+    """Reads a file from `position` on, up to `end`; both are offsets in bytes."""
+
+    def __init__(self, file: BinaryIO | gzip.GzipFile, position: int, end: int) -> None:
+        self._file, self._start, self.position, self._end = file, position, position, end
+
+    def read(self, size: int, /) -> bytes:
+        """Read so many bytes; raises EOFError, and stays where it is, if there are fewer."""
+        if self.position + size > self._end:  # checked before seeking: sizes in a tar can be false
+            raise self.cut_off()
+        self._file.seek(self.position)
+        data = self._file.read(size)
+        if len(data) < size:
+            raise self.cut_off()
+        self.position += size
+        return data
+
+    def cut_off(self) -> EOFError:
+        """Return the error for a tar that ends too early."""
+        size = self._end - self._start
+        return EOFError(f"it is cut off after {size:,} bytes; the images before that are used")
+
+
 class HeaderReader:
     """Parses the headers of one archive in order.
 

@@ -21,10 +21,11 @@ from tests.copies.lookalikes import (
     class_folders,
     jpeg,
     shard_samples,
-    tar_of,
+    tar,
 )
 from tests.copies.reading import images, listed, put, reader_of
 from tests.tars import claim, with_checksum
+from utils import tar_reader
 from utils.copies import tar_files
 from utils.copies.members import Member
 from utils.copies.reader import Reader
@@ -34,7 +35,7 @@ from utils.models.http_defaults import MAX_IMAGE_BYTES
 
 END = bytes(1024)
 """The end mark of a tar."""
-LAST = tar_of({f"{FISH}_9.JPEG": b"last"})
+LAST = tar({f"{FISH}_9.JPEG": b"last"})
 
 
 def read_all(reader: Reader, members: Iterable[Member]) -> dict[str, bytes]:
@@ -46,13 +47,13 @@ def read_all(reader: Reader, members: Iterable[Member]) -> dict[str, bytes]:
 def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the sizes of the reads that list tars."""
     sizes: list[int] = []
-    original = tar_files._Range.read
+    original = tar_reader.FileRange.read
 
     def read(source: Any, size: int) -> bytes:
         sizes.append(size)
         return original(source, size)
 
-    monkeypatch.setattr(tar_files._Range, "read", read)
+    monkeypatch.setattr(tar_reader.FileRange, "read", read)
     return sizes
 
 
@@ -60,15 +61,15 @@ def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     ("name", "data", "kind"),
     [
         (f"{FISH}.tar", b"", CategoryTar),
-        ("ILSVRC2012_img_train.tar", tar_of(category_tars()), TarOfTars),
+        ("ILSVRC2012_img_train.tar", tar(category_tars()), TarOfTars),
         (
             "winter21_whole.tar",
-            tar_of({f"./a/b/{name}": x for name, x in category_tars().items()}),
+            tar({f"./a/b/{name}": x for name, x in category_tars().items()}),
             TarOfTars,
         ),
-        ("x.tar", tar_of({"readme.txt": b"", **class_folders()}), TarReader),
-        ("imagenet1k-train-0000.tar", tar_of(shard_samples(named=False)), ShardReader),
-        ("no_extension", tar_of({f"{FISH}_1.cls": b"0", f"{FISH}_1.jpg": b""}), ShardReader),
+        ("x.tar", tar({"readme.txt": b"", **class_folders()}), TarReader),
+        ("imagenet1k-train-0000.tar", tar(shard_samples(named=False)), ShardReader),
+        ("no_extension", tar({f"{FISH}_1.cls": b"0", f"{FISH}_1.jpg": b""}), ShardReader),
     ],
 )
 def test_layouts(tmp_path: Path, name: str, data: bytes, kind: type[Reader]) -> None:
@@ -82,8 +83,8 @@ def test_layouts(tmp_path: Path, name: str, data: bytes, kind: type[Reader]) -> 
         b"",
         END,
         b"<!DOCTYPE html><html>Log in</html>" * 100,
-        tar_of({"photo.jpg": b""}),
-        tar_of({"n1.tar": b"", f"{FISH}.tar.gz": b"", f"{FISH}.txt": b""}),
+        tar({"photo.jpg": b""}),
+        tar({"n1.tar": b"", f"{FISH}.tar.gz": b"", f"{FISH}.txt": b""}),
         LAST[:100],
         LAST[:511],
     ],
@@ -98,7 +99,7 @@ def test_other_files(tmp_path: Path, data: bytes) -> None:
 def test_images(tmp_path: Path) -> None:
     """Images are read from their places."""
     expected = {image_code: data for of_code in TRAINING.values() for image_code, data in of_code.items()}
-    assert images(put(tmp_path, tar_of(class_folders()))) == expected
+    assert images(put(tmp_path, tar(class_folders()))) == expected
 
 
 @pytest.mark.parametrize("tar_format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -147,7 +148,7 @@ def test_tar_of_tars(tmp_path: Path, bytes_read: list[int]) -> None:
 @pytest.mark.parametrize("missing", [1, 700, 5000])
 def test_cut_tar_of_tars(tmp_path: Path, missing: int) -> None:
     """A cut costs what lies behind it: the images before it are read, also those in the tar that is cut."""
-    whole = tar_of(category_tars())
+    whole = tar(category_tars())
     end = whole.rindex(f"{DOG}.tar".encode()) + 512 + len(category_tars()[f"{DOG}.tar"])
     path = put(tmp_path, whole[: end - 1024 * 9 - missing])
     reader = reader_of(path)
@@ -160,7 +161,7 @@ def test_cut_tar_of_tars(tmp_path: Path, missing: int) -> None:
 
 def test_cut_tar(tmp_path: Path) -> None:
     """The image at the cut is tried, as any damaged one, and those before it are read."""
-    whole = tar_of(class_folders())
+    whole = tar(class_folders())
     names = list(class_folders())
     cut = whole.rindex(names[-1].encode()) + 600
     path = put(tmp_path, whole[:cut])
@@ -185,7 +186,7 @@ def test_false_size(tmp_path: Path, size: int) -> None:
 
 def test_size_into_other_member(tmp_path: Path) -> None:
     """A size that leads into the content of another member is noticed there."""
-    inner = tar_of({f"{FISH}_2.JPEG": b"\x01" * 2000})
+    inner = tar({f"{FISH}_2.JPEG": b"\x01" * 2000})
     path = put(tmp_path, claim(512, f"{FISH}_1.JPEG") + inner)
     members, problems = listed(path)
     assert [one.image_code for one in members] == [f"{FISH}_1"]
@@ -203,14 +204,14 @@ def test_negative_size(tmp_path: Path) -> None:
 
 def test_too_large(tmp_path: Path) -> None:
     """Of an image that is too large, the beginning is returned."""
-    path = put(tmp_path, tar_of({f"{FISH}_1.JPEG": bytes(MAX_IMAGE_BYTES + 5000)}))
+    path = put(tmp_path, tar({f"{FISH}_1.JPEG": bytes(MAX_IMAGE_BYTES + 5000)}))
     assert images(path) == {f"{FISH}_1": bytes(MAX_IMAGE_BYTES + 1)}
 
 
 def test_category_of_a_tar(tmp_path: Path) -> None:
     """In the tar of a category all images are of this category, and keep their own codes."""
     names = (f"{FISH}_1.JPEG", f"{SHARK}_2.JPEG", f"x/{DOG}/ILSVRC2012_val_00000003.JPEG", "4.JPEG")
-    path = put(tmp_path, tar_of(dict.fromkeys(names, b"x")), f"{FISH}.tar")
+    path = put(tmp_path, tar(dict.fromkeys(names, b"x")), f"{FISH}.tar")
     found = [(one.code, one.image_code) for one in reader_of(path).members(FISH)]
     assert found == [(FISH, f"{FISH}_1"), (FISH, f"{SHARK}_2"), (FISH, "ILSVRC2012_val_00000003")]
     assert list(reader_of(path).members(SHARK)) == []
@@ -272,7 +273,7 @@ VAL = "ILSVRC2012_val_00000001"
 )
 def test_samples(tmp_path: Path, members: dict[str, bytes], expected: tuple[str, str] | None) -> None:
     """The category is class_name, else that of the key, else that of the label; other samples are counted."""
-    shard = put(tmp_path, tar_of({**sample(f"{FISH}_9", {}), **members}), "x.tar")
+    shard = put(tmp_path, tar({**sample(f"{FISH}_9", {}), **members}), "x.tar")
     found, problems = listed(shard)
     assert [(one.code, one.image_code) for one in found[1:]] == ([expected] if expected else [])
     counted = "x.tar: left out: 1 sample without image code or category."
@@ -284,7 +285,7 @@ def test_order_in_samples(tmp_path: Path) -> None:
     members = shard_samples(named=False)
     for reverse in (False, True):
         ordered = {name: members[name] for name in sorted(members, reverse=reverse)}
-        found = images(put(tmp_path, tar_of(ordered), "x.tar"))
+        found = images(put(tmp_path, tar(ordered), "x.tar"))
         assert {one: data for one, data in found.items() if one.startswith(FISH)} == TRAINING[FISH]
 
 
@@ -293,7 +294,7 @@ def test_labels_of_shards(tmp_path: Path) -> None:
     members: dict[str, bytes] = {}
     for number, label in enumerate(LABELS.values()):
         members |= sample(f"ILSVRC2012_val_{number:08d}", {"label": label}, str(label).encode())
-    found, _problems = listed(put(tmp_path, tar_of(members), "x.tar"))
+    found, _problems = listed(put(tmp_path, tar(members), "x.tar"))
     assert [one.code for one in found] == list(LABELS)
 
 
@@ -311,7 +312,7 @@ def test_hostile_names(tmp_path: Path) -> None:
         f"{FISH}_\u0663.JPEG",
         f"{FISH}_1234567890123.JPEG",
     ]
-    members, problems = listed(put(tmp_path, tar_of({name: jpeg(1) for name in names})))
+    members, problems = listed(put(tmp_path, tar({name: jpeg(1) for name in names})))
     assert problems == []
     assert {one.image_code for one in members} <= {f"{FISH}_{number}" for number in range(1, 7)}
     assert len(members) >= 5

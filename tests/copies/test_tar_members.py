@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.tars import WNID, bodies, claim, packed, tar, with_checksum
-from utils.copies import tar_members
+from utils import tar_reader
 from utils.copies.tar_members import TarScanner, read
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 from utils.models.rows import TarMember
@@ -83,13 +83,13 @@ def test_large_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.seek(512 + 10 * 1024**3)
         file.write(END)
     sizes: list[int] = []
-    original = tar_members._Window.read
+    original = tar_reader.FileRange.read
 
-    def read_counted(window: tar_members._Window, size: int) -> bytes:
+    def read_counted(window: tar_reader.FileRange, size: int) -> bytes:
         sizes.append(size)
         return original(window, size)
 
-    monkeypatch.setattr(tar_members._Window, "read", read_counted)
+    monkeypatch.setattr(tar_reader.FileRange, "read", read_counted)
     large, last = members(path)
     assert sizes == [512, 512, 512]
     assert (large.size, last.image_code) == (10 * 1024**3, LAST)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..models.fast_pickle import FastPickle
+from ..models.images import EXTENSIONS
 from ..models.rows import LocalImage
-from ..tar_reader import BLOCK, HeaderReader, TarHeader, is_header, padded
+from ..tar_reader import BLOCK, FileRange, HeaderReader, TarHeader, is_header, padded
 from ..text import pluralize
 from . import ilsvrc
-from .members import EXTENSIONS, WNID, Kind, Member, classify, parse_stem
+from .members import WNID, Kind, Member, classify, parse_stem
 from .reader import MAX_READ_BYTES, READ_ERRORS, Reader, require_file
 
 MAX_MEMBERS = 100_000_000
@@ -65,27 +66,6 @@ class TarEntry:
         return self.offset, self.size, 0
 
 
-class _Range:
-    """Reads a file from `position` on, up to `end`."""
-
-    def __init__(self, file: BinaryIO | gzip.GzipFile, position: int, end: int) -> None:
-        self._file, self._start, self.position, self._end = file, position, position, end
-
-    def read(self, size: int, /) -> bytes:
-        if self.position + size > self._end:  # checked before seeking: sizes in a tar can be false
-            raise self.cut_off()
-        self._file.seek(self.position)
-        data = self._file.read(size)
-        self.position += len(data)
-        if len(data) < size:
-            raise self.cut_off()
-        return data
-
-    def cut_off(self) -> EOFError:
-        size = self._end - self._start
-        return EOFError(f"it is cut off after {size:,} bytes; the images before that are used")
-
-
 def entries(file: BinaryIO | gzip.GzipFile, start: int, end: int) -> Iterator[TarEntry]:
     """Yield the regular files of a tar that lies in a range of a file; only headers are read.
 
@@ -96,7 +76,7 @@ def entries(file: BinaryIO | gzip.GzipFile, start: int, end: int) -> Iterator[Ta
     """
     if start == end:
         raise EOFError("it is empty")
-    source, headers = _Range(file, start, end), HeaderReader(max_members=MAX_MEMBERS)
+    source, headers = FileRange(file, start, end), HeaderReader(max_members=MAX_MEMBERS)
     while header := headers.read(source):
         if header.is_file:
             yield TarEntry(_text(header), source.position, min(header.size, end))
@@ -207,20 +187,22 @@ class ShardReader(TarReader):
     def scan(self) -> Iterator[Member]:
         """Yield the images."""
         without_code = 0
-        with contextlib.suppress(OSError), self.path.open("rb", buffering=0) as file:
-            for key, sample in itertools.groupby(self.entries(), _key):
-                member = self._member(key, list(sample), file)
-                if member is None:
-                    without_code += 1
-                else:
-                    yield member
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                for key, sample in itertools.groupby(self.entries(), _key):
+                    if member := self._member(key, list(sample), file):
+                        yield member
+                    else:
+                        without_code += 1
+        except OSError as error:
+            self.add_error(error)
         if without_code:
             left_out = pluralize(without_code, "sample")
             self.add_problem(f"left out: {left_out} without image code or category")
 
     def _member(self, key: str, sample: list[TarEntry], file: BinaryIO) -> Member | None:
         by_extension = {_extension(one): one for one in sample}
-        image = next((one for extension, one in by_extension.items() if extension in EXTENSIONS), None)
+        image = next((one for extension, one in by_extension.items() if f".{extension}" in EXTENSIONS), None)
         if image is None:
             return None
         about = _parse_json(_text_of(by_extension.get("json"), file))

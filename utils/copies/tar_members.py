@@ -11,12 +11,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from ..models.fast_pickle import FastPickle
 from ..models.http_defaults import MAX_IMAGE_BYTES
 from ..models.rows import LocalImage, TarMember
-from ..tar_reader import BLOCK, HeaderReader, TarHeader, padded
+from ..tar_reader import BLOCK, FileRange, HeaderReader, TarHeader, padded
 
 _IMAGE_FILE = re.compile(rb"(n[0-9]{8}_[0-9]{1,12})\.[A-Za-z0-9]{1,8}")
 
@@ -85,7 +84,7 @@ class TarScanner:
                     return
                 member, self._incomplete = self._incomplete, None
                 yield member
-            window = _Window(self._file, self.position, size)
+            window = FileRange(self._file, self.position, size)
             try:
                 header = self._headers.read(window)
             except EOFError:
@@ -99,24 +98,6 @@ class TarScanner:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-class _Window:
-    """Reads a file from `position` on, but not beyond `end`."""
-
-    def __init__(self, file: BinaryIO, position: int, end: int) -> None:
-        self._file, self._end = file, end
-        self.position = position
-
-    def read(self, size: int, /) -> bytes:
-        if self.position + size > self._end:  # checked before seeking: sizes in a tar can be false
-            raise EOFError
-        self._file.seek(self.position)
-        data = self._file.read(size)
-        if len(data) < size:
-            raise EOFError
-        self.position += size
-        return data
 
 
 def _image_member(header: TarHeader, offset: int) -> TarMember | None:
