@@ -24,9 +24,9 @@ import re
 from dataclasses import dataclass
 
 from ..models.fast_pickle import FastPickle
+from ..models.images import EXTENSIONS
 from ..urls import VALIDATION_PREFIX
 
-EXTENSIONS = frozenset({"jpeg", "jpg", "png", "gif", "webp", "bmp", "tif", "tiff"})
 KAGGLE_LABELS = "LOC_val_solution.csv"
 DEVKIT_LABELS = "ILSVRC2012_validation_ground_truth.txt"
 TINY_LABELS = "val_annotations.txt"
@@ -83,15 +83,15 @@ def classify(name: str, place: tuple[int, int, int] = (0, 0, 0)) -> Member | Non
     *folders, base = name.split("/")
     if base in LABEL_FILES:
         return Member(Kind.LABELS, "", "", name, place)
-    stem, _, extension = base.rpartition(".")
-    extension = extension.lower()
-    if extension not in EXTENSIONS and extension != "xml":
+    stem, dot, extension = base.rpartition(".")
+    extension = dot + extension.lower()
+    if extension not in EXTENSIONS and extension != ".xml":
         return None
     image_code, code = parse_stem(stem)
     if not image_code:
         return None
     code = next((folder for folder in reversed(folders[-2:]) if WNID.fullmatch(folder)), code)
-    return Member(Kind.BOXES if extension == "xml" else Kind.IMAGE, code, image_code, name, place)
+    return Member(Kind.BOXES if extension == ".xml" else Kind.IMAGE, code, image_code, name, place)
 
 
 def parse_stem(stem: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import InputError, wrap_os_errors
-from ..results.paths import EXTENSIONS
+from ..models.images import EXTENSIONS
 from . import image_hash
 from .dataset import Similar
 from .fingerprints import ImageHash

@@ -26,6 +26,10 @@ class ImageFormat(str, Enum):
     TIFF = "tiff"
 
 
+EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
+"""Extensions of images, in lower case; images that a run saves have those of `ImageFormat`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Box(FastPickle):
     """A bounding box in pixels of its image, counted from 0; xmax and ymax are inclusive.

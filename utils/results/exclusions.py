@@ -18,10 +18,11 @@ from pathlib import Path, PureWindowsPath
 from ..catalog.user_table import decode
 from ..errors import InputError
 from ..files import open_file
+from ..models.images import EXTENSIONS
 from ..models.tasks import Outcome
 from ..reasons import Reason, Rejection, Status
 from ..urls import IMAGE_CODE
-from .paths import EXTENSIONS, CategoryFolder
+from .paths import CategoryFolder
 
 EXCLUDED_NAME = "excluded.txt"
 NO_LONGER = "It is not listed in excluded.txt any more; it is downloaded again when it is needed."

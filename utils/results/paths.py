@@ -21,8 +21,6 @@ GALLERY_STATE_NAME = ".gallery.jsonl"
 MANIFEST_NAME = "manifest.csv"
 CROISSANT_NAME = "croissant.json"
 RUN_NAME = "run.json"
-EXTENSIONS = frozenset({f".{kind.value}" for kind in ImageFormat} | {".jpeg", ".tif"})
-"""Extensions of images, in lower case; images that a run saves have those of `ImageFormat`."""
 _SAVED_FILE = re.compile(
     rf"Images/({IMAGE_CODE.pattern})\.(?:{'|'.join(image_format.value for image_format in ImageFormat)})"
 )

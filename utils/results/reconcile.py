@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..files import read_bytes
 from ..images import placeholders, validation
-from ..models.images import Picture
+from ..models.images import EXTENSIONS, Picture
 from ..models.rows import UrlRow
 from ..models.tasks import Outcome, Response
 from ..reasons import Reason, Rejection, Status
@@ -24,7 +24,7 @@ from ..urls import IMAGE_CODE, host_of
 from . import annotation_writer
 from .exclusions import EXCLUDED_NAME, Exclusions
 from .journal import Journal, no_checkpoint
-from .paths import EXTENSIONS, CategoryFolder
+from .paths import CategoryFolder
 
 GONE = "Its file was removed or damaged after it was saved; it is downloaded again when it is needed."
 MAX_CHANGES_NAMED = 5
