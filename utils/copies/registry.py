@@ -7,12 +7,11 @@ from pathlib import Path
 from .compressed_tars import CompressedTar
 from .folders import LabelFile
 from .parquet_files import ParquetReader
-from .reader import READ_ERRORS, Reader, require_file
+from .reader import Reader, require_file
 from .tar_files import CategoryTar, ShardReader, TarOfTars, TarReader
 from .zip_files import ZipReader
 
 FILE_READERS: tuple[type[Reader], ...] = (
-    CategoryTar,
     LabelFile,
     ParquetReader,
     ZipReader,
@@ -45,12 +44,9 @@ def open_file(path: Path, name: str) -> Reader | None:
     OSError, EOFError, ValueError
         If it cannot be read, or is damaged.
     """
-    if CategoryTar.recognise(path, b""):
+    if CategoryTar.recognise(path, b""):  # by its name alone: thousands of them need not be opened
         return CategoryTar(path, name)
     require_file(path)
     with path.open("rb") as file:
         start = file.read(START_BYTES)
     return next((one(path, name) for one in FILE_READERS if one.recognise(path, start)), None)
-
-
-__all__ = ["EXTENSIONS", "FILE_READERS", "LAYOUTS", "READ_ERRORS", "open_file"]

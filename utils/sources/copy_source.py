@@ -89,16 +89,12 @@ class CopySource(Source):
         DiskError, FolderError
             If members of compressed tars cannot be unpacked.
         """
+        wanted = [*context.codes, *context.other_codes]
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(_unpack_folder(context.result_folder))
-            copies: list[Copy] = []
-            wanted = [*context.codes, *context.other_codes]
             with wrap_os_errors(folder):
-                for given in context.settings.copy:
-                    copy = Copy(given, wanted=wanted, folder=folder, notify=context.notify)
-                    stack.callback(copy.close)
-                    copies.append(copy)
-                source = cls(context, copies)
+                opened = _opened(context.settings, wanted, folder, notify=context.notify)
+                source = cls(context, stack.enter_context(opened))
                 source.remove_outdated(folder)
                 source.introduce()
             yield source
@@ -238,16 +234,12 @@ def labels_of(
     InputError
         If there is no such copy.
     """
-    with contextlib.ExitStack() as stack:
-        copies = []
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for given in settings.copy:
-            copies.append(Copy(given, wanted=ilsvrc.codes(), folder=folder, notify=notify))
-            stack.callback(copies[-1].close)
+    wanted = ilsvrc.codes()
+    with _unpack_folder(None) as folder, _opened(settings, wanted, folder, notify=notify) as copies:
         together = Copies(copies, notify)
         return {
             one.member.image_code: code
-            for code in ilsvrc.codes()
+            for code in wanted
             for one in together.images(code)
             if one.member.image_code in image_codes
         }
@@ -262,7 +254,7 @@ class UnpackingStream:
         self.problem = ""
         self._candidates = candidates
         self._listed: ListedStream | None = None
-        self._error: Exception | None = None
+        self._error: OSError | None = None
         self._closed = False
         self._packed = packed
         self._folder = folder
@@ -285,7 +277,7 @@ class UnpackingStream:
         if self._listed is None:
             if self._thread.is_alive():
                 return None
-            if isinstance(self._error, OSError):
+            if self._error:
                 raise disk_error(self._folder, self._error)
             self._listed = ListedStream(self._candidates(), -1)
         return None if self._closed else self._listed.next()
@@ -305,8 +297,21 @@ class UnpackingStream:
 
 
 @contextlib.contextmanager
+def _opened(
+    settings: Settings, wanted: Collection[str], folder: Path, *, notify: Callable[[str], None]
+) -> Iterator[list[Copy]]:
+    """Open all copies; see `Copy`."""
+    with contextlib.ExitStack() as stack:
+        copies: list[Copy] = []
+        for given in settings.copy:
+            copies.append(Copy(given, wanted=wanted, folder=folder, notify=notify))
+            stack.callback(copies[-1].close)
+        yield copies
+
+
+@contextlib.contextmanager
 def _unpack_folder(result_folder: Path | None) -> Iterator[Path]:
-    if result_folder is None:  # a dry run
+    if result_folder is None:  # of a dry run
         with tempfile.TemporaryDirectory() as name:
             yield Path(name)
         return
