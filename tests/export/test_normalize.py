@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from tests.export.export_project import draw, stored
 from tests.pictures import GOOD, encode
-from utils.export import image_hash, near_duplicates, normalize
+from utils.export import fingerprints, image_hash, normalize
 from utils.images.signatures import detect_format
 from utils.models.images import ImageFormat
 
@@ -348,7 +348,7 @@ def test_hash_does_not_depend_on_the_encoding(name: str) -> None:
     computed, plain = image_hash.compute(SAME_PICTURE[name]()).hash, image_hash.compute(PNG).hash
     assert computed is not None
     assert plain is not None
-    assert (computed ^ plain).bit_count() <= near_duplicates.MAX_DISTANCE
+    assert (computed ^ plain).bit_count() <= fingerprints.MAX_DISTANCE
 
 
 @pytest.mark.parametrize("data", [b"", b"no image", JPEG[:2], JPEG[:40], PNG[:40]])

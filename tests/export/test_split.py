@@ -311,7 +311,7 @@ def brute_force(hashes: list[int | None]) -> list[int]:
             if (
                 value is not None
                 and before is not None
-                and (value ^ before).bit_count() <= near_duplicates.MAX_DISTANCE
+                and (value ^ before).bit_count() <= fingerprints.MAX_DISTANCE
             ):
                 low, high = sorted((first[one], first[other]))
                 first = [low if place == high else place for place in first]

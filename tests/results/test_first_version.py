@@ -11,7 +11,7 @@ import pytest
 
 from demo.web import Web
 from tests.project import ALONE, Project
-from utils.export import fingerprints, near_duplicates
+from utils.export import fingerprints
 from utils.models.images import BoxCounts
 from utils.reasons import Reason, Status
 from utils.results.journal import read_outcomes
@@ -122,7 +122,7 @@ def test_export(copied: Project, web: Web) -> None:
     for checksum, one in before.items():
         assert one.is_outdated
         assert after[checksum].needs_rewrite is False
-        assert ((one.hash or 0) ^ (after[checksum].hash or 0)).bit_count() <= near_duplicates.MAX_DISTANCE
+        assert ((one.hash or 0) ^ (after[checksum].hash or 0)).bit_count() <= fingerprints.MAX_DISTANCE
     assert not web.requests
 
 

@@ -37,6 +37,15 @@ class ImageHash:
     is_outdated: bool = False
 
 
+MAX_DISTANCE = 8
+"""Bits in which the hashes of near-duplicates may differ.
+
+Measured on 1,000 photographs of different ImageNet categories. Copies of 500 of them are found at this rate:
+halved, shrunk to a third or to 100 pixels, enlarged by a half, saved with quality 20 or converted to gray:
+100%; a fifth brighter: 99.8%; with 1% of each side cut off: 99.6%, 2%: 95.6%, 3%: 80%. Of the 499,500 pairs
+of different photographs none is this similar. None differ in up to 10 bits either, 1 in up to 12, 26 in up to
+14, 160 in up to 16: so 8 leaves a margin for the billion pairs of 50,000 images.
+"""
 HEADER = "sha256,hash,export\n"
 BATCH = 128
 """Images between two writes; at most so many are hashed again after a killed run."""

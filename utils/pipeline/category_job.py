@@ -7,6 +7,7 @@ are missing are tried at once, and surplus images are deleted when they arrive, 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections import Counter
@@ -16,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from ..annotations import geometry
-from ..errors import wrap_os_errors
+from ..errors import FolderError, wrap_os_errors
 from ..export import fingerprints
 from ..export.fingerprints import ImageHash
 from ..models.images import Annotation
@@ -350,7 +351,8 @@ class CategoryJob:
             if one.status.is_saved and one.picture and one.picture.phash is not None
         }
         if hashes:
-            fingerprints.append(self._context.folder / FINGERPRINTS_NAME, hashes)
+            with contextlib.suppress(FolderError):  # the manifest needs them later, and reports it
+                fingerprints.append(self._context.folder / FINGERPRINTS_NAME, hashes)
         for outcome in outcomes:
             if outcome.status.is_saved:
                 self._saved_codes.add(outcome.row.image_code)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..annotations import geometry
 from ..errors import wrap_os_errors
+from ..export.fingerprints import MAX_DISTANCE
 from ..files import read_bytes
 from ..models.rows import UrlRow
 from ..models.tasks import Outcome
@@ -144,11 +145,16 @@ def is_listed(listed: ListedImage, outcome: Outcome, path: Path) -> bool:
         (listed.width, listed.height), (picture.width, picture.height)
     ):
         return False
-    from ..export import image_hash, near_duplicates  # imported late: they load NumPy
+    phash = _hash(path) if picture.phash is None else picture.phash
+    return bool(phash) and (phash ^ listed.phash).bit_count() <= MAX_DISTANCE
+
+
+def _hash(path: Path) -> int:
+    """Compute the perceptual hash of a file; 0 if it has none."""
+    from ..export import image_hash  # imported late: it loads NumPy
 
     with wrap_os_errors(path):
-        computed = image_hash.compute(read_bytes(path)).hash
-    return computed is not None and (computed ^ listed.phash).bit_count() <= near_duplicates.MAX_DISTANCE
+        return image_hash.compute(read_bytes(path)).hash or 0
 
 
 def count(matches: Iterable[Match]) -> dict[str, int]:
