@@ -6,13 +6,13 @@ import functools
 import gzip
 import io
 import json
-import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from demo.input_files import tar
 from tests.project import OBJECT, XML
 from utils.copies.members import DEVKIT_LABELS
 
@@ -57,17 +57,6 @@ def xml(image_code: str, code: str, size: tuple[int, int] = SIZE) -> bytes:
     ).encode()
 
 
-def tar_of(files: dict[str, bytes]) -> bytes:
-    """Return a tar."""
-    stored = io.BytesIO()
-    with tarfile.open(fileobj=stored, mode="w") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return stored.getvalue()
-
-
 def write_files(folder: Path, files: dict[str, bytes]) -> Path:
     """Write files below a folder."""
     for name, data in files.items():
@@ -89,7 +78,7 @@ def class_folders(top: str = "train/") -> dict[str, bytes]:
 def category_tars() -> dict[str, bytes]:
     """Return a tar of each category."""
     return {
-        f"{code}.tar": tar_of({f"{image_code}.JPEG": data for image_code, data in images.items()})
+        f"{code}.tar": tar({f"{image_code}.JPEG": data for image_code, data in images.items()})
         for code, images in TRAINING.items()
     }
 
@@ -200,15 +189,15 @@ def boxes(top: str = "") -> dict[str, bytes]:
 
 def _tars(folder: Path) -> None:
     write_files(folder, category_tars())
-    write_files(folder, {"ILSVRC2012_img_val.tar": tar_of(flat_validation())})
+    write_files(folder, {"ILSVRC2012_img_val.tar": tar(flat_validation())})
 
 
 def _tar_of_tars(folder: Path) -> None:
     files = {
-        "ILSVRC2012_img_train.tar": tar_of(category_tars()),
-        "ILSVRC2012_img_val.tar": tar_of(flat_validation()),
+        "ILSVRC2012_img_train.tar": tar(category_tars()),
+        "ILSVRC2012_img_val.tar": tar(flat_validation()),
         "ILSVRC2012_devkit_t12.tar.gz": gzip.compress(
-            tar_of({f"ILSVRC2012_devkit_t12/data/{DEVKIT_LABELS}": devkit_labels()})
+            tar({f"ILSVRC2012_devkit_t12/data/{DEVKIT_LABELS}": devkit_labels()})
         ),
     }
     write_files(folder, files)
@@ -216,8 +205,8 @@ def _tar_of_tars(folder: Path) -> None:
 
 def _compressed_tar_of_tars(folder: Path) -> None:
     tars = {f"winter21_whole/{name}": data for name, data in category_tars().items()}
-    write_files(folder, {"winter21_whole.tar.gz": gzip.compress(tar_of(tars))})
-    write_files(folder, {"ILSVRC2012_img_val.tar.gz": gzip.compress(tar_of(flat_validation()))})
+    write_files(folder, {"winter21_whole.tar.gz": gzip.compress(tar(tars))})
+    write_files(folder, {"ILSVRC2012_img_val.tar.gz": gzip.compress(tar(flat_validation()))})
 
 
 def _class_folders(folder: Path) -> None:
@@ -226,7 +215,7 @@ def _class_folders(folder: Path) -> None:
 
 
 def _tar_of_class_folders(folder: Path) -> None:
-    write_files(folder, {"imagenet.tar": tar_of({**class_folders("./train/"), **flat_validation("./val/")})})
+    write_files(folder, {"imagenet.tar": tar({**class_folders("./train/"), **flat_validation("./val/")})})
 
 
 def _kaggle(folder: Path) -> None:
@@ -241,7 +230,7 @@ def _shards(folder: Path, *, named: bool) -> None:
     members = list(shard_samples(named=named).items())
     for number in range(3):  # samples of three members, in turn
         chosen = [one for place, one in enumerate(members) if place // 3 % 3 == number]
-        write_files(folder, {f"imagenet-train-{number:04d}.tar": tar_of(dict(chosen))})
+        write_files(folder, {f"imagenet-train-{number:04d}.tar": tar(dict(chosen))})
 
 
 def _parquet(folder: Path) -> None:

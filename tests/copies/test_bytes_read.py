@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.copies.lookalikes import DOG, FISH, LAYOUTS, SHARK, category_tars, tar_of, write_files
+from tests.copies.lookalikes import DOG, FISH, LAYOUTS, SHARK, category_tars, tar, write_files
 from utils.copies.copy import Copies, Copy
 from utils.tar_reader import padded
 
@@ -52,7 +52,7 @@ def test_images_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: st
     LAYOUTS[layout](folder)
     if layout == "tar of tars":
         add_hole(folder)
-    write_files(folder, {"n09999999.tar": tar_of({"n09999999_1.JPEG": bytes(30_000_000)})})
+    write_files(folder, {"n09999999.tar": tar({"n09999999_1.JPEG": bytes(30_000_000)})})
     opened(folder, monkeypatch)
     before = bytes_read()
     copies = opened(folder, monkeypatch)

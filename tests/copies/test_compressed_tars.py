@@ -22,7 +22,7 @@ from tests.copies.lookalikes import (
     class_folders,
     devkit_labels,
     flat_validation,
-    tar_of,
+    tar,
 )
 from tests.copies.reading import put, reader_of
 from tests.tars import claim
@@ -32,7 +32,7 @@ from utils.copies.members import DEVKIT_LABELS, Kind
 from utils.copies.registry import open_file
 from utils.models.http_defaults import MAX_IMAGE_BYTES
 
-WINTER = tar_of({f"winter21_whole/{name}": data for name, data in category_tars().items()})
+WINTER = tar({f"winter21_whole/{name}": data for name, data in category_tars().items()})
 
 
 def opened(path: Path, wanted: Collection[str] = (FISH,)) -> CompressedTar:
@@ -50,7 +50,7 @@ def unpacked(reader: CompressedTar) -> dict[str, bytes]:
     return {one.image_code: reader.image(one).read() for one in wanted}
 
 
-@pytest.mark.parametrize("data", [WINTER, tar_of(class_folders("./train/"))], ids=["tar of tars", "folders"])
+@pytest.mark.parametrize("data", [WINTER, tar(class_folders("./train/"))], ids=["tar of tars", "folders"])
 def test_images(tmp_path: Path, data: bytes) -> None:
     """One pass lists all images, and unpacks those of the selected categories."""
     reader = opened(put(tmp_path, gzip.compress(data)))
@@ -90,7 +90,7 @@ def test_damaged_places(tmp_path: Path, content: bytes) -> None:
 def test_members_without_category(tmp_path: Path) -> None:
     """Labels and validation images are unpacked, too."""
     files = {f"data/{DEVKIT_LABELS}": devkit_labels(), **flat_validation("val/")}
-    reader = opened(put(tmp_path, gzip.compress(tar_of(files))))
+    reader = opened(put(tmp_path, gzip.compress(tar(files))))
     labels, *members = reader.scan()
     assert reader.read(labels) == devkit_labels()
     assert {one.image_code: reader.read(one) for one in members} == VALIDATION
@@ -122,7 +122,7 @@ def test_damaged_inner_tar(tmp_path: Path) -> None:
     tars = category_tars()
     whole = tars[f"{FISH}.tar"]
     tars[f"{FISH}.tar"] = whole[: whole.rindex(FISH.encode())] + b"\xff" * 512 + claim(10**12)
-    reader = opened(put(tmp_path, gzip.compress(tar_of(tars))), TRAINING.keys())
+    reader = opened(put(tmp_path, gzip.compress(tar(tars))), TRAINING.keys())
     images = unpacked(reader)
     assert sorted(images) == sorted(
         [*list(TRAINING[FISH])[:2], *(one for code, of in TRAINING.items() if code != FISH for one in of)]
@@ -133,7 +133,7 @@ def test_damaged_inner_tar(tmp_path: Path) -> None:
 def test_too_large(tmp_path: Path) -> None:
     """Of an image that is too large, the beginning is unpacked; those behind it are read."""
     files = {f"{FISH}_1.JPEG": bytes(3 * MAX_IMAGE_BYTES), f"{FISH}_2.JPEG": b"two"}
-    reader = opened(put(tmp_path, gzip.compress(tar_of(files))))
+    reader = opened(put(tmp_path, gzip.compress(tar(files))))
     assert unpacked(reader) == {f"{FISH}_1": bytes(MAX_IMAGE_BYTES + 1), f"{FISH}_2": b"two"}
 
 
@@ -183,7 +183,7 @@ def test_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         b"\x1f\x8b",
         gzip.compress(b""),
         gzip.compress(b"<html>"),
-        gzip.compress(tar_of({"x.jpg": b""})),
+        gzip.compress(tar({"x.jpg": b""})),
         gzip.compress(WINTER)[:60],
     ],
     ids=["magic", "empty", "HTML", "photos", "cut"],

@@ -26,7 +26,7 @@ from tests.copies.lookalikes import (
     flat_validation,
     jpeg,
     kaggle_labels,
-    tar_of,
+    tar,
     write_files,
     zip_of,
 )
@@ -126,7 +126,7 @@ def test_labels(copies: Project, labels: str) -> None:
     files = {
         "Kaggle's": {"LOC_val_solution.csv": kaggle_labels()},
         "devkit": {f"ILSVRC2012_devkit_t12/data/{DEVKIT_LABELS}": devkit_labels()},
-        "devkit in a tar": {"devkit.tar.gz": gzip.compress(tar_of({f"x/{DEVKIT_LABELS}": devkit_labels()}))},
+        "devkit in a tar": {"devkit.tar.gz": gzip.compress(tar({f"x/{DEVKIT_LABELS}": devkit_labels()}))},
         "XML": {name: data for name, data in boxes().items() if "/val/" in name},
         "a file": {"LOC_val_solution.csv": kaggle_labels()},
     }
@@ -175,7 +175,7 @@ def test_how_many_over_layouts(copies: Project) -> None:
         write_files(
             copies.path / "1", {f"{FISH}/{FISH}_100.JPEG": jpeg(1), f"{FISH}/{VALIDATED[0]}.JPEG": jpeg(2)}
         ),
-        write_files(copies.path / "2", {f"{FISH}.tar": tar_of({f"{FISH}_12.JPEG": jpeg(3)})}),
+        write_files(copies.path / "2", {f"{FISH}.tar": tar({f"{FISH}_12.JPEG": jpeg(3)})}),
         write_files(copies.path / "3", {"x.zip": zip_of({f"{FISH}/{FISH}_3.JPEG": jpeg(4)})}),
     ]
     for number in (1, 2, 3, 4):
@@ -333,11 +333,11 @@ def test_formats(copies: Project) -> None:
     files = {f"{FISH}_{number}.JPEG": data for number, data in images.items()}
     places = [
         write_files(copies.path / "folder", {f"{FISH}/{name}": data for name, data in files.items()}),
-        write_files(copies.path / "tars", {f"{FISH}.tar": tar_of(files)}),
+        write_files(copies.path / "tars", {f"{FISH}.tar": tar(files)}),
         write_files(
             copies.path / "zip", {"x.zip": zip_of({f"{FISH}/{name}": data for name, data in files.items()})}
         ),
-        write_files(copies.path / "gz", {"x.tar.gz": gzip.compress(tar_of(files), 1)}),
+        write_files(copies.path / "gz", {"x.tar.gz": gzip.compress(tar(files), 1)}),
         copies.path / "parquet",
     ]
     parquet_rows = [{"image": {"bytes": data, "path": name}, "label": 0} for name, data in files.items()]

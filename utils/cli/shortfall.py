@@ -13,7 +13,7 @@ from ..text import pluralize
 
 
 def incomplete(manager: CategoryManager, context: RunContext) -> Iterator[str]:
-    """Yield a sentence for each category of which too few images were found."""
+    """Yield a sentence for each category with too few images."""
     kind = "images with boxes" if context.settings.with_annotation else "images"
     for category in manager.incomplete:
         if _is_unwritten(category, manager):

@@ -40,7 +40,7 @@ class CompressedTar(Reader):
     Attributes
     ----------
     wanted
-        The wnids of which members are unpacked; members without one are unpacked, too.
+        The categories (wnids) to unpack; members without a category are unpacked, too.
     folder
         The folder for unpacked members, which must exist.
     stopped

@@ -42,7 +42,7 @@ class FolderReader(Reader):
     Parameters
     ----------
     wanted
-        The wnids of which images are looked for outside of class folders.
+        The categories (wnids) whose images are searched outside of class folders.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The interface of readers, each of which reads one layout of copies.
+"""The interface of readers. Each reads one layout of copies.
 
 To add a layout, write a module with a subclass of `Reader` and add it to `registry.FILE_READERS`. A reader
 either finds the members of a category quickly (`members`), or yields all members once (`scan`), and the index

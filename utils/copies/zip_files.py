@@ -1,4 +1,4 @@
-"""Zips, e.g. Kaggle's of 155 GB: found by the directory at their end, of which little is kept in memory.
+"""Zips, e.g. Kaggle's of 155 GB. Their directory is read in small parts.
 
 `zipfile` of the standard library keeps an object for each of the 1.9 million members of Kaggle's zip.
 """
