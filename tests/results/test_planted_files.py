@@ -13,6 +13,7 @@ from demo import pictures
 from demo.answers import Answer
 from demo.web import Web
 from tests.project import ALONE, Project
+from utils.results.paths import FINGERPRINTS_NAME, MANIFEST_NAME
 
 RED, BLUE = "n00000001", "n00000002"
 EXPORT = ("--export", "imagefolder")
@@ -179,3 +180,14 @@ def test_lines_that_name_another_file(saved: Project, web: Web, file: str, flags
     assert {row["file"] for row in saved.report("red")} == {f"Images/{RED}_1.jpg", f"Images/{RED}_2.jpg"}
     exported = [path for path in saved.path.glob("partial_imagenet_*/**/*.jpg") if path.samefile(precious)]
     assert exported == []
+
+
+def test_hashes_that_cannot_be_recorded(saved: Project) -> None:
+    """A folder in the place of the hashes costs the manifest only: images are saved, and the run says so."""
+    shutil.rmtree(saved.result)
+    (saved.result / FINGERPRINTS_NAME).mkdir(parents=True)
+    finished = saved.run()
+    assert finished.code == 0, finished.err
+    for folder in ("red", "azure"):
+        assert [row["status"] for row in saved.report(folder)] == ["downloaded"] * 2
+    assert f"{MANIFEST_NAME} was not written. " in finished.out + finished.err
