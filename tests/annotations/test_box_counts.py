@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import Project
-from utils.annotations.box_counts import CACHE_NAME, SLOW_COUNT, count
+from utils.annotations.box_counts import CACHE_NAME, SLOW_COUNT, can_save, count
 
 ONE, TWO, NONE = "n00000001", "n00000002", "n00000003"
 
@@ -109,8 +109,10 @@ def test_read_only_folder(archives: Path) -> None:
     try:
         assert counts(archives) == {ONE: 3, TWO: 1}
         assert sorted(path.name for path in archives.iterdir()) == before
+        assert not can_save(archives)
     finally:
         archives.chmod(0o755)
+    assert can_save(archives)
 
 
 def test_on_slow(archives: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def count(
         for path in unread:
             cached[path.name] = [*_fingerprint(path), _count_images(path)]
     finally:  # also when interrupted
-        if unread and save:
+        if unread and save and can_save(folder):
             _save(folder, cached)
     return {code: cached[path.name][2] for code, path in paths.items()}
 
@@ -82,9 +83,13 @@ def _load(folder: Path) -> dict[str, list[int]]:
         return {}
 
 
+def can_save(folder: Path) -> bool:
+    """Whether counts can be saved beside the archives."""
+    is_writable = folder.stat().st_mode & _ANY_WRITE_PERMISSION  # respected even if the user is root
+    return bool(is_writable) and os.access(folder, os.W_OK)
+
+
 def _save(folder: Path, counts: dict[str, list[int]]) -> None:
-    if not folder.stat().st_mode & _ANY_WRITE_PERMISSION:  # respected even if the user is root
-        return
     content = {
         "format": VERSION,
         "counts": {name: entry for name, entry in counts.items() if _is_valid(entry)},

@@ -143,6 +143,7 @@ class CategoryOverview:
 
     def _box_counts(self, codes: Collection[str]) -> dict[str, int]:
         def notify(number: int) -> None:
-            self._notify(f"Counting the images with boxes in {number:,} archives (only this once) ...")
+            once = ", only this once" if self._keep and box_counts.can_save(self._annotations_dir) else ""
+            self._notify(f"Counting the images with boxes in {number:,} archives{once} ...")
 
         return box_counts.count(self._annotations_dir, codes, on_slow=notify, save=self._keep)
