@@ -58,7 +58,10 @@ def test_long_path() -> None:
 @pytest.mark.parametrize(
     ("flags", "start"),
     [
-        (["zebra"], "unrecognized arguments: zebra ("),
+        (["zebra"], "'zebra' follows no flag; did you mean --categories zebra? ("),
+        (["--fill", "True", "zebra"], "'zebra' follows no flag; did you mean --categories zebra? ("),
+        (["--dry_run", "True"], "--dry_run takes no value: leave 'True' out ("),
+        (["--dry-run", "zebra", "carton"], "--dry_run takes no value: leave 'zebra' out ("),
         (["--retries", "many"], "--retries: 'many' is not a whole number from 0 upwards ("),
         (["--unmark"], "--mark and --unmark need categories: add --find WORD ... or --categories X ... ("),
         (

@@ -170,13 +170,19 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse flags as argparse does, and name the flag that is nearest to an unknown one."""
-        known, rest = super().parse_known_args(
-            [self._with_underscores(arg) for arg in (sys.argv[1:] if args is None else args)], namespace
-        )
+        words = [self._with_underscores(arg) for arg in (sys.argv[1:] if args is None else args)]
+        known, rest = super().parse_known_args(words, namespace)
         for arg in rest:
             flag = arg.partition("=")[0]
             if flag[:1] in DASHES and flag.strip(DASHES):
                 self.error(f"{flag} is no flag of this script{self._nearest(flag)}")
+        if rest:
+            before = words[max(0, words.index(rest[0]) - 1)]
+            switch = self._option_string_actions.get(before)
+            if switch and switch.nargs == 0:
+                self.error(f"{before} takes no value: leave {rest[0]!r} out")
+            example = f"{self._actions[0].option_strings[0]} {rest[0]}"
+            self.error(f"{rest[0]!r} follows no flag; did you mean {example}?")
         return known, rest
 
     def error(self, message: str) -> NoReturn:
