@@ -652,7 +652,7 @@ def test_boxed(dogs: Project) -> None:
     dogs.annotate(f"{DOGSLED}_1", (1, 1, 9, 9))
     finished = dogs.run("--find", "--boxed", "True")
     assert re.findall(r"^n\d+", finished.out, flags=re.MULTILINE) == [DOGSLED, HUSKY]
-    assert "2 categories with boxes, 1 of them also URLs." in finished.out
+    assert "2 categories with boxes; 1 of them has URLs, too." in finished.out
     rows = parse_csv(dogs.run("--find", "sled", "--boxed", "--all_matches", "--format", "csv"))
     assert [row["code"] for row in rows] == [DOGSLED]
     finished = dogs.run("--find", "carton", "--boxed")

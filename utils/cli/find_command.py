@@ -401,7 +401,9 @@ def _hints(
     hints = _others(result)
     if settings.boxed and chosen:
         urls = sum(1 for category in chosen if overview.image_count(category.code))
-        also = f", {urls:,} of them also URLs" if overview.has_url_table else ""
+        also = (
+            f"; {urls:,} of them {'has' if urls == 1 else 'have'} URLs, too" if overview.has_url_table else ""
+        )
         hints.append(f"{pluralize(len(chosen), 'category')} with boxes{also}.")
     if not settings.with_subcategories and overview.have_subcategories(chosen[:MAX_ROWS]):
         hints.append("Add --with_subcategories True to list their subcategories.")
