@@ -251,6 +251,7 @@ def test_dry_run(reader: Project, web: Web) -> None:
     asked = len(web.requests)
     finished = follow(reader, "--dry_run")
     assert (finished.code, len(web.requests)) == (0, asked)
+    assert f"red ({RED}): 2 listed images, 2 to try" in finished.out
     assert "4 URLs to try at most." in finished.out
 
 
@@ -270,4 +271,14 @@ def test_lists_that_cannot_be_used(reader: Project) -> None:
     (reader.path / "list.txt").write_text("n99999999_1\n", encoding="utf-8")
     finished = reader.run("--images", str(reader.path / "list.txt"))
     assert finished.code == 2
-    assert "lists images of n99999999, which " in finished.err
+    assert "lists images of n99999999, which are neither in ImageNet nor in " in finished.err
+
+
+def test_category_without_a_row(author: Project, web: Web) -> None:
+    """Categories of ImageNet need no row in `ncodes.csv`, also if a manifest gives only their folders."""
+    web.answer("/zebra", Answer.jpeg(photo(7)))
+    path = author.path / "list.csv"
+    for zebra, text in (("n02391049_1", ""), (f"{RED}_9", "zebra")):
+        path.write_text(f"image_code,category,url\n{zebra},{text},{web.url('/zebra')}\n", encoding="utf-8")
+        assert author.run("--images", str(path)).code == 0
+        assert f"{zebra}.jpg" in author.images("zebra")

@@ -32,13 +32,15 @@ class Selection:
 
 
 def read(settings: Settings) -> list[Category]:
-    """Read `ncodes.csv`, and append the categories of named sets that it lacks.
+    """Read `ncodes.csv`, and append categories that it lacks: those of named sets; for `--images`, all.
 
     Raises
     ------
     InputError
         If the file or a set cannot be read.
     """
+    if settings.images:
+        return categories.read(settings.ncode_data, [one.code for one in categories.load_synsets()])
     return categories.read(settings.ncode_data, named_sets.codes_of(settings.categories))
 
 

@@ -14,6 +14,7 @@ from ..pipeline.listed_images import ListedImages, Match, count
 from ..results import image_list, journal
 from ..results.paths import MANIFEST_NAME, RESULT_FOLDER
 from ..sources import copy_source
+from ..sources.url_source import UrlSource
 from ..text import format_table, join_names, pluralize
 from ..urls import LISTED_CODE
 from .console import Console
@@ -28,7 +29,7 @@ def read(settings: Settings, everything: Sequence[Category], console: Console) -
     Raises
     ------
     InputError
-        If it cannot be used, or lists images of categories that are not in `ncodes.csv`.
+        If it cannot be used, or lists images of categories that are not known.
     """
     if settings.images is None:
         return ListedImages()
@@ -42,8 +43,8 @@ def read(settings: Settings, everything: Sequence[Category], console: Console) -
     validation = {code for code in codes if not LISTED_CODE.fullmatch(code)}
     if others := sorted({code[:9] for code in codes - validation}):
         raise InputError(
-            f"--images {settings.images} lists images of {join_names(others, MAX_NAMED)}, which "
-            f"{settings.ncode_data} does not have. Add rows for them."
+            f"--images {settings.images} lists images of {join_names(others, MAX_NAMED)}, which are neither "
+            f"in ImageNet nor in {settings.ncode_data}. Correct the codes, or add rows for them."
         )
     if validation and settings.copy:
         labels = copy_source.labels_of(settings, validation, console.print)
@@ -91,7 +92,7 @@ def conclude(categories: Sequence[Category], context: RunContext, console: Conso
         verb = "is" if len(lost) == 1 else "are"
         warn(
             f"{pluralize(len(lost), 'image')} {verb} missing or different; the reports say why: "
-            f"{join_names(lost, MAX_NAMED)}."
+            f"{join_names(lost, MAX_NAMED)}.{_other_sources(context.settings)}"
         )
     if listed.unknown:
         warn(
@@ -99,3 +100,9 @@ def conclude(categories: Sequence[Category], context: RunContext, console: Conso
             "that has them: --copy PATH."
         )
     return counts
+
+
+def _other_sources(settings: Settings) -> str:
+    if settings.source != (UrlSource.name,):
+        return ""
+    return " Other sources may have them: --source urls archive, or --source urls copy --copy PATH."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models.rows import Category
+from ..text import pluralize
 from .category_job import CategoryJob, Decision
 from .context import RunContext
 
@@ -94,6 +95,8 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
     )
     candidates, decisions, elsewhere = job.count_decisions()
     origin = " and ".join(source.describe(category) for source in context.sources)
+    if (listed := context.listed.codes(category.code)) is not None:
+        origin = pluralize(len(listed), "listed image")
     if settings.with_annotation and any(source.listable for source in context.sources):
         origin = f"{candidates} of {origin} with boxes"
     return DryRun(
