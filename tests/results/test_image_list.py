@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ def read(tmp_path: Path, data: bytes) -> image_list.ImageList:
     path = tmp_path / "list.txt"
     path.write_bytes(data)
     return image_list.read(path)
+
+
+def images_or_error(tmp_path: Path, data: bytes) -> tuple[ListedImage, ...] | str:
+    """Read a list; returns its images, or the message of the error."""
+    try:
+        return read(tmp_path, data).images
+    except InputError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +72,15 @@ def test_header_and_encoding(tmp_path: Path, header: str, encoding: str) -> None
         (b"image_code,sha256\n", "lists no image"),
         (b"\0\1\2", "is not a text file"),
         (b"image_code,sha256\nn01440764_1,xyz\n", "line 2: 'xyz' is not a SHA-256"),
-        (b"image_code,phash\nn01440764_1,1.2E+15\n", "line 2: invalid literal for int"),
+        (b"image_code,sha256\nn01440764_1,\n", "line 2: '' is not a SHA-256"),
+        (b"image_code,phash\nn01440764_1,1.2E+15\n", r"line 2: '1.2E\+15' is not a hash of 16 hexadecimal"),
+        (b"image_code,phash\nn01440764_1,123456789012345\n", "line 2: '1\\d+5' is not a hash of 16 hexa"),
+        (b"image_code,width\nn01440764_1,wide\n", "line 2: 'wide' is not a number of pixels"),
         (b"image_code,sha256\nhorse,\n", "line 2: 'horse' is not an image code"),
+        (
+            b"image_code,sha256\nn01440764_1," + b"a" * 64 + b"\nn01440764_1," + b"b" * 64,
+            "line 3: n01440764_1 is listed before, with other",
+        ),
     ],
 )
 def test_invalid(tmp_path: Path, data: bytes, message: str) -> None:
@@ -99,11 +115,44 @@ def test_manifest(tmp_path: Path, separator: str) -> None:
     assert few.images == (ListedImage(CODE, "tench"),)
 
 
+def test_no_comparison_without_checksums(tmp_path: Path) -> None:
+    """A table is a manifest if it has checksums, in capitals or not."""
+    assert not read(tmp_path, f"image_code,url\n{CODE},http://a.example/1\n".encode()).is_manifest
+    listed = read(tmp_path, f"image_code,sha256\n{CODE},{'AB' * 32}\n".encode())
+    assert listed.is_manifest
+    assert listed.images == (ListedImage(CODE, sha256="ab" * 32),)
+
+
+def test_manifest_that_was_cut_off(tmp_path: Path) -> None:
+    """Wherever the file ends, an image is listed with all its values, or an error names the line.
+
+    Only the end of its last number, the bytes, may be lost, and the number of boxes.
+    """
+    path = tmp_path / "manifest.csv"
+    rows = [
+        ManifestRow(
+            f"{CODE}{n}", "tench", "http://a.example/1", "ab" * 32, "0f" * 8, "jpg", 50, 37, 999, boxes
+        )
+        for n, boxes in enumerate([1, None])
+    ]
+    write(path, rows)
+    data = path.read_bytes()
+    whole = image_list.read(path).images
+    for end in range(data.index(b"\n") + 2, len(data)):
+        found = images_or_error(tmp_path, data[:end])
+        if isinstance(found, str):
+            assert re.search(r"line [23]: .*(cells|image code)", found)
+        else:
+            assert found == whole[: len(found)]
+
+
 def test_only_urls_can_be_downloaded(tmp_path: Path) -> None:
-    """Files, paths and members of tars in the column `url` are no URLs."""
+    """Files, paths and members of tars in the column `url` are no URLs; a URL may have a fragment."""
     for url in ("file:///etc/passwd", "/etc/passwd", "http://a.example/n01440764.tar#n01440764_1.JPEG"):
         (image,) = read(tmp_path, f"image_code,url\n{CODE},{url}\n".encode()).images
         assert image.url == ""
+    (image,) = read(tmp_path, f"image_code,url\n{CODE},http://a.example/1.jpg#top\n".encode()).images
+    assert image.url == "http://a.example/1.jpg#top"
 
 
 def test_categories() -> None:

@@ -1,8 +1,9 @@
 """`--images FILE`: a list of images, by their codes or as a manifest.
 
 A text file has an image in each line, with or without extension and folder; what follows after a blank, comma
-or semicolon is ignored, so that lists of ILSVRC and Kaggle can be used as they are. A table with the column
-`image_code` is a manifest, also if it was saved by a spreadsheet.
+or semicolon is ignored, so that lists of ILSVRC and Kaggle can be used as they are. A table with the columns
+`image_code` and `sha256` is a manifest, also if it was saved by a spreadsheet. With a table that has no
+checksums, images are not compared.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..catalog.user_table import decode
 from ..copies.members import parse_stem
@@ -24,13 +25,21 @@ from ..text import spreadsheet_cell
 from ..urls import LISTED_CODE
 from .manifest import COLUMNS
 
-CODE_COLUMN = COLUMNS[0]
+CODE_COLUMN, CHECKSUM_COLUMN = "image_code", "sha256"
+LAST_COLUMN = COLUMNS[-1]
+"""Often empty; spreadsheets omit empty cells at the end of rows."""
 SEPARATORS = ",;\t"
 MAX_SHOWN = 60
 """Characters of an invalid line in a message."""
 _HEADER = re.compile(r"\W*image[ _]?(?:id|code)?s?\b", re.IGNORECASE)
 _AFTER_NAME = re.compile(r"[\s,;]")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CELLS = {
+    "sha256": (re.compile(r"[0-9a-fA-F]{64}"), "a SHA-256"),
+    "phash": (re.compile(r"([0-9a-fA-F]{16})?"), "a hash of 16 hexadecimal digits"),
+    "width": (re.compile(r"[0-9]{0,6}"), "a number of pixels"),
+    "height": (re.compile(r"[0-9]{0,6}"), "a number of pixels"),
+}
+"""The valid cells of some columns, and what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +100,11 @@ def read(path: Path) -> ImageList:
     header = next(iter(text.splitlines()), "")
     separator = max(SEPARATORS, key=header.count)
     columns = [name.strip(' "').casefold() for name in header.split(separator)]
-    is_manifest = CODE_COLUMN in columns and len(columns) > 1
-    images = tuple(_manifest(path, text, separator) if is_manifest else _codes(path, text))
+    is_table = CODE_COLUMN in columns and len(columns) > 1
+    images = tuple(_table(path, text, separator) if is_table else _codes(path, text))
     if not images:
         raise InputError(f"--images {path} lists no image. Give image codes, one a line, or a manifest.csv.")
+    is_manifest = is_table and CHECKSUM_COLUMN in columns
     return ImageList(path, images, is_manifest, hashlib.sha256(data).hexdigest())
 
 
@@ -153,33 +163,45 @@ def _parse_name(line: str) -> ListedImage | None:
     return None
 
 
-def _manifest(path: Path, text: str, separator: str) -> Iterator[ListedImage]:
+def _table(path: Path, text: str, separator: str) -> Iterable[ListedImage]:
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     table.fieldnames = [name.strip().casefold() for name in table.fieldnames or ()]
+    listed: dict[tuple[str, str], ListedImage] = {}
     try:
         for row in table:
-            cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
-            if any(cells.values()):
-                yield _listed(cells)
+            if any(cell and cell.strip() for name, cell in row.items() if name):
+                _add(_listed(row), listed)
     except (csv.Error, ValueError) as error:
         raise InputError(
             f"{path}, line {table.line_num}: {error}. Give a manifest.csv as a run wrote it, as "
             "spreadsheets may change its numbers."
         ) from error
+    return listed.values()
 
 
-def _listed(cells: Mapping[str, str]) -> ListedImage:
-    """Return the image in a row of a manifest; raises ValueError if a cell is invalid."""
-    image_code, _ = parse_stem(cells["image_code"])
+def _add(image: ListedImage, listed: dict[tuple[str, str], ListedImage]) -> None:
+    """Add an image by its category and code; raises ValueError if another one has both."""
+    if listed.setdefault((image.category, image.image_code), image) != image:
+        raise ValueError(f"{image.image_code} is listed before, with other values")
+
+
+def _listed(row: Mapping[str, str | None]) -> ListedImage:
+    """Return the image in a row of a table; raises ValueError if a cell is invalid or missing."""
+    if any(cell is None for name, cell in row.items() if name != LAST_COLUMN):
+        raise ValueError("the row has fewer cells than the header; the end of the file may be missing")
+    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    image_code, _ = parse_stem(cells[CODE_COLUMN])
     if not image_code:
-        raise ValueError(f"{cells['image_code'][:MAX_SHOWN]!r} is not an image code")
-    if cells["sha256"] and not _SHA256.fullmatch(cells["sha256"]):
-        raise ValueError(f"{cells['sha256'][:MAX_SHOWN]!r} is not a SHA-256")
+        raise ValueError(f"{cells[CODE_COLUMN][:MAX_SHOWN]!r} is not an image code")
+    for name, (valid, what) in _CELLS.items():
+        if name in row and not valid.fullmatch(cells[name]):
+            raise ValueError(f"{cells[name][:MAX_SHOWN]!r} is not {what}")
+    is_in_tar, _ = parse_stem(PurePosixPath(cells["url"].partition("#")[2]).stem)
     return ListedImage(
         image_code=image_code,
         category=cells["category"],
-        url=cells["url"] if is_url(cells["url"]) and "#" not in cells["url"] else "",
-        sha256=cells["sha256"],
+        url=cells["url"] if is_url(cells["url"]) and not is_in_tar else "",
+        sha256=cells["sha256"].lower(),
         phash=int(cells["phash"], 16) if cells["phash"] else None,
         width=int(cells["width"] or 0),
         height=int(cells["height"] or 0),
