@@ -98,6 +98,8 @@ def test_missing_images(author: Project, web: Web) -> None:
     assert finished.code == 1
     assert "3 of 5 listed images are there." in finished.out
     assert f"2 images are missing or different; the reports say why: {RED}_0, {RED}_77." in finished.err
+    assert "Other sources may have them: --source urls archive, " in finished.err
+    assert "temporary failure" not in finished.err
     rows = {row["image_code"]: (row["status"], row["reason"], row["url"]) for row in author.report("red")}
     assert rows[f"{RED}_77"] == ("failed", "not_as_listed", "")
     assert rows[f"{RED}_0"][:2] == ("failed", "http_404")
@@ -122,6 +124,15 @@ def test_same_set_by_its_manifest(author: Project, reader: Project) -> None:
     assert [line.split() for line in finished.out.splitlines() if line.startswith("identical")] == [
         ["identical", "4"]
     ]
+
+
+def test_temporary_failures(reader: Project, web: Web) -> None:
+    """Missing images that failed temporarily are counted, as the next run retries them."""
+    web.answer(f"/{RED}_0", Answer(status=503))
+    web.answer(f"/{BLUE}_0", Answer(status=404))
+    finished = follow(reader, "--retries", "0")
+    assert (finished.code, numbers(reader)["missing"]) == (1, 2)
+    assert "Run it again to retry 1 temporary failure." in finished.err
 
 
 def test_web_that_changed(reader: Project, web: Web) -> None:

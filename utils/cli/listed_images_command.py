@@ -11,6 +11,7 @@ from ..models.rows import Category
 from ..models.settings import Settings
 from ..pipeline.context import RunContext
 from ..pipeline.listed_images import ListedImages, Match, count
+from ..reasons import RetryPolicy
 from ..results import image_list, journal
 from ..results.paths import MANIFEST_NAME, RESULT_FOLDER
 from ..sources import copy_source
@@ -21,6 +22,8 @@ from .console import Console
 from .messages import warn
 
 MAX_NAMED = 5
+RETRIED = (RetryPolicy.TEMPORARY, RetryPolicy.NEXT_RUN)
+OTHER_SOURCES = "--source urls archive, or --source urls copy --copy PATH"
 
 
 def read(settings: Settings, everything: Sequence[Category], console: Console) -> ListedImages:
@@ -73,12 +76,14 @@ def conclude(categories: Sequence[Category], context: RunContext, console: Conso
     """Print how many of the listed images are there, and name others; returns the numbers by `Match`."""
     listed = context.listed
     matches = {(context.listed.digest, code): Match.MISSING for code in listed.unknown}
+    temporary = 0
     for category in categories:
         path = context.folder_of(category).journal
-        outcomes = journal.read_outcomes(path) if path.exists() else ()
-        matches |= {
-            (category.folder, code): match for code, match in listed.matches(category.code, outcomes).items()
-        }
+        outcomes = list(journal.read_outcomes(path)) if path.exists() else []
+        found = listed.matches(category.code, outcomes)
+        matches |= {(category.folder, code): match for code, match in found.items()}
+        failed = {one.row.image_code for one in outcomes if one.retry_policy in RETRIED}
+        temporary += sum(code in failed and match is Match.MISSING for code, match in found.items())
     counts = count(matches.values())
     if listed.is_manifest:
         rows = [["compared with the manifest", "images"], *([name, f"{n:,}"] for name, n in counts.items())]
@@ -90,9 +95,12 @@ def conclude(categories: Sequence[Category], context: RunContext, console: Conso
     )
     if lost:
         verb = "is" if len(lost) == 1 else "are"
+        again = f" Run it again to retry {pluralize(temporary, 'temporary failure')}." if temporary else ""
+        is_url_only = context.settings.source == (UrlSource.name,)
+        others = f" Other sources may have them: {OTHER_SOURCES}." if is_url_only else ""
         warn(
             f"{pluralize(len(lost), 'image')} {verb} missing or different; the reports say why: "
-            f"{join_names(lost, MAX_NAMED)}.{_other_sources(context.settings)}"
+            f"{join_names(lost, MAX_NAMED)}.{again}{others}"
         )
     if listed.unknown:
         warn(
@@ -100,9 +108,3 @@ def conclude(categories: Sequence[Category], context: RunContext, console: Conso
             "that has them: --copy PATH."
         )
     return counts
-
-
-def _other_sources(settings: Settings) -> str:
-    if settings.source != (UrlSource.name,):
-        return ""
-    return " Other sources may have them: --source urls archive, or --source urls copy --copy PATH."
