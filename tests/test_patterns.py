@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import pkgutil
 import re
@@ -27,9 +28,9 @@ Pattern = re.Pattern[Any]
 Tokens = Sequence[tuple[Any, Any]]
 Text = tuple[int, ...]
 
-LENGTH = 20_000
+LENGTH = 12_000
 """Characters of a text; an expression whose time grows linearly needs a millisecond for it."""
-CPU_SECONDS = 0.5
+CPU_SECONDS = 0.2
 VARIANTS = 6
 MATCH, SEARCH = ("match", "fullmatch"), ("match", "fullmatch", "search")
 SEARCHING = r"\.(?:search|subn?|findall|finditer)\("
@@ -49,15 +50,15 @@ SOURCES = {
 
 def patterns_of_modules() -> Iterator[tuple[str, Pattern, Sequence[str]]]:
     """Yield the expressions in variables: where, and how they are used."""
-    everything = "\n".join(SOURCES.values())
+    searched = {name for source in SOURCES.values() for name in re.findall(rf"(\w+){SEARCHING}", source)}
     for info in pkgutil.walk_packages(utils.__path__, "utils."):
         source = SOURCES.get(info.name.replace(".", "/") + ".py", "")
         for name, value in vars(importlib.import_module(info.name)).items():
             found = [*patterns_in(value)]
             if not found:
                 continue
-            variable = name if isinstance(value, re.Pattern) else "[a-z_.]+"  # of a loop
-            is_searched = re.search(rf"\b{variable}{SEARCHING}", everything if variable == name else source)
+            in_loop = not isinstance(value, re.Pattern)
+            is_searched = re.search(rf"\b[a-z_.]+{SEARCHING}", source) if in_loop else name in searched
             for pattern in found:
                 yield f"{info.name}.{name}", pattern, SEARCH if is_searched else MATCH
 
@@ -75,14 +76,21 @@ def patterns_in(value: object) -> Iterator[Pattern]:
         yield from patterns_in([getattr(value, name) for name in value.__dataclass_fields__])
 
 
-def calls_of_re(source: str) -> Iterator[ast.Call]:
-    """Yield the calls of functions of `re` with an expression, in functions."""
+@functools.cache
+def calls_of_re(source: str) -> list[ast.Call]:
+    """Return the calls of functions of `re` with an expression, in functions."""
     if not re.search(r"\bre\.", source):
-        return
-    for function in ast.walk(ast.parse(source)):
-        for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():
-            if isinstance(node, ast.Call) and re.match(r"re\.(?!escape)", ast.unparse(node.func)):
-                yield node
+        return []
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    return [node for function in functions for node in ast.walk(function) if is_call_of_re(node)]
+
+
+def is_call_of_re(node: ast.AST) -> bool:
+    """Whether a node calls a function of `re` other than `escape`."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=name)):
+            return name != "escape"
+    return False
 
 
 def patterns_of_functions() -> Iterator[tuple[str, Pattern, Sequence[str]]]:
