@@ -11,6 +11,7 @@ import sys
 import unicodedata
 import zlib
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -158,18 +159,18 @@ def normalize_class(text: str) -> str:
 
 
 def pack_folder_hashes(names: Mapping[str, str]) -> bytes:
-    """Pack hashes of folder names, then numbers of wnids, as 32-bit little-endian integers.
+    """Pack sorted hashes of folder names, then the numbers of their wnids, as 32-bit little-endian integers.
 
     Parameters
     ----------
     names
         The ImageNet names by wnid.
     """
-    hashes = array("I", (_folder_hash(code, name) for code, name in names.items()))
-    hashes.extend(int(code[1:]) for code in names)
+    pairs = sorted((_folder_hash(code, name), int(code[1:])) for code, name in names.items())
+    packed = array("I", [hash_ for hash_, _ in pairs] + [number for _, number in pairs])
     if sys.byteorder == "big":
-        hashes.byteswap()
-    return hashes.tobytes()
+        packed.byteswap()
+    return packed.tobytes()
 
 
 def _folder_hash(code: str, name: str) -> int:
@@ -187,12 +188,16 @@ def _shipped_rivals(names: Mapping[str, str]) -> list[tuple[str, str]]:
     packed = array("I", (resources.files("utils") / "data" / FOLDER_HASHES).read_bytes())
     if sys.byteorder == "big":
         packed.byteswap()
-    middle = len(packed) // 2
-    codes: dict[int, set[int]] = {}
+    count = len(packed) // 2
+    codes: dict[int, set[str]] = {}
     for code, name in names.items():
-        codes.setdefault(_folder_hash(code, name), set()).add(int(code[1:]))
-    pairs = zip(packed[:middle], packed[middle:], strict=True)
-    rivals = {f"n{number:08}" for hash_, number in pairs if codes.get(hash_, {number}) != {number}}
+        codes.setdefault(_folder_hash(code, name), set()).add(code)
+    rivals: set[str] = set()
+    for hash_, own in codes.items():
+        start = bisect_left(packed, hash_, 0, count)
+        end = bisect_right(packed, hash_, start, count)
+        shipped = {f"n{number:08}" for number in packed[count + start : count + end]}
+        rivals |= shipped if len(own) > 1 else shipped - own
     return [(one.code, one.name) for one in load_synsets() if one.code in rivals] if rivals else []
 
 
