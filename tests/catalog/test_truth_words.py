@@ -104,8 +104,8 @@ def test_code_pages(tmp_path: Path, page: str) -> None:
     for row in shipped():
         true, false = row["true"].upper(), row["false"].upper()
         text = (
-            f"code;name;to_download;how_many;class\r\n{FOX};fox;{true};;{true}1\r\n{HUSKY};husky;{false};;\r\n"
-            f'{CRANE};"crane; bird";{false};;\r\n'
+            f"code;name;to_download;how_many;class\r\n{FOX};Fuchs;{true};;{true}1\r\n{HUSKY};Husky;{false};;\r\n"
+            f'{CRANE};"Kranich; Vogel";{false};;\r\n'
         )
         try:
             text.encode(page)
