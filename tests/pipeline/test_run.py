@@ -356,6 +356,17 @@ def test_many_categories_take_few_lines(project: Project, web: Web) -> None:
     assert table[21].split()[:4] == ["all", "25", "1", "300"]
 
 
+def test_categories_without_urls_are_one_line(project: Project) -> None:
+    """Categories without images for the same reason are one sentence, however many there are."""
+    for number in range(25):
+        project.category(f"n000000{number:02}", f"thing {number}")
+    finished = project.run("--verbose", "False")
+    (line,) = finished.err.splitlines()
+    assert finished.code == 1
+    assert line.startswith("There is no image of thing_0 (n00000000), thing_1 (n00000001), ")
+    assert line.endswith(f" and 20 more. No URL was found in {project.path / 'imageNetURLs.csv'}.")
+
+
 def test_nothing_marked(project: Project) -> None:
     """If nothing is marked, the run ends with exit code 2, says what to do, and creates nothing."""
     project.category(RED, "red", marked=False)

@@ -50,9 +50,9 @@ class FolderSource(Source):
         """Count the files."""
         return pluralize(len(self._files(category)), "file")
 
-    def nothing_found(self, category: Category) -> str:
-        """Say that there is no file."""
-        return f"{self._folder / category.code} has no file."
+    def nothing_found(self) -> str:
+        """Say that there is no file of a category."""
+        return f"No file was found in {self._folder}."
 
     def expected(self, category: Category) -> int:
         """Count the files."""

@@ -200,7 +200,7 @@ def test_empty_category(copies: Project) -> None:
     folder = write_files(copies.path / "copy", {f"train/{FISH}/readme.txt": b"x"})
     finished = run(copies, "--copy", str(folder), code=1)
     assert "0 of the 2 selected categories" in finished.out
-    assert f"{folder} has no image of it." in finished.out + finished.err
+    assert f"None was found in {folder}." in finished.out + finished.err
 
 
 def test_copy_disappears(copies: Project) -> None:

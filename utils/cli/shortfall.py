@@ -9,7 +9,10 @@ from ..pipeline.category_manager import CategoryManager
 from ..pipeline.context import RunContext
 from ..results.statistics import Summary
 from ..sources.base import Request
-from ..text import pluralize
+from ..text import join_names, pluralize
+
+MAX_NAMED = 5
+"""Categories named of many."""
 
 
 def incomplete(manager: CategoryManager, context: RunContext) -> Iterator[str]:
@@ -23,8 +26,12 @@ def incomplete(manager: CategoryManager, context: RunContext) -> Iterator[str]:
 
 
 def without_images(manager: CategoryManager, context: RunContext) -> Iterator[str]:
-    """Yield a sentence for each category without images, unless another message explains that."""
+    """Yield why categories have no images, those with the same reason together.
+
+    Categories that another message explains are left out.
+    """
     kind = "image with boxes" if context.settings.with_annotation else "image"
+    names: dict[str, list[str]] = {}
     for category in manager.without_images:
         if any(fault.startswith(f"{category.folder}: ") for fault in manager.faults):
             continue
@@ -32,8 +39,10 @@ def without_images(manager: CategoryManager, context: RunContext) -> Iterator[st
             continue
         summary = manager.reports.summaries.get(category.code, Summary(category.folder))
         others = f"; {pluralize(summary.images, 'image')} without boxes kept" if summary.images else ""
-        reason = _reason(category, summary, context)
-        yield f"There is no {kind} of {category.folder} ({category.code}){others}. {reason}"
+        name = f"{category.folder} ({category.code}){others}"
+        names.setdefault(_reason(category, summary, context), []).append(name)
+    for reason, same in names.items():
+        yield f"There is no {kind} of {join_names(same, MAX_NAMED)}. {reason}"
 
 
 def _is_unwritten(category: Category, manager: CategoryManager) -> bool:
@@ -43,10 +52,10 @@ def _is_unwritten(category: Category, manager: CategoryManager) -> bool:
 def _reason(category: Category, summary: Summary, context: RunContext) -> str:
     settings = context.settings
     if settings.with_annotation and not _has_boxes(category, context):
-        return f"None of its images has boxes in {settings.annotations_dir}: try without --with_annotation."
+        return f"No images have boxes in {settings.annotations_dir}: try without --with_annotation."
     if summary.statuses:
         return f"See its report for the reasons: {context.folder_of(category).report}"
-    return " ".join(source.nothing_found(category) for source in context.sources)
+    return " ".join(source.nothing_found() for source in context.sources)
 
 
 def _has_boxes(category: Category, context: RunContext) -> bool:

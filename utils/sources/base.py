@@ -201,8 +201,8 @@ class Source(abc.ABC):
         """Describe the source's content for a category, e.g. `312 URLs`."""
 
     @abc.abstractmethod
-    def nothing_found(self, category: Category) -> str:
-        """Return a sentence that states that the source has no image of a category."""
+    def nothing_found(self) -> str:
+        """Return a sentence that states that the source has no image of some categories."""
 
     @abc.abstractmethod
     def stream(self, request: Request) -> CandidateStream:

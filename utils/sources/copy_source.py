@@ -124,10 +124,10 @@ class CopySource(Source):
         each = (f"{copy.given}: {count:,}" for copy, count in zip(self._opened, counts, strict=True))
         return f"{text} in the copies ({', '.join(each)})"
 
-    def nothing_found(self, category: Category) -> str:  # noqa: ARG002
+    def nothing_found(self) -> str:
         """Return a sentence that names the copies."""
         paths = " and ".join(self._context.settings.copy)
-        return f"{paths} {'has' if len(self._opened) == 1 else 'have'} no image of it."
+        return f"None was found in {paths}."
 
     def expected(self, category: Category) -> int:
         """Count the images that will be considered."""

@@ -216,10 +216,9 @@ class TarSource(Source):
         """Return a constant, because the number of images in the tar is not known."""
         return "its tar"
 
-    def nothing_found(self, category: Category) -> str:  # noqa: ARG002
-        """Return a sentence: the tar has no image, or none with boxes."""
-        kind = "image with boxes" if self._context.settings.with_annotation else "image"
-        return f"Its tar holds no {kind}."
+    def nothing_found(self) -> str:
+        """Return a constant."""
+        return "None was found in the tar."
 
     def expected(self, category: Category) -> int:
         """Return the number of URLs, because that of the tar's members is not known."""

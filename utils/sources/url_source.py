@@ -53,9 +53,9 @@ class UrlSource(Source):
         """Count the category's URLs."""
         return pluralize(self._table.count(category.code), "URL")
 
-    def nothing_found(self, category: Category) -> str:  # noqa: ARG002
+    def nothing_found(self) -> str:
         """Return a sentence that names the table."""
-        return f"{self._table.path} has no URL of it."
+        return f"No URL was found in {self._table.path}."
 
     def expected(self, category: Category) -> int:
         """Count the rows that will be considered."""
