@@ -24,6 +24,7 @@ from utils.reasons import Reason
 from utils.scheduler.host_state import (
     FIRST_LIMIT,
     HIGHEST_LIMIT,
+    ON_DISK,
     TOO_LONG,
     UNKNOWN_LIMIT,
     HostState,
@@ -51,6 +52,16 @@ def test_limit_grows_with_good_responses() -> None:
     for now in range(3, 100):
         record(host, GOOD, now=now)
     assert host.limit == HIGHEST_LIMIT == 32
+
+
+def test_disk_has_no_limit() -> None:
+    """Images on disk need no requests: their number is not limited, whatever was read before."""
+    disk = HostState(ON_DISK)
+    for result in (GOOD, NOT_FOUND, Reply(reason=Reason.TRUNCATED)):
+        record(disk, result, now=0)
+    for _ in range(5000):
+        assert disk.can_start(0)
+        disk.record_start(0)
 
 
 def test_limits_are_divided() -> None:

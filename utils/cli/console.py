@@ -124,15 +124,15 @@ class Console:
         else:
             position = f"{progress.done} of {progress.total} done, {progress.there} there"
         is_waiting = progress.in_flight and now - self._results_at > STALL_SECONDS
-        return [
+        parts = [
             position,
             f"waiting for {pluralize(progress.in_flight, 'slow URL')}"
             if is_waiting
             else f"{progress.saved / seconds:.1f} images/s",
             f"{progress.failed} failed",
             f"{progress.bytes / 1e6 / seconds:.1f} MB/s",
-            f"{progress.in_flight} in flight",
         ]
+        return [*parts, f"{progress.in_flight} in flight"] if progress.in_flight else parts
 
     def close(self) -> None:
         """Remove the progress bar of a run."""

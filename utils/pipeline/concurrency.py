@@ -39,8 +39,12 @@ class BatchSize:
     why: str
 
 
-READ_PER_CORE = 8
-"""Images in flight for each core if none comes from many hosts: enough that no worker waits for its next."""
+READ_PER_CORE = 256
+"""Tasks of each worker if no image comes from many hosts.
+
+A worker reads one image at a time. It must not wait for its next, even if those that lie together on disk are
+all given to one worker.
+"""
 
 
 class ConcurrencyController:

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from ..fetch import url_rewrites
 from ..models.hosts import LearnedLimit
-from ..models.tasks import ImageTask, Outcome, RequestTarget
+from ..models.tasks import ImageTask, Outcome
+from ..scheduler.host_state import ON_DISK
 from ..scheduler.schedule import Schedule
 from ..scheduler.scheduled_task import TaskResult
 from .limit_notices import LimitNotices
@@ -28,8 +29,6 @@ HELD_BACK_INTERVAL = 0.25
 """Seconds for which the list of these tasks is used."""
 MAX_SUBMITTED = 512
 """Tasks submitted at once."""
-ON_DISK = RequestTarget("", "this disk")
-"""The target of a task that needs no request; no host's name has blanks."""
 POLL_TIMEOUT = 0.2
 """Seconds until the run checks signals and updates the screen again."""
 NETWORK_DOWN = "The network seems to be down: no host can be reached any more. Waiting up to a minute ..."
@@ -61,7 +60,7 @@ class Executor(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """The number of running tasks."""
+        """The number of downloads in progress."""
 
     @property
     def idle(self) -> bool:
@@ -118,8 +117,8 @@ class LocalExecutor:
 
     @property
     def in_flight(self) -> int:
-        """The number of running tasks."""
-        return self._schedule.in_flight
+        """The number of downloads in progress."""
+        return self._schedule.requests_in_flight
 
     @property
     def idle(self) -> bool:
@@ -156,7 +155,7 @@ class LocalExecutor:
 
     def _submit(self, task: ImageTask) -> TaskResult | None:
         if task.local_image:
-            return self._schedule.submit(replace(task, address=task.row.url), ON_DISK.host)
+            return self._schedule.submit(replace(task, address=task.row.url), ON_DISK)
         best, *others = url_rewrites.targets(task.row.url)
         task = replace(task, address=best.address, host=best.host)
         return self._schedule.submit(task, best.host, others[0] if others else None)

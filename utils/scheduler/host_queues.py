@@ -66,6 +66,11 @@ class HostQueues:
                 self.limited[name] = state
         return state
 
+    def in_flight_at(self, name: str) -> int:
+        """Return the number of running tasks of a host."""
+        host = self.hosts.get(name)
+        return host.in_flight if host else 0
+
     def push(self, task: ScheduledTask, *, first: bool = False) -> None:
         """Add a task to the queue of its host, at the end or at the front."""
         host = task.host

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 UNKNOWN_LIMIT, FIRST_LIMIT, HIGHEST_LIMIT = 3, 8, 32
 """Concurrent requests: before the first response of a host, after it, and at most."""
+ON_DISK, UNLIMITED = "this disk", 1 << 30
+"""The host of images that need no request, and its limit; no other host's name has blanks."""
 MAX_PAUSE = 60.0
 """Seconds for which a run waits, at most, for a host to which no connection can be made."""
 FIRST_PROBE_DELAY = 0.5
@@ -106,9 +108,8 @@ class HostState:
     def __init__(self, name: str, parts: int = 1, learned: LearnedLimit | None = None) -> None:
         self.name = name
         self.parts = parts
-        self.limit = max(1, UNKNOWN_LIMIT // parts)
-        self._first_limit = max(1, FIRST_LIMIT // parts)
-        self._highest_limit = max(1, HIGHEST_LIMIT // parts)
+        limits = [UNLIMITED] * 3 if name == ON_DISK else [UNKNOWN_LIMIT, FIRST_LIMIT, HIGHEST_LIMIT]
+        self.limit, self._first_limit, self._highest_limit = (max(1, one // parts) for one in limits)
         self.paused_until = 0.0
         self.in_flight = self.hanging = 0
         self.given_up: Reason | None = None

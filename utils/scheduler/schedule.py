@@ -20,7 +20,7 @@ from ..reasons import INTERRUPTED, NOT_NEEDED, Reason, Status
 from .congestion import Congestion
 from .crash_isolation import SUSPECT_AFTER, CrashIsolation, find_cause
 from .host_queues import HostQueues
-from .host_state import HostState, is_refusal
+from .host_state import ON_DISK, HostState, is_refusal
 from .outage import Outage
 from .scheduled_task import TOO_LONG_PAUSE, ScheduledTask, TaskResult
 
@@ -90,6 +90,11 @@ class Schedule:
     def in_flight(self) -> int:
         """The number of running tasks."""
         return len(self._running)
+
+    @property
+    def requests_in_flight(self) -> int:
+        """The number of running tasks that need a request."""
+        return len(self._running) - self._queues.in_flight_at(ON_DISK)
 
     @property
     def waiting(self) -> int:
