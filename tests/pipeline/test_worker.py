@@ -14,13 +14,14 @@ from demo.answers import Answer
 from demo.web import Web
 from tests.pictures import run_length_bmp, slow_bmp
 from utils.annotations import voc_xml
+from utils.copies.folders import FileImage
 from utils.images import decoder_process
 from utils.images.decoder_process import TOO_SLOW
 from utils.images.structure import DamagedError, Size
 from utils.models.images import Annotation, Box
 from utils.models.rows import UrlRow
 from utils.models.tasks import ImageTask, Outcome
-from utils.pipeline.messages import StartTasks, TaskEvent, TaskFinished, WorkerConfig
+from utils.pipeline.messages import CancelTasks, StartTasks, TaskEvent, TaskFinished, WorkerConfig
 from utils.pipeline.worker import Worker
 from utils.reasons import Reason, Status
 from utils.results.staging import STAGING_NAME, XML_SUFFIX
@@ -44,7 +45,8 @@ def work(web: Web, staging: Path, annotation: Annotation | None = None) -> Outco
     config = WorkerConfig(staging.parent, 5.0, min_side=16, honour_opt_out=True, with_annotation=False)
     marked: list[int] = []
     with contextlib.closing(Worker(config, marked.append)) as worker:
-        events = list(worker.execute(StartTasks((ImageTask(7, "red", row, row.url, annotation=annotation),))))
+        worker.execute(StartTasks((ImageTask(7, "red", row, row.url, annotation=annotation),)))
+        events: list[TaskEvent] = []
         while not events:
             events += worker.poll(1.0)
     (event,) = events
@@ -103,13 +105,33 @@ def test_transfers_continue_while_an_image_is_decoded(
     config = WorkerConfig(staging.parent, 1.5, min_side=16, honour_opt_out=True, with_annotation=False)
     events: list[TaskEvent] = []
     with contextlib.closing(Worker(config, lambda _number: None)) as worker:
-        events += worker.execute(
-            StartTasks(tuple(ImageTask(row.position, "red", row, row.url) for row in rows))
-        )
+        worker.execute(StartTasks(tuple(ImageTask(row.position, "red", row, row.url) for row in rows)))
         while len(events) < len(rows):
             events += worker.poll(1.0)
     reasons = {event.number: event.outcome.reason for event in events if isinstance(event, TaskFinished)}
     assert reasons == {1: Reason.CORRUPT, 2: None}
+
+
+def test_images_on_disk(staging: Path) -> None:
+    """Images on disk are read one at a time, so that a command in between can cancel the others."""
+    images = staging.parent / "copy"
+    tasks = [
+        ImageTask(number, "red", UrlRow(number, f"{RED}_{number}", ""), local_image=image)
+        for number, image in enumerate(FileImage(f"{number}.JPEG", str(images)) for number in range(4))
+    ]
+    images.mkdir()
+    for number in (0, 2, 3):
+        (images / f"{number}.JPEG").write_bytes(pictures.jpeg())
+    config = WorkerConfig(staging.parent, 5.0, min_side=16, honour_opt_out=True, with_annotation=False)
+    with contextlib.closing(Worker(config, lambda _number: None)) as worker:
+        worker.execute(StartTasks(tuple(tasks)))
+        events = [*worker.poll(5.0)]
+        assert [event.number for event in events] == [0]
+        worker.execute(CancelTasks((2,)))
+        while worker.is_busy:
+            events += worker.poll(5.0)
+    reasons = {event.number: event.outcome.reason for event in events if isinstance(event, TaskFinished)}
+    assert reasons == {0: None, 1: Reason.TRUNCATED, 3: None}
 
 
 def test_stopped_while_an_image_is_decoded(staging: Path, web: Web) -> None:
@@ -119,7 +141,8 @@ def test_stopped_while_an_image_is_decoded(staging: Path, web: Web) -> None:
     config = WorkerConfig(staging.parent, 5.0, min_side=16, honour_opt_out=True, with_annotation=False)
     marked: list[int] = []
     with contextlib.closing(Worker(config, marked.append, stopped=lambda: bool(marked))) as worker:
-        events = list(worker.execute(StartTasks((ImageTask(1, "red", row, row.url),))))
+        worker.execute(StartTasks((ImageTask(1, "red", row, row.url),)))
+        events: list[TaskEvent] = []
         while not marked:
             events += worker.poll(1.0)
     assert (events, marked) == ([], [1])

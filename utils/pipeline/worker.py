@@ -56,23 +56,37 @@ class Worker:
         )
         self._staging = StagingWriter(config.result_folder)
         self._tasks: dict[int, ImageTask] = {}
+        self._local: dict[int, tuple[ImageTask, LocalImage]] = {}
 
-    def execute(self, command: Command) -> Iterator[TaskEvent]:
-        """Start or cancel tasks; yields the events of tasks that end at once."""
+    @property
+    def is_busy(self) -> bool:
+        """Whether the next `poll` will read an image from disk, and not wait."""
+        return bool(self._local)
+
+    def execute(self, command: Command) -> None:
+        """Start or cancel tasks."""
         if isinstance(command, CancelTasks):
             for number in command.numbers:
+                self._local.pop(number, None)
                 self._tasks.pop(number, None)
                 self._fetcher.cancel(number)
             return
         for task in command.tasks:
             if task.local_image:
-                yield from self._process(task, _read(task.local_image, task.address))
+                self._local[task.number] = task, task.local_image
             else:
                 self._tasks[task.number] = task
                 self._fetcher.start(task.number, task.address, task.redirect_history)
 
     def poll(self, timeout: float) -> Iterator[TaskEvent]:
-        """Work for at most about `timeout` seconds; yields an event for every attempt that ended."""
+        """Read an image from disk, or wait at most about `timeout` seconds for downloads.
+
+        Yields an event for every attempt that ended.
+        """
+        if self._local:
+            task, image = self._local.pop(next(iter(self._local)))
+            yield from self._process(task, _read(image, task.address))
+            timeout = 0.0
         for fetched in self._fetcher.poll(timeout):
             yield from self._process(self._tasks.pop(fetched.number), fetched.result)
 

@@ -261,7 +261,6 @@ class InProcessBackend:
 
     def __init__(self, config: WorkerConfig, stopped: Callable[[], bool] = lambda: False) -> None:
         self._worker = Worker(config, lambda _number: None, stopped=stopped)
-        self._events: list[Event] = []
         self._stopped = False
 
     def __enter__(self) -> InProcessBackend:
@@ -272,22 +271,19 @@ class InProcessBackend:
 
     def start(self, tasks: Sequence[ImageTask]) -> None:
         """Start tasks."""
-        self._events += self._worker.execute(StartTasks(tuple(tasks)))
+        self._worker.execute(StartTasks(tuple(tasks)))
 
     def cancel(self, numbers: Sequence[int]) -> None:
         """Cancel tasks."""
-        self._events += self._worker.execute(CancelTasks(tuple(numbers)))
+        self._worker.execute(CancelTasks(tuple(numbers)))
 
     def poll(self, timeout: float) -> list[Event]:
-        """Work for at most about `timeout` seconds."""
-        events, self._events = self._events, []
-        events += self._worker.poll(0.0 if events else timeout)
-        return events
+        """Read one image from disk, or wait at most about `timeout` seconds for downloads."""
+        return list(self._worker.poll(timeout))
 
     def stop(self) -> list[Event]:
         """Abort running transfers."""
         if not self._stopped:
             self._stopped = True
             self._worker.close()
-        events, self._events = self._events, []
-        return events
+        return []

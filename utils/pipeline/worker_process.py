@@ -53,13 +53,7 @@ def main(connection: Connection, config: WorkerConfig, validating: c_longlong) -
     gc.freeze()  # the modules stay loaded; the collector need not look through them again
     try:
         connection.send([])  # ready
-        if not _execute_all(worker, inbox, outbox):
-            return
-        outbox.send_all(worker.poll(0))  # connections are established while the decoders load
-        _load_decoders()
-        while _execute_all(worker, inbox, outbox):
-            outbox.send_all(worker.poll(HEARTBEAT))
-            outbox.send_heartbeat()
+        _work(worker, inbox, outbox)
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except MemoryError:
@@ -69,6 +63,18 @@ def main(connection: Connection, config: WorkerConfig, validating: c_longlong) -
             connection.send(WorkerUnusable(import_error_message(error)))
     finally:
         worker.close()
+
+
+def _work(worker: Worker, inbox: queue.SimpleQueue[Command | None], outbox: _Outbox) -> None:
+    if not _execute_all(worker, inbox):
+        return
+    outbox.add(worker.poll(0))  # connections are established while the decoders load
+    _load_decoders()
+    while _execute_all(worker, inbox):
+        outbox.add(worker.poll(HEARTBEAT))
+        if not worker.is_busy:
+            outbox.send()
+    outbox.send()
 
 
 def _load_decoders() -> None:
@@ -95,22 +101,19 @@ class _Outbox:
         self._events: list[TaskEvent] = []
         self._sent = time.monotonic()
 
-    def send_all(self, events: Iterable[TaskEvent]) -> None:
+    def add(self, events: Iterable[TaskEvent]) -> None:
+        """Collect events; they are sent if the last message is some time ago."""
         for event in events:
             self._events.append(event)
             if time.monotonic() - self._sent > SENDING_INTERVAL:
-                self._send()
-        if self._events:
-            self._send()
+                self.send()
 
-    def send_heartbeat(self) -> None:
-        if time.monotonic() - self._sent > HEARTBEAT:
-            self._send()
-
-    def _send(self) -> None:
-        self._connection.send(self._events)
-        self._events = []
-        self._sent = time.monotonic()
+    def send(self) -> None:
+        """Send the events; none only as a heartbeat."""
+        if self._events or time.monotonic() - self._sent > HEARTBEAT:
+            self._connection.send(self._events)
+            self._events = []
+            self._sent = time.monotonic()
 
 
 def _receive(
@@ -127,11 +130,11 @@ def _receive(
         wake()
 
 
-def _execute_all(worker: Worker, inbox: queue.SimpleQueue[Command | None], outbox: _Outbox) -> bool:
+def _execute_all(worker: Worker, inbox: queue.SimpleQueue[Command | None]) -> bool:
     """Execute all commands received so far; False if the worker is to end."""
     while not inbox.empty():
         command = inbox.get()
         if command is None:
             return False
-        outbox.send_all(worker.execute(command))
+        worker.execute(command)
     return True
