@@ -15,6 +15,7 @@ from tests.copies import lookalikes
 from tests.copies.lookalikes import (
     DOG,
     FISH,
+    LABELS,
     LAYOUTS,
     SHARK,
     TRAINING,
@@ -33,7 +34,13 @@ from tests.copies.lookalikes import (
 from tests.pictures import encode, paint
 from tests.project import ALONE, Finished, Project
 from utils.copies.members import DEVKIT_LABELS
+from utils.copies.parquet_files import ParquetImage
 from utils.models.http_defaults import MAX_IMAGE_BYTES
+from utils.models.rows import Category
+from utils.models.settings import Settings
+from utils.sources.base import Request, SourceContext
+from utils.sources.copy_source import CopySource
+from utils.sources.url_table import NoUrlTable
 
 FOLDERS = {FISH: "tench", SHARK: "shark", DOG: "Chihuahua"}
 TRAINED = [f"{FISH}_3", f"{FISH}_12", f"{FISH}_100"]
@@ -97,6 +104,35 @@ def test_layouts(copies: Project, layout: str) -> None:
     for path, content in journals.items():
         assert path.read_bytes().startswith(content)
     assert {status for _, status, _ in rows(copies)} == {"already_present"}
+
+
+def test_row_groups_are_read_once(tmp_path: Path) -> None:
+    """Categories that share row groups are read together, not one after another."""
+    numbers = [(code, number) for number in range(40) for code in (FISH, DOG)]
+    lookalikes.write_parquet(
+        tmp_path / "train-00000-of-00001.parquet",
+        [
+            {"image": {"bytes": b"", "path": f"{code}_{number}_{code}.JPEG"}, "label": LABELS[code]}
+            for code, number in numbers
+        ],
+        row_group_size=10,
+    )
+    settings = Settings(*[tmp_path] * 4, copy=(str(tmp_path),))
+    opened = SourceContext(settings, tmp_path / "result", NoUrlTable(tmp_path / "none"), [FISH, DOG])
+    with CopySource.open(opened) as source:
+        streams = [
+            source.stream(Request(Category(code, code, code), tmp_path, {}, outcomes=list, saved=()))
+            for code in (FISH, DOG)
+        ]
+        groups: list[int] = []
+        while not all(one.exhausted for one in streams):
+            for one in streams:
+                groups += [
+                    candidate.local_image.row_group
+                    for candidate in iter(one.next, None)
+                    if isinstance(candidate.local_image, ParquetImage)
+                ]
+    assert groups == [number // 10 for number in range(len(numbers))]
 
 
 def check_row(project: Project, row: dict[str, str], copy: Path, image_code: str, data: bytes) -> None:

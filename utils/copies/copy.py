@@ -46,9 +46,9 @@ class Found:
         return self.reader.image(self.member)
 
     @property
-    def place(self) -> tuple[str, tuple[int, int, int], str]:
+    def place(self) -> tuple[str, str, int, int, int, str]:
         """Sorts members in the order in which they lie on disk."""
-        return self.reader.name, self.member.place, self.member.name
+        return self.copy.given, self.reader.name, *self.member.place, self.member.name
 
     def read(self) -> bytes:
         """Read it; empty if it is damaged, which is reported."""
@@ -108,6 +108,11 @@ class Copy:
         if self._scanned:
             self._index = Index(self._path)
             self._index.update([*self._scanned.values()], lambda count: notify(self._scan_notice(count)))
+
+    @property
+    def has_row_groups(self) -> bool:
+        """Whether there are files of which several images are read at once."""
+        return any(one.has_row_groups for one in self._readers)
 
     def find(self, code: str) -> Iterator[Found]:
         """Yield the members of a category; with an empty code, those whose path tells no category."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -35,8 +36,8 @@ class ParquetImage(FastPickle, LocalImage):
 
     @property
     def group(self) -> int:
-        """The same number for all images of a row group."""
-        return zlib.crc32(f"{self.row_group} {self.path}".encode(errors="surrogateescape"))
+        """The same number for all images of a row group, and consecutive ones for consecutive groups."""
+        return zlib.crc32(os.fsencode(self.path)) + self.row_group
 
     def read(self) -> bytes:
         """Read the row group, unless it was read before.
@@ -86,6 +87,7 @@ class ParquetReader(Reader):
     """A parquet file."""
 
     layout = ("parquet file", "parquet files")
+    has_row_groups = True
 
     @classmethod
     def recognise(cls, path: Path, start: bytes) -> bool:

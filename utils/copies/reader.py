@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import errno
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -46,6 +47,7 @@ class Reader(abc.ABC):
 
     layout: ClassVar[tuple[str, str]]
     must_scan: ClassVar[bool] = True
+    has_row_groups: ClassVar[bool] = False
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name

@@ -111,6 +111,11 @@ class CategoryManager:
         """Whether no job is open and none is left to open."""
         return not self.open and not self._unopened
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether a category yields candidates only after those of others."""
+        return any(source.is_ordered for source in self._context.sources)
+
     def open_next(self) -> CategoryJob | None:
         """Open the next job; None if there is none, too many are open, or the run was interrupted."""
         max_open = self._context.sources[0].max_open

@@ -67,8 +67,12 @@ class Run:
     def _submit_more(self) -> None:
         """Submit tasks of the open categories; open further ones while the executor has too little to do."""
         capacity = self.executor.capacity
-        for job in list(self.manager.open.values()):
-            capacity -= self._submit_from(job, capacity)
+        is_complete = False
+        while not is_complete:
+            before = capacity
+            for job in list(self.manager.open.values()):
+                capacity -= self._submit_from(job, capacity)
+            is_complete = capacity == before or not self.manager.is_ordered
         while capacity > 0:
             opened = self.manager.open_next()
             if opened is None:

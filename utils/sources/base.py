@@ -155,6 +155,8 @@ class Source(abc.ABC):
         Whether other machines can download them (`--scheduler`).
     max_open
         The maximum number of categories that are open at the same time.
+    is_ordered
+        Whether a category yields candidates only after those of others.
     """
 
     name: ClassVar[str]
@@ -164,6 +166,7 @@ class Source(abc.ABC):
     many_hosts: ClassVar[bool] = False
     distributable: ClassVar[bool] = False
     max_open: int = 256
+    is_ordered: bool = False
 
     @classmethod  # noqa: B027  # most sources accept all settings
     def check(cls, settings: Settings) -> None:

@@ -27,6 +27,7 @@ from ..results.known_outcomes import is_final
 from ..text import pluralize
 from ..urls import VALIDATION_PREFIX
 from .base import POSITION_OFFSET, CandidateStream, ListedStream, Request, Source, SourceContext
+from .place_order import PlacedStream, PlaceOrder
 
 UNPACKED = ".copies"
 """The folder, in the result folder, for unpacked members of compressed tars; removed when it is empty."""
@@ -49,6 +50,8 @@ class CopySource(Source):
     def __init__(self, context: SourceContext, copies: Sequence[Copy]) -> None:
         self._context, self._opened = context, copies
         self._copies = Copies(copies, context.notify)
+        self._order = PlaceOrder()
+        self.is_ordered = context.result_folder is not None and any(one.has_row_groups for one in copies)
         self._counts: dict[str, int] = {}
         self._unfinished = set(context.codes)
         self._reported: set[str] = set()
@@ -157,10 +160,13 @@ class CopySource(Source):
         packed = self._packed(found, request) if self._context.result_folder else []
         if packed:
             return UnpackingStream(packed, lambda: map(make, found), request.folder)
+        if self.is_ordered:
+            return PlacedStream(((one.place[:3], make(one)) for one in found), self._order)
         return ListedStream(map(make, found), -1)
 
     def stop(self) -> None:
         """End the unpacking of compressed tars."""
+        self._order.ended = True
         for one in self._compressed:
             one.stopped = True
 
