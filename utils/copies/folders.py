@@ -31,9 +31,9 @@ class FileImage(FastPickle, LocalImage):
     def read(self) -> bytes:
         """Read the file, up to `MAX_READ_BYTES`."""
         path = Path(self.directory, self.path)
-        require_file(path)
+        size = require_file(path).st_size
         with path.open("rb") as file:
-            return file.read(MAX_READ_BYTES)
+            return file.read(min(size, MAX_READ_BYTES))
 
 
 class FolderReader(Reader):

@@ -39,6 +39,8 @@ class Reader(abc.ABC):
         What it is, in words: for one, and for several.
     must_scan
         Whether members of a category can only be found by a scan of all.
+    has_row_groups
+        Whether several images are read at once; the first number of a member's place tells which.
     problems
         Sentences about damage, which costs only what is damaged.
     is_incomplete
@@ -93,15 +95,16 @@ class Reader(abc.ABC):
             self.problems.append(sentence)
 
 
-def require_file(path: Path) -> None:
-    """Check that a path is a file, because opening a pipe would block.
+def require_file(path: Path) -> os.stat_result:
+    """Check that a path is a file, because opening a pipe would block; returns its status.
 
     Raises
     ------
     OSError
         If not.
     """
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):
-        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
         raise OSError(code, "it is not a file")
+    return status

@@ -227,10 +227,11 @@ class CategoryJob:
 
     def _commit(self, outcome: Outcome) -> Outcome:
         staging = self._context.staging
-        checked = self._context.listed.check(self.category.code, outcome, staging.image_path(outcome))
-        if checked is not outcome:
-            staging.discard(outcome)
-            return checked
+        if outcome.row.image_code in self._listed:
+            checked = self._context.listed.check(self.category.code, outcome, staging.image_path(outcome))
+            if checked is not outcome:
+                staging.discard(outcome)
+                return checked
         return staging.commit(outcome, self._store.folder)
 
     def count_decisions(self) -> tuple[int, Counter[Decision], int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from ..files import atomic_file
@@ -47,6 +48,7 @@ class ManifestRow:
 
 
 COLUMNS = tuple(field.name for field in fields(ManifestRow))
+_values = attrgetter(*COLUMNS)
 
 
 def write(path: Path, rows: Iterable[ManifestRow]) -> None:
@@ -61,4 +63,4 @@ def write(path: Path, rows: Iterable[ManifestRow]) -> None:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(COLUMNS)
         for row in sorted(rows, key=lambda row: (row.image_code, row.category)):
-            table.writerow(spreadsheet_cell(one) if isinstance(one, str) else one for one in astuple(row))
+            table.writerow(spreadsheet_cell(one) if isinstance(one, str) else one for one in _values(row))

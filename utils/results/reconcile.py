@@ -157,8 +157,8 @@ def reconcile(store: CategoryStore, rows_of: RowsOf) -> dict[str, Outcome]:
     outcomes = store.journal.outcomes(store.checkpoint)
     known = {outcome.row.key: _check(store, outcome, on_disk) for outcome in outcomes}
     recorded = {outcome.file for outcome in known.values() if outcome.status.is_saved}
-    left = {name: path for name, path in on_disk.items() if path not in store.removed and path.exists()}
-    orphans = {path.stem: path for name, path in left.items() if name not in recorded}
+    unrecorded = [path for name, path in on_disk.items() if name not in recorded]
+    orphans = {path.stem: path for path in unrecorded if path not in store.removed and path.exists()}
     if orphans:
         known |= {outcome.row.key: outcome for outcome in _record_orphans(store, orphans, known, rows_of)}
     _remove_orphaned_annotations(store)
@@ -195,7 +195,7 @@ def _check(store: CategoryStore, outcome: Outcome, on_disk: dict[str, Path]) -> 
     """Check that an image that is recorded as saved exists, is whole and is not excluded."""
     store.checkpoint()
     decided = store.exclusions.apply(outcome)
-    if decided != outcome:
+    if decided is not outcome:
         return store.write(decided)
     if not outcome.status.is_saved:
         return outcome

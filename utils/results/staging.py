@@ -93,14 +93,13 @@ class StagingFolder:
         """
         staged = self._staged(outcome)
         file = f"{folder.IMAGES}/{outcome.row.image_code}{os.path.splitext(outcome.file)[1]}"  # noqa: PTH122
-        xml = folder.annotation(outcome.row.image_code)
         try:
             if outcome.boxes is not None:
-                _move(staged + XML_SUFFIX, os.fspath(xml))
+                _move(staged + XML_SUFFIX, os.fspath(folder.annotation(outcome.row.image_code)))
             _move(staged, f"{folder.path}/{file}")
         except OSError as error:
             with contextlib.suppress(OSError):
-                xml.unlink(missing_ok=True)
+                folder.annotation(outcome.row.image_code).unlink(missing_ok=True)
             _remove(staged)
             return disk_failure(outcome, error)
         return replace(outcome, file=file, staged="")
