@@ -31,7 +31,6 @@ IS_SUPPORTED = sys.platform == "linux"
 MAX_REQUEST, MAX_MESSAGE = 1_000_000, 100
 FREE_VARIABLES = (
     "XDG_CACHE_HOME",
-    "DASK_",
     "PART_OF_IMAGENET_",
     "PYTEST_",
     "COLUMNS",
@@ -47,6 +46,8 @@ MODULES = (
     "utils.pipeline.worker",
 )
 """Modules that most runs import."""
+MODULES_OF_FLAGS = {"--scheduler": "distributed"}
+"""Modules that take long to import, by the flags of runs that need them."""
 
 
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
@@ -174,9 +175,13 @@ def _serve(connection: socket.socket) -> None:
         with contextlib.suppress(ChildProcessError):  # there is no further one
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+        run = json.loads(request)
+        for flag in MODULES_OF_FLAGS.keys() & run["command"]:
+            importlib.import_module(MODULES_OF_FLAGS[flag])
+            gc.freeze()
         if not os.fork():
             connection.close()
-            _watch(json.loads(request), descriptors)
+            _watch(run, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
 

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc"),
 ]
 
-URLS, WANTED = 60, 23
+URLS, WANTED = 40, 15
 ALIVE = {number for number in range(URLS) if number % 3}
 FILL = ("--fill", "True", "--how_many", str(WANTED))
 IMPATIENT = (
@@ -62,7 +62,7 @@ def cluster(shared_cluster: DaskCluster) -> DaskCluster:
 
 @pytest.fixture
 def slow_project(project: Project, web: Web) -> Project:
-    """Add sixty URLs with delays, every third dead, every fourth annotated."""
+    """Add forty URLs with delays, every third dead, every fourth annotated."""
     add_slow_urls(project, web, URLS, ALIVE, boxed_every=4, delay=lambda number: 0.3 + number % 7 / 10)
     return project
 
@@ -158,20 +158,21 @@ def test_excluded_images(project: Project, web: Web, cluster: DaskCluster) -> No
     assert len(web.requests) == 4
 
 
-@pytest.mark.parametrize("layout", ["parquet", "compressed tar of tars"])
-def test_copies(project: Project, cluster: DaskCluster, layout: str) -> None:
+def test_copies(project: Project, cluster: DaskCluster) -> None:
     """Workers of the cluster read copies under the same path, and save what one machine does."""
-    folder = project.path / "copy"
-    lookalikes.LAYOUTS[layout](folder)
+    packed, rows = project.path / "packed", project.path / "rows"
+    lookalikes.LAYOUTS["compressed tar of tars"](packed)
+    another = {"image": {"bytes": lookalikes.jpeg(7), "path": f"{lookalikes.FISH}_7.JPEG"}, "label": 0}
+    lookalikes.write_parquet(rows / "train.parquet", [another])
     xml = lookalikes.write_files(project.path / "boxes", lookalikes.boxes())
     for code, name in ((lookalikes.FISH, "tench"), (lookalikes.DOG, "Chihuahua")):
         project.category(code, name)
-    flags = ("--copy", str(folder), str(xml))
+    flags = ("--copy", str(packed), str(rows), str(xml))
     assert project.run(*flags, "--scheduler", cluster.address, timeout=200).code == 0
     many = tree(project)
-    assert len(project.images("tench")) == len(project.images("Chihuahua")) == 5
+    assert (len(project.images("tench")), len(project.images("Chihuahua"))) == (6, 5)
     shutil.rmtree(project.result)
-    assert project.run(*flags).code == 0
+    assert project.run(*flags, *ALONE).code == 0
     assert tree(project) == many
 
 
@@ -210,23 +211,16 @@ def test_exactly_as_many_as_wanted(slow_project: Project, cluster: DaskCluster, 
     wait_until(lambda: not cluster.shard_processes())
 
 
-@pytest.mark.parametrize(
-    ("kill", "flags"),
-    [(DaskCluster.kill_worker, FILL), (DaskCluster.kill_children, ())],
-    ids=["worker", "children"],
-)
-def test_worker_is_killed(
-    slow_project: Project,
-    cluster: DaskCluster,
-    kill: Callable[[DaskCluster, int], None],
-    flags: tuple[str, ...],
-) -> None:
-    """Without the processes that it has started, or only these: others do its work."""
-    with running(slow_project, "--scheduler", cluster.address, *flags) as run:
-        kill(cluster, cluster.busy_worker())
+def test_worker_is_killed(slow_project: Project, cluster: DaskCluster) -> None:
+    """First the processes that a worker has started, then a worker without them: others do the work."""
+    with running(slow_project, "--scheduler", cluster.address) as run:
+        cluster.kill_children(cluster.busy_worker())
+        there = saved(slow_project)
+        wait_until(lambda: saved(slow_project) > there, 60)
+        cluster.kill_worker(cluster.busy_worker())
         _, err = run.communicate(timeout=100)
     assert (run.returncode, err) == (0, "")
-    check_filled(slow_project) if flags else check_complete(slow_project)
+    check_complete(slow_project)
     wait_until(lambda: not cluster.shard_processes())
 
 
