@@ -55,10 +55,7 @@ def find_named(
         If a query matches no category or several; the message lists candidates.
     """
     known = {category.code: category for category in categories}
-    index: dict[str, list[Category]] = {}
-    for category in categories:
-        for key in name_keys(category):
-            index.setdefault(key, []).append(category)
+    index: dict[str, list[Category]] = {}  # not needed for codes, and takes a quarter of a second
     found: dict[str, Category] = {}
     errors = []
     for query in queries:
@@ -67,7 +64,10 @@ def find_named(
             if unknown := [code for code in codes if code not in known]:
                 errors.append(f"{flag} {query!r}: there is no category {join_names(unknown, _MAX_LISTED)}.")
             matches = [known[code] for code in codes if code in known]
+        elif query in known:
+            matches = [known[query]]
         else:
+            index = index or _by_name(categories)
             matches = index.get(name_key(query), [])
             if len(matches) > 1:
                 errors.append(f"{flag} {query!r} matches {len(matches)} categories; {_choices(matches)}")
@@ -79,6 +79,14 @@ def find_named(
     return list(found.values())
 
 
+def _by_name(categories: Iterable[Category]) -> dict[str, list[Category]]:
+    index: dict[str, list[Category]] = {}
+    for category in categories:
+        for key in name_keys(category):
+            index.setdefault(key, []).append(category)
+    return index
+
+
 def name_key(text: str) -> str:
     """Normalise a name: case, spaces, and underscores for spaces make no difference."""
     return ", ".join(" ".join(part.split()) for part in text.replace("_", " ").casefold().split(","))
@@ -86,8 +94,8 @@ def name_key(text: str) -> str:
 
 def name_keys(category: Category) -> set[str]:
     """Return all names of a category, normalised: code, full name, folder name and synonyms."""
-    texts = (category.code, category.name, category.folder, *category.name.split(","))
-    return {name_key(text) for text in texts} - {""}
+    name = name_key(category.name)
+    return {category.code, name, name_key(category.folder), *name.split(", ")} - {""}
 
 
 def _hint(index: dict[str, list[Category]], query: str) -> str:
