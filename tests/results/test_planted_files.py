@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,20 +37,28 @@ WHY_PIPE = {".staging": "File exists"}
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no pipes in folders")
 
 
-@pytest.fixture
-def saved(project: Project, web: Web) -> Project:
+@pytest.fixture(scope="module")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Make a project with a finished run: two categories, one with boxes and a photo of the user's own."""
-    project.always = ALONE
-    for code, name in ((RED, "red"), (BLUE, "azure")):
-        project.category(code, name)
-        for number in (1, 2):
-            web.answer(f"/{name}{number}", Answer.jpeg(pictures.jpeg(seed=number)))
-            project.url(f"{code}_{number}", web.url(f"/{name}{number}"))
-    project.annotate(f"{RED}_1", (1, 2, 9, 8))
-    (project.result / "red" / "Images").mkdir(parents=True)
-    (project.result / "red" / "Images" / "mine.jpg").write_bytes(pictures.jpeg(seed=3))
-    assert project.run().code == 0
-    return project
+    project = Project(tmp_path_factory.mktemp("finished"), always=ALONE)
+    with Web() as web:
+        for code, name in ((RED, "red"), (BLUE, "azure")):
+            project.category(code, name)
+            for number in (1, 2):
+                web.answer(f"/{name}{number}", Answer.jpeg(pictures.jpeg(seed=number)))
+                project.url(f"{code}_{number}", web.url(f"/{name}{number}"))
+        project.annotate(f"{RED}_1", (1, 2, 9, 8))
+        (project.result / "red" / "Images").mkdir(parents=True)
+        (project.result / "red" / "Images" / "mine.jpg").write_bytes(pictures.jpeg(seed=3))
+        assert project.run().code == 0
+        yield project
+
+
+@pytest.fixture
+def saved(finished_project: Project, tmp_path: Path) -> Project:
+    """Copy the project with the finished run."""
+    folder = shutil.copytree(finished_project.path, tmp_path / "project")
+    return dataclasses.replace(finished_project, path=folder)
 
 
 @pytest.fixture
@@ -162,7 +171,7 @@ def test_result_folder_may_be_a_link(saved: Project, tmp_path_factory: pytest.Te
         ("Images/../../../precious.jpg", EXPORT),
     ],
 )
-def test_lines_that_name_another_file(saved: Project, web: Web, file: str, flags: tuple[str, ...]) -> None:
+def test_lines_that_name_another_file(saved: Project, file: str, flags: tuple[str, ...]) -> None:
     """Such a line neither removes nor exports the file."""
     precious = saved.path / "precious.jpg"
     precious.write_bytes(pictures.jpeg(seed=9))
