@@ -105,10 +105,17 @@ def test_bar_fits_the_terminal(columns: int) -> None:
     """The bar is one line, which says how many images are there and which URLs it waits for."""
     code = PROGRESS.format(pause=0.0).replace("progress.done = progress.saved = done", WAITING)
     _, written = run_on_terminal(["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", code], columns=columns)
-    bars = [part for part in re.split(r"[\r\n]", written) if "there" in part]
+    bars = [part for part in re.split(r"[\r\n]", written) if "%|" in part]
     assert max(len(bar.removeprefix("\x1b[K")) for bar in bars) < columns
     assert any(re.search(r"\| 225 of 240 there, waiting for 8 slow URLs.* \[", bar) for bar in bars)
-    assert any(re.search(r"\| 12345 of 140240 done, 12225 there.* \[", bar) for bar in bars)
+    assert any(re.search(r"\| 12345 of 140240 done, waiting for 8 slow URLs.* \[", bar) for bar in bars)
+
+
+def test_preparations_are_no_waiting() -> None:
+    """The time before the first progress, when tables are read, does not count as waiting for URLs."""
+    code = PROGRESS.format(pause=0.0).replace("progress.done =", "progress.in_flight = progress.done =")
+    late = code.replace("progress = ", "module.STALL_SECONDS = 0.5; time.sleep(0.6)\nprogress = ")
+    assert b"waiting" not in shell("{}", late).stdout
 
 
 def test_bytes_without_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,8 +26,8 @@ SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_BARS = 0.2
 CLEAR_LINE = "\r\x1b[K"
 IMAGE_BAR = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
-BAR_COLUMNS = 36
-"""Columns of the bar without its description."""
+BAR_COLUMNS = 28
+"""Columns of the bar without its description; of these, the bar itself takes about eight."""
 STALL_SECONDS = 3.0
 """Seconds without a new result after which the run counts as waiting."""
 
@@ -48,7 +48,7 @@ class Console:
         self._write_error: OSError | None = None
         self._image_progress: _ProgressDisplay | None = None
         self._results = (0, 0)
-        self._results_at = time.monotonic()
+        self._results_at = 0.0
         sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  # None after `>&-`
         sys.stderr = sys.stderr or sys.stdout
         for stream in (sys.stdout, sys.stderr):  # letters that the locale lacks become question marks
@@ -99,6 +99,7 @@ class Console:
         """Show the progress of a run, until `close`."""
         if self._image_progress is None:
             self._image_progress = _ProgressDisplay(bar_format=IMAGE_BAR, smoothing=0)
+            self._results_at = self._image_progress.started
         display = self._image_progress
         if not display.is_due():
             return
@@ -117,18 +118,18 @@ class Console:
         if results != self._results:
             self._results, self._results_at = results, now
         seconds = max(0.001, seconds)
-        if not progress.total:  # unknown, or all is done
-            position = f"{progress.there} there"
-        elif progress.there == progress.done:
+        position, more = f"{progress.there} there", list[str]()
+        if progress.total and progress.there == progress.done:
             position = f"{progress.there} of {progress.total} there"
+        elif progress.total:  # 0: unknown, or all is done
+            position, more = f"{progress.done} of {progress.total} done", [position]
+        if progress.in_flight and now - self._results_at > STALL_SECONDS:
+            state = [f"waiting for {pluralize(progress.in_flight, 'slow URL')}", *more]
         else:
-            position = f"{progress.done} of {progress.total} done, {progress.there} there"
-        is_waiting = progress.in_flight and now - self._results_at > STALL_SECONDS
+            state = [*more, f"{progress.saved / seconds:.1f} images/s"]
         parts = [
             position,
-            f"waiting for {pluralize(progress.in_flight, 'slow URL')}"
-            if is_waiting
-            else f"{progress.saved / seconds:.1f} images/s",
+            *state,
             f"{progress.failed} failed",
             f"{progress.bytes / 1e6 / seconds:.1f} MB/s",
         ]
