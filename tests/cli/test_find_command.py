@@ -560,8 +560,8 @@ def test_groups(horses: Project) -> None:
 
 
 def place(project: Project) -> str:
-    """Return the flag for the folder of the inputs."""
-    return f"--data_dir {project.path}"
+    """Return the flags for the folder of inputs and result."""
+    return f"--data_dir {project.path} --save_dir {project.path}"
 
 
 def test_groups_are_not_marked_together(horses: Project) -> None:
@@ -624,7 +624,9 @@ def test_categories_without_urls_are_not_marked(dogs: Project) -> None:
     )
     assert "To mark it, which has no URL: add --mark --source archive." in dogs.run("--find", "carton").out
     for flags in (("--source", "archive"), ("--url_data", str(dogs.path / "none.csv"))):
-        assert dogs.run("--find", "carton", "--mark", *flags).code == 0
+        finished = dogs.run("--find", "carton", "--mark", *flags)
+        assert finished.code == 0
+        assert " ".join(flags) in finished.out.splitlines()[-1], "the next command needs them, too"
         assert set(marks(dogs)) == {CARTON}
         dogs.run("--find", "carton", "--unmark")
         assert marks(dogs) == {}

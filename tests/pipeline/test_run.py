@@ -340,10 +340,13 @@ def test_many_categories_take_few_lines(project: Project, web: Web) -> None:
         for dead in range(number):
             project.url(f"{code}_9{dead}", web.url("/gone"))
     project.annotate("n00000003_1", (1, 2, 9, 8))
+    names = "thing_0, thing_1, thing_2, thing_4, thing_5 and 19 more"
+    planned = project.run("--dry_run").out.splitlines()
+    assert f"24 categories without bounding boxes: {names}." in planned
+    assert len(planned) == 29
     finished = project.run("--verbose", "False")
     lines = finished.out.splitlines()
     assert lines[0] == "25 categories: thing_0, thing_1, thing_2, thing_3, thing_4 and 20 more; all images"
-    names = "thing_0, thing_1, thing_2, thing_4, thing_5 and 19 more"
     assert f"24 categories without bounding boxes: {names}." in lines
     table = lines[next(number for number, line in enumerate(lines) if line.startswith("category")) :]
     assert [line.split()[0] for line in table[1:22]] == [*(f"thing_{n}" for n in range(24, 4, -1)), "all"]

@@ -220,18 +220,30 @@ def _commands_below(groups: Mapping[str, Sequence[Category]], settings: Settings
 
 def _command(settings: Settings) -> str:
     """Return the command for the settings of a search that marks or unmarks."""
-    words = [*SCRIPT.split(), *extract_flags.input_flags(settings)]
+    words = _script(settings)
     words += [] if settings.find is None else ["--find", *settings.find]
     words += ["--categories", *settings.categories] if settings.categories else []
     for name in ("all_matches", "boxed", "with_subcategories", "with_annotation"):
         words += [f"--{name}", "True"] if getattr(settings, name) else []
     words += [] if settings.below is None else ["--below", settings.below]
-    words += [] if settings.source == (UrlSource.name,) else ["--source", *settings.source]
-    words += ["--copy", *settings.copy] if settings.copy else []
+    words += _source_flags(settings)
     words += ["--unmark" if settings.unmark else "--mark"]
     words += [] if settings.how_many is None else [str(settings.how_many)]
     words += [] if settings.class_name is None else ["--class", settings.class_name]
     return shlex.join(words)
+
+
+def _script(settings: Settings) -> list[str]:
+    """Return the command of the script, with the flags for places that are not the defaults."""
+    words = [*SCRIPT.split(), *extract_flags.input_flags(settings)]
+    return words + (
+        [] if settings.save_dir == extract_flags.PROJECT else ["--save_dir", str(settings.save_dir)]
+    )
+
+
+def _source_flags(settings: Settings) -> list[str]:
+    words = [] if settings.source == (UrlSource.name,) else ["--source", *settings.source]
+    return words + (["--copy", *settings.copy] if settings.copy else [])
 
 
 def _without_urls(
@@ -322,9 +334,8 @@ def _class_text(settings: Settings) -> str:
 
 
 def _next_command(marked: set[str], overview: CategoryOverview, settings: Settings) -> list[str]:
-    """Return the command for the next step, with the flags for places that are not the defaults."""
-    command = [*SCRIPT.split(), *extract_flags.input_flags(settings)]
-    command += [] if settings.save_dir == extract_flags.PROJECT else ["--save_dir", str(settings.save_dir)]
+    """Return the command for the next step."""
+    command = _script(settings)
     if not marked:
         return [
             f"No category is marked now. To find and mark some: {shlex.join(command)} --find WORD ... --mark"
@@ -334,6 +345,7 @@ def _next_command(marked: set[str], overview: CategoryOverview, settings: Settin
         command += ["--with_annotation", "True"]
     elif is_limited:  # half of the URLs are dead: without --fill, there would be fewer images
         command += ["--fill", "True"]
+    command += _source_flags(settings)
     are = "is" if len(marked) == 1 else "are"
     lines = [f"{pluralize(len(marked), 'category')} {are} marked now. To download: {shlex.join(command)}"]
     if is_limited and not settings.with_annotation and overview.all_have_boxes(marked):

@@ -214,14 +214,23 @@ def _dry_run(selected: Sequence[Category], context: RunContext, console: Console
     """Print what a run would do; returns the number of images that are saved already."""
     console.print("What a run would do:")
     planned = [dry_run(category, context) for category in selected]
+    are_few = len(planned) <= MOST_CATEGORIES
     for one in planned:
-        console.print("  " + "\n    ".join(one.lines()))
+        missing = [one.missing_boxes] if one.missing_boxes and are_few else []
+        console.print("  " + "\n    ".join([*one.lines(), *missing]))
+    without_boxes = [one.category.folder for one in planned if one.missing_boxes]
+    if without_boxes and not are_few:
+        console.print(_without_boxes_text(without_boxes))
     unknown = [source.origin(context.settings) for source in context.sources if not source.listable]
     more = f" The content of {' and '.join(unknown)} is not known yet." if unknown else ""
     noun = "URL" if any(source.many_hosts for source in context.sources) else "image"
     to_try = pluralize(sum(one.to_try for one in planned), noun)
     console.print(f"{to_try} to try at most.{more} Nothing was downloaded: this was a dry run.")
     return sum(one.saved for one in planned)
+
+
+def _without_boxes_text(folders: Sequence[str]) -> str:
+    return f"{pluralize(len(folders), 'category')} without bounding boxes: {join_names(folders, MAX_NAMED)}."
 
 
 def _validate_own_images(selected: Sequence[Category], context: RunContext, console: Console) -> None:
@@ -280,9 +289,8 @@ def _show_totals(
                 f"These are the {MOST_CATEGORIES} with the most failures; all {len(summaries):,} are in "
                 f"{context.folder / RUN_NAME}"
             )
-        if number := len(manager.without_boxes):
-            names = join_names(manager.without_boxes, MAX_NAMED)
-            console.print(f"{pluralize(number, 'category')} without bounding boxes: {names}.")
+        if manager.without_boxes:
+            console.print(_without_boxes_text(manager.without_boxes))
         console.print(f"Images, annotations and reports are in {context.folder}")
 
 

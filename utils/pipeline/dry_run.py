@@ -30,6 +30,8 @@ class DryRun:
         Saved images that belong to none of those considered.
     notices
         Sentences about a problem with its annotations, and about files that the run would change.
+    missing_boxes
+        A sentence if there is no archive of its boxes, else empty.
     """
 
     category: Category
@@ -39,6 +41,7 @@ class DryRun:
     decisions: Counter[Decision]
     elsewhere: int
     notices: Sequence[str]
+    missing_boxes: str
 
     @property
     def to_try(self) -> int:
@@ -51,7 +54,7 @@ class DryRun:
         return self.decisions[Decision.SAVED] + self.elsewhere
 
     def lines(self) -> list[str]:
-        """Describe it, in one line if nothing is wrong."""
+        """Describe it, in one line if nothing is wrong; missing boxes are left out."""
         counts = self.decisions
         parts = [
             f"the first {self.considered} of {self.origin}"
@@ -84,7 +87,7 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
     """
     settings = context.settings
     content = context.read_annotations(category)
-    notices = [content.problem] if content.problem else []
+    notices = [content.problem] if content.problem and not content.is_missing else []
     job = CategoryJob(
         category,
         context,
@@ -107,4 +110,5 @@ def dry_run(category: Category, context: RunContext) -> DryRun:
         decisions=decisions,
         elsewhere=elsewhere,
         notices=notices,
+        missing_boxes=content.problem if content.is_missing else "",
     )
