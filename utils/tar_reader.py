@@ -34,7 +34,7 @@ _WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")
 _LONG_NAME, _EXTENDED, _SPARSE = b"L", b"x", b"S"
 _PAX_PATH = re.compile(rb"(?:^|\n)[0-9]{1,6} path=([^\n]{1,4096})\n")
 _PAX_SIZE = re.compile(rb"(?:^|\n)[0-9]{1,6} size=([0-9]{1,24})\n")
-_NOT_A_TAR = "it is not a tar archive from there on"
+_NOT_A_TAR = "it is not a tar archive, or damaged"
 _EXTENSION_TOO_LONG = f"it has an extended header of more than {MAX_EXTENSION_BYTES // 1024} KB"
 
 

@@ -127,7 +127,7 @@ def test_damaged_inner_tar(tmp_path: Path) -> None:
     assert sorted(images) == sorted(
         [*list(TRAINING[FISH])[:2], *(one for code, of in TRAINING.items() if code != FISH for one in of)]
     )
-    assert reader.problems == [f"x: {FISH}.tar: it is not a tar archive from there on."]
+    assert reader.problems == [f"x: {FISH}.tar: it is not a tar archive, or damaged."]
 
 
 def test_too_large(tmp_path: Path) -> None:

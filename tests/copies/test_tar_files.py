@@ -69,6 +69,11 @@ def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         ),
         ("x.tar", tar({"readme.txt": b"", **class_folders()}), TarReader),
         ("imagenet1k-train-0000.tar", tar(shard_samples(named=False)), ShardReader),
+        (
+            "x.tar",
+            tar({"classes.json": b"{}", "labels/a.cls": b"0", **class_folders(), **category_tars()}),
+            TarReader,
+        ),
         ("no_extension", tar({f"{FISH}_1.cls": b"0", f"{FISH}_1.jpg": b""}), ShardReader),
     ],
 )
@@ -190,7 +195,23 @@ def test_size_into_other_member(tmp_path: Path) -> None:
     path = put(tmp_path, claim(512, f"{FISH}_1.JPEG") + inner)
     members, problems = listed(path)
     assert [one.image_code for one in members] == [f"{FISH}_1"]
-    assert problems == ["x: it is not a tar archive from there on."]
+    assert problems == ["x: it is not a tar archive, or damaged."]
+
+
+@pytest.mark.parametrize(("missing", "problems"), [(10_000, 0), (2_000_000, 1)])
+def test_filled_with_zeros(tmp_path: Path, missing: int, problems: int) -> None:
+    """A tar that ends long before its file does, as of an incomplete torrent, is damaged; padding is not."""
+    data = tar(class_folders())
+    members, damage = listed(put(tmp_path, data + bytes(missing)))
+    assert len(members) == len(class_folders())
+    assert len(damage) == problems
+    assert all(f" of {len(data) + missing:,} bytes" in one for one in damage)
+
+
+def test_recognition_reads_little(tmp_path: Path, bytes_read: list[int]) -> None:
+    """The layout of a shard, one of thousands, is recognised by its first sample."""
+    reader_of(put(tmp_path, tar(shard_samples(named=True)), "imagenet22k-train-0000.tar"))
+    assert sum(bytes_read) <= 2 * 4 * 512
 
 
 def test_negative_size(tmp_path: Path) -> None:
@@ -199,7 +220,7 @@ def test_negative_size(tmp_path: Path) -> None:
     block[124:136] = b"\xff" * 12
     members, problems = listed(put(tmp_path, LAST[:1024] + with_checksum(block) + END))
     assert [one.image_code for one in members] == [f"{FISH}_9"]
-    assert problems == ["x: it is not a tar archive from there on."]
+    assert problems == ["x: it is not a tar archive, or damaged."]
 
 
 def test_too_large(tmp_path: Path) -> None:

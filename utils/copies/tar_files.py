@@ -23,6 +23,10 @@ from .reader import MAX_READ_BYTES, READ_ERRORS, Reader, require_file
 MAX_MEMBERS = 100_000_000
 PEEKED = 100
 """Members that are looked at to recognise a layout."""
+MAX_PADDING = 1 << 20
+"""Bytes behind the end mark of a tar; more are the sign of a download that filled the file with zeros."""
+_LABELS = {"json", "cls"}
+_IMAGES = {one.removeprefix(".") for one in EXTENSIONS}
 MAX_TEXT_BYTES = 64 * 1024
 """Bytes of the JSON and of the label of a sample in a shard."""
 
@@ -83,6 +87,8 @@ def entries(file: BinaryIO | gzip.GzipFile, start: int, end: int) -> Iterator[Ta
         source.position += padded(header.size)
         if source.position > end:
             raise source.cut_off()
+    if start == 0 and end - source.position > MAX_PADDING:
+        raise EOFError(f"it ends after {source.position:,} of {end:,} bytes; the images before that are used")
 
 
 def _text(header: TarHeader) -> str:
@@ -96,8 +102,8 @@ class TarReader(Reader):
 
     @classmethod
     def recognise(cls, path: Path, start: bytes) -> bool:
-        """Whether it is a tar, and one of its first files is of use."""
-        return any(cls.fits(entry) for entry in peek(path, start))
+        """Whether it is a tar, and the first of its files that is of use has this layout."""
+        return _layout(path, start) is cls
 
     @classmethod
     def fits(cls, entry: TarEntry) -> bool:
@@ -179,11 +185,6 @@ class ShardReader(TarReader):
 
     layout = ("WebDataset shard", "WebDataset shards")
 
-    @classmethod
-    def fits(cls, entry: TarEntry) -> bool:
-        """Whether a file is the JSON or label of a sample."""
-        return entry.name.rpartition(".")[2].lower() in ("json", "cls")
-
     def scan(self) -> Iterator[Member]:
         """Yield the images."""
         without_code = 0
@@ -202,7 +203,7 @@ class ShardReader(TarReader):
 
     def _member(self, key: str, sample: list[TarEntry], file: BinaryIO) -> Member | None:
         by_extension = {_extension(one): one for one in sample}
-        image = next((one for extension, one in by_extension.items() if f".{extension}" in EXTENSIONS), None)
+        image = next((one for extension, one in by_extension.items() if extension in _IMAGES), None)
         if image is None:
             return None
         about = _parse_json(_text_of(by_extension.get("json"), file))
@@ -224,7 +225,21 @@ def is_category_tar(name: str) -> bool:
     return name.endswith(".tar") and WNID.fullmatch(name[:-4]) is not None
 
 
-def peek(path: Path, start: bytes) -> Iterator[TarEntry]:
+def _layout(path: Path, start: bytes) -> type[TarReader] | None:
+    """Return the reader of a tar by the first of its files that are of use; None if there is none."""
+    for _name, sample in itertools.groupby(_peek(path, start), _key):
+        files = list(sample)
+        extensions = set(map(_extension, files))
+        if any(map(TarOfTars.fits, files)):
+            return TarOfTars
+        if extensions & _LABELS and extensions & _IMAGES:
+            return ShardReader
+        if any(map(TarReader.fits, files)):
+            return TarReader
+    return None
+
+
+def _peek(path: Path, start: bytes) -> Iterator[TarEntry]:
     """Yield the first files of a tar; none if it is not a tar. Damage ends them."""
     if not is_header(start[:BLOCK]):
         return
