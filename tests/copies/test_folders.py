@@ -114,6 +114,36 @@ def test_kaggle(tmp_path: Path) -> None:
     assert {name for kind, name in found if kind is Kind.LABELS} == {"LOC_val_solution.csv"}
 
 
+def test_hidden_files(tmp_path: Path) -> None:
+    """What macOS and other programs hide beside the files of a copy is ignored."""
+    files = (
+        f"._{FISH}.tar",
+        "._x.zip",
+        ".cache/x.parquet",
+        f".trash/{FISH}/{FISH}_1.JPEG",
+        "a/.b/val_1.JPEG",
+    )
+    write_files(tmp_path, dict.fromkeys(files, b"x"))
+    reader = reader_of(tmp_path)
+    assert (reader.archives, reader.kinds, names(tmp_path)) == ([], [], [])
+    assert names(tmp_path / ".trash") == [f"{FISH}/{FISH}_1.JPEG"]
+
+
+def test_too_deep(tmp_path: Path) -> None:
+    """If a copy lies too deep, and nothing but its tables is found, the search says so."""
+    write_files(tmp_path, {f"data/{name}": data for name, data in kaggle().items() if "/val/" not in name})
+    problem = "data/ILSVRC/Data/CLS-LOC/train is below level 5 and not searched: give a folder nearer to it"
+    assert reader_of(tmp_path).faults == [problem]
+    assert reader_of(tmp_path / "data").faults == []
+
+
+def test_class_folders_first(tmp_path: Path) -> None:
+    """An image in a class folder comes before one of this name elsewhere, e.g. in an export."""
+    write_files(tmp_path, {**class_folders(), f"export/train/tench/{FISH}_3.jpg": b"small"})
+    found = [one.name for one in reader_of(tmp_path).members(FISH) if one.image_code == f"{FISH}_3"]
+    assert found == [f"train/{FISH}/{FISH}_3.JPEG", f"export/train/tench/{FISH}_3.jpg"]
+
+
 def test_links(tmp_path: Path) -> None:
     """Links to folders and images are followed, as subsets are often made of them."""
     write_files(tmp_path / "whole", class_folders())

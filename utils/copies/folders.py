@@ -19,6 +19,8 @@ _CLASS_FOLDERS, _IMAGES, _VALIDATION = "class folders", "images", "a validation 
 _KIND_OF = {Kind.BOXES: "annotations", Kind.LABELS: "labels of a validation set"}
 _KINDS_OF_IMAGES = (_CLASS_FOLDERS, _IMAGES, _VALIDATION)
 _KINDS = (*_KINDS_OF_IMAGES, *_KIND_OF.values())
+_SIDES = ("train", "val")
+"""Names of folders that hold class folders or validation sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,12 @@ class FolderReader(Reader):
         self._others: dict[str, list[Member]] = {}
         self._kinds: set[str] = set()
         self._searched: dict[tuple[int, int], int] = {}
+        self._too_deep = ""
         self._search("", 1)
+        if self._too_deep and not self._kinds.intersection(_KINDS_OF_IMAGES):
+            self.add_problem(
+                f"{self._too_deep} is below level {MAX_DEPTH} and not searched: give a folder nearer to it"
+            )
 
     @classmethod
     def recognise(cls, path: Path, start: bytes) -> bool:  # noqa: ARG003
@@ -76,11 +83,11 @@ class FolderReader(Reader):
 
     def members(self, code: str) -> Iterator[Member]:
         """Return the members of a category; with an empty code, those whose path tells no category."""
-        yield from self._others.get(code, ())
         for folder in self._class_folders.get(code, ()):
             for name in self._files_in(folder):
                 if (member := classify(name)) and member.kind is not Kind.LABELS:
                     yield member
+        yield from self._others.get(code, ())
 
     def image(self, member: Member) -> FileImage:
         """Return a member as workers read it."""
@@ -92,6 +99,8 @@ class FolderReader(Reader):
             return
         for entry in self._entries(folder):
             name = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.name.startswith("."):  # e.g. macOS' `._<name>`, and caches
+                continue
             if not _is_folder(entry):
                 self._add_file(name, entry.name)
             elif WNID.fullmatch(entry.name):
@@ -99,6 +108,8 @@ class FolderReader(Reader):
                 self._class_folders.setdefault(entry.name, []).append(name)
             elif depth < MAX_DEPTH:
                 self._search(name, depth + 1)
+            elif entry.name in _SIDES:
+                self._too_deep = name
 
     def _is_new(self, folder: str, depth: int) -> bool:
         """Whether a folder was not searched at this or a higher level."""
