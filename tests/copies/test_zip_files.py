@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.copies.lookalikes import FISH, TRAINING, class_folders, jpeg, kaggle, zip_of
+from tests.copies.lookalikes import FISH, TRAINING, class_folders, jpeg, kaggle, kaggle_labels, zip_of
 from tests.copies.reading import images, listed, put, reader_of
 from utils.copies.registry import open_file
 from utils.models.http_defaults import MAX_IMAGE_BYTES
@@ -109,6 +109,15 @@ def test_other_zip(tmp_path: Path, files: dict[str, bytes]) -> None:
     """A zip without images of ImageNet is not recognised."""
     path = put(tmp_path, zip_of(files))
     assert open_file(path, path.name) is None
+
+
+def test_archive_in_a_zip(tmp_path: Path) -> None:
+    """An archive in a zip, as in older ones of Kaggle, is named with what to do."""
+    inner = "imagenet_object_localization_patched2019.tar.gz"
+    path = put(tmp_path, zip_of({"LOC_val_solution.csv": kaggle_labels(), inner: b"x"}))
+    members, problems = listed(path)
+    assert [one.name for one in members] == ["LOC_val_solution.csv"]
+    assert problems == [f"x: {inner} is not read as long as it is in the zip; unpack the zip."]
 
 
 def test_bomb(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ LAYOUTS = (
     "tars of categories (<wnid>.tar), a tar of such tars (ILSVRC2012_img_train.tar), "
     "class folders (<wnid>/*.JPEG, at most five levels down), a validation set (ILSVRC2012_val_*.JPEG), "
     "WebDataset shards (*.jpg with *.json or *.cls), parquet files (image, label), "
-    "and tars, tar.gz or zips of these"
+    "and class folders or a validation set in a tar, tar.gz or zip"
 )
 """What is looked for, in words."""
 START_BYTES = 4096

@@ -19,6 +19,7 @@ from .members import Member, classify
 from .reader import MAX_READ_BYTES, READ_ERRORS, Reader
 
 _MAGIC = b"PK\x03\x04"
+_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".zip")
 _STORED, _DEFLATED = 0, 8
 _UTF_8, _ENCRYPTED = 1 << 11, 1
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -96,12 +97,16 @@ class ZipReader(Reader):
         OSError, EOFError, ValueError
             If its directory is damaged.
         """
-        return start.startswith(_MAGIC) and any(_members(path))
+        return start.startswith(_MAGIC) and any(classify(name) for name, _place in _files(path))
 
     def scan(self) -> Iterator[Member]:
         """Yield the members that are of use, from the directory at the end."""
         try:
-            yield from _members(self.path)
+            for name, place in _files(self.path):
+                if member := classify(name, place):
+                    yield member
+                elif name.lower().endswith(_ARCHIVES):
+                    self.add_problem(f"{name} is not read as long as it is in the zip; unpack the zip")
         except READ_ERRORS as error:
             self.add_error(error, "its directory is damaged")
 
@@ -110,8 +115,8 @@ class ZipReader(Reader):
         return ZipImage(self.path, *member.place)
 
 
-def _members(path: Path) -> Iterator[Member]:
-    """Yield the members that are of use.
+def _files(path: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """Yield path, and offset, packed size and size of every member.
 
     Raises
     ------
@@ -120,15 +125,13 @@ def _members(path: Path) -> Iterator[Member]:
     """
     try:
         with path.open("rb") as file:
-            for name, place in _directory(file, path.stat().st_size):
-                if member := classify(name, place):
-                    yield member
+            yield from _directory(file, path.stat().st_size)
     except struct.error as error:
         raise EOFError from error
 
 
 def _directory(file: BinaryIO, size: int) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Yield path, and offset, packed size and size of every member."""
+    """Yield the members; see `_files`."""
     offset, length = _find_directory(file, size)
     if offset + length > size:
         raise EOFError
