@@ -240,3 +240,17 @@ def test_no_suggestion_for_an_unknown_name(query: str) -> None:
     """The error refers to ncodes.csv."""
     with pytest.raises(InputError, match=f"{re.escape(repr(query))} is not a code.*ncodes.csv"):
         find_named(TABLE, [query])
+
+
+def test_name_without_quotation_marks() -> None:
+    """If successive words are one name, the error says how to write it."""
+    advice = "Put a name of several words in quotation marks: --categories 'Siberian husky'$"
+    with pytest.raises(InputError, match=advice):
+        find_named(TABLE, [FOX, "Siberian", "husky", "crane"])
+
+
+@pytest.mark.parametrize("query", ["imagenette", "ImageNet100", "tiny-imagenet"])
+def test_set_without_its_prefix(query: str) -> None:
+    """The error tells that names of sets begin with @."""
+    with pytest.raises(InputError, match=f"names of sets begin with @, and --find @{query} lists them"):
+        find_named(TABLE, [query])

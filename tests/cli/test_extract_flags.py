@@ -59,9 +59,9 @@ def test_long_path() -> None:
     ("flags", "start"),
     [
         (["zebra"], "'zebra' follows no flag; did you mean --categories zebra? ("),
-        (["--fill", "True", "zebra"], "'zebra' follows no flag; did you mean --categories zebra? ("),
-        (["--dry_run", "True"], "--dry_run takes no value: leave 'True' out ("),
-        (["--dry-run", "zebra", "carton"], "--dry_run takes no value: leave 'zebra' out ("),
+        (["--dry_run", "True"], "--dry_run takes no value: leave 'True' out, or put its flag before it ("),
+        (["--images=a.csv", "b.csv"], "--images takes one value: leave 'b.csv' out, or "),
+        (["--how-many", "3", "zebra"], "--how_many takes one value: leave 'zebra' out, or "),
         (["--retries", "many"], "--retries: 'many' is not a whole number from 0 upwards ("),
         (["--unmark"], "--mark and --unmark need categories: add --find WORD ... or --categories X ... ("),
         (

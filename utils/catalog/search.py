@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ _LOOSELY_SIMILAR = 0.6  # least similarity of a spelling that is suggested, but 
 _SHARE_OF_BEST = 0.85  # of the score of the best suggestion, to be suggested as well
 
 _MAX_SPELLINGS, _MAX_LISTED = 3, 5  # suggested spellings, and categories with such names
+_LEAST_OF_SET = 5  # characters of the name of a set that are searched for
 _MAX_ABOVE = 2  # levels of the hierarchy shown above a category
 _CODE_LIKE = re.compile(r"n?[0-9]{4,12}", re.IGNORECASE)
 _OBVIOUS = 0.85  # similarity of a spelling that leaves no need for other suggestions
@@ -55,6 +57,7 @@ def find_named(
         If a query matches no category or several; the message lists candidates.
     """
     known = {category.code: category for category in categories}
+    queries = list(queries)
     index: dict[str, list[Category]] = {}  # not needed for codes, and takes a quarter of a second
     found: dict[str, Category] = {}
     errors = []
@@ -75,8 +78,16 @@ def find_named(
                 errors.append(f"{flag} {query!r} is not a code or name in the table{_hint(index, query)}")
         found |= {category.code: replace(category, selected=True) for category in matches}
     if errors:
-        raise InputError("\n".join(errors))
+        raise InputError("\n".join([*errors, *_unquoted(index, queries, flag)]))
     return list(found.values())
+
+
+def _unquoted(index: Mapping[str, list[Category]], queries: Sequence[str], flag: str) -> list[str]:
+    """Return advice if successive queries are the words of one name."""
+    ends = range(len(queries), 0, -1)
+    runs = (" ".join(queries[start:end]) for end in ends for start in range(end - 1))
+    name = next((run for run in runs if name_key(run) in index), None)
+    return [f"Put a name of several words in quotation marks: {flag} {shlex.quote(name)}"] if name else []
 
 
 def _by_name(categories: Iterable[Category]) -> dict[str, list[Category]]:
@@ -101,6 +112,8 @@ def name_keys(category: Category) -> set[str]:
 def _hint(index: dict[str, list[Category]], query: str) -> str:
     if "," in query and any(name_key(part) in index for part in query.split(",")):
         return "; separate categories by spaces, not commas."
+    if len(query) >= _LEAST_OF_SET and named_sets.find(query):
+        return f"; names of sets begin with @, and --find @{query} lists them."
     similar = _similar_codes(index, query) if _CODE_LIKE.fullmatch(query) else _similar_names(index, query)
     candidates = list({category.code: category for category in similar}.values())[:_MAX_LISTED]
     if candidates:

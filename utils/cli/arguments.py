@@ -177,10 +177,13 @@ class Parser(argparse.ArgumentParser):
             if flag[:1] in DASHES and flag.strip(DASHES):
                 self.error(f"{flag} is no flag of this script{self._nearest(flag)}")
         if rest:
-            before = words[max(0, words.index(rest[0]) - 1)]
-            switch = self._option_string_actions.get(before)
-            if switch and switch.nargs == 0:
-                self.error(f"{before} takes no value: leave {rest[0]!r} out")
+            before = [word.partition("=")[0] for word in words[: words.index(rest[0])]]
+            flags = [word for word in before if word in self._option_string_actions]
+            if flags:
+                number = "no" if self._option_string_actions[flags[-1]].nargs == 0 else "one"
+                self.error(
+                    f"{flags[-1]} takes {number} value: leave {rest[0]!r} out, or put its flag before it"
+                )
             example = f"{self._actions[0].option_strings[0]} {rest[0]}"
             self.error(f"{rest[0]!r} follows no flag; did you mean {example}?")
         return known, rest
