@@ -22,6 +22,7 @@ from tests.prerequisites.helpers import (
     TXT,
     WHOLE,
     ended,
+    fork,
     names,
     offer,
     rows_in,
@@ -141,10 +142,9 @@ def test_killed(home: Path, web: Web) -> None:
     web.answer("/list", slowly)
     dice = random.Random(1)
     for _ in range(KILLS):
-        process = start(home, *flags)
-        time.sleep(dice.uniform(0.4, 1.0) * whole)
-        process.kill()
-        process.communicate()
+        with fork(home, *flags) as process:
+            time.sleep(dice.uniform(0.4, 1.0) * whole)
+            process.kill()
     assert first_bytes == sorted(first_bytes)
     assert run(home, *flags).code == 0
     assert {
@@ -157,12 +157,12 @@ def test_killed(home: Path, web: Web) -> None:
 def test_second_run_into_folder_is_refused(home: Path, web: Web) -> None:
     """A second run into the same folder exits with code 2; the first continues."""
     web.answer("/list", Answer(body=TXT, cut=len(TXT) // 2, hang=True))
-    first = start(home, "--only", "urls", "--urls_source", web.url("/list"))
-    wait_until(lambda: any(home.glob("[!.]*.part")))
-    second = run(home, "--only", "annotations")
-    first.terminate()
-    assert (second.code, second.err.split(".")[0]) == (2, f"Another run is using {home}")
-    assert ended(first).code == 143
+    with fork(home, "--only", "urls", "--urls_source", web.url("/list")) as first:
+        wait_until(lambda: any(home.glob("[!.]*.part")))
+        second = run(home, "--only", "annotations")
+        first.send_signal(signal.SIGTERM)
+        assert (second.code, second.err.split(".")[0]) == (2, f"Another run is using {home}")
+        assert ended(first).code == 143
 
 
 def test_proxy(home: Path, web: Web) -> None:

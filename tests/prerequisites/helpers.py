@@ -159,14 +159,17 @@ def ended(process: RunningScript) -> Finished:
     return Finished(process.returncode, out, err)
 
 
-def run(home: Path, *flags: str, **environment: str) -> Finished:
-    """Run the script to its end; if possible, it is forked."""
+def fork(home: Path, *flags: str, **environment: str) -> RunningScript:
+    """Start the script; if possible, it is forked."""
     command = [str(SCRIPT), "--ncodes_dir", str(home), *flags]
     forked = warm_start.start(command, os.environ | environment)
-    if forked is None:
-        return ended(start(home, *flags, environment=environment))
-    with forked:
-        return ended(forked)
+    return forked or start(home, *flags, environment=environment)
+
+
+def run(home: Path, *flags: str, **environment: str) -> Finished:
+    """Run the script to its end; if possible, it is forked."""
+    with fork(home, *flags, **environment) as process:
+        return ended(process)
 
 
 def offer(web: Web, data: bytes = TXT) -> tuple[str, ...]:
