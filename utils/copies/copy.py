@@ -187,6 +187,7 @@ class Copies:
     def __init__(self, copies: Sequence[Copy], notify: Callable[[str], None]) -> None:
         self._copies = copies
         self._notify = notify
+        self._listed: tuple[str, list[Found]] = "", []  # the category listed last, and its members
 
     def images(self, code: str) -> list[Found]:
         """Return the images of a category by number, training images first; each image code once."""
@@ -212,7 +213,8 @@ class Copies:
 
     def has_images(self, copy: Copy, code: str) -> bool:
         """Whether a copy has images of a category."""
-        return any(one.copy is copy for one in self._find_images(code))
+        own = (one for one in copy.find(code) if one.member.kind is Kind.IMAGE)
+        return any(own) or any(one.copy is copy for one in self._labelled.get(code, ()))
 
     def _find_images(self, code: str) -> Iterator[Found]:
         yield from self._find(code, Kind.IMAGE)
@@ -225,8 +227,9 @@ class Copies:
             yield from (one for one in self._unlabelled[Kind.BOXES] if one.member.image_code in image_codes)
 
     def _find(self, code: str, kind: Kind) -> Iterator[Found]:
-        for copy in self._copies:
-            yield from (one for one in copy.find(code) if one.member.kind is kind)
+        if self._listed[0] != code:  # a run asks several times for one category, then for the next
+            self._listed = code, [one for copy in self._copies for one in copy.find(code)]
+        return (one for one in self._listed[1] if one.member.kind is kind)
 
     @functools.cached_property
     def _unlabelled(self) -> dict[Kind, list[Found]]:
