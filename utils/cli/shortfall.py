@@ -52,7 +52,8 @@ def _is_unwritten(category: Category, manager: CategoryManager) -> bool:
 def _reason(category: Category, summary: Summary, context: RunContext) -> str:
     settings = context.settings
     if settings.with_annotation and not _has_boxes(category, context):
-        return f"No images have boxes in {settings.annotations_dir}: try without --with_annotation."
+        folder = settings.annotations_dir
+        return f"No available image has boxes in {folder}: try without --with_annotation."
     if summary.statuses:
         return f"See its report for the reasons: {context.folder_of(category).report}"
     return " ".join(source.nothing_found() for source in context.sources)
