@@ -50,6 +50,13 @@ def test_folder_instead_of_file(flag: str, path: str, capsys: pytest.CaptureFixt
     assert error_of([f"--{flag}", path], capsys).startswith(f"--{flag}: {path!r} is a folder")
 
 
+@pytest.mark.parametrize("flag", ["images", "url_data", "ncode_data"])
+def test_url_instead_of_file(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A URL, e.g. of a published manifest, is rejected where a file is needed."""
+    url = "https://a.example/manifest.csv"
+    assert error_of([f"--{flag}", url], capsys).startswith(f"--{flag}: {url!r} is a URL: download it, and")
+
+
 def test_long_path() -> None:
     """A path that is too long for the system is reported when it is opened, not by the parser."""
     assert extract_flags.settings(["--url_data", "x" * 5000]).url_data.name == "x" * 5000

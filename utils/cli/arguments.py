@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from ..entrypoint import SIGNAL_EXITS, set_signal_handlers
 from ..errors import NO_THREAD, RAISE_FILE_LIMIT, TOO_MANY_OPEN_FILES, TOO_MANY_PROCESSES, DatasetError
+from ..fetch.locations import is_url
 from .messages import for_screen, warn
 
 TRUE = frozenset({"true", "yes", "1", "y"})
@@ -79,8 +80,10 @@ def path(text: str) -> Path:
 
 
 def file(text: str) -> Path:
-    """Parse the path of a file, which must not be a folder."""
+    """Parse the path of a file, which must not be a folder or a URL."""
     parsed = path(text)
+    if is_url(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is a URL: download it, and give the file")
     if os.path.isdir(parsed):  # noqa: PTH112  # Path.is_dir raises OSError for a path that is too long
         raise argparse.ArgumentTypeError(f"{text!r} is a folder: give the file in it")
     return parsed
