@@ -26,7 +26,7 @@ def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Copies:
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "cache"))
     unpacked = folder.parent / "unpacked"
     unpacked.mkdir(exist_ok=True)
-    return Copies([Copy(str(folder), wanted=(FISH, DOG), folder=unpacked, notify=print)], print)
+    return Copies([Copy(str(folder), wanted=(FISH, DOG), folder=unpacked)], print)
 
 
 def add_hole(folder: Path) -> None:

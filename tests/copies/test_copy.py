@@ -19,10 +19,11 @@ from tests.copies.lookalikes import (
     class_folders,
     flat_validation,
     kaggle_labels,
+    tar,
     write_files,
 )
 from utils.copies import parquet_files
-from utils.copies.copy import MAX_PROBLEMS, Copies, Copy
+from utils.copies.copy import MAX_NAMED, MAX_PROBLEMS, Copies, Copy
 from utils.errors import InputError
 
 DESCRIPTIONS = {
@@ -49,8 +50,7 @@ def opened(*folders: Path) -> Copies:
     """Open copies with two selected categories."""
     unpacked = folders[0].parent / "unpacked"
     unpacked.mkdir(exist_ok=True)
-    copies = [Copy(str(one), wanted=(FISH, DOG), folder=unpacked, notify=print) for one in folders]
-    return Copies(copies, print)
+    return Copies([Copy(str(one), wanted=(FISH, DOG), folder=unpacked) for one in folders], print)
 
 
 def read(copies: Copies, code: str) -> dict[str, bytes]:
@@ -63,11 +63,10 @@ def test_descriptions(tmp_path: Path, layout: str) -> None:
     """A copy is described in a line."""
     folder = tmp_path / "copy"
     LAYOUTS[layout](folder)
-    copy = Copy(str(folder), wanted=(FISH, DOG), folder=tmp_path, notify=print)
-    assert (
-        copy.describe((FISH, DOG), 2) == f"{folder}: {DESCRIPTIONS[layout]}, 2 of the 2 selected categories"
-    )
-    assert copy.problems() == []
+    copies = opened(folder)
+    line = f"{folder}: {DESCRIPTIONS[layout]}, 2 of the 2 selected categories"
+    assert copies.describe((FISH, DOG)) == [line]
+    assert copies.copies[0].problems() == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -108,6 +107,31 @@ def test_same_copy_twice(tmp_path: Path) -> None:
     assert {one.url.partition("#")[0] for one in copies.images(FISH)} == {str(folder)}
 
 
+def test_many_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Many shards, given by a pattern of the shell, are described together, and have one index."""
+    LAYOUTS["shards with labels"](tmp_path / "copy")
+    shards = sorted((tmp_path / "copy").iterdir())
+    for number in range(MAX_NAMED):
+        shards.append(shutil.copy(shards[0], tmp_path / f"copy/again-{number}.tar"))
+    copies = opened(*shards)
+    assert read(copies, FISH) == all_images()[FISH]
+    assert copies.describe((FISH, "n09999999")) == [
+        f"{shards[0]} and 22 more: 23 WebDataset shards, 1 of the 2 selected categories"
+    ]
+    assert capsys.readouterr().out == f"{shards[0]} and 22 more: listing the files in 23 archives.\n"
+    assert len(list((tmp_path / "cache").rglob("*.sqlite"))) == 1
+    opened(tmp_path / "copy")
+    assert capsys.readouterr().out == ""
+
+
+def test_same_file_in_folder_and_by_itself(tmp_path: Path) -> None:
+    """What is damaged in an archive is named by the path as it was given, whichever run has listed it."""
+    folder = write_files(tmp_path / "copy", {"x.tar": tar(class_folders())[:20_000]})
+    for given, damaged in ((folder, f"{folder}: x.tar"), (folder / "x.tar", f"{folder}/x.tar")):
+        (problem,) = opened(given).copies[0].problems()
+        assert problem.startswith(f"{damaged}: it is cut off after")
+
+
 def test_conflicting_labels(tmp_path: Path) -> None:
     """The first copy's labels count, and those of tables before those of boxes."""
     val = write_files(tmp_path / "val", {**flat_validation(), **boxes()})
@@ -130,9 +154,9 @@ def test_many_problems(tmp_path: Path) -> None:
     """The first damaged files are named, the others counted."""
     folder = write_files(tmp_path / "copy", class_folders())
     write_files(folder, {f"{number}.tar": b"<html>" for number in range(30)})
-    problems = opened(folder)._copies[0].problems()
+    problems = opened(folder).copies[0].problems()
     assert len(problems) == MAX_PROBLEMS + 1
-    assert problems[-1] == "25 more problems."
+    assert problems[-1] == f"{folder}: 25 more problems."
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

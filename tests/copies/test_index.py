@@ -77,7 +77,7 @@ def opened(copy: Path, code: str = FISH) -> tuple[list[str], list[str]]:
     """Open the index; returns files and images of a category, and what is damaged."""
     readers = [CountingReader(path, path.name) for path in sorted(copy.iterdir())]
     one = Index(copy)
-    one.update(readers, lambda _count: None)
+    one.update({reader.name: [reader] for reader in readers}, lambda _done, _count: None)
     found = [f"{member.file} {member.member.image_code}" for member in one.members(code)]
     one.close()
     return found, [problem for reader in readers for problem in reader.problems]
@@ -116,6 +116,37 @@ def test_new_and_removed_files(copy: Path) -> None:
     assert images(copy) == [f"2 {FISH}_3", f"3 {FISH}_5"]
     assert images(copy, DOG) == []
     assert CountingReader.scans == 3
+
+
+def test_files_of_a_category(copy: Path) -> None:
+    """The files that have images of a category are found without their members."""
+    images(copy)
+    one = Index(copy)
+    assert one.files(FISH) == ["1", "2"]
+    assert one.files(DOG) == ["1"]
+    one.close()
+
+
+def test_some_of_the_files(copy: Path) -> None:
+    """Runs with a part of the files keep what is known of the others."""
+    images(copy)
+    for name in ("1", "2", "1"):
+        one = Index(copy)
+        one.update({name: [CountingReader(copy / name, name)]}, lambda _done, _count: None)
+        one.close()
+    assert CountingReader.scans == 2
+
+
+def test_progress(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan of many files says how many are done."""
+    monkeypatch.setattr(index, "PROGRESS_SECONDS", 0.0)
+    reports: list[tuple[int, int]] = []
+    one = Index(copy)
+    readers = {path.name: [CountingReader(path, path.name)] for path in sorted(copy.iterdir())}
+    one.update(readers, lambda done, count: reports.append((done, count)))
+    one.update(readers, lambda done, count: reports.append((done, count)))
+    one.close()
+    assert reports == [(0, 2), (1, 2)]
 
 
 def test_problems(copy: Path) -> None:

@@ -126,9 +126,9 @@ def test_damaged_files(copies: Project) -> None:
     finished = run(copies, "--copy", str(folder))
     assert saved(copies) == TRAINED
     for name in ("cut.zip", "empty.tar", "html.tar", "x.parquet"):
-        assert f"\n{name} " in finished.out
-    assert "\ncut.tar: it is cut off after" in finished.out
-    assert "\n1 more problem.\n" in finished.out
+        assert f"\n{folder}: {name} " in finished.out
+    assert f"\n{folder}: cut.tar: it is cut off after" in finished.out
+    assert f"\n{folder}: 1 more problem.\n" in finished.out
 
 
 def test_hostile_names(copies: Project) -> None:

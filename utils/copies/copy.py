@@ -12,7 +12,7 @@ from ..annotations import voc_xml
 from ..errors import InputError
 from ..models.images import Annotation
 from ..models.rows import LocalImage
-from ..text import pluralize
+from ..text import join_names, pluralize
 from . import labels
 from .compressed_tars import CompressedTar
 from .folders import FolderReader
@@ -24,6 +24,8 @@ from .tar_files import CategoryTar
 
 MAX_PROBLEMS = 5
 """Damaged files that are named, for each copy."""
+MAX_NAMED = 20
+"""Copies that are named one by one; a shell may give thousands of shards for a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,13 @@ class Copy:
         The wnids of the selected categories.
     folder
         For unpacked members of compressed tars.
-    notify
-        Called with sentences about what takes long.
 
     Attributes
     ----------
+    place
+        The folder that contains its files.
+    scanned
+        The readers whose members the index of `place` keeps, by their names in it.
     compressed
         The compressed tars in it.
 
@@ -84,30 +88,25 @@ class Copy:
         If the path does not exist or no layout is recognised.
     """
 
-    def __init__(
-        self, given: str, *, wanted: Collection[str], folder: Path, notify: Callable[[str], None]
-    ) -> None:
+    def __init__(self, given: str, *, wanted: Collection[str], folder: Path) -> None:
         self.given = given
         self._path = resolve(given)
+        self.place = self._path if self._path.is_dir() else self._path.parent
         self._wanted = wanted
         self._problems: list[str] = []
         self._readers = list(self._open_readers())
         self.compressed = [one for one in self._readers if isinstance(one, CompressedTar)]
         for one in self.compressed:
             one.wanted, one.folder = wanted, folder
-        if not self._kinds():
-            why = " ".join(["no copy of ImageNet is recognised.", *self.problems()])
+        if not self.kinds:
+            why = " ".join(["no copy of ImageNet is recognised.", *self._first_problems()])
             raise InputError(f"--copy {given}: {why} Known are {LAYOUTS}.")
         self._category_tars: dict[str, list[Reader]] = {}
         for reader in self._readers:
             if isinstance(reader, CategoryTar):
                 self._category_tars.setdefault(reader.code, []).append(reader)
         self._direct = [one for one in self._readers if not (one.must_scan or isinstance(one, CategoryTar))]
-        self._scanned = {one.name: one for one in self._readers if one.must_scan}
-        self._index: Index | None = None
-        if self._scanned:
-            self._index = Index(self._path)
-            self._index.update([*self._scanned.values()], lambda count: notify(self._scan_notice(count)))
+        self.scanned = {one.name or self._path.name: one for one in self._readers if one.must_scan}
 
     @property
     def has_row_groups(self) -> bool:
@@ -115,31 +114,23 @@ class Copy:
         return any(one.has_row_groups for one in self._readers)
 
     def find(self, code: str) -> Iterator[Found]:
-        """Yield the members of a category; with an empty code, those whose path tells no category."""
+        """Yield the members of a category that no index keeps; with an empty code, those without category."""
         for reader in (*self._direct, *self._category_tars.get(code, ())):
             for member in reader.members(code):
                 yield Found(self, reader, member)
-        for one in self._index.members(code) if self._index else ():
-            if one.file in self._scanned:
-                yield Found(self, self._scanned[one.file], one.member)
-
-    def describe(self, codes: Sequence[str], found: int) -> str:
-        """Describe the copy in a line: its layouts, and of how many categories it has images."""
-        kinds = ", ".join(self._kinds())
-        return f"{self.given}: {kinds}, {found} of the {pluralize(len(codes), 'selected category')}"
 
     def problems(self) -> list[str]:
         """Return sentences about what is damaged, the first ones if there are many."""
-        everything = [*self._problems, *(sentence for one in self._readers for sentence in one.problems)]
+        return [f"{self.given}: {one}" for one in self._first_problems()]
+
+    def _first_problems(self) -> list[str]:
+        everything = [*self._problems]
+        for one in self._readers:
+            everything += [f"{one.name}: {fault}." if one.name else f"{fault}." for fault in one.faults]
         more = len(everything) - MAX_PROBLEMS
         if more > 0:
             everything[MAX_PROBLEMS:] = [f"{pluralize(more, 'more problem')}."]
         return everything
-
-    def close(self) -> None:
-        """Close the index."""
-        if self._index:
-            self._index.close()
 
     def _open_readers(self) -> Iterator[Reader]:
         if not self._path.is_dir():
@@ -155,52 +146,74 @@ class Copy:
             reader = open_file(path, name)
         except READ_ERRORS as error:
             why = getattr(error, "strerror", None) or "its end is missing or invalid"
-            self._problems.append(f"{name or path} cannot be read: {why}.")
+            self._problems.append(f"{name or 'It'} cannot be read: {why}.")
             return
         if reader:
             yield reader
         else:
-            self._problems.append(f"{name or path} is not an archive, or holds no images of ImageNet.")
+            self._problems.append(f"{name or 'It'} is not an archive, or holds no images of ImageNet.")
 
-    def _kinds(self) -> list[str]:
-        counts = Counter(one.layout for one in self._readers if not isinstance(one, FolderReader))
+    @functools.cached_property
+    def kinds(self) -> Counter[tuple[str, str]]:
+        """How often it has each layout, which is in words for one and for several."""
         folders = [kind for one in self._readers if isinstance(one, FolderReader) for kind in one.kinds]
-        files = [
-            f"a {one}" if count == 1 else f"{count:,} {several}" for (one, several), count in counts.items()
-        ]
-        return folders + files
-
-    def _scan_notice(self, count: int) -> str:
-        packed = " Compressed ones are read from the front, which takes long." if self.compressed else ""
-        return f"{self.given}: listing the files in {pluralize(count, 'archive')}.{packed}"
+        files = [one.layout for one in self._readers if not isinstance(one, FolderReader)]
+        return Counter([*((one, one) for one in folders), *files])
 
 
 class Copies:
-    """All copies of a run.
+    """All copies of a run, and the indexes of the folders in which they are.
 
     Parameters
     ----------
     notify
-        As for `Copy`.
+        Called with sentences about what takes long.
     """
 
     def __init__(self, copies: Sequence[Copy], notify: Callable[[str], None]) -> None:
-        self._copies = copies
+        self.copies = copies
         self._notify = notify
         self._listed: tuple[str, list[Found]] = "", []  # the category listed last, and its members
+        self._ranks = {one: rank for rank, one in enumerate(copies)}
+        places: dict[Path, list[Copy]] = {}
+        for one in copies:
+            if one.scanned:
+                places.setdefault(one.place.resolve(), []).append(one)
+        self._indexes: list[tuple[Index, dict[str, list[tuple[Copy, Reader]]]]] = []
+        for place, together in places.items():
+            self._open_index(place, together)
+
+    def close(self) -> None:
+        """Close the indexes."""
+        for index, _files in self._indexes:
+            index.close()
 
     def images(self, code: str) -> list[Found]:
         """Return the images of a category by number, training images first; each image code once."""
         found: dict[str, Found] = {}
-        for one in sorted(self._find_images(code), key=lambda one: self._copies.index(one.copy)):
+        for one in self._find_images(code):
             found.setdefault(one.member.image_code, one)
         return sorted(found.values(), key=lambda one: one.member.order)
 
     def count_each(self, code: str) -> list[int]:
         """Count the images of a category in each copy."""
-        found = {(self._copies.index(one.copy), one.member.image_code) for one in self._find_images(code)}
-        counts = Counter(number for number, _image_code in found)
-        return [counts[number] for number in range(len(self._copies))]
+        found = {(one.copy, one.member.image_code) for one in self._find_images(code)}
+        counts = Counter(copy for copy, _image_code in found)
+        return [counts[one] for one in self.copies]
+
+    def describe(self, codes: Sequence[str]) -> list[str]:
+        """Describe each copy in a line: its layouts, and of how many categories it has images.
+
+        More than `MAX_NAMED` copies are described together.
+        """
+        holders = [self._holders(code) for code in codes]
+        together = len(self.copies) > MAX_NAMED
+        return [
+            f"{names(copies)}: {_layouts(copies)}, "
+            f"{sum(not one.isdisjoint(copies) for one in holders)} "
+            f"of the {pluralize(len(codes), 'selected category')}"
+            for copies in ([self.copies] if together else [[one] for one in self.copies])
+        ]
 
     def annotations(self, code: str) -> dict[str, Annotation]:
         """Return the boxes that the copies have of images of a category, by image code."""
@@ -211,14 +224,39 @@ class Copies:
                 annotations[image_code] = annotation
         return annotations
 
-    def has_images(self, copy: Copy, code: str) -> bool:
-        """Whether a copy has images of a category."""
-        own = (one for one in copy.find(code) if one.member.kind is Kind.IMAGE)
-        return any(own) or any(one.copy is copy for one in self._labelled.get(code, ()))
+    def _open_index(self, place: Path, copies: Sequence[Copy]) -> None:
+        """Open the index of a folder, and list the files that it does not know."""
+        files: dict[str, list[tuple[Copy, Reader]]] = {}
+        for one in copies:
+            for name, reader in one.scanned.items():
+                files.setdefault(name, []).append((one, reader))
+        index = Index(place)
+        self._indexes.append((index, files))
+        packed = any(one.compressed for one in copies)
+        note = " Compressed ones are read from the front, which takes long." if packed else ""
+        index.update(
+            {name: [reader for _copy, reader in holders] for name, holders in files.items()},
+            lambda done, count: self._notify(
+                f"{names(copies)}: listed the files in {done:,} of {pluralize(count, 'archive')}."
+                if done
+                else f"{names(copies)}: listing the files in {pluralize(count, 'archive')}.{note}"
+            ),
+        )
 
-    def _find_images(self, code: str) -> Iterator[Found]:
-        yield from self._find(code, Kind.IMAGE)
-        yield from self._labelled.get(code, ())
+    def _holders(self, code: str) -> set[Copy]:
+        """Return the copies that have images of a category."""
+        holders = {one.copy for one in self._labelled.get(code, ())}
+        for copy in self.copies:
+            if any(one.member.kind is Kind.IMAGE for one in copy.find(code)):
+                holders.add(copy)
+        for index, files in self._indexes:
+            for name in index.files(code):
+                holders.update(copy for copy, _reader in files.get(name, ()))
+        return holders
+
+    def _find_images(self, code: str) -> list[Found]:
+        found = [*self._find(code, Kind.IMAGE), *self._labelled.get(code, ())]
+        return sorted(found, key=lambda one: self._ranks[one.copy])
 
     def _find_boxes(self, code: str) -> Iterator[Found]:
         yield from self._find(code, Kind.BOXES)
@@ -228,16 +266,23 @@ class Copies:
 
     def _find(self, code: str, kind: Kind) -> Iterator[Found]:
         if self._listed[0] != code:  # a run asks several times for one category, then for the next
-            self._listed = code, [one for copy in self._copies for one in copy.find(code)]
+            self._listed = code, self._find_all(code)
         return (one for one in self._listed[1] if one.member.kind is kind)
+
+    def _find_all(self, code: str) -> list[Found]:
+        """Return the members of a category in the order of the copies."""
+        found = [one for copy in self.copies for one in copy.find(code)]
+        for index, files in self._indexes:
+            for one in index.members(code):
+                found += [Found(copy, reader, one.member) for copy, reader in files.get(one.file, ())]
+        return sorted(found, key=lambda one: self._ranks[one.copy])
 
     @functools.cached_property
     def _unlabelled(self) -> dict[Kind, list[Found]]:
         """The members whose path tells no category."""
         members: dict[Kind, list[Found]] = {one: [] for one in Kind}
-        for copy in self._copies:
-            for found in copy.find(""):
-                members[found.member.kind].append(found)
+        for found in self._find_all(""):
+            members[found.member.kind].append(found)
         return members
 
     @functools.cached_property
@@ -269,6 +314,20 @@ class Copies:
                 f"{pluralize(unknown, 'validation image')} cannot be used, as nothing tells their category. "
                 f"Add the file or folder with {needed} to --copy."
             )
+
+
+def names(copies: Sequence[Copy]) -> str:
+    """Name copies as the user gave them, the first ones if there are many."""
+    return join_names([one.given for one in copies], MAX_NAMED if len(copies) <= MAX_NAMED else 1)
+
+
+def _layouts(copies: Sequence[Copy]) -> str:
+    """Return the layouts of copies in words."""
+    counts = sum((one.kinds for one in copies), Counter[tuple[str, str]]())
+    return ", ".join(
+        one if one == several else f"a {one}" if count == 1 else f"{count:,} {several}"
+        for (one, several), count in counts.items()
+    )
 
 
 def resolve(given: str) -> Path:

@@ -1,4 +1,4 @@
-"""Index of a copy: the members of files that take long to scan, in an SQLite database in the user's cache.
+"""Index of a folder: the members of files that take long to scan, in an SQLite database in the user's cache.
 
 A file is scanned again if its size or modification time differs. A damaged database is replaced; if none
 can be written, it is kept in memory for the run.
@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..machine import cache_folder
 from .members import Kind, Member
 from .reader import Reader
 
-VERSION = 2
+VERSION = 3
 BUSY_TIMEOUT = 60.0
 """Seconds for which another run may be writing the same index."""
+PROGRESS_SECONDS = 10.0
+"""Time between two reports of the number of files that were scanned."""
 _SCAN_AGAIN = -1
 """In place of the modification time of a file whose scan was ended by an error that may pass."""
 _IN_MEMORY = ":memory:"
@@ -37,35 +42,39 @@ _TABLES = (
 
 @dataclass(frozen=True)
 class IndexedMember:
-    """A member, and the name of its file in the copy."""
+    """A member, and the name of its file in the folder."""
 
     file: str
     member: Member
 
 
 class Index:
-    """The index of one copy.
+    """The index of the files in one folder.
 
     Parameters
     ----------
-    copy
-        The path of the copy, which gives the database its name.
+    folder
+        The path, which gives the database its name.
     """
 
-    def __init__(self, copy: Path) -> None:
-        self._database = _open_in_cache(copy)
-        self._readers: Sequence[Reader] = ()
-        self._on_scan: Callable[[int], None]
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._database = _open_in_cache(folder)
+        self._files: Mapping[str, Sequence[Reader]] = {}
+        self._on_scan: Callable[[int, int], None]
 
-    def update(self, readers: Sequence[Reader], on_scan: Callable[[int], None]) -> None:
+    def update(self, files: Mapping[str, Sequence[Reader]], on_scan: Callable[[int, int], None]) -> None:
         """Scan the files that are new or have changed; a damaged database is replaced by one in memory.
 
         Parameters
         ----------
+        files
+            The readers of each file, by its name in the folder. The index keeps other files of the folder.
         on_scan
-            Called with the number of these files before the first of them is scanned.
+            Called with the numbers of these files that were scanned, and of all of them: before the first
+            of them is scanned, and every `PROGRESS_SECONDS`.
         """
-        self._readers, self._on_scan = readers, on_scan
+        self._files, self._on_scan = files, on_scan
         try:
             self._update()
         except _DAMAGED:
@@ -77,37 +86,34 @@ class Index:
         self._update()
 
     def _update(self) -> None:
-        readers = self._readers
         known = {
             os.fsdecode(name): (size, modified)
             for name, size, modified in self._database.execute("SELECT name, size, modified FROM file")
         }
-        stamps = {reader.name: _stamp(reader.path) for reader in readers}
+        readers = {name: same[0] for name, same in self._files.items()}
+        stamps = {name: _stamp(reader.path) for name, reader in readers.items()}
         with self._database:
-            gone = [(os.fsencode(name),) for name in known if name not in stamps]
+            others = (name for name in known if name not in stamps)
+            gone = [(os.fsencode(name),) for name in others if not os.path.lexists(self._folder / name)]
             self._database.executemany(
                 "DELETE FROM member WHERE file IN (SELECT id FROM file WHERE name = ?)", gone
             )
             self._database.executemany("DELETE FROM file WHERE name = ?", gone)
-        new = [one for one in readers if known.get(one.name) != stamps[one.name]]
-        if new:
-            self._on_scan(len(new))
-        for reader in new:
-            self._scan(reader, stamps[reader.name])
+        new = [name for name in readers if known.get(name) != stamps[name]]
+        reported = -math.inf
+        for done, name in enumerate(new):
+            if time.monotonic() - reported >= PROGRESS_SECONDS:
+                self._on_scan(done, len(new))
+                reported = time.monotonic()
+            self._scan(name, readers[name], stamps[name])
         problems = dict(self._database.execute("SELECT name, problems FROM file"))
-        for reader in readers:
-            reader.problems = json.loads(problems[os.fsencode(reader.name)])
+        for name, same in self._files.items():
+            for reader in same:
+                reader.faults = json.loads(problems[os.fsencode(name)])
 
     def members(self, code: str) -> list[IndexedMember]:
         """Return the members of a category; with an empty code, those whose path tells no category."""
-        try:
-            return self._members(code)
-        except _DAMAGED:
-            self._replace()
-            return self._members(code)
-
-    def _members(self, code: str) -> list[IndexedMember]:
-        found = self._database.execute(
+        found = self._select(
             "SELECT file.name, kind, image_code, member.name, a, b, c "
             "FROM member JOIN file ON file.id = member.file WHERE code = ?",
             (code,),
@@ -117,17 +123,33 @@ class Index:
             for file, kind, image_code, name, a, b, c in found
         ]
 
+    def files(self, code: str) -> list[str]:
+        """Return the names of the files that have images of a category."""
+        found = self._select(
+            "SELECT DISTINCT file.name FROM member JOIN file ON file.id = member.file "
+            "WHERE code = ? AND kind = ?",
+            (code, int(Kind.IMAGE)),
+        )
+        return [os.fsdecode(name) for (name,) in found]
+
+    def _select(self, query: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._database.execute(query, parameters).fetchall()
+        except _DAMAGED:
+            self._replace()
+            return self._database.execute(query, parameters).fetchall()
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
 
-    def _scan(self, reader: Reader, stamp: tuple[int, int]) -> None:
+    def _scan(self, name: str, reader: Reader, stamp: tuple[int, int]) -> None:
+        key = os.fsencode(name)
         with self._database:  # nothing of it is kept if it is interrupted
             delete = "DELETE FROM member WHERE file IN (SELECT id FROM file WHERE name = ?)"
-            name = os.fsencode(reader.name)
-            self._database.execute(delete, (name,))
+            self._database.execute(delete, (key,))
             cursor = self._database.execute(
-                "INSERT OR REPLACE INTO file (name, size, modified) VALUES (?, ?, ?)", (name, *stamp)
+                "INSERT OR REPLACE INTO file (name, size, modified) VALUES (?, ?, ?)", (key, *stamp)
             )
             self._database.executemany(
                 "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -139,7 +161,7 @@ class Index:
             modified = _SCAN_AGAIN if reader.is_incomplete else stamp[1]
             self._database.execute(
                 "UPDATE file SET problems = ?, modified = ? WHERE name = ?",
-                (json.dumps(reader.problems), modified, name),
+                (json.dumps(reader.faults), modified, key),
             )
 
 
@@ -152,12 +174,12 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _open_in_cache(copy: Path) -> sqlite3.Connection:
-    name = hashlib.sha256(str(copy.resolve()).encode(errors="surrogateescape")).hexdigest()[:24]
+def _open_in_cache(folder: Path) -> sqlite3.Connection:
+    name = hashlib.sha256(str(folder.resolve()).encode(errors="surrogateescape")).hexdigest()[:24]
     try:
-        folder = cache_folder() / "copies"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{name}.sqlite"
+        cache = cache_folder() / "copies"
+        cache.mkdir(parents=True, exist_ok=True)
+        path = cache / f"{name}.sqlite"
         try:
             return _open(str(path))
         except _DAMAGED:
@@ -170,6 +192,7 @@ def _open_in_cache(copy: Path) -> sqlite3.Connection:
 def _open(path: str) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=BUSY_TIMEOUT)
     try:
+        database.execute("PRAGMA synchronous = OFF")  # a damaged index is made anew
         (version,) = database.execute("PRAGMA user_version").fetchone()
         (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if version != VERSION and tables:

@@ -41,8 +41,8 @@ class Reader(abc.ABC):
         Whether members of a category can only be found by a scan of all.
     has_row_groups
         Whether several images are read at once; the first number of a member's place tells which.
-    problems
-        Sentences about damage, which costs only what is damaged.
+    faults
+        What is damaged, which costs only itself: texts that complete a sentence about the file.
     is_incomplete
         Whether a scan was ended by an error that may pass, as that of a network.
     """
@@ -53,8 +53,13 @@ class Reader(abc.ABC):
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
-        self.problems: list[str] = []
+        self.faults: list[str] = []
         self.is_incomplete = False
+
+    @property
+    def problems(self) -> list[str]:
+        """Sentences about what is damaged."""
+        return [f"{self.name or self.path}: {fault}." for fault in self.faults]
 
     @classmethod
     @abc.abstractmethod
@@ -68,7 +73,7 @@ class Reader(abc.ABC):
         """
 
     def scan(self) -> Iterator[Member]:
-        """Yield all members; damage ends it, and is reported in `problems`."""
+        """Yield all members; damage ends it, and is reported in `faults`."""
         raise NotImplementedError
 
     def members(self, code: str) -> Iterable[Member]:
@@ -90,9 +95,8 @@ class Reader(abc.ABC):
 
     def add_problem(self, problem: str) -> None:
         """Report damage, unless it was reported before."""
-        sentence = f"{self.name or self.path}: {problem}."
-        if sentence not in self.problems:
-            self.problems.append(sentence)
+        if problem not in self.faults:
+            self.faults.append(problem)
 
 
 def require_file(path: Path) -> os.stat_result:

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from ..copies import ilsvrc
 from ..copies.compressed_tars import CompressedTar, StoppedError
-from ..copies.copy import Copies, Copy, Found, resolve
+from ..copies.copy import MAX_NAMED, Copies, Copy, Found, names, resolve
 from ..copies.members import image_order
 from ..errors import InputError, disk_error, wrap_os_errors
 from ..files import make_folder
@@ -24,7 +24,7 @@ from ..models.images import Annotation
 from ..models.rows import Candidate, Category, UrlRow
 from ..models.settings import Settings
 from ..results.known_outcomes import is_final
-from ..text import pluralize
+from ..text import join_names, pluralize
 from ..urls import VALIDATION_PREFIX
 from .base import POSITION_OFFSET, CandidateStream, ListedStream, Request, Source, SourceContext
 from .place_order import PlacedStream, PlaceOrder
@@ -47,11 +47,12 @@ class CopySource(Source):
     reliable: ClassVar[bool] = True
     distributable: ClassVar[bool] = True
 
-    def __init__(self, context: SourceContext, copies: Sequence[Copy]) -> None:
-        self._context, self._opened = context, copies
-        self._copies = Copies(copies, context.notify)
+    def __init__(self, context: SourceContext, copies: Copies) -> None:
+        self._context, self._copies = context, copies
         self._order = PlaceOrder()
-        self.is_ordered = context.result_folder is not None and any(one.has_row_groups for one in copies)
+        self.is_ordered = context.result_folder is not None and any(
+            one.has_row_groups for one in copies.copies
+        )
         self._counts: dict[str, int] = {}
         self._unfinished = set(context.codes)
         self._reported: set[str] = set()
@@ -78,7 +79,7 @@ class CopySource(Source):
     @classmethod
     def origin(cls, settings: Settings) -> str:
         """Name the copies."""
-        return f"copies of ImageNet on disk ({', '.join(settings.copy)})"
+        return f"copies of ImageNet on disk ({join_names(settings.copy, MAX_NAMED)})"
 
     @classmethod
     @contextlib.contextmanager
@@ -96,8 +97,8 @@ class CopySource(Source):
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(_unpack_folder(context.result_folder))
             with wrap_os_errors(folder):
-                opened = _opened(context.settings, wanted, folder, notify=context.notify)
-                source = cls(context, stack.enter_context(opened))
+                copies = _opened(context.settings, wanted, folder, notify=context.notify)
+                source = cls(context, stack.enter_context(copies))
                 source.remove_outdated(folder)
                 source.introduce()
             yield source
@@ -112,25 +113,25 @@ class CopySource(Source):
 
     def introduce(self) -> None:
         """Say what each copy is, and what is damaged."""
-        codes = self._context.codes
-        for copy in self._opened:
-            found = sum(self._copies.has_images(copy, code) for code in codes)
-            self._context.notify(copy.describe(codes, found))
+        for line in self._copies.describe(self._context.codes):
+            self._context.notify(line)
         self._report_problems()
 
     def describe(self, category: Category) -> str:
         """Count the images of the category, in all copies and in each."""
         text = pluralize(self._count(category.code), "image")
-        if len(self._opened) == 1:
+        copies = self._copies.copies
+        if len(copies) == 1:
             return f"{text} in the copy"
+        if len(copies) > MAX_NAMED:
+            return f"{text} in the copies"
         counts = self._copies.count_each(category.code)
-        each = (f"{copy.given}: {count:,}" for copy, count in zip(self._opened, counts, strict=True))
+        each = (f"{copy.given}: {count:,}" for copy, count in zip(copies, counts, strict=True))
         return f"{text} in the copies ({', '.join(each)})"
 
     def nothing_found(self) -> str:
         """Return a sentence that names the copies."""
-        paths = " and ".join(self._context.settings.copy)
-        return f"None was found in {paths}."
+        return f"None was found in {names(self._copies.copies)}."
 
     def expected(self, category: Category) -> int:
         """Count the images that will be considered."""
@@ -183,11 +184,11 @@ class CopySource(Source):
 
     @property
     def _compressed(self) -> list[CompressedTar]:
-        return [one for copy in self._opened for one in copy.compressed]
+        return [one for copy in self._copies.copies for one in copy.compressed]
 
     def _report_problems(self) -> None:
         """Name what is damaged, once."""
-        for problem in (one for copy in self._opened for one in copy.problems()):
+        for problem in (one for copy in self._copies.copies for one in copy.problems()):
             if problem not in self._reported:
                 self._reported.add(problem)
                 self._context.notify(problem)
@@ -242,11 +243,10 @@ def labels_of(
     """
     wanted = ilsvrc.codes()
     with _unpack_folder(None) as folder, _opened(settings, wanted, folder, notify=notify) as copies:
-        together = Copies(copies, notify)
         return {
             one.member.image_code: code
             for code in wanted
-            for one in together.images(code)
+            for one in copies.images(code)
             if one.member.image_code in image_codes
         }
 
@@ -305,13 +305,10 @@ class UnpackingStream:
 @contextlib.contextmanager
 def _opened(
     settings: Settings, wanted: Collection[str], folder: Path, *, notify: Callable[[str], None]
-) -> Iterator[list[Copy]]:
+) -> Iterator[Copies]:
     """Open all copies; see `Copy`."""
-    with contextlib.ExitStack() as stack:
-        copies: list[Copy] = []
-        for given in settings.copy:
-            copies.append(Copy(given, wanted=wanted, folder=folder, notify=notify))
-            stack.callback(copies[-1].close)
+    opened = [Copy(given, wanted=wanted, folder=folder) for given in settings.copy]
+    with contextlib.closing(Copies(opened, notify)) as copies:
         yield copies
 
 
