@@ -249,7 +249,10 @@ def test_validation_images(author: Project) -> None:
     path = author.path / "list.txt"
     path.write_text("ILSVRC2012_val_00000003\nILSVRC2012_val_00000004\n", encoding="utf-8")
     refused = author.run("--images", str(path))
-    assert (refused.code, "which copies have. Add --copy PATH." in refused.err) == (2, True)
+    assert (refused.code, "whose categories copies tell. Add --copy PATH." in refused.err) == (2, True)
+    (author.path / "other.txt").write_text("ILSVRC2012_val_00000009\n", encoding="utf-8")
+    refused = author.run("--images", str(author.path / "other.txt"), "--copy", str(author.path / "copy"))
+    assert (refused.code, "whose categories the copies do not tell." in refused.err) == (2, True)
     finished = author.run("--images", str(path), "--copy", str(author.path / "copy"))
     assert finished.code == 1
     assert author.images("tench") == {"ILSVRC2012_val_00000003.jpg"}

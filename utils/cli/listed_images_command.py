@@ -54,7 +54,8 @@ def read(settings: Settings, everything: Sequence[Category], console: Console) -
         groups, unknown = image_list.by_category(listed.images, everything, labels)
     if not groups:
         raise InputError(
-            f"--images {settings.images} lists only validation images, which copies have. Add --copy PATH."
+            f"--images {settings.images} lists only validation images, whose categories "
+            + ("the copies do not tell." if settings.copy else "copies tell. Add --copy PATH.")
         )
     lost = tuple(sorted({one.image_code for one in unknown}))
     return ListedImages(groups, lost, listed.is_manifest, listed.digest)
