@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -20,8 +21,15 @@ from tests.project import ALONE, Project
 
 for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
     os.environ.pop(variable, None)  # tests have authorities of their own
+gc.disable()  # until the tests are collected, which makes a million objects that stay
 settings.register_profile("patient", deadline=None, max_examples=50)  # a busy machine is no fault
 settings.load_profile("patient")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but not among the tests."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from distributed.protocol import dumps
-from distributed.protocol.utils import pack_frames
 
 from demo.web import Web
 from tests.machine import with_mounts, without_shared_memory
@@ -27,11 +25,14 @@ Server = Callable[[socket.socket], None]
 
 def message(content: object) -> bytes:
     """Encode a message as Dask does."""
+    from distributed.protocol import dumps  # takes long, so not when tests are collected
+    from distributed.protocol.utils import pack_frames
+
     frames = pack_frames(dumps(content))
     return struct.pack("<Q", len(frames)) + frames
 
 
-HANDSHAKE = message({"compression": None, "python": list(sys.version_info[:3]), "pickle-protocol": 5})
+HANDSHAKE = {"compression": None, "python": list(sys.version_info[:3]), "pickle-protocol": 5}
 
 
 def wait_for_end(connection: socket.socket) -> None:
@@ -40,12 +41,12 @@ def wait_for_end(connection: socket.socket) -> None:
         pass
 
 
-def sends(*parts: bytes) -> Server:
-    """Return a server that sends these bytes, and then nothing."""
+def sends(*parts: object) -> Server:
+    """Return a server that sends these bytes and messages, and then nothing."""
 
     def serve(connection: socket.socket) -> None:
         for part in parts:
-            connection.sendall(part)
+            connection.sendall(part if isinstance(part, bytes) else message(part))
         wait_for_end(connection)
 
     return serve
@@ -55,9 +56,9 @@ NONSENSE: dict[str, Server] = {
     "HTTP": sends(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
     "an alert of TLS": sends(b"\x15\x03\x01\x00\x02\x02\x46"),
     "zeros": sends(bytes(1000)),
-    "an odd message": sends(HANDSHAKE, message({"op": "odd"}), message(["odd", 7])),
+    "an odd message": sends(HANDSHAKE, {"op": "odd"}, ["odd", 7]),
     "HTTP after the handshake": sends(HANDSHAKE, b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-    "a worker": sends(HANDSHAKE, message({"type": "Worker", "id": 1})),
+    "a worker": sends(HANDSHAKE, {"type": "Worker", "id": 1}),
     "silence": wait_for_end,
     "the end": lambda _connection: None,
 }
