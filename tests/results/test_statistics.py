@@ -10,7 +10,7 @@ from utils.models.images import BoxCounts, ImageFormat, Picture
 from utils.models.rows import UrlRow
 from utils.models.tasks import Outcome
 from utils.reasons import Reason, Status
-from utils.results.statistics import WIDEST_NAME, Summary, table
+from utils.results.statistics import MOST_CATEGORIES, WIDEST_NAME, Summary, table
 
 ROW = UrlRow(0, "n00000001_1", "http://host/1.jpg")
 PICTURE = Picture(ImageFormat.JPEG, 100, 100, 1_500_000, "ab" * 32)
@@ -72,6 +72,14 @@ def test_table() -> None:
         "a_longer_name    100              1           0       0     151.5",
         "all              101              1           1       1     153.0  http_404 1",
     ]
+
+
+def test_table_of_many_categories() -> None:
+    """It has those with the most failures, then those with images; the empty ones are left out first."""
+    empty = [summed(f"empty_{number}") for number in range(MOST_CATEGORIES)]
+    lines = table([*empty, summed("hen", SAVED), summed("cock", DEAD)]).splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["cock", "hen", "empty_0"]
+    assert len(lines) == MOST_CATEGORIES + 2
 
 
 def test_table_without_total() -> None:

@@ -214,12 +214,13 @@ _COLUMNS = (
 def table(summaries: Sequence[Summary], width: int | None = None) -> str:
     """Return a table with a row for each category, and their total if there are several.
 
-    Of many categories it has those with the most failures.
+    Of many categories it has those with the most failures, then with the most images.
 
     On a terminal of this `width` (None: there is none) first the reasons are cut, then the headers, then the
     names.
     """
-    rows = sorted(summaries, key=lambda one: -one.statuses[Status.FAILED])[:MOST_CATEGORIES]
+    order = sorted(summaries, key=lambda one: (-one.statuses[Status.FAILED], -one.images))
+    rows = order[:MOST_CATEGORIES]
     if len(rows) == len(summaries):
         rows = list(summaries)  # in their order
     if len(summaries) > 1:
