@@ -36,7 +36,7 @@ def _plural(noun: str) -> str:
     return f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
 
 
-def join_names(names: Sequence[str], limit: int) -> str:
+def join_names(names: Sequence[str], limit: int = 5) -> str:
     """Join the first `limit` names, made `printable`, and say how many more there are."""
     more = len(names) - limit
     return ", ".join(map(printable, names[:limit])) + (f" and {more:,} more" if more > 0 else "")

@@ -139,19 +139,12 @@ class Parser(argparse.ArgumentParser):
     def add_common_flags(self) -> None:
         """Add `--help`, `--help_all` and `--version`, after all others."""
         group = self.add_argument_group("about this script")
-        texts = {
-            "help": lambda: self.format_help(self._everyday),
-            "help_all": self.format_help,
-            "version": lambda: f"part-of-imagenet {_version()}\n",
-        }
-        helps = {
-            "help": "show the everyday flags",
-            "help_all": "show all flags",
-            "version": "show the version",
-        }
-        for name, text in texts.items():
-            flags = ["-h", "--help"] if name == "help" else [f"--{name}"]
-            group.add_argument(*flags, action=_Show, dest=argparse.SUPPRESS, text=text, help=helps[name])
+        for flags, help_text, text in (
+            (["-h", "--help"], "show the everyday flags", lambda: self.format_help(self._everyday)),
+            (["--help_all"], "show all flags", self.format_help),
+            (["--version"], "show the version", lambda: f"part-of-imagenet {_version()}\n"),
+        ):
+            group.add_argument(*flags, action=_Show, dest=argparse.SUPPRESS, text=text, help=help_text)
 
     def format_help(self, flags: Collection[str] | None = None) -> str:
         """Return the help of some flags, or of all of them, in their groups."""

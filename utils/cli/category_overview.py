@@ -6,7 +6,6 @@ Without a URL table or annotations, the column is empty and a message says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from types import MappingProxyType
 
 from ..annotations import archives, box_counts
 from ..catalog import categories, hierarchy, names, search, selection
@@ -85,7 +84,7 @@ class CategoryOverview:
         self,
         listed: Collection[Category],
         reasons: Mapping[str, str],
-        headings: Mapping[str, str] = MappingProxyType({}),
+        headings: Mapping[str, str],
     ) -> list[Row]:
         """Return the rows of some categories.
 

@@ -21,7 +21,6 @@ from ..urls import LISTED_CODE
 from .console import Console
 from .messages import warn
 
-MAX_NAMED = 5
 RETRIED = (RetryPolicy.TEMPORARY, RetryPolicy.NEXT_RUN)
 OTHER_SOURCES = "--source urls archive, or --source urls copy --copy PATH"
 
@@ -46,7 +45,7 @@ def read(settings: Settings, everything: Sequence[Category], console: Console) -
     validation = {code for code in codes if not LISTED_CODE.fullmatch(code)}
     if others := sorted({code[:9] for code in codes - validation}):
         raise InputError(
-            f"--images {settings.images} lists images of {join_names(others, MAX_NAMED)}, which are neither "
+            f"--images {settings.images} lists images of {join_names(others)}, which are neither "
             f"in ImageNet nor in {settings.ncode_data}. Correct the codes, or add rows for them."
         )
     if validation and settings.copy:
@@ -101,7 +100,7 @@ def conclude(categories: Sequence[Category], context: RunContext, console: Conso
         others = f" Other sources may have them: {OTHER_SOURCES}." if is_url_only else ""
         warn(
             f"{pluralize(len(lost), 'image')} {verb} missing or different; the reports say why: "
-            f"{join_names(lost, MAX_NAMED)}.{again}{others}"
+            f"{join_names(lost)}.{again}{others}"
         )
     if listed.unknown:
         warn(

@@ -48,8 +48,6 @@ from .messages import open_url_table, warn
 if TYPE_CHECKING:
     from .export_command import ExportCommand
 
-MAX_NAMED = 5
-"""Categories named of many."""
 OF_ALL_RUNS = "Failures include those of earlier runs."
 URLS_PER_WORKER = 16
 """URLs per worker process; with fewer, the run would end before the process is ready."""
@@ -191,7 +189,7 @@ def _selection_text(selected: Selection, sources: Sequence[Source], settings: Se
     if len(chosen) > MOST_CATEGORIES:
         texts = {_wanted_text(category.how_many, settings) for category in chosen}
         numbers = texts.pop() if len(texts) == 1 else "numbers as in how_many"
-        return f"{lines[0]} {join_names([one.folder for one in chosen], MAX_NAMED)}; {numbers}"
+        return f"{lines[0]} {join_names([one.folder for one in chosen])}; {numbers}"
     for category in chosen:
         content = " and ".join(source.describe(category) for source in sources)
         wanted = _wanted_text(category.how_many, settings)
@@ -230,7 +228,7 @@ def _dry_run(selected: Sequence[Category], context: RunContext, console: Console
 
 
 def _without_boxes_text(folders: Sequence[str]) -> str:
-    return f"{pluralize(len(folders), 'category')} without bounding boxes: {join_names(folders, MAX_NAMED)}."
+    return f"{pluralize(len(folders), 'category')} without bounding boxes: {join_names(folders)}."
 
 
 def _validate_own_images(selected: Sequence[Category], context: RunContext, console: Console) -> None:

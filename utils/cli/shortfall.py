@@ -11,9 +11,6 @@ from ..results.statistics import Summary
 from ..sources.base import Request
 from ..text import join_names, pluralize
 
-MAX_NAMED = 5
-"""Categories named of many."""
-
 
 def incomplete(manager: CategoryManager, context: RunContext) -> Iterator[str]:
     """Yield a sentence for each category with too few images."""
@@ -42,7 +39,7 @@ def without_images(manager: CategoryManager, context: RunContext) -> Iterator[st
         name = f"{category.folder} ({category.code}){others}"
         names.setdefault(_reason(category, summary, context), []).append(name)
     for reason, same in names.items():
-        yield f"There is no {kind} of {join_names(same, MAX_NAMED)}. {reason}"
+        yield f"There is no {kind} of {join_names(same)}. {reason}"
 
 
 def _is_unwritten(category: Category, manager: CategoryManager) -> bool:

@@ -13,8 +13,6 @@ from .tables import LEFT_OUT, MAX_LABEL
 
 LARGE_GROUP = 50
 """Near-duplicates in a group from which on there is a note."""
-MAX_NAMES = 5
-"""Names listed in a note."""
 PURPOSES = {Split.TRAIN: "training", Split.VAL: "validation"}
 
 
@@ -36,7 +34,7 @@ def _splits(dataset: Dataset, format_name: str) -> set[Split]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return join_names([truncate(name, MAX_LABEL) for name in names], MAX_NAMES)
+    return join_names([truncate(name, MAX_LABEL) for name in names])
 
 
 def _box_formats(settings: Settings) -> list[str]:
@@ -135,7 +133,7 @@ def _unusable_xml(dataset: Dataset) -> Iterator[str]:
         names = [path.relative_to(path.parents[2]).as_posix() for path in dataset.unusable_xml]
         yield (
             f"No usable box in {pluralize(len(names), 'XML file')} of your own photos (damaged, not in "
-            f"UTF-8, or for an image of another shape): {join_names(names, MAX_NAMES)}."
+            f"UTF-8, or for an image of another shape): {join_names(names)}."
         )
 
 

@@ -31,7 +31,6 @@ _ARCHIVE_NAME = re.compile(r"n[0-9]{8}\.tar(\.gz)?")
 _XML_FOLDER_NAME = re.compile(r"n[0-9]{8}")
 _CODE = slice(0, 9)
 _INCOMPLETE_MARKER = ".unfinished"
-_NAMES_SHOWN = 5
 _START_BYTES = 4096
 _CHUNK = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -59,10 +58,7 @@ class ArchiveCheck:
 
     def describe_rejected(self) -> list[str]:
         """Return a text for each reason, with names."""
-        return [
-            f"{len(names):,} {reason} ({join_names(names, _NAMES_SHOWN)})"
-            for reason, names in self.rejected.items()
-        ]
+        return [f"{len(names):,} {reason} ({join_names(names)})" for reason, names in self.rejected.items()]
 
 
 def count_categories(folder: Path) -> int:
