@@ -238,7 +238,7 @@ class Watched:
 def make_executor(cluster: Cluster) -> DaskExecutor:
     """Make an executor on a cluster."""
     Watched.cluster = cluster
-    return DaskExecutor(cluster, CONFIG, batch_size=8, retries=1)  # type: ignore[arg-type]
+    return DaskExecutor(cluster, Shard(CONFIG, batch_size=8, retries=1))  # type: ignore[arg-type]
 
 
 def poll_often(executor: DaskExecutor) -> None:

@@ -17,7 +17,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,6 @@ from ..pipeline.messages import CancelTasks, Command, StartTasks, WorkerConfig
 from ..reasons import INTERRUPTED, NOT_NEEDED
 from ..results import host_limits
 from ..scheduler.host_state import HIGHEST_LIMIT
-from ..scheduler.schedule import DEFAULT_PATIENCE
 from ..scheduler.scheduled_task import TaskResult
 from ..text import pluralize
 from . import code_bundle, remote_task
@@ -89,30 +88,16 @@ class DaskExecutor:
 
     Parameters
     ----------
-    batch_size
-        Tasks in flight in one shard.
-    retries, patience, known_limits, delivering_hosts
-        As for `Schedule`.
+    shard
+        What all shards have in common; each gets what is known of its own hosts.
     """
 
-    def __init__(
-        self,
-        connection: DaskConnection,
-        config: WorkerConfig,
-        *,
-        batch_size: int,
-        retries: int,
-        patience: float = DEFAULT_PATIENCE,
-        known_limits: Mapping[str, LearnedLimit] | None = None,
-        delivering_hosts: Set[str] = frozenset(),
-    ) -> None:
+    def __init__(self, connection: DaskConnection, shard: Shard) -> None:
         import cloudpickle
         from distributed import as_completed
 
         self._connection = connection
-        self._config, self._batch_size, self._retries = config, batch_size, retries
-        self._patience, self._delivering_hosts = patience, delivering_hosts
-        self._known_limits = dict(known_limits or {})
+        self._shard = shard
         self._learned_limits: dict[str, LearnedLimit] = {}
         self._notices: list[str] = []
         self._planner = ShardPlanner()
@@ -239,20 +224,14 @@ class DaskExecutor:
             if plan is None:
                 return
             name = f"{self._run}-{next(self._names)}"
-            shard = Shard(
-                config=self._config,
-                batch_size=self._batch_size,
-                retries=self._retries,
+            limits = {**self._shard.learned, **self._learned_limits}
+            shard = replace(
+                self._shard,
                 hosts=plan.hosts,
                 parts=plan.parts,
                 parts_elsewhere=min(SHARDS_PER_THREAD * threads, HIGHEST_LIMIT),
-                learned={
-                    host: limit
-                    for host, limit in (self._known_limits | self._learned_limits).items()
-                    if host in plan.hosts
-                },
-                patience=self._patience,
-                delivering_hosts=frozenset(plan.hosts & self._delivering_hosts),
+                learned={host: limit for host, limit in limits.items() if host in plan.hosts},
+                delivering_hosts=plan.hosts & self._shard.delivering_hosts,
             )
             future = self._connection.client.submit(
                 self._function,
@@ -364,16 +343,15 @@ def dask_executor(
         own = sorted(name for name in os.environ if name.lower() in PROXIES and os.environ[name])
         if own and address != LOCAL:
             print_line(f"The workers take proxies from their own environment, not from the {own[0]} here.")
-        config = replace(config, result_folder=config.result_folder.resolve())
-        yield DaskExecutor(
-            connection,
-            config,
-            batch_size=batch_size,
-            retries=settings.retries,
+        shard = Shard(
+            replace(config, result_folder=config.result_folder.resolve()),
+            batch_size,
+            settings.retries,
+            learned=host_limits.read(context.folder),
             patience=60 * settings.patience,
-            known_limits=host_limits.read(context.folder),
             delivering_hosts=context.delivering_hosts,
         )
+        yield DaskExecutor(connection, shard)
 
 
 def _shard_error(future: Future) -> str:

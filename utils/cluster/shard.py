@@ -6,7 +6,7 @@ by their length where they go through a pipe.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from ..models.hosts import LearnedLimit
@@ -19,9 +19,13 @@ from ..scheduler.schedule import DEFAULT_PATIENCE
 class Shard:
     """The first message to a shard's process; its tasks follow as commands.
 
+    The run has one without hosts, which describes all shards.
+
     Attributes
     ----------
-    batch_size, retries
+    batch_size
+        The maximum number of tasks in flight.
+    retries
         As for a run on one machine.
     parts
         The number of shards that share a host, if there are several.
@@ -38,12 +42,12 @@ class Shard:
     config: WorkerConfig
     batch_size: int
     retries: int
-    hosts: frozenset[str]
-    parts: Mapping[str, int]
-    parts_elsewhere: int
+    hosts: frozenset[str] = frozenset()
+    parts: Mapping[str, int] = field(default_factory=dict)
+    parts_elsewhere: int = 1
     learned: Mapping[str, LearnedLimit] = field(default_factory=dict)
     patience: float = DEFAULT_PATIENCE
-    delivering_hosts: frozenset[str] = frozenset()
+    delivering_hosts: Set[str] = frozenset()
 
     def parts_of(self, host: str) -> int:
         """Return the number by which a host's limits are divided in this shard."""
