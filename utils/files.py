@@ -9,7 +9,9 @@ Files are written atomically, so that a file is complete or does not exist, or b
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
+import io
 import json
 import os
 import stat
@@ -149,6 +151,20 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     with atomic_file(path) as file:
         file.write(data)
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a table as CSV in UTF-8 with commas, atomically.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with atomic_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)
 
 
 def append_lines(path: Path, header: str, lines: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from demo.pictures import jpeg
 from tests.result_folder import RED, ResultFolder
 from utils.errors import FolderError
 from utils.images import placeholders
+from utils.results.exclusions import Exclusions
 from utils.results.journal import Journal
 from utils.results.report import ReportWriter
 
@@ -26,7 +27,7 @@ def test_image_that_cannot_be_removed(tmp_path: Path) -> None:
     found = {placeholders.content_key(outcome) for outcome in Journal(folder.journal).outcomes()}
 
     with pytest.raises(FolderError, match=re.escape(str(folder.annotation(f"{RED}_1")))):
-        ReportWriter(lambda _: folder).retract(made.categories[0], found)
+        ReportWriter(lambda _: folder, Exclusions()).retract(made.categories[0], found)
 
     assert [path.exists() for path in images] == [False, True, True]
     with folder.report.open(newline="", encoding="utf-8") as file:
@@ -51,6 +52,6 @@ def test_lines_that_name_another_file(tmp_path: Path) -> None:
         )
     folder.journal.write_text(lines, encoding="utf-8")
 
-    assert ReportWriter(lambda _: folder).retract(made.categories[0], found) == []
+    assert ReportWriter(lambda _: folder, Exclusions()).retract(made.categories[0], found) == []
 
     assert [path.read_bytes() for path in others] == [b"mine"] * 3

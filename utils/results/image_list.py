@@ -73,7 +73,6 @@ class ImageList:
         Changes with the file.
     """
 
-    path: Path
     images: tuple[ListedImage, ...]
     is_manifest: bool
     digest: str
@@ -90,7 +89,8 @@ def read(path: Path) -> ImageList:
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
-        raise InputError(f"--images {path}: it cannot be read ({_why(error)}).") from error
+        why = getattr(error, "strerror", None) or error  # ValueError for a NUL in the path
+        raise InputError(f"--images {path}: it cannot be read ({why}).") from error
     decoded = decode(data)
     if decoded is None or "\0" in decoded.text:
         raise InputError(
@@ -105,7 +105,7 @@ def read(path: Path) -> ImageList:
     if not images:
         raise InputError(f"--images {path} lists no image. Give image codes, one a line, or a manifest.csv.")
     is_manifest = is_table and CHECKSUM_COLUMN in columns
-    return ImageList(path, images, is_manifest, hashlib.sha256(data).hexdigest())
+    return ImageList(images, is_manifest, hashlib.sha256(data).hexdigest())
 
 
 def by_category(
@@ -206,7 +206,3 @@ def _listed(row: Mapping[str, str | None]) -> ListedImage:
         width=int(cells["width"] or 0),
         height=int(cells["height"] or 0),
     )
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from ..models.settings import Settings
 from ..models.tasks import Outcome
 from ..reasons import NOT_NEEDED, Reason, RetryPolicy, Status
 
-
-class ValidationFlags(Protocol):
-    """The flags on which rejections can depend."""
-
-    @property
-    def min_side(self) -> int:
-        """See `Settings`."""
-
-    @property
-    def honour_opt_out(self) -> bool:
-        """See `Settings`."""
-
-    @property
-    def with_annotation(self) -> bool:
-        """See `Settings`."""
+DECIDING_FLAGS = {
+    Reason.TOO_SMALL: "min_side",
+    Reason.OPTED_OUT: "honour_opt_out",
+    Reason.ANNOTATION_MISMATCH: "with_annotation",
+}
+"""The flags on which rejections depend."""
 
 
 def is_final(known: Outcome, settings: Settings) -> bool:
@@ -62,11 +51,13 @@ def not_needed(outcome: Outcome) -> Outcome:
     )
 
 
-def deciding_flag(reason: Reason, flags: ValidationFlags) -> str:
-    """Return the flag, with its value, on which a rejection depends; empty if it depends on none."""
-    deciding = {
-        Reason.TOO_SMALL: f"min_side={flags.min_side}",
-        Reason.OPTED_OUT: f"honour_opt_out={flags.honour_opt_out}",
-        Reason.ANNOTATION_MISMATCH: f"with_annotation={flags.with_annotation}",
-    }
-    return deciding.get(reason, "")
+def deciding_flag(reason: Reason, flags: object) -> str:
+    """Return the flag on which a rejection depends, with its value; empty if it depends on none.
+
+    Parameters
+    ----------
+    flags
+        The settings, or another object with the attributes in `DECIDING_FLAGS`.
+    """
+    name = DECIDING_FLAGS.get(reason)
+    return f"{name}={getattr(flags, name)}" if name else ""

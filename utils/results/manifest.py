@@ -6,14 +6,12 @@ same images have the same manifest.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 
-from ..files import atomic_file
+from ..files import write_csv
 from ..text import spreadsheet_cell
 
 
@@ -59,8 +57,9 @@ def write(path: Path, rows: Iterable[ManifestRow]) -> None:
     OSError
         If it cannot be written.
     """
-    with atomic_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(COLUMNS)
-        for row in sorted(rows, key=lambda row: (row.image_code, row.category)):
-            table.writerow(spreadsheet_cell(one) if isinstance(one, str) else one for one in _values(row))
+    ordered = sorted(rows, key=attrgetter("image_code", "category"))
+    write_csv(path, COLUMNS, (map(_cell, _values(row)) for row in ordered))
+
+
+def _cell(value: str | int | None) -> str | int | None:
+    return spreadsheet_cell(value) if isinstance(value, str) else value

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import disk_error, wrap_os_errors
-from ..files import atomic_file
+from ..files import write_csv
 from ..images import placeholders
 from ..images.placeholders import ContentKey
 from ..models.rows import Category
@@ -30,13 +28,7 @@ def write(path: Path, outcomes: Iterable[Outcome]) -> None:
     OSError
         If it cannot be written.
     """
-    with (
-        atomic_file(path) as file,
-        io.TextIOWrapper(file, encoding="utf-8", newline="") as text,
-    ):
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows([column(outcome) for column in COLUMNS.values()] for outcome in outcomes)
+    write_csv(path, COLUMNS, ([column(outcome) for column in COLUMNS.values()] for outcome in outcomes))
 
 
 def _of_picture(name: str) -> Callable[[Outcome], object]:
@@ -65,12 +57,10 @@ COLUMNS: dict[str, Callable[[Outcome], object]] = {
 class ReportWriter:
     """Writes reports, and keeps their `summaries` by category code."""
 
-    def __init__(
-        self, folder_of: Callable[[Category], CategoryFolder], excluded: Exclusions | None = None
-    ) -> None:
+    def __init__(self, folder_of: Callable[[Category], CategoryFolder], excluded: Exclusions) -> None:
         self.summaries: dict[str, Summary] = {}
         self._folder_of = folder_of
-        self._excluded = excluded or Exclusions()
+        self._excluded = excluded
 
     def write(self, category: Category, outcomes: Iterable[Outcome] | None = None) -> Summary:
         """Write and summarise the report of a category.
