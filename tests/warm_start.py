@@ -47,7 +47,12 @@ MODULES = (
     "utils.pipeline.worker",
 )
 """Modules that most runs import."""
-MODULES_OF_FLAGS = {"--scheduler": "distributed"}
+MODULES_OF_FLAGS = {
+    "--archive_url": "utils.fetch.file_download",
+    "--export": "utils.cli.export_command",
+    "--ncodes_dir": "utils.cli.prerequisites_command",
+    "--scheduler": "distributed",
+}
 """Modules that take long to import, by the flags of runs that need them."""
 
 
@@ -208,12 +213,14 @@ def _watch(request: dict[str, Any], descriptors: list[int]) -> None:
 
 
 def _load() -> None:
-    """Import what most runs need, including those without worker processes."""
+    """Import and read what most runs need, including those without worker processes."""
+    from utils.catalog import categories
     from utils.images import decoding
 
     for name in MODULES:
         importlib.import_module(name)
     decoding.load()
+    categories.load_synsets()
     gc.freeze()  # a collection in a run would copy all memory pages
 
 
