@@ -66,7 +66,7 @@ def test_descriptions(tmp_path: Path, layout: str) -> None:
     copies = opened(folder)
     line = f"{folder}: {DESCRIPTIONS[layout]}, 2 of the 2 selected categories"
     assert copies.describe((FISH, DOG)) == [line]
-    assert copies.copies[0].problems() == []
+    assert copies.copies[0].new_problems() == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -125,11 +125,11 @@ def test_many_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_same_file_in_folder_and_by_itself(tmp_path: Path) -> None:
-    """What is damaged in an archive is named by the path as it was given, whichever run has listed it."""
+    """What is damaged in an archive is named as it was given, whichever run has listed it."""
     folder = write_files(tmp_path / "copy", {"x.tar": tar(class_folders())[:20_000]})
-    for given, damaged in ((folder, f"{folder}: x.tar"), (folder / "x.tar", f"{folder}/x.tar")):
-        (problem,) = opened(given).copies[0].problems()
-        assert problem.startswith(f"{damaged}: it is cut off after")
+    for given, named in ((folder, "x.tar: "), (folder / "x.tar", "")):
+        (problem,) = opened(given).copies[0].new_problems()
+        assert problem.startswith(f"{named}it is cut off after")
 
 
 def test_conflicting_labels(tmp_path: Path) -> None:
@@ -153,10 +153,17 @@ def test_conflicting_labels(tmp_path: Path) -> None:
 def test_many_problems(tmp_path: Path) -> None:
     """The first damaged files are named, the others counted."""
     folder = write_files(tmp_path / "copy", class_folders())
-    write_files(folder, {f"{number}.tar": b"<html>" for number in range(30)})
-    problems = opened(folder).copies[0].problems()
+    write_files(
+        folder, {f"{number}.tar": b"<html>" for number in range(30)} | {f"{DOG}.tar": b"<html>" * 100}
+    )
+    copies = opened(folder)
+    (copy,) = copies.copies
+    problems = copy.new_problems()
     assert len(problems) == MAX_PROBLEMS + 1
-    assert problems[-1] == f"{folder}: 25 more problems."
+    assert problems[-1] == "25 more problems."
+    assert copy.new_problems() == []
+    copies.images(DOG)
+    assert copy.new_problems() == [f"{DOG}.tar: it is not a tar archive, or damaged."]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

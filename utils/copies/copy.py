@@ -23,7 +23,7 @@ from .registry import EXTENSIONS, LAYOUTS, open_file
 from .tar_files import CategoryTar
 
 MAX_PROBLEMS = 5
-"""Damaged files that are named, for each copy."""
+"""Damaged files that are named at once, for each copy."""
 MAX_NAMED = 20
 """Copies that are named one by one; a shell may give thousands of shards for a pattern."""
 
@@ -94,12 +94,13 @@ class Copy:
         self.place = self._path if self._path.is_dir() else self._path.parent
         self._wanted = wanted
         self._problems: list[str] = []
+        self._reported: set[str] = set()
         self._readers = list(self._open_readers())
         self.compressed = [one for one in self._readers if isinstance(one, CompressedTar)]
         for one in self.compressed:
             one.wanted, one.folder = wanted, folder
         if not self.kinds:
-            why = " ".join(["no copy of ImageNet is recognised.", *self._first_problems()])
+            why = " ".join(["no copy of ImageNet is recognised.", *self.new_problems()])
             raise InputError(f"--copy {given}: {why} Known are {LAYOUTS}.")
         self._category_tars: dict[str, list[Reader]] = {}
         for reader in self._readers:
@@ -119,18 +120,17 @@ class Copy:
             for member in reader.members(code):
                 yield Found(self, reader, member)
 
-    def problems(self) -> list[str]:
-        """Return sentences about what is damaged, the first ones if there are many."""
-        return [f"{self.given}: {one}" for one in self._first_problems()]
-
-    def _first_problems(self) -> list[str]:
-        everything = [*self._problems]
+    def new_problems(self) -> list[str]:
+        """Return sentences about damage that was not returned before, the first ones if there are many."""
+        problems = [*self._problems]
         for one in self._readers:
-            everything += [f"{one.name}: {fault}." if one.name else f"{fault}." for fault in one.faults]
-        more = len(everything) - MAX_PROBLEMS
+            problems += [f"{one.name}: {fault}." if one.name else f"{fault}." for fault in one.faults]
+        new = [one for one in problems if one not in self._reported]
+        self._reported.update(new)
+        more = len(new) - MAX_PROBLEMS
         if more > 0:
-            everything[MAX_PROBLEMS:] = [f"{pluralize(more, 'more problem')}."]
-        return everything
+            new[MAX_PROBLEMS:] = [f"{pluralize(more, 'more problem')}."]
+        return new
 
     def _open_readers(self) -> Iterator[Reader]:
         if not self._path.is_dir():

@@ -55,7 +55,6 @@ class CopySource(Source):
         )
         self._counts: dict[str, int] = {}
         self._unfinished = set(context.codes)
-        self._reported: set[str] = set()
 
     @classmethod
     def check(cls, settings: Settings) -> None:
@@ -188,10 +187,9 @@ class CopySource(Source):
 
     def _report_problems(self) -> None:
         """Name what is damaged, once."""
-        for problem in (one for copy in self._copies.copies for one in copy.problems()):
-            if problem not in self._reported:
-                self._reported.add(problem)
-                self._context.notify(problem)
+        for copy in self._copies.copies:
+            for problem in copy.new_problems():
+                self._context.notify(f"{copy.given}: {problem}")
 
     def _count(self, code: str) -> int:
         if code not in self._counts:
