@@ -177,8 +177,8 @@ def test_copies(project: Project, cluster: DaskCluster) -> None:
 
 
 def add_demo(project: Project, demo_web: DemoWeb) -> None:
-    """Add three categories of the demo, enough for two shards, with their URLs and annotations."""
-    kinds = list(Kind)[:3]
+    """Add two categories of the demo, enough for two shards, with their URLs and annotations."""
+    kinds = list(Kind)[:2]
     for kind in kinds:
         project.category(kind.value, f"kind {kind.value}")
     for photo in demo_web.photos:

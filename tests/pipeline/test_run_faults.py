@@ -30,13 +30,13 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(code)
 """
 """Runs a command, and prints the kilobytes that its largest process used."""
-URLS = 40
+URLS = 25
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, ulimit and /proc are POSIX")
 
 
 @pytest.fixture
 def slow_project(project: Project, web: Web) -> Project:
-    """Make a project of forty URLs with delayed answers, every fifth dead, every third annotated."""
+    """Make a project of 25 URLs with delayed answers, every fifth dead, every third annotated."""
     return offer(project, web, lambda number: 0.1 + number % 7 / 20)
 
 
@@ -51,7 +51,7 @@ def done(project: Project, web: Web) -> Project:
 
 
 def offer(project: Project, web: Web, delay: Callable[[int], float]) -> Project:
-    """Add forty URLs, every fifth dead, every third annotated."""
+    """Add 25 URLs, every fifth dead, every third annotated."""
     project.category(RED, "red")
     for number in range(URLS):
         if number % 5:

@@ -24,7 +24,7 @@ from tests.machine import process_group, wait_until, workers
 from tests.project import Finished, Project, RunningScript
 
 RED = "n00000001"
-URLS, POISON = 40, 20
+URLS, POISON = 24, 12
 MEGABYTE = 1_000_000
 BEFORE_IT_KILLS = 0.15
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -40,7 +40,7 @@ def huge() -> bytes:
 
 
 def add_urls(project: Project, web: Web, poison: str) -> None:
-    """Add forty URLs, one of them the poisoned one."""
+    """Add 24 URLs, one of them the poisoned one."""
     project.category(RED, "red")
     for number in range(URLS):
         web.answer(f"/{number}", Answer(body=pictures.jpeg(seed=number), delay=0.05 + number % 7 / 20))
@@ -74,7 +74,7 @@ def kill_large_workers(process: RunningScript, over: threading.Event) -> None:
 
 def limit_memory(process: RunningScript, images: Path) -> None:
     """Limit each worker to 60 MB more than it uses when it has done some work."""
-    wait_until(lambda: images.exists() and len(list(images.glob("*.jpg"))) > 12)
+    wait_until(lambda: images.exists() and len(list(images.glob("*.jpg"))) > 6)
     for pid in workers(process.pid):
         has = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * PAGE
         resource.prlimit(pid, resource.RLIMIT_AS, (has + 60 * MEGABYTE,) * 2)
