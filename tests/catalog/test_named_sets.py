@@ -105,6 +105,23 @@ def test_family(query: str, choices: list[str]) -> None:
     assert "--find @" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("imagenette", ["imagenette"]),
+        ("MINIIMAGENET", [f"mini-imagenet{part}" for part in ("", "-train", "-val", "-test")]),
+        ("tiny_imagenet", ["tiny-imagenet-200"]),
+        ("tinyimagenet200", ["tiny-imagenet-200"]),
+        ("imagenet10", ["imagenet-10-dac"]),
+        ("no such set", []),
+    ],
+)
+def test_find(text: str, found: list[str]) -> None:
+    """Hyphens make no difference, but no text goes on from one word into the middle of the next."""
+    names = [one.name for one in named_sets.find(text)]
+    assert [name for name in names if not name.startswith("imagenet10")] == found
+
+
 def test_family_of_a_number() -> None:
     """A number is whole: @imagenet10 is no beginning of @imagenet100-cmc."""
     assert "100" not in error("@imagenet10")

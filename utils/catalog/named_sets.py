@@ -56,8 +56,14 @@ def load() -> dict[str, NamedSet]:
 
 
 def find(text: str) -> list[NamedSet]:
-    """Return the sets whose names contain a text, ignoring case, hyphens and underscores."""
-    return [one for one in load().values() if _key(text) in _key(one.name)]
+    """Return the sets whose names contain a text, ignoring case, hyphens and underscores.
+
+    Where the name has hyphens and the text has none, the text must end with a word: "imagenette" is not in
+    "mini-imagenet-test".
+    """
+    words = "[-_]?".join(map(re.escape, _key(text)))
+    pattern = re.compile(rf"{re.escape(text)}|{words}(?![a-z0-9])", re.IGNORECASE)
+    return [one for one in load().values() if pattern.search(one.name)]
 
 
 def codes_of(queries: Iterable[str]) -> list[str]:
