@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,7 @@ from ..pipeline.listed_images import ListedImages, Match
 from ..pipeline.messages import WorkerConfig
 from ..pipeline.run import Run
 from ..pipeline.worker_pool import InProcessBackend, WorkerBackend, WorkerPool
-from ..reasons import Status
-from ..results import exclusions, existing_folders, host_limits, own_images, statistics
-from ..results.exclusions import EXCLUDED_NAME
+from ..results import exclusions, existing_folders, host_limits, own_images
 from ..results.folder_lock import FolderLock
 from ..results.paths import RESULT_FOLDER, RUN_NAME, result_folder
 from ..results.progress import Progress
@@ -40,23 +38,24 @@ from ..sources.registry import source_types
 from ..sources.url_source import UrlSource
 from ..sources.url_table import NoUrlTable, UrlTable
 from ..text import join_names, pluralize
-from . import gallery_command, listed_images_command, shortfall, verify_command
+from . import gallery_command, listed_images_command, verify_command
 from .arguments import Signals
+from .conclusion import Conclusion, without_boxes_text
 from .console import Console
 from .messages import open_url_table, warn
 
 if TYPE_CHECKING:
     from .export_command import ExportCommand
 
-OF_ALL_RUNS = "Failures include those of earlier runs."
 URLS_PER_WORKER = 16
 """URLs per worker process; with fewer, the run would end before the process is ready."""
 
 
 def run(settings: Settings, console: Console, signals: Signals) -> int:
     """Run, verify or dry-run, as the flags state; returns the exit code."""
+    root = settings.save_dir / RESULT_FOLDER
     rows = selection.read(settings)
-    folders = existing_folders.find(settings.save_dir / RESULT_FOLDER, rows)
+    folders = existing_folders.find(root, rows)
     everything = existing_folders.rename(rows, folders)
     if settings.verify:
         return verify_command.verify_all(everything, settings, console)
@@ -68,7 +67,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         else selection.selected(everything, settings)
     )
     _check_inputs(settings)
-    excluded = exclusions.read(settings.save_dir / RESULT_FOLDER)
+    excluded = exclusions.read(root)
     table = _open_table(settings, console, listed)
     with contextlib.ExitStack() as stack:
         export = _prepare_export(selected.categories, everything, settings, console)
@@ -88,9 +87,8 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
         _show_start(introduction, sources, settings, console)
         if kept := existing_folders.sentence(folders, codes):
             console.print(kept)
-        path = folder or settings.save_dir / RESULT_FOLDER
         labels = {category.code: category.folder for category in everything}
-        context = RunContext(settings, path, table, labels, sources, StagingFolder(path), excluded, listed)
+        context = RunContext(settings, root, table, labels, sources, StagingFolder(root), excluded, listed)
         if settings.dry_run:
             saved = _dry_run(selected.categories, context, console)
             if export:
@@ -98,13 +96,14 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
             return 0
         with _recorded(context, signals) as record:
             _validate_own_images(selected.categories, context, console)
-            manager = _work(selected.categories, context, console, signals, record)
+            conclusion = _work(selected.categories, context, console, signals, record)
+            faulty = bool(conclusion.manager.faults)
             page = gallery_command.write(
-                path, everything, settings, console, stopped=signals.received, faulty=bool(manager.faults)
+                root, everything, settings, console, stopped=signals.received, faulty=faulty
             )
             if page:
                 console.print(f"Look at it: {page}")
-            record.exit_code = _conclude(selected.categories, manager, context, console, signals)
+            record.exit_code = conclusion.print_problems(interrupted=signals.received())
             if listed and not signals.received():
                 record.images = listed_images_command.conclude(selected.categories, context, console)
                 if record.images[Match.MISSING] or record.images[Match.DIFFERENT]:
@@ -218,17 +217,13 @@ def _dry_run(selected: Sequence[Category], context: RunContext, console: Console
         console.print("  " + "\n    ".join([*one.lines(), *missing]))
     without_boxes = [one.category.folder for one in planned if one.missing_boxes]
     if without_boxes and not are_few:
-        console.print(_without_boxes_text(without_boxes))
+        console.print(without_boxes_text(without_boxes))
     unknown = [source.origin(context.settings) for source in context.sources if not source.listable]
     more = f" The content of {' and '.join(unknown)} is not known yet." if unknown else ""
     noun = "URL" if any(source.many_hosts for source in context.sources) else "image"
     to_try = pluralize(sum(one.to_try for one in planned), noun)
     console.print(f"{to_try} to try at most.{more} Nothing was downloaded: this was a dry run.")
     return sum(one.saved for one in planned)
-
-
-def _without_boxes_text(folders: Sequence[str]) -> str:
-    return f"{pluralize(len(folders), 'category')} without bounding boxes: {join_names(folders)}."
 
 
 def _validate_own_images(selected: Sequence[Category], context: RunContext, console: Console) -> None:
@@ -244,10 +239,11 @@ def _work(
     console: Console,
     signals: Signals,
     record: RunRecord,
-) -> CategoryManager:
+) -> Conclusion:
     signals.defer_interrupts()
     progress = Progress()
     manager = CategoryManager(selected, context, progress=progress, screen=console, stopped=signals.received)
+    conclusion = Conclusion(selected, manager, context, console)
     record.summaries = manager.reports.summaries
     try:
         with context.staging, _executor(context, console, signals, progress.total) as executor:
@@ -258,38 +254,8 @@ def _work(
                     host_limits.write(context.folder, executor.learned_limits())
     finally:
         console.close()
-        _show_totals(selected, manager, context, console, failed=progress.failed)
-    return manager
-
-
-def _show_totals(
-    selected: Sequence[Category],
-    manager: CategoryManager,
-    context: RunContext,
-    console: Console,
-    *,
-    failed: int,
-) -> None:
-    """Show the numbers of the categories; `failed` are the failures of this run alone."""
-    written = manager.reports.summaries
-    summaries = [written[category.code] for category in selected if category.code in written]
-    total = statistics.total(summaries)
-    if summaries and not (manager.has_new or total.statuses[Status.DOWNLOADED]):
-        counts = total.counts.removeprefix("0 saved, ")
-        places = f"Images, annotations and reports are in {context.folder}"
-        console.print("\n".join([f"Nothing new: {counts}. {places}", *total.left_out()]))
-    elif summaries:
-        console.print("\n".join([statistics.table(summaries, console.width), *total.details()]))
-        if total.statuses[Status.FAILED] > failed:
-            console.print(OF_ALL_RUNS)
-        if len(summaries) > MOST_CATEGORIES:
-            console.print(
-                f"These are the {MOST_CATEGORIES} with the most failures; all {len(summaries):,} are in "
-                f"{context.folder / RUN_NAME}"
-            )
-        if manager.without_boxes:
-            console.print(_without_boxes_text(manager.without_boxes))
-        console.print(f"Images, annotations and reports are in {context.folder}")
+        conclusion.print_totals(progress.failed)
+    return conclusion
 
 
 @contextlib.contextmanager
@@ -329,43 +295,3 @@ def _executor(context: RunContext, console: Console, signals: Signals, expected:
             yield LocalExecutor(backend, schedule, concurrency.update)
     finally:
         concurrency.stop()
-
-
-def _conclude(
-    selected: Sequence[Category],
-    manager: CategoryManager,
-    context: RunContext,
-    console: Console,
-    signals: Signals,
-) -> int:
-    unwritten = [f"{sentence} Fix this, and run again." for sentence in manager.unwritten_sentences()]
-    for sentence in [*manager.faults, *unwritten]:
-        warn(sentence)
-    if signals.received():
-        written = "Not all reports" if manager.unreported else "The reports"
-        warn(f"Interrupted. {written} are written; run the same command again to continue.")
-        return 0  # replaced by the exit code of the signal
-    if unused := _unused_exclusions(selected, context):
-        lines, name = ("lines", "name") if unused > 1 else ("line", "names")
-        console.print(f"{EXCLUDED_NAME}: {unused:,} {lines} {name} no image of the selected categories.")
-    for sentence in _first(shortfall.incomplete(manager, context)):
-        console.print(sentence)
-    for sentence in _first(shortfall.without_images(manager, context)):
-        warn(sentence)
-    return 1 if manager.without_images or manager.faults or unwritten else 0
-
-
-def _first(sentences: Iterable[str]) -> Iterator[str]:
-    """Yield the first sentences about single categories, and how many more there are."""
-    everything = list(sentences)
-    yield from everything[:MOST_CATEGORIES]
-    if len(everything) > MOST_CATEGORIES:
-        yield f"The same goes for {len(everything) - MOST_CATEGORIES:,} more categories; see {RUN_NAME}."
-
-
-def _unused_exclusions(selected: Sequence[Category], context: RunContext) -> int:
-    """Count the images in `excluded.txt` that neither the run met nor the URL table lists for a category."""
-    codes, excluded = {category.code for category in selected}, context.exclusions
-    unmet = excluded.rejections.keys() - excluded.found
-    listed = context.table.rows_of([image_code for image_code in unmet if image_code[:9] in codes])
-    return len(unmet.difference(row.image_code for row in listed)) + len(excluded.own - excluded.found)
