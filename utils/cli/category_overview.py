@@ -81,10 +81,7 @@ class CategoryOverview:
         return {code for code, count in self._box_counts(codes).items() if count}
 
     def rows(
-        self,
-        listed: Collection[Category],
-        reasons: Mapping[str, str],
-        headings: Mapping[str, str],
+        self, listed: Collection[Category], reasons: Mapping[str, str], headings: Mapping[str, str]
     ) -> list[Row]:
         """Return the rows of some categories.
 

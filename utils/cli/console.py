@@ -127,12 +127,7 @@ class Console:
             state = [f"waiting for {pluralize(progress.in_flight, 'slow URL')}", *more]
         else:
             state = [*more, f"{progress.saved / seconds:.1f} images/s"]
-        parts = [
-            position,
-            *state,
-            f"{progress.failed} failed",
-            f"{progress.bytes / 1e6 / seconds:.1f} MB/s",
-        ]
+        parts = [position, *state, f"{progress.failed} failed", f"{progress.bytes / 1e6 / seconds:.1f} MB/s"]
         return [*parts, f"{progress.in_flight} in flight"] if progress.in_flight else parts
 
     def close(self) -> None:

@@ -114,9 +114,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
         _boolean("with_annotation", "only images with bounding boxes", default=False),
         _boolean(
-            "fill",
-            "how_many counts images, not URLs tried (default: as --with_annotation)",
-            default=None,
+            "fill", "how_many counts images, not URLs tried (default: as --with_annotation)", default=None
         ),
         _boolean("retry_failed", "retry URLs that failed permanently in an earlier run", default=False),
     ),
@@ -235,10 +233,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _value("not_like", "DIR", path, "leave out images that look like one in these folders", nargs="+"),
         _value("max_side", "PIXELS", number(2), "reduce larger images, and their boxes (default: no limit)"),
         _value(
-            "export_dir",
-            "DIR",
-            path,
-            "export to DIR/FORMAT (default: partial_imagenet_FORMAT in --save_dir)",
+            "export_dir", "DIR", path, "export to DIR/FORMAT (default: partial_imagenet_FORMAT in --save_dir)"
         ),
     ),
     "output and checks": (

@@ -60,9 +60,7 @@ def parser() -> Parser:
         help=f"only these: {', '.join(words)} (default: all three)",
     )
     what.add_argument(
-        "--force",
-        action="store_true",
-        help="download existing files again; marks in ncodes.csv are kept",
+        "--force", action="store_true", help="download existing files again; marks in ncodes.csv are kept"
     )
     sources = result.add_argument_group("where to download from")
     sources.add_argument(

@@ -234,11 +234,7 @@ def _validate_own_images(selected: Sequence[Category], context: RunContext, cons
 
 
 def _work(
-    selected: Sequence[Category],
-    context: RunContext,
-    console: Console,
-    signals: Signals,
-    record: RunRecord,
+    selected: Sequence[Category], context: RunContext, console: Console, signals: Signals, record: RunRecord
 ) -> Conclusion:
     signals.defer_interrupts()
     progress = Progress()

@@ -68,10 +68,7 @@ def conflict(values: dict[str, Any]) -> str | None:
             export_flag and not export,
             f"--{export_flag} needs --export: add --export FORMAT, e.g. --export yolo",
         ),
-        (
-            export and (find or marks),
-            "--export needs a download: leave --find, --mark and --unmark out",
-        ),
+        (export and (find or marks), "--export needs a download: leave --find, --mark and --unmark out"),
         (export and verify, "--export needs a download: leave --verify out, or run it before"),
         (
             scheduler and not all(SOURCES[name].distributable for name in values["source"]),

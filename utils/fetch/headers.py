@@ -27,12 +27,7 @@ def parse_retry_after(value: str, now: float | None = None) -> float | None:
             date = email.utils.parsedate_to_datetime(text)
             # HTTP's dates are in GMT.
             then = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
-        except (
-            TypeError,
-            ValueError,
-            OverflowError,
-            OSError,
-        ):  # for years and zones out of range
+        except (TypeError, ValueError, OverflowError, OSError):  # for years and zones out of range
             return None
         seconds = max(0.0, then - (time.time() if now is None else now))
     return min(float(seconds), float(MAX_RETRY_AFTER))

@@ -24,13 +24,7 @@ from ..sources import url_table
 from ..text import pluralize
 from . import annotation_archives
 from .first_available import Console, Job, use_first_available
-from .known_sources import (
-    ANNOTATION_SOURCES,
-    ANNOTATIONS_BY_HAND,
-    URL_SOURCES,
-    URLS_BY_HAND,
-    KnownSource,
-)
+from .known_sources import ANNOTATION_SOURCES, ANNOTATIONS_BY_HAND, URL_SOURCES, URLS_BY_HAND, KnownSource
 from .url_list import BAD_LINES_NAME, convert
 
 

@@ -18,15 +18,7 @@ from typing import BinaryIO
 from ..errors import DiskError, OneSourceError
 from ..files import create_file
 from ..sources import url_index
-from ..sources.url_format import (
-    HEADER,
-    MAX_JOINED_LINES,
-    MAX_LINE,
-    Layout,
-    decode,
-    format_row,
-    parse_header,
-)
+from ..sources.url_format import HEADER, MAX_JOINED_LINES, MAX_LINE, Layout, decode, format_row, parse_header
 from ..sources.url_index import IndexBuilder, Stamp
 
 BAD_LINES_NAME = "imageNetURLs_bad_lines.txt"

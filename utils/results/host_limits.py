@@ -44,11 +44,7 @@ def write(folder: Path, learned: Mapping[str, LearnedLimit]) -> None:
         return
     now = round(time.time())
     entries = _read_entries(folder) | {
-        host: {
-            "requests_per_second": limit.pace,
-            "concurrent_requests": limit.concurrency,
-            "learned": now,
-        }
+        host: {"requests_per_second": limit.pace, "concurrent_requests": limit.concurrency, "learned": now}
         for host, limit in sorted(learned.items())
     }
     write_atomic(folder / HOSTS_NAME, (json.dumps(entries, indent=1) + "\n").encode())

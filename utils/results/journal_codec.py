@@ -69,12 +69,7 @@ def decode(record: dict[str, Any], *, of_earlier_run: bool) -> Outcome | None:
         fitted = {name: int(count) for name, count in (record.get("fitted") or {}).items()}
         plain |= {name: str(record.get(key, "")) for name, key in TEXTS.items()}
         return Outcome(
-            row=UrlRow(
-                int(record["position"]),
-                image_code,
-                str(record["url"]),
-                int(record.get("repeat", 0)),
-            ),
+            row=UrlRow(int(record["position"]), image_code, str(record["url"]), int(record.get("repeat", 0))),
             status=Status.ALREADY_PRESENT if of_earlier_run and status.is_saved else status,
             reason=REASONS[record["reason"]] if record.get("reason") else None,
             seconds=float(record.get("seconds", 0.0)),
