@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.project import ROOT
-from utils.cli.arguments import SIGNAL_EXITS, Signals, boolean, number, run_script
+from utils.cli.arguments import SIGNAL_EXITS, Signals, run_script
+from utils.cli.options import boolean, number
 from utils.errors import (
     NO_THREAD,
     TOO_MANY_PROCESSES,

@@ -1,4 +1,4 @@
-"""Shared by both command lines: types of arguments, parser and help, signals, exit codes."""
+"""Shared by both command lines: parser and help, signals, exit codes."""
 
 from __future__ import annotations
 
@@ -9,91 +9,21 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
 from ..entrypoint import SIGNAL_EXITS, set_signal_handlers
 from ..errors import NO_THREAD, RAISE_FILE_LIMIT, TOO_MANY_OPEN_FILES, TOO_MANY_PROCESSES, DatasetError
-from ..fetch.locations import is_url
 from .messages import for_screen, warn
+from .options import Option
 
-TRUE = frozenset({"true", "yes", "1", "y"})
-FALSE = frozenset({"false", "no", "0", "n"})
 MAX_WIDTH = 110
 DASHES = "-\N{EN DASH}\N{EM DASH}"
 """Web pages and word processors turn the hyphens of flags into dashes."""
 SAME_SIGNAL_SECONDS = 2.0
 """Signals within this time count as one, since `timeout`, batch systems and closing terminals send them both
 to a process and to its group. SIGINT is an exception: Ctrl-C pressed twice ends a run at once."""
-
-
-def boolean(text: str) -> bool:
-    """Parse a boolean."""
-    word = text.strip().lower()
-    if word not in TRUE | FALSE:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
-    return word in TRUE
-
-
-def number(
-    least: float, kind: Callable[[str], float] = int, *, most: float = 2**31
-) -> Callable[[str], float]:
-    """Return a parser of numbers from `least` to `most`."""
-
-    def parse(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            limit = f"up to {most}" if value > most else f"from {least} upwards"
-            what = "whole number" if kind is int else "number"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {what} {limit}")
-        return value
-
-    return parse
-
-
-def choice(words: Sequence[str], text: str) -> str:
-    """Parse one of several lower-case words, given in any case."""
-    if text.lower() not in words:
-        hint = "; separate them by blanks" if "," in text else ""
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{hint}")
-    return text.lower()
-
-
-def address(text: str) -> str:
-    """Parse a path or a URL; an empty one comes from an unset variable, and is not the current folder."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("this is empty: give a path, or leave the flag out")
-    return text
-
-
-def path(text: str) -> Path:
-    """Parse a path; in `--save_dir=~/x` the shell does not expand the `~`."""
-    try:
-        return Path(address(text)).expanduser()
-    except RuntimeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} names no user of this machine") from error
-
-
-def file(text: str) -> Path:
-    """Parse the path of a file, which must not be a folder or a URL."""
-    parsed = path(text)
-    if is_url(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is a URL: download it, and give the file")
-    if os.path.isdir(parsed):  # noqa: PTH112  # Path.is_dir raises OSError for a path that is too long
-        raise argparse.ArgumentTypeError(f"{text!r} is a folder: give the file in it")
-    return parsed
-
-
-def user_agent(text: str) -> str:
-    """Parse a User-Agent, which is sent as a header."""
-    if not (text.isascii() and text.isprintable() and text.strip()):
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be a User-Agent: use printable ASCII characters")
-    return text.strip()
 
 
 class HelpFormatter(argparse.HelpFormatter):
@@ -118,12 +48,20 @@ class Parser(argparse.ArgumentParser):
     ----------
     prog
         The name of the script.
+    groups
+        The options by the titles of their groups.
     everyday
         The flags that `--help` shows; None for all.
     """
 
     def __init__(
-        self, prog: str, *, description: str, epilog: str, everyday: Collection[str] | None = None
+        self,
+        prog: str,
+        groups: Mapping[str, Iterable[Option]],
+        *,
+        description: str,
+        epilog: str,
+        everyday: Collection[str] | None = None,
     ) -> None:
         super().__init__(
             prog=prog,
@@ -135,9 +73,14 @@ class Parser(argparse.ArgumentParser):
             add_help=False,
         )
         self._everyday = everyday
-
-    def add_common_flags(self) -> None:
-        """Add `--help`, `--help_all` and `--version`, after all others."""
+        for title, options in groups.items():
+            group = self.add_argument_group(title)
+            for option in options:
+                help_text, arguments = option.help, dict(option.arguments)
+                if option.default is not None:
+                    help_text += f" (default: {option.default})"
+                    arguments["default"] = option.default
+                group.add_argument(f"--{option.flag}", help=help_text, **arguments)
         group = self.add_argument_group("about this script")
         for flags, help_text, text in (
             (["-h", "--help"], "show the everyday flags", lambda: self.format_help(self._everyday)),

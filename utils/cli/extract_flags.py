@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ..catalog import categories
 from ..export import formats
@@ -18,7 +16,8 @@ from ..sources.copy_source import CopySource
 from ..sources.registry import ALIASES, SOURCES, source_names
 from ..sources.url_source import UrlSource
 from . import validate_args
-from .arguments import Parser, boolean, choice, file, number, path, user_agent
+from .arguments import Parser
+from .options import Option, boolean_value, choice, file, number, one_of, path, switch, user_agent, value
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
@@ -32,42 +31,6 @@ SOURCE_WORDS = (*SOURCES, *ALIASES)
 FORMATS = ("table", "csv")
 LABELS = ("name", "short", "code")
 BOX_FORMATS = [one.name for one in formats.FORMATS.values() if one.has_boxes]
-
-
-@dataclass(frozen=True)
-class Option:
-    """One flag.
-
-    Attributes
-    ----------
-    default
-        None if the help text itself states what happens without the flag.
-    arguments
-        Further arguments of argparse's `add_argument`.
-    """
-
-    flag: str
-    help: str
-    default: object
-    arguments: Mapping[str, Any]
-
-
-def _value(
-    flag: str, metavar: str, parse: Callable[[str], Any], text: str, default: object = None, **more: Any
-) -> Option:
-    return Option(flag, text, default, {"metavar": metavar, "type": parse, **more})
-
-
-def _boolean(flag: str, text: str, default: bool | None) -> Option:
-    return _value(flag, "BOOL", boolean, text, default, nargs="?", const=True)
-
-
-def _switch(flag: str, text: str) -> Option:
-    return Option(flag, text, None, {"action": "store_true"})
-
-
-def _words(flag: str, words: Sequence[str], text: str, default: object = None) -> Option:
-    return _value(flag, f"{{{','.join(words)}}}", partial(choice, words), text, default)
 
 
 def _scheduler(text: str) -> str:
@@ -100,31 +63,33 @@ def _fraction(text: str) -> float:
 
 GROUPS: dict[str, tuple[Option, ...]] = {
     "which categories and how many": (
-        _value(
+        value(
             "categories",
             "X",
             str,
             "codes, names, @SET or @FILE (default: the marked rows of ncodes.csv)",
             nargs="+",
         ),
-        _value("images", "FILE", file, "exactly these images: a list of image codes, or a manifest.csv"),
-        _boolean("with_subcategories", "also select all categories below them in WordNet", default=False),
-        _value(
+        value("images", "FILE", file, "exactly these images: a list of image codes, or a manifest.csv"),
+        boolean_value(
+            "with_subcategories", "also select all categories below them in WordNet", default=False
+        ),
+        value(
             "how_many", "N", number(-1), "number for every category; -1 is all (default: the column how_many)"
         ),
-        _boolean("with_annotation", "only images with bounding boxes", default=False),
-        _boolean(
+        boolean_value("with_annotation", "only images with bounding boxes", default=False),
+        boolean_value(
             "fill", "how_many counts images, not URLs tried (default: as --with_annotation)", default=None
         ),
-        _boolean("retry_failed", "retry URLs that failed permanently in an earlier run", default=False),
+        boolean_value("retry_failed", "retry URLs that failed permanently in an earlier run", default=False),
     ),
     "find and mark categories (nothing is downloaded)": (
-        _value("find", "WORD", str, "list the categories that have these words in their names", nargs="*"),
-        _boolean("all_matches", "also list what fits less well than the best matches", default=False),
-        _value("below", "X", str, "with --find: only categories below X: a name, a code, or e.g. animal"),
-        _boolean("boxed", "with --find: only categories with bounding boxes", default=False),
-        _words("format", FORMATS, "list all results of --find, as a table or as CSV"),
-        _value(
+        value("find", "WORD", str, "list the categories that have these words in their names", nargs="*"),
+        boolean_value("all_matches", "also list what fits less well than the best matches", default=False),
+        value("below", "X", str, "with --find: only categories below X: a name, a code, or e.g. animal"),
+        boolean_value("boxed", "with --find: only categories with bounding boxes", default=False),
+        one_of("format", FORMATS, "list all results of --find, as a table or as CSV"),
+        value(
             "mark",
             "N",
             number(-1),
@@ -132,8 +97,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             nargs="?",
             const=True,
         ),
-        _switch("unmark", "undo such marks"),
-        _value(
+        switch("unmark", "undo such marks"),
+        value(
             "class",
             "NAME",
             _class_name,
@@ -142,104 +107,102 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
     ),
     "files and folders": (
-        _value(
+        value(
             "data_dir", "DIR", path, "ncodes.csv, imageNetURLs.csv, annotation/ (default: beside the script)"
         ),
-        _value("save_dir", "DIR", path, "folder for partial_imagenet/ (default: beside the script)"),
-        _value("annotations_dir", "DIR", path, "annotation archives (default: annotation/ in --data_dir)"),
-        _value("url_data", "FILE", file, "URL table (default: imageNetURLs.csv in --data_dir)"),
-        _value("ncode_data", "FILE", file, "categories (default: ncodes.csv in --data_dir)"),
+        value("save_dir", "DIR", path, "folder for partial_imagenet/ (default: beside the script)"),
+        value("annotations_dir", "DIR", path, "annotation archives (default: annotation/ in --data_dir)"),
+        value("url_data", "FILE", file, "URL table (default: imageNetURLs.csv in --data_dir)"),
+        value("ncode_data", "FILE", file, "categories (default: ncodes.csv in --data_dir)"),
     ),
     "where images come from": (
-        _value(
+        value(
             "source",
             "WORD",
             partial(choice, SOURCE_WORDS),
             f"{', '.join(SOURCE_WORDS)}: in this order (default: urls, or copy)",
             nargs="+",
         ),
-        _value(
+        value(
             "copy", "PATH", str, "copies of ImageNet on disk: folders, tars, zips, shards, parquet", nargs="+"
         ),
-        _value(
+        value(
             "archive_url",
             "ADDRESS",
             str,
             "URL of a tar with {code} for the category, or a folder of tars",
             tar_address.IMAGENET,
         ),
-        _boolean(
+        boolean_value(
             "accept_imagenet_terms",
             "use the tars for non-commercial research or education only",
             default=False,
         ),
     ),
     "how to download": (
-        _boolean("parallel", "False: one image at a time, in one process", default=True),
-        _value(
+        boolean_value("parallel", "False: one image at a time, in one process", default=True),
+        value(
             "batch_size",
             "N",
             number(1),
             "maximum concurrent downloads (default: from network speed and cores)",
         ),
-        _value(
+        value(
             "scheduler",
             "ADDRESS",
             _scheduler,
             "address of a Dask scheduler to run on, or `local` (default: this process)",
         ),
-        _boolean("speed_test", "measure the network speed at most once a day", default=True),
-        _value(
+        boolean_value("speed_test", "measure the network speed at most once a day", default=True),
+        value(
             "timeout",
             "SECONDS",
             number(0.1, float, most=3600),
             "limit of one attempt, redirects included",
             Settings.timeout,
         ),
-        _value("retries", "N", number(0), "retries after a temporary failure", Settings.retries),
-        _value(
+        value("retries", "N", number(0), "retries after a temporary failure", Settings.retries),
+        value(
             "patience",
             "MINUTES",
             number(0, float, most=10_000),
             "wait this long for hosts that refuse requests",
             Settings.patience,
         ),
-        _value("min_side", "PIXELS", number(1), "reject images with a shorter side", Settings.min_side),
-        _value(
-            "user_agent", "TEXT", user_agent, "User-Agent of all requests (default: that of this project)"
-        ),
-        _boolean("honour_opt_out", "reject images whose server sends noai or noindex", default=True),
+        value("min_side", "PIXELS", number(1), "reject images with a shorter side", Settings.min_side),
+        value("user_agent", "TEXT", user_agent, "User-Agent of all requests (default: that of this project)"),
+        boolean_value("honour_opt_out", "reject images whose server sends noai or noindex", default=True),
     ),
     "gallery and export": (
-        _boolean("gallery", "write index.html, a page of all images with their boxes", default=True),
-        _value(
+        boolean_value("gallery", "write index.html, a page of all images with their boxes", default=True),
+        value(
             "export",
             "FORMAT",
             partial(choice, tuple(formats.FORMATS)),
             f"export for training: {', '.join(formats.FORMATS)}",
             nargs="+",
         ),
-        _value(
-            "val_fraction", "F", _fraction, "fraction of the images for validation", Settings.val_fraction
+        value("val_fraction", "F", _fraction, "fraction of the images for validation", Settings.val_fraction),
+        value("seed", "N", number(0), "seed of the split", Settings.seed),
+        one_of("labels", LABELS, "class names: folder names, first synonyms, or codes", Settings.labels),
+        boolean_value(
+            "other_classes", "also export boxes of categories that were not selected", default=False
         ),
-        _value("seed", "N", number(0), "seed of the split", Settings.seed),
-        _words("labels", LABELS, "class names: folder names, first synonyms, or codes", Settings.labels),
-        _boolean("other_classes", "also export boxes of categories that were not selected", default=False),
-        _boolean(
+        boolean_value(
             "export_unannotated", f"include images without boxes in {', '.join(BOX_FORMATS)}", default=False
         ),
-        _value("per_class", "N", number(1), "at most N images of each class (default: all)"),
-        _boolean("near_duplicates", "False: only the largest of images that look alike", default=True),
-        _value("not_like", "DIR", path, "leave out images that look like one in these folders", nargs="+"),
-        _value("max_side", "PIXELS", number(2), "reduce larger images, and their boxes (default: no limit)"),
-        _value(
+        value("per_class", "N", number(1), "at most N images of each class (default: all)"),
+        boolean_value("near_duplicates", "False: only the largest of images that look alike", default=True),
+        value("not_like", "DIR", path, "leave out images that look like one in these folders", nargs="+"),
+        value("max_side", "PIXELS", number(2), "reduce larger images, and their boxes (default: no limit)"),
+        value(
             "export_dir", "DIR", path, "export to DIR/FORMAT (default: partial_imagenet_FORMAT in --save_dir)"
         ),
     ),
     "output and checks": (
-        _boolean("verbose", "print one line for each finished category", default=True),
-        _switch("dry_run", "print what would be done, and write nothing"),
-        _switch("verify", "validate the result folder again, and remove invalid files; no downloads"),
+        boolean_value("verbose", "print one line for each finished category", default=True),
+        switch("dry_run", "print what would be done, and write nothing"),
+        switch("verify", "validate the result folder again, and remove invalid files; no downloads"),
     ),
 }
 INPUTS = {"annotations_dir": "annotation", "url_data": "imageNetURLs.csv", "ncode_data": "ncodes.csv"}
@@ -256,21 +219,9 @@ EVERYDAY = (
 
 def parser() -> Parser:
     """Return the parser."""
-    result = Parser(
-        "extract_images_as_per_tags.py", description=DESCRIPTION, epilog=EPILOG, everyday=EVERYDAY
+    return Parser(
+        "extract_images_as_per_tags.py", GROUPS, description=DESCRIPTION, epilog=EPILOG, everyday=EVERYDAY
     )
-    for title, options in GROUPS.items():
-        group = result.add_argument_group(title)
-        for option in options:
-            text, arguments = option.help, option.arguments
-            if option.default is not None:
-                text, arguments = (
-                    f"{text} (default: {option.default})",
-                    {**arguments, "default": option.default},
-                )
-            group.add_argument(f"--{option.flag}", help=text, **arguments)
-    result.add_common_flags()
-    return result
 
 
 def settings(arguments: Sequence[str] | None = None) -> Settings:

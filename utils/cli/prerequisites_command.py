@@ -10,8 +10,9 @@ from ..fetch.certificates import Authorities
 from ..fetch.file_download import DownloadOptions
 from ..models.http_defaults import USER_AGENT
 from ..prerequisites.prepare import Options, PrerequisiteName, prepare
-from .arguments import Parser, Signals, address, path, run_script, user_agent
+from .arguments import Parser, Signals, run_script
 from .console import Console
+from .options import Option, address, path, switch, user_agent, value
 
 PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
@@ -20,21 +21,54 @@ URLs of the images) and annotation/ (their bounding boxes). Complete files are n
 EPILOG = """\
 After an interruption run the same command again: it resumes the downloads."""
 
+WORDS = [name.value for name in PrerequisiteName]
+GROUPS: dict[str, tuple[Option, ...]] = {
+    "what to download, and where to": (
+        value("data_dir", "DIR", path, "folder for all three (default: beside the script)"),
+        value("ncodes_dir", "DIR", path, "the same as --data_dir, which it overrides"),
+        value(
+            "only",
+            "PIECE",
+            str,
+            f"only these: {', '.join(WORDS)} (default: all three)",
+            nargs="+",
+            choices=WORDS,
+        ),
+        switch("force", "download existing files again; marks in ncodes.csv are kept"),
+    ),
+    "where to download from": (
+        value(
+            "urls_source",
+            "URL_OR_PATH",
+            address,
+            "zip, tgz, gz, txt or csv; repeatable, tried in order (default: known sources)",
+            action="append",
+        ),
+        value(
+            "annotations_source",
+            "URL_OR_PATH",
+            address,
+            "tar.gz, or folder of archives (default: the known source)",
+        ),
+        value("user_agent", "TEXT", user_agent, "User-Agent of all requests (default: that of this project)"),
+    ),
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
     flags = parser().parse_args(arguments)
     options = Options(
         ncodes_dir=flags.ncodes_dir or flags.data_dir or PROJECT,
-        only=frozenset(PrerequisiteName(word) for word in flags.only),
-        urls_source=tuple(flags.urls_source),
+        only=frozenset(PrerequisiteName(word) for word in flags.only or WORDS),
+        urls_source=tuple(flags.urls_source or ()),
         annotations_source=flags.annotations_source,
         force=flags.force,
     )
 
     def work() -> int:
         Authorities.from_environment(os.environ).check()
-        prepare(options, Console(), DownloadOptions(user_agent=flags.user_agent))
+        prepare(options, Console(), DownloadOptions(user_agent=flags.user_agent or USER_AGENT))
         return 0
 
     return run_script(work, Signals())
@@ -42,47 +76,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> Parser:
     """Return the parser."""
-    result = Parser("download_imagenet_prerequisites.py", description=DESCRIPTION, epilog=EPILOG)
-    words = [name.value for name in PrerequisiteName]
-    what = result.add_argument_group("what to download, and where to")
-    what.add_argument(
-        "--data_dir", type=path, metavar="DIR", help="folder for all three (default: beside the script)"
-    )
-    what.add_argument(
-        "--ncodes_dir", type=path, metavar="DIR", help="the same as --data_dir, which it overrides"
-    )
-    what.add_argument(
-        "--only",
-        nargs="+",
-        choices=words,
-        default=words,
-        metavar="PIECE",
-        help=f"only these: {', '.join(words)} (default: all three)",
-    )
-    what.add_argument(
-        "--force", action="store_true", help="download existing files again; marks in ncodes.csv are kept"
-    )
-    sources = result.add_argument_group("where to download from")
-    sources.add_argument(
-        "--urls_source",
-        type=address,
-        action="append",
-        default=[],
-        metavar="URL_OR_PATH",
-        help="zip, tgz, gz, txt or csv; repeatable, tried in order (default: known sources)",
-    )
-    sources.add_argument(
-        "--annotations_source",
-        type=address,
-        metavar="URL_OR_PATH",
-        help="tar.gz, or folder of archives (default: the known source)",
-    )
-    sources.add_argument(
-        "--user_agent",
-        type=user_agent,
-        metavar="TEXT",
-        default=USER_AGENT,
-        help="User-Agent of all requests (default: that of this project)",
-    )
-    result.add_common_flags()
-    return result
+    return Parser("download_imagenet_prerequisites.py", GROUPS, description=DESCRIPTION, epilog=EPILOG)
