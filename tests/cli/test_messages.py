@@ -183,7 +183,7 @@ def test_credentials_are_never_shown(project: Project, web: Web, tmp_path: Path,
     project.category(RED, "red")
     project.environment = {TOKEN_VARIABLE: TOKEN, COOKIE_VARIABLE: COOKIE}
     web.otherwise(reply)
-    finished = Archive(project, web).run()
+    finished = Archive(project, web).run(*ALONE)
     assert web.requests
     assert finished.code == 1
     assert "s3cret" not in (finished.out + finished.err).lower()

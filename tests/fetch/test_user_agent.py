@@ -32,11 +32,11 @@ def test_both_scripts(project: Project, web: Web, flags: tuple[str, ...], sent: 
     assert {request.headers["user-agent"] for request in web.requests} == {sent}
 
 
-@pytest.mark.parametrize("text", ["", "  ", "me\r\nX: y", "caf\u00e9", "tab\t"])
-def test_invalid(project: Project, text: str) -> None:
+def test_invalid(project: Project) -> None:
     """What no header may have is an invalid flag."""
     project.category(RED, "red")
-    for finished in (project.run("--user_agent", text), run(project.path, "--user_agent", text)):
+    runs = [project.run("--user_agent", text) for text in ("", "  ", "me\r\nX: y", "caf\u00e9", "tab\t")]
+    for finished in (*runs, run(project.path, "--user_agent", "me\r\nX: y")):
         assert finished.code == 2
         assert "cannot be a User-Agent" in finished.err
 
