@@ -343,6 +343,41 @@ def test_several_copies(copies: Project) -> None:
     assert finished.out.count("1 of the 1 selected category") == 3
 
 
+def test_damaged_in_one_copy(copies: Project) -> None:
+    """An image that is damaged or rejected in one copy is tried in the next ones; each try has a row."""
+    files = {one: jpeg(number) for number, one in enumerate(TRAINED)}
+    versions = [
+        {**files, TRAINED[0]: b"<html>", TRAINED[1]: jpeg(7, (8, 8))},
+        {TRAINED[0]: files[TRAINED[0]], TRAINED[1]: b"<html>", TRAINED[2]: jpeg(9)},
+        {TRAINED[0]: jpeg(10), TRAINED[1]: files[TRAINED[1]]},
+    ]
+    folders = [
+        str(
+            write_files(
+                copies.path / f"copy{number}", {f"{FISH}/{one}.JPEG": data for one, data in each.items()}
+            )
+        )
+        for number, each in enumerate(versions)
+    ]
+    expected = [
+        ("0", "not_an_image"),
+        ("1", ""),
+        ("0", "too_small"),
+        ("1", "not_an_image"),
+        ("2", ""),
+        ("0", ""),
+    ]
+    for flags in (["--how_many", "3"], ["--how_many", "3", "--fill"], []):
+        for _ in range(2):  # what failed for good is not read again
+            run(copies, "--copy", *folders, "--categories", FISH, *flags)
+            table = copies.report("tench")
+            copy_numbers = [row["url"].partition("#")[0][-1] for row in table]
+            assert list(zip(copy_numbers, (row["reason"] for row in table), strict=True)) == expected
+            for one, data in files.items():
+                assert (copies.result / "tench/Images" / f"{one}.jpg").read_bytes() == data
+        shutil.rmtree(copies.result)
+
+
 def test_images_of_other_categories(copies: Project) -> None:
     """The folder decides about the category of an image, and the image keeps its own code."""
     files = {

@@ -37,6 +37,7 @@ class FakeSource:
     """A source with one stream."""
 
     listable = True
+    fallbacks = ()
 
     def __init__(self, stream: Stream) -> None:
         self.only_stream = stream

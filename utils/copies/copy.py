@@ -188,12 +188,21 @@ class Copies:
         for index, _files in self._indexes:
             index.close()
 
-    def images(self, code: str) -> list[Found]:
-        """Return the images of a category by number, training images first; each image code once."""
-        found: dict[str, Found] = {}
+    def images(self, code: str, version: int = 0) -> list[Found]:
+        """Return the images of a category by number, training images first; each image code once.
+
+        Parameters
+        ----------
+        version
+            How many copies with the same image are skipped; images of fewer copies are left out.
+        """
+        found: dict[str, dict[Copy, Found]] = {}
         for one in self._find_images(code):
-            found.setdefault(one.member.image_code, one)
-        return sorted(found.values(), key=lambda one: one.member.order)
+            found.setdefault(one.member.image_code, {}).setdefault(one.copy, one)
+        versions = ([*one.values()] for one in found.values())
+        return sorted(
+            (one[version] for one in versions if len(one) > version), key=lambda one: one.member.order
+        )
 
     def count_each(self, code: str) -> list[int]:
         """Count the images of a category in each copy."""

@@ -157,6 +157,8 @@ class Source(abc.ABC):
         The maximum number of categories that are open at the same time.
     is_ordered
         Whether a category yields candidates only after those of others.
+    fallbacks
+        Sources of other versions of the same images, for those that could not be saved.
     """
 
     name: ClassVar[str]
@@ -167,6 +169,7 @@ class Source(abc.ABC):
     distributable: ClassVar[bool] = False
     max_open: int = 256
     is_ordered: bool = False
+    fallbacks: Sequence[Source] = ()
 
     @classmethod  # noqa: B027  # most sources accept all settings
     def check(cls, settings: Settings) -> None:

@@ -11,6 +11,7 @@ import functools
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy as shallow_copy
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,6 +36,8 @@ TERMS = (
     "Images of a copy are used under the terms under which it was obtained; ImageNet's own allow "
     "non-commercial research and education only: https://image-net.org/download.php"
 )
+MAX_VERSIONS = 3
+"""Copies in which an image is tried."""
 _VALIDATION, _OTHER_SYNSET = 2**40, 2**41
 """Added to positions of rows, which give the order of the report."""
 
@@ -53,8 +56,11 @@ class CopySource(Source):
         self.is_ordered = context.result_folder is not None and any(
             one.has_row_groups for one in copies.copies
         )
+        self._version = 0
         self._counts: dict[str, int] = {}
         self._unfinished = set(context.codes)
+        versions = min(len(copies.copies), MAX_VERSIONS)
+        self.fallbacks = [self._fallback(version) for version in range(1, versions)]
 
     @classmethod
     def check(cls, settings: Settings) -> None:
@@ -149,6 +155,8 @@ class CopySource(Source):
     def stream(self, request: Request) -> CandidateStream:
         """Return the images of a category."""
         found = list(self._candidates(request))
+        if self._version:
+            found = [one for one in found if one.member.image_code not in request.saved]
         self._report_problems()
         certain = len(found)
         if request.count_saved:
@@ -185,6 +193,12 @@ class CopySource(Source):
     def _compressed(self) -> list[CompressedTar]:
         return [one for copy in self._copies.copies for one in copy.compressed]
 
+    def _fallback(self, version: int) -> CopySource:
+        """Return a source of the same images from other copies; see `Copies.images`."""
+        fallback = shallow_copy(self)
+        fallback._version, fallback.is_ordered = version, False
+        return fallback
+
     def _report_problems(self) -> None:
         """Name what is damaged, once."""
         for copy in self._copies.copies:
@@ -202,7 +216,7 @@ class CopySource(Source):
         if self._context.settings.with_annotation:
             only = request.annotations.keys() & (request.annotations if only is None else only)
         code = request.category.code
-        own = self._copies.images(code)
+        own = self._copies.images(code, self._version)
         yield from (one for one in own if only is None or one.member.image_code in only)
         if only is None:
             return
@@ -210,7 +224,7 @@ class CopySource(Source):
         for other in sorted({one[:9] for one in others if not one.startswith(VALIDATION_PREFIX)} - {code}):
             yield from (
                 one
-                for one in self._copies.images(other)
+                for one in self._copies.images(other, self._version)
                 if one.member.image_code in others
                 and not (isinstance(one.reader, CompressedTar) and other not in one.reader.wanted)
             )

@@ -26,7 +26,8 @@ class SourceChain:
     def __init__(self, request: Request, sources: Sequence[Source], *, is_idle: Callable[[], bool]) -> None:
         self._request, self._sources, self._is_idle = request, sources, is_idle
         self._yielded: set[str] = set()
-        self._remaining = deque(sources[1:])
+        self._remaining = deque(other for one in sources for other in (one, *one.fallbacks))
+        self._remaining.popleft()
         self._source = sources[0]
         self._streams = [self._source.stream(request)]
 
