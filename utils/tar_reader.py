@@ -23,11 +23,11 @@ MAX_MEMBERS = 50_000
 """Headers of one archive, extended headers included. ImageNet's largest archives have about 3,700 members."""
 MAX_EXTENSION_BYTES = 64 * 1024
 """Content of an extended header, which holds little more than a long name."""
+GZIP_MAGIC = b"\x1f\x8b"
 READ_ERRORS = (OSError, EOFError, zlib.error, ValueError)
 """Errors of reading a damaged archive."""
 
 _CHUNK = 64 * 1024
-_GZIP_MAGIC = b"\x1f\x8b"
 _END_MARK = bytes(BLOCK)
 _REGULAR = (b"0", b"\0", b"7")
 _WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")
@@ -209,11 +209,11 @@ def iter_files(
         If the archive is damaged (see `READ_ERRORS`); the files before the damage have been returned.
     """
     file.seek(0)
-    start = file.read(len(_GZIP_MAGIC))
+    start = file.read(len(GZIP_MAGIC))
     file.seek(0)
     if not start:
         raise EOFError("it is empty")
-    is_compressed = start == _GZIP_MAGIC
+    is_compressed = start == GZIP_MAGIC
     with gzip.GzipFile(fileobj=file) if is_compressed else contextlib.nullcontext(file) as content:
         stream = _Stream(content, max_bytes)
         yield from _iter_stream(stream, HeaderReader(max_members=max_members))

@@ -159,7 +159,7 @@ class _Show(argparse.Action):
 
 
 def _version() -> str:
-    from ..gallery.run_history import version  # imported late: hardly ever needed
+    from ..gallery.run_history import version  # imported late: seldom needed
 
     return version()
 

@@ -323,7 +323,7 @@ class FindCommand:
         if self.settings.format == "csv":
             if hasattr(sys.stdout, "reconfigure"):  # independent of the locale
                 sys.stdout.reconfigure(encoding="utf-8")
-            self.console.print(listing.as_csv(rows).rstrip("\n"))
+            self.console.print(listing.as_csv(rows))
         elif rows:
             more = len(found) - len(rows)
             self.console.print(listing.as_table(rows, self.console.width))

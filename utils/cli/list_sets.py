@@ -36,7 +36,7 @@ def list_sets(text: str, settings: Settings, console: Console) -> int:
         return 1
     if settings.format == "csv":
         rows = [(one.name, len(one.codes), one.note, one.source) for one in found]
-        console.print(listing.csv_text(["name", "size", "note", "source"], rows).rstrip("\n"))
+        console.print(listing.csv_text(["name", "size", "note", "source"], rows))
         return 0
     for one in found:
         size = pluralize(len(one.codes), "category")

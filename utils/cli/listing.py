@@ -73,14 +73,17 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str | int | None]]) -> str:
-    """Return CSV with a header; None is an empty cell, and no cell starts a formula in a spreadsheet."""
+    """Return CSV with a header, without the last line break.
+
+    None is an empty cell, and no cell starts a formula in a spreadsheet.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(
         [spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
     )
-    return text.getvalue()
+    return text.getvalue().removesuffix("\n")
 
 
 def as_table(rows: Sequence[Row], width: int | None) -> str:

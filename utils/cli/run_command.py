@@ -115,7 +115,7 @@ def run(settings: Settings, console: Console, signals: Signals) -> int:
 
 @contextlib.contextmanager
 def _recorded(context: RunContext, signals: Signals) -> Iterator[RunRecord]:
-    """Write `run.json` when the run has ended, in whatever way."""
+    """Write `run.json` when the run has ended, also after an error."""
     record = RunRecord(context.settings, run_history.version())
     try:
         yield record

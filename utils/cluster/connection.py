@@ -198,7 +198,7 @@ def _why(error: BaseException) -> str:
 
 
 async def _check_reachable(address: str) -> None:
-    """Ask what is at an address; raises an exception if it is no scheduler."""
+    """Connect to an address; raises an exception if no scheduler answers."""
     from distributed.core import rpc
     from distributed.security import Security
 

@@ -1,7 +1,7 @@
 """The function that a Dask worker runs for a shard: it starts a process and connects it to the run.
 
-The functions are pickled by value and use no other module of ours. The process keeps our modules apart from
-any other `utils`, and an image that kills a process does not kill the Dask worker.
+The functions are pickled by value and use no other module of `utils`. The process keeps these modules apart
+from any other `utils`, and an image that kills a process does not kill the Dask worker.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
 
 
 def read_exactly(stream: IO[bytes], size: int) -> bytes | None:
-    """Read so many bytes, also from an unbuffered stream; None if the stream ends before."""
+    """Read `size` bytes, also from an unbuffered stream; None if the stream ends before."""
     parts: list[bytes] = []
     while size and (part := stream.read(size)):
         parts.append(part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,8 +88,8 @@ def build_dataset(
     ]
     items = _merge(items, lambda item: (item.label, item.image_key))
     similar = not_like.find_similar(settings.not_like, hashes, print_line) if settings.not_like else {}
-    left_out = [(item, similar[item.picture.sha256]) for item in items if _is_in(similar, item)]
-    items = [item for item in items if not _is_in(similar, item)]
+    left_out = [(item, similar[item.picture.sha256]) for item in items if item.picture.sha256 in similar]
+    items = [item for item in items if item.picture.sha256 not in similar]
     groups = split.groups(hashes)
     before = len(items)
     if not settings.near_duplicates:
@@ -131,10 +131,6 @@ def _unusable_xml(record: ImageRecord) -> Path | None:
     except OSError:
         return None
     return path if b"object" in data or b"</annotation>" not in data else None
-
-
-def _is_in(checksums: Container[str], item: Item) -> bool:
-    return item.picture.sha256 in checksums
 
 
 def _fitted_boxes(record: ImageRecord, picture: Picture) -> tuple[Box, ...]:

@@ -1,6 +1,6 @@
 """Names of classes: what exports call categories and the labels of boxes.
 
-Labels in the XML files of a result folder are the folder names of categories, and whatever users wrote.
+Labels in the XML files of a result folder are folder names of categories, or words of users.
 """
 
 from __future__ import annotations

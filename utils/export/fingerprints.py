@@ -5,6 +5,7 @@ NumPy and Pillow are loaded only if a hash is missing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import warnings
@@ -48,7 +49,7 @@ of different photographs none is this similar. None differ in up to 10 bits eith
 """
 HEADER = "sha256,hash,export\n"
 BATCH = 128
-"""Images between two writes; at most so many are hashed again after a killed run."""
+"""Images between two writes: the most that have to be hashed again after a killed run."""
 MANY = 2_000
 """From this number of images on, hashing takes long enough for a message."""
 _LINE = re.compile(rb"([0-9a-f]{64}),([0-9a-f]{16})?,([01]|unknown|unchanged|rewritten)\r?\n")
@@ -66,18 +67,12 @@ def read(path: Path) -> dict[str, ImageHash]:
         If the file exists and cannot be read.
     """
     hashes: dict[str, ImageHash] = {}
-    with wrap_os_errors(path):
-        try:
-            with open_file(path) as file:
-                for line in file:
-                    if found := _LINE.fullmatch(line):
-                        word = found[3].decode()
-                        bits = int(found[2], 16) if found[2] else None
-                        hashes[found[1].decode()] = ImageHash(
-                            bits, _EXPORT.get(word), is_outdated=word in "01"
-                        )
-        except FileNotFoundError:
-            return {}
+    with wrap_os_errors(path), contextlib.suppress(FileNotFoundError), open_file(path) as file:
+        for line in file:
+            if found := _LINE.fullmatch(line):
+                word = found[3].decode()
+                bits = int(found[2], 16) if found[2] else None
+                hashes[found[1].decode()] = ImageHash(bits, _EXPORT.get(word), is_outdated=word in "01")
     return hashes
 
 

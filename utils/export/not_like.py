@@ -81,10 +81,6 @@ def _read(path: Path) -> tuple[str, int | None]:
     return hashlib.sha256(data).hexdigest(), image_hash.compute(data).hash
 
 
-def _is_image_name(name: str) -> bool:
-    return Path(name).suffix.lower() in EXTENSIONS and not name.startswith(".")
-
-
 def _walk(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         raise InputError(f"--not_like {error.filename or folder}: {error.strerror}. Give a folder of images.")
@@ -96,5 +92,6 @@ def _walk(folder: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         seen.add(real)
-        paths = (Path(directory, name) for name in names if _is_image_name(name))
-        yield from (path for path in paths if path.is_file())  # no pipes, no broken links
+        for path in (Path(directory, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() in EXTENSIONS and path.is_file():  # no pipes, no broken links
+                yield path

@@ -26,7 +26,7 @@ from .hugging_face import readme
 from .link_image import converted, unique_stems
 
 MIN_SHARDS = 8
-"""Of a split, if it has so many images: each process of a `DataLoader` needs a shard of its own."""
+"""Of a split, if it has as many images: each process of a `DataLoader` needs a shard of its own."""
 MAX_SAMPLES, MAX_BYTES = 10_000, 500_000_000
 """Of a shard; the bytes are those of images."""
 FEATURES = [

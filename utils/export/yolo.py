@@ -17,7 +17,7 @@ from .dataset import Dataset, ExportedItem, Format, Item, Split
 from .link_image import link_image, unique_stems
 
 STEPS = 2**23
-"""Possible positions of an edge in an image; they are finer than pixels in images of less than so many."""
+"""Possible positions of an edge in an image; images have fewer pixels in a row or column."""
 SNIPPET = """\
 from ultralytics import YOLO
 

@@ -20,17 +20,16 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from ..errors import OneSourceError
-from ..tar_reader import BLOCK, READ_ERRORS, Readable, TarLimitError, is_header, iter_files
+from ..tar_reader import BLOCK, GZIP_MAGIC, READ_ERRORS, Readable, TarLimitError, is_header, iter_files
 
 MAX_UNPACKED = 20 * 1024**3
 """Bytes of one tar; the largest expected one has 1.1 GB."""
 _BUFFER = 1 << 20
-_ZIP_MAGIC, _GZIP_MAGIC = b"PK\x03\x04", b"\x1f\x8b"
+_ZIP_MAGIC = b"PK\x03\x04"
 _WEB_PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv"})
-_UNSUPPORTED = NotImplementedError, RuntimeError  # compression methods of zip that Python lacks
 _ENCRYPTED = 1  # a flag of zip members
 
 
@@ -106,7 +105,7 @@ def wrap_archive_errors() -> Iterator[None]:
         raise OneSourceError(str(error)) from error
     except (*READ_ERRORS, zipfile.BadZipFile) as error:
         raise OneSourceError(f"it is damaged or cut ({error})") from error
-    except _UNSUPPORTED as error:
+    except RuntimeError as error:  # a compression method of zip that Python lacks
         raise OneSourceError(f"it cannot be unpacked ({error})") from error
 
 
@@ -118,7 +117,7 @@ def _opener(file: BinaryIO) -> Callable[[BinaryIO], AbstractContextManager[TextS
     if start.startswith(_ZIP_MAGIC):
         return _zip_text
     opener = _plain_text
-    if start.startswith(_GZIP_MAGIC):
+    if start.startswith(GZIP_MAGIC):
         opener = _gzip_text
         with gzip.GzipFile(fileobj=file) as unpacked:
             start = unpacked.read(4096)

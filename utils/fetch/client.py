@@ -95,7 +95,6 @@ class Fetcher:
         self._by_handle: dict[pycurl.Curl, Transfer] = {}
         self._timer: float | None = None  # when libcurl wants to be called
         self._selector = selectors.DefaultSelector()
-        self._descriptors: set[int] = set()
         self._wake_sender, self._wake_receiver = socket.socketpair()
         self._wake_sender.setblocking(False)
         self._wake_receiver.setblocking(False)
@@ -171,9 +170,7 @@ class Fetcher:
 
     def wake(self) -> None:
         """Make a waiting `poll` return early; may be called from another thread."""
-        with contextlib.suppress(
-            OSError
-        ):  # the buffer is full, so it is being woken already; or it is closed
+        with contextlib.suppress(OSError):  # the buffer is full, so `poll` wakes already; or it is closed
             self._wake_sender.send(b"\0")
 
     def close(self) -> None:
@@ -234,7 +231,7 @@ class Fetcher:
 
     def _run_thread(self, transfer: Transfer) -> None:
         response = None
-        with contextlib.suppress(Exception):  # whatever it is, the transfer has to end
+        with contextlib.suppress(Exception):  # after any error the transfer has to end
             response = transfer.request_again(self._user_agent)
         self._responses.append((transfer, response))
         self.wake()
@@ -263,7 +260,7 @@ class Fetcher:
         del self._unproven[proxy]
 
     def _fail_all(self, proxy: str) -> Iterator[Fetched]:
-        """End all transfers through a proxy that does not respond, unless it has done so meanwhile."""
+        """End all transfers through a proxy that does not respond, unless it has responded since."""
         if self._unproven.pop(proxy, None) is None:
             return
         for transfer in [one for one in self._running.values() if one.proxy == proxy]:
@@ -282,15 +279,13 @@ class Fetcher:
         self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
-        is_known = descriptor in self._descriptors
+        is_known = descriptor in self._selector.get_map()
         if what == pycurl.POLL_REMOVE:
             if is_known:
-                self._descriptors.discard(descriptor)
                 self._selector.unregister(descriptor)
         elif is_known:
             self._selector.modify(descriptor, SELECTOR_EVENTS[what])
         else:
-            self._descriptors.add(descriptor)
             self._selector.register(descriptor, SELECTOR_EVENTS[what])
 
 

@@ -21,14 +21,14 @@ CURL_REASONS = {
     pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS_ERROR,
     pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
     pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
-    pycurl.E_SSL_CONNECT_ERROR: Reason.TLS_ERROR,
-    pycurl.E_PEER_FAILED_VERIFICATION: Reason.TLS_ERROR,
-    pycurl.E_SSL_CACERT_BADFILE: Reason.TLS_ERROR,
-    pycurl.E_SSL_CERTPROBLEM: Reason.TLS_ERROR,
-    pycurl.E_SSL_CIPHER: Reason.TLS_ERROR,
-    pycurl.E_SSL_ISSUER_ERROR: Reason.TLS_ERROR,
-    pycurl.E_SSL_INVALIDCERTSTATUS: Reason.TLS_ERROR,
-    pycurl.E_SSL_ENGINE_NOTFOUND: Reason.TLS_ERROR,
+    **dict.fromkeys(
+        (
+            *(pycurl.E_SSL_CONNECT_ERROR, pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE),
+            *(pycurl.E_SSL_CERTPROBLEM, pycurl.E_SSL_CIPHER, pycurl.E_SSL_ISSUER_ERROR),
+            *(pycurl.E_SSL_INVALIDCERTSTATUS, pycurl.E_SSL_ENGINE_NOTFOUND),
+        ),
+        Reason.TLS_ERROR,
+    ),
 }
 STATUS_REASONS = {429: Reason.RATE_LIMITED}
 """The HTTP statuses that have a reason of their own; all others are `Reason.HTTP_STATUS`."""

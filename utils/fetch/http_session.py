@@ -79,7 +79,7 @@ class Connections:
         self._abort()
 
     def abort_if_idle(self, seconds: float) -> None:
-        """Close the connection if no data has arrived for so long; the download retries."""
+        """Close the connection if no data has arrived for this time; the download retries."""
         if self._duplicates and time.monotonic() - self._active_at > seconds:
             self._abort()
 
@@ -106,7 +106,7 @@ class Connections:
         self.wait(0)
 
     def wait(self, seconds: float) -> None:
-        """Sleep, until the download is cancelled at the longest.
+        """Sleep, or until the download is cancelled.
 
         Raises
         ------

@@ -145,7 +145,7 @@ class _Connection(http.client.HTTPConnection):
         raise error
 
     def abort(self) -> None:
-        """Close the connection, in whatever state it is."""
+        """Close the connection in any state."""
         self.aborted = True
         if self.sock:
             with contextlib.suppress(OSError):  # not connected any more

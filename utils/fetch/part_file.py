@@ -79,7 +79,7 @@ class PartFile:
         return 0 < self.info.size == self.size()
 
     def is_resumable(self) -> bool:
-        """Whether the rest can be requested; without a validator, size and checksums must do."""
+        """Whether the rest can be requested; without a validator, size and checksums are compared."""
         return self.size() > 0 and bool(self.info.validator or self.info.size)
 
     def open(self, info: FileInfo, offset: int) -> BinaryIO:

@@ -221,7 +221,7 @@ class Transfer:
         return fetch_error(self.curl, end)
 
     def _length_known(self) -> bool:
-        """Whether the end of the body is told from a connection that broke."""
+        """Whether the end of the body can be distinguished from a broken connection."""
         is_chunked = "chunked" in ",".join(self._headers.get("transfer-encoding", ())).lower()
         version = self.curl.getinfo(pycurl.INFO_HTTP_VERSION)
         return is_chunked or "content-length" in self._headers or version > pycurl.CURL_HTTP_VERSION_1_1

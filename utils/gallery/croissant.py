@@ -102,7 +102,7 @@ def _manifest() -> dict[str, Any]:
 
 
 def _images() -> dict[str, Any]:
-    """Describe the image files; their paths tell category and image code."""
+    """Describe the image files; their paths contain category and image code."""
     files = {"fileSet": {"@id": "files"}}
     path = {**files, "extract": {"fileProperty": "fullpath"}}
     category, code = (

@@ -20,7 +20,7 @@ from ..errors import DiskError, OneSourceError
 from ..fetch.archive_stream import MAX_UNPACKED, check_start, open_regular_file, wrap_archive_errors
 from ..fetch.file_download import Advance
 from ..files import PARTIAL_PREFIX, PARTIAL_SUFFIX, open_file, write_atomic
-from ..tar_reader import BLOCK, is_header, iter_files
+from ..tar_reader import BLOCK, GZIP_MAGIC, is_header, iter_files
 from ..text import join_names
 
 FOLDER_NAME = "annotation"
@@ -33,7 +33,6 @@ _CODE = slice(0, 9)
 _INCOMPLETE_MARKER = ".unfinished"
 _START_BYTES = 4096
 _CHUNK = 1 << 16
-_GZIP_MAGIC = b"\x1f\x8b"
 _Archive = tuple[str, int, Callable[[], bytes]]
 """Name, size in bytes, and a function that reads the archive."""
 
@@ -178,7 +177,7 @@ def _is_intact(data: bytes) -> bool:
     """Whether an archive can be unpacked, has the right checksum, and begins like a tar."""
     file, unpacked = io.BytesIO(data), 0
     try:
-        with gzip.GzipFile(fileobj=file) if data.startswith(_GZIP_MAGIC) else file as tar:
+        with gzip.GzipFile(fileobj=file) if data.startswith(GZIP_MAGIC) else file as tar:
             start = tar.read(BLOCK)
             while unpacked <= MAX_ARCHIVE_BYTES and (chunk := tar.read(_CHUNK)):
                 unpacked += len(chunk)

@@ -49,7 +49,7 @@ class ListedImage:
     Attributes
     ----------
     category
-        The folder of its category, or the wnid; empty if the list does not tell it.
+        The folder of its category, or the wnid; empty if the list does not state it.
     phash
         The perceptual hash; None if it has none.
     """
@@ -118,7 +118,7 @@ def by_category(
     everything
         All categories; images of others are in no group.
     labels
-        The wnids of validation images, whose codes do not tell them.
+        The wnids of validation images, which their codes do not contain.
 
     Returns
     -------

@@ -113,7 +113,7 @@ class CategoryFolder:
         """Delete incomplete files of a killed run."""
         for folder in (self.images, self.annotations, self.path):
             for partial in folder.glob(f"{PARTIAL_PREFIX}*{PARTIAL_SUFFIX}"):
-                if not partial.is_dir():  # a folder is not ours
+                if not partial.is_dir():  # no run makes such a folder
                     partial.unlink(missing_ok=True)
 
 

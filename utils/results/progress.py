@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from ..models.tasks import Outcome
 from ..reasons import Status
@@ -43,9 +43,6 @@ class Progress:
     def there(self) -> int:
         """Images saved by this run and earlier ones."""
         return self.present + self.saved
-
-    def __add__(self, other: Progress) -> Progress:
-        return Progress(*(own + added for own, added in zip(astuple(self), astuple(other), strict=True)))
 
     def count(self, outcome: Outcome) -> None:
         """Count an outcome of this run."""

@@ -19,18 +19,9 @@ MOST_CATEGORIES = 20
 WIDEST_NAME, READABLE_NAME, LEAST_NAME = 40, 20, 6
 LEAST_REASONS = 18
 """Columns of the terminal; where there are fewer, the table has no reasons."""
-REJECTIONS = tuple(
-    reason.word
-    for reason in (
-        Reason.PLACEHOLDER,
-        Reason.NOT_AN_IMAGE,
-        Reason.TRUNCATED,
-        Reason.CORRUPT,
-        Reason.TOO_SMALL,
-        Reason.TOO_LARGE,
-        Reason.OPTED_OUT,
-        Reason.ANNOTATION_MISMATCH,
-    )
+REJECTIONS = (
+    *(Reason.PLACEHOLDER, Reason.NOT_AN_IMAGE, Reason.TRUNCATED, Reason.CORRUPT),
+    *(Reason.TOO_SMALL, Reason.TOO_LARGE, Reason.OPTED_OUT, Reason.ANNOTATION_MISMATCH),
 )
 
 
@@ -148,7 +139,8 @@ class Summary:
     def details(self) -> list[str]:
         """Return sentences on rejected images and on boxes, over all runs."""
         sentences = []
-        if rejected := [f"{self.reasons[word]} {word}" for word in REJECTIONS if self.reasons[word]]:
+        counts_by_word = [(self.reasons[reason.word], reason.word) for reason in REJECTIONS]
+        if rejected := [f"{count} {word}" for count, word in counts_by_word if count]:
             sentences.append(f"Rejected images: {', '.join(rejected)}.")
         counts = self.fitted
         if counts != BoxCounts():
