@@ -37,6 +37,7 @@ FREE_VARIABLES = (
     "COLUMNS",
     "LINES",
     "OPENBLAS_NUM_THREADS",
+    "SSL_CERT_",
 )
 """Prefixes of environment variables that may differ between runs, because each run reads them itself; so may
 those of proxies. Libraries may have read any other variable when they were loaded."""
