@@ -132,7 +132,7 @@ def grace(host: Host) -> float:
     return host.length if isinstance(host, Window) else 4 * host.length if isinstance(host, Ban) else 2.0
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(buckets | windows | bans | concurrencies)
 def test_any_limit(host: Host) -> None:
     """No image is lost, few are refused, and after the last refusal the host is asked as it allows."""
