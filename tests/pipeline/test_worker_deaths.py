@@ -165,7 +165,8 @@ def test_suspended(project: Project, web: Web) -> None:
             for kind in (signal.SIGSTOP, signal.SIGCONT):
                 for pid in pids:
                     os.kill(pid, kind)
-                time.sleep(1.5 if kind == signal.SIGSTOP else 0.1)
+                if kind == signal.SIGSTOP:
+                    time.sleep(1.5)
 
     add_urls(project, web, web.url(f"/{POISON}"))
     finished = run_while(project, suspend)
