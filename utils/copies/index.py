@@ -24,6 +24,8 @@ from .reader import Reader
 VERSION = 3
 BUSY_TIMEOUT = 60.0
 """Seconds for which another run may be writing the same index."""
+CACHE_KB = 64_000
+"""Memory for the pages of a database. Codes are inserted in random order; ImageNet-22k gives 1.4 GB."""
 PROGRESS_SECONDS = 10.0
 """Time between two reports of the number of files that were scanned."""
 _SCAN_AGAIN = -1
@@ -193,6 +195,7 @@ def _open(path: str) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=BUSY_TIMEOUT)
     try:
         database.execute("PRAGMA synchronous = OFF")  # a damaged index is made anew
+        database.execute(f"PRAGMA cache_size = -{CACHE_KB}")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if version != VERSION and tables:
