@@ -135,8 +135,8 @@ def _check_inputs(settings: Settings) -> None:
     Authorities.from_environment(os.environ).check()
     for source_type in source_types(settings.source):
         source_type.check(settings)
-    if settings.with_annotation and not settings.annotations_dir.is_dir() and not settings.copy:
-        raise InputError(_no_boxes(settings))
+    if settings.with_annotation and (problem := _no_boxes(settings)):
+        raise InputError(problem)
 
 
 def _show_start(introduction: str, sources: Sequence[Source], settings: Settings, console: Console) -> None:
@@ -144,8 +144,8 @@ def _show_start(introduction: str, sources: Sequence[Source], settings: Settings
     for source in sources:
         if notice := source.notice(settings):
             console.print(notice)
-    if not settings.annotations_dir.is_dir() and not settings.copy:
-        console.print(_no_boxes(settings))
+    if problem := _no_boxes(settings):
+        console.print(problem)
 
 
 def _prepare_export(
@@ -162,7 +162,10 @@ def _prepare_export(
 
 
 def _no_boxes(settings: Settings) -> str:
+    """Say that there is no folder of boxes; "" if there is one, or if a copy may have boxes."""
     folder = settings.annotations_dir
+    if folder.is_dir() or settings.copy:
+        return ""
     why = f"{folder} is not a folder" if folder.exists() else f"the folder {folder} does not exist"
     return (
         f"There are no bounding boxes: {why}. Run `python download_imagenet_prerequisites.py`, or "

@@ -113,7 +113,7 @@ class Connections:
         CancelledError
             If it is cancelled.
         """
-        if self._cancelled.is_set() or (seconds and self._cancelled.wait(seconds)):
+        if self._cancelled.wait(seconds):
             raise CancelledError
 
     def connect(self, host: str, port: int, timeout: float | None) -> socket.socket:

@@ -138,5 +138,5 @@ def _parse(path: Path, text: str, digest: str) -> Exclusions:
 
 
 def _normalize(name: str) -> str:
-    """Compose letters and accents, which some systems write apart."""
+    """Compose letters and accents, which some systems store separately."""
     return unicodedata.normalize("NFC", name)
