@@ -9,15 +9,15 @@ from pathlib import Path
 
 from ..annotations import geometry
 from ..files import read_bytes
-from ..models.images import Box, Picture
 from ..models.rows import Category
 from ..models.settings import Settings
 from ..results.paths import FINGERPRINTS_NAME, SPLITS_NAME, CategoryFolder
 from ..results.reader import CategoryContents, ImageRecord
 from . import choose, fingerprints, not_like, split, split_record
-from .class_names import class_names
+from .class_names import ClassNames, class_names
 from .dataset import Dataset, Item, Split
 from .exporter import ExportDir
+from .fingerprints import ImageHash
 from .formats import FORMATS
 from .split import SplitImage
 
@@ -58,35 +58,16 @@ def build_dataset(
     hashes = fingerprints.update(
         folder / FINGERPRINTS_NAME, dict(reversed(paths.items())), print_line, for_export=True
     )
-
-    pictures = [geometry.reduced(record.picture, settings.max_side) for record in records]
-    boxes = [_fitted_boxes(record, picture) for record, picture in zip(records, pictures, strict=True)]
-    labels = Counter(box.label for of_image in boxes for box in of_image)
-    own_labels = {
-        box.label
-        for record, of_image in zip(records, boxes, strict=True)
-        if record.is_own
-        for box in of_image
-    }
-    names = class_names(labels, selected, everything, settings, own_labels=own_labels)
     codes = {category.folder: category.code for category in selected}
-    items = [
-        Item(
-            record=record,
-            picture=picture,
-            wnid=codes[record.folder],
-            label=names.of_images[record.folder],
-            split=Split.TRAIN,
-            boxes=tuple(
-                replace(box, label=names.of_boxes[box.label])
-                for box in of_image
-                if box.label in names.of_boxes
-            ),
-            needs_rewrite=bool(hashes[record.picture.sha256].needs_rewrite),
-        )
-        for record, picture, of_image in zip(records, pictures, boxes, strict=True)
+    unnamed = [
+        _unnamed_item(record, codes[record.folder], hashes[record.picture.sha256], settings)
+        for record in records
     ]
-    items = _merge(items, lambda item: (item.label, item.image_key))
+    own = [item for item in unnamed if item.record.is_own]
+    labels = Counter(box.label for item in unnamed for box in item.boxes)
+    own_labels = {box.label for item in own for box in item.boxes}
+    names = class_names(labels, selected, everything, settings, own_labels=own_labels)
+    items = _merge((_named(item, names) for item in unnamed), lambda item: (item.label, item.image_key))
     similar = not_like.find_similar(settings.not_like, hashes, print_line) if settings.not_like else {}
     left_out = [(item, similar[item.picture.sha256]) for item in items if item.picture.sha256 in similar]
     items = [item for item in items if item.picture.sha256 not in similar]
@@ -115,11 +96,29 @@ def build_dataset(
         moved=moved,
         duplicates=duplicates,
         left_out=tuple(left_out),
-        unusable_xml=tuple(
-            xml
-            for record, of_image in zip(records, boxes, strict=True)
-            if record.is_own and not of_image and (xml := _unusable_xml(record))
-        ),
+        unusable_xml=tuple(xml for item in own if not item.boxes and (xml := _unusable_xml(item.record))),
+    )
+
+
+def _unnamed_item(record: ImageRecord, code: str, image_hash: ImageHash, settings: Settings) -> Item:
+    """Make an item with the labels of the result folder, in the size in which it is exported.
+
+    The boxes are fitted to the image once more, since the XML may have been edited.
+    """
+    picture = geometry.reduced(record.picture, settings.max_side)
+    fitted = geometry.fit(record.annotation, record.picture).annotation if record.annotation else None
+    boxes = geometry.scale(fitted, picture) if fitted else ()
+    needs_rewrite = bool(image_hash.needs_rewrite)
+    return Item(record, picture, code, record.folder, Split.TRAIN, boxes, needs_rewrite=needs_rewrite)
+
+
+def _named(item: Item, names: ClassNames) -> Item:
+    """Replace labels by class names; boxes without a class are dropped."""
+    boxes = [box for box in item.boxes if box.label in names.of_boxes]
+    return replace(
+        item,
+        label=names.of_images[item.label],
+        boxes=tuple(replace(box, label=names.of_boxes[box.label]) for box in boxes),
     )
 
 
@@ -131,14 +130,6 @@ def _unusable_xml(record: ImageRecord) -> Path | None:
     except OSError:
         return None
     return path if b"object" in data or b"</annotation>" not in data else None
-
-
-def _fitted_boxes(record: ImageRecord, picture: Picture) -> tuple[Box, ...]:
-    """Fit the boxes to the image once more, since the XML may have been edited, and to its exported size."""
-    if record.annotation is None:
-        return ()
-    fitted = geometry.fit(record.annotation, record.picture).annotation
-    return geometry.scale(fitted, picture) if fitted else ()
 
 
 def _split(
