@@ -93,12 +93,8 @@ def as_table(rows: Sequence[Row], width: int | None) -> str:
     terminal each path takes a line of its own, and classes are left out if names would become too short.
     """
     has_classes = _have_classes(rows)
-    classes = [CLASS, *(truncate(row.class_name, WIDEST_CLASS) for row in rows)]
-    cells = [HEADER, *map(_cells, rows)]
-    if has_classes:
-        cells = [
-            (code, name, one, *counts) for one, (code, name, *counts) in zip(classes, cells, strict=True)
-        ]
+    header_cells = (*HEADER[:2], *[CLASS] * has_classes, *HEADER[2:])
+    cells = [header_cells, *(_cells(row, has_classes=has_classes) for row in rows)]
     code_width = max(display_width(code) for code, *_ in cells)
     longest_path = max(display_width(_short_path(row.path)) for row in rows)
     room, beside, name_width = 0, True, WIDEST_NAME
@@ -152,10 +148,11 @@ def _have_classes(rows: Sequence[Row]) -> bool:
     return any(row.class_name for row in rows)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    counts = ("" if count is None else str(count) for count in (row.urls, row.annotated))
+def _cells(row: Row, *, has_classes: bool) -> tuple[str, ...]:
+    counts = ("" if count is None else str(count) for count in (row.urls, row.annotated, row.subcategories))
     name = ("+ " if row.match == SUBCATEGORY else "") + row.name
-    return (row.code, name, *counts, str(row.subcategories))
+    classes = [truncate(row.class_name, WIDEST_CLASS)] * has_classes
+    return (row.code, name, *classes, *counts)
 
 
 def _short_path(path: Sequence[str], width: int | None = None) -> str:

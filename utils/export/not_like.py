@@ -62,23 +62,24 @@ def find_similar(
     print_line(f"Hashing {len(paths):,} images of --not_like ...")
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # of Pillow, about odd metadata
-        references = list(pool.map(_read, paths))
-    by_checksum = {checksum: path for (checksum, _), path in zip(references, paths, strict=True)}
-    flat = sum(one is None for _, one in references)
-    if flat:
+        files = list(pool.map(_read, paths))
+    by_checksum = {checksum: path for path, checksum, _ in files}
+    known = [(one, path) for path, _, one in files if one is not None]
+    if flat := len(files) - len(known):
         print_line(f"Flat or not decodable: {flat:,} of them. Only identical files are left out for these.")
-    known = [(one, path) for (_, one), path in zip(references, paths, strict=True) if one is not None]
-    checksums = [checksum for checksum, one in hashes.items() if one.hash is not None]
-    found = nearest([hashes[checksum].hash or 0 for checksum in checksums], [one for one, _ in known])
+    ours = {checksum: one.hash for checksum, one in hashes.items() if one.hash is not None}
+    found = nearest(list(ours.values()), [one for one, _ in known])
+    checksums = list(ours)
     similar = {checksums[index]: Similar(known[other][1], bits) for index, (other, bits) in found.items()}
     equal = {checksum: Similar(by_checksum[checksum], 0) for checksum in hashes.keys() & by_checksum.keys()}
     return similar | equal
 
 
-def _read(path: Path) -> tuple[str, int | None]:
+def _read(path: Path) -> tuple[Path, str, int | None]:
+    """Return a path with the checksum and the hash of its file."""
     with wrap_os_errors(path):
         data = path.read_bytes()
-    return hashlib.sha256(data).hexdigest(), image_hash.compute(data).hash
+    return path, hashlib.sha256(data).hexdigest(), image_hash.compute(data).hash
 
 
 def _walk(folder: Path) -> Iterator[Path]:
