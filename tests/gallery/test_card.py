@@ -202,6 +202,14 @@ def test_undecided_urls_are_counted(made: ResultFolder) -> None:
     assert "; 1 not attempted (the run ended before)." in made.card
 
 
+def test_command_line_with_many_values() -> None:
+    """Of thousands of files that a pattern stands for, the first are shown."""
+    shards = [f"{number}.tar" for number in range(4096)]
+    line = run_history.command_line(["--copy", *shards, "--how_many", "3"])
+    assert line.endswith(" 19.tar ... --how_many 3")
+    assert run_history.command_line(["--copy", *shards[:20]]).endswith(" 19.tar")
+
+
 def test_command_line_is_one_line() -> None:
     """Line breaks and bytes that are no UTF-8 are escaped so that a shell reads them back."""
     line = run_history.command_line(["--save_dir", "a\nb'c\\é", "\udce9"])

@@ -16,6 +16,8 @@ from ..files import read_bytes
 
 SCRIPT = "extract_images_as_per_tags.py"
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+MAX_VALUES = 20
+"""Values of a flag that are shown."""
 MAX_COMMANDS = 40
 """Commands that are kept; of more, the oldest that saved nothing are dropped first, then the oldest."""
 _RUN = re.compile(
@@ -123,10 +125,18 @@ def version() -> str:
 
 
 def command_line(arguments: Sequence[str], credentials: Credentials | None = None) -> str:
-    """Format a command as one line for a shell, without passwords, query strings and `credentials`."""
+    """Format a command as one line for a shell, without passwords, query strings and `credentials`.
+
+    Of the values of a flag only the first `MAX_VALUES` are shown: a pattern may stand for thousands of files.
+    """
     secrets = [one for one in (credentials.token, credentials.cookie) if one] if credentials else []
     words = []
+    values = 0
     for argument in arguments:
+        values = 0 if argument.startswith("-") else values + 1
+        if values > MAX_VALUES:
+            words += ["..."] if values == MAX_VALUES + 1 else []
+            continue
         word = _URL.sub(lambda found: redacted(found[0]), argument)
         for secret in secrets:
             word = word.replace(secret, "...")
