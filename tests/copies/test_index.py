@@ -43,6 +43,7 @@ class CountingReader(Reader):
                 return
             if line == "interrupted":
                 raise KeyboardInterrupt
+            self.position += 20
             yield Member(Kind.IMAGE, line[:9], line, f"a/{line}.JPEG", (number, 2**62, 3))
 
     def image(self, member: Member) -> RangeImage:
@@ -138,15 +139,17 @@ def test_some_of_the_files(copy: Path) -> None:
 
 
 def test_progress(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scan of many files says how many are done."""
+    """A scan says what share of the bytes is done, also within a file that is read as a whole."""
     monkeypatch.setattr(index, "PROGRESS_SECONDS", 0.0)
-    reports: list[tuple[int, int]] = []
+    reports: list[tuple[int, float]] = []
+    for path in copy.iterdir():
+        path.write_text(path.read_text().ljust(100))
     one = Index(copy)
     readers = {path.name: [CountingReader(path, path.name)] for path in sorted(copy.iterdir())}
-    one.update(readers, lambda done, count: reports.append((done, count)))
-    one.update(readers, lambda done, count: reports.append((done, count)))
+    one.update(readers, lambda count, share: reports.append((count, share)))
+    one.update(readers, lambda count, share: reports.append((count, share)))
     one.close()
-    assert reports == [(0, 2), (1, 2)]
+    assert reports == [(2, 0.0), (2, 0.1), (2, 0.2), (2, 0.5), (2, 0.6)]
 
 
 def test_problems(copy: Path) -> None:

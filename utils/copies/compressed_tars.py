@@ -148,12 +148,14 @@ class CompressedTar(Reader):
         """Yield all files with their paths, and those in the tars of categories."""
         with self.path.open("rb") as file:
             for one in iter_files(file, max_bytes=_MAX_BYTES, max_members=MAX_MEMBERS):
+                self.position = file.tell()
                 path = one.path.removeprefix("./")
                 if not is_category_tar(one.name):
                     yield path, one
                     continue
                 try:
                     for image in iter_nested(one):
+                        self.position = file.tell()
                         yield f"{path.removesuffix('.tar')}/{image.path}", image
                 except (EOFError, ValueError) as error:
                     self.add_problem(f"{path}: {error}")

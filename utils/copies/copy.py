@@ -245,10 +245,9 @@ class Copies:
         note = " Compressed ones are read from the front, which takes long." if packed else ""
         index.update(
             {name: [reader for _copy, reader in holders] for name, holders in files.items()},
-            lambda done, count: self._notify(
-                f"{names(copies)}: listed the files in {done:,} of {pluralize(count, 'archive')}."
-                if done
-                else f"{names(copies)}: listing the files in {pluralize(count, 'archive')}.{note}"
+            lambda count, share: self._notify(
+                f"{names(copies)}: listing the files in {pluralize(count, 'archive')}"
+                f"{f', {share:.0%} done.' if share else f'.{note}'}"
             ),
         )
 

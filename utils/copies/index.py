@@ -12,7 +12,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,9 +63,9 @@ class Index:
         self._folder = folder
         self._database = _open_in_cache(folder)
         self._files: Mapping[str, Sequence[Reader]] = {}
-        self._on_scan: Callable[[int, int], None]
+        self._on_scan: Callable[[int, float], None]
 
-    def update(self, files: Mapping[str, Sequence[Reader]], on_scan: Callable[[int, int], None]) -> None:
+    def update(self, files: Mapping[str, Sequence[Reader]], on_scan: Callable[[int, float], None]) -> None:
         """Scan the files that are new or have changed; a damaged database is replaced by one in memory.
 
         Parameters
@@ -73,8 +73,8 @@ class Index:
         files
             The readers of each file, by its name in the folder. The index keeps other files of the folder.
         on_scan
-            Called with the numbers of these files that were scanned, and of all of them: before the first
-            of them is scanned, and every `PROGRESS_SECONDS`.
+            Called with the number of these files and the share of their bytes that was scanned: before the
+            first of them is scanned, and every `PROGRESS_SECONDS`.
         """
         self._files, self._on_scan = files, on_scan
         try:
@@ -102,12 +102,19 @@ class Index:
             )
             self._database.executemany("DELETE FROM file WHERE name = ?", gone)
         new = [name for name in readers if known.get(name) != stamps[name]]
-        reported = -math.inf
-        for done, name in enumerate(new):
+        total = max(1, sum(stamps[name][0] for name in new))
+        before, reported = 0, -math.inf
+
+        def report(position: int) -> None:
+            nonlocal reported
             if time.monotonic() - reported >= PROGRESS_SECONDS:
-                self._on_scan(done, len(new))
+                self._on_scan(len(new), (before + position) / total)
                 reported = time.monotonic()
-            self._scan(name, readers[name], stamps[name])
+
+        for name in new:
+            report(0)
+            self._scan(name, readers[name], stamp=stamps[name], report=report)
+            before += stamps[name][0]
         problems = dict(self._database.execute("SELECT name, problems FROM file"))
         for name, same in self._files.items():
             for reader in same:
@@ -145,7 +152,14 @@ class Index:
         """Close the database."""
         self._database.close()
 
-    def _scan(self, name: str, reader: Reader, stamp: tuple[int, int]) -> None:
+    def _scan(
+        self, name: str, reader: Reader, *, stamp: tuple[int, int], report: Callable[[int], None]
+    ) -> None:
+        def members() -> Iterator[Member]:
+            for one in reader.scan():
+                report(reader.position)
+                yield one
+
         key = os.fsencode(name)
         with self._database:  # nothing of it is kept if it is interrupted
             delete = "DELETE FROM member WHERE file IN (SELECT id FROM file WHERE name = ?)"
@@ -157,7 +171,7 @@ class Index:
                 "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (cursor.lastrowid, one.code, int(one.kind), one.image_code, one.name, *one.place)
-                    for one in reader.scan()
+                    for one in members()
                 ),
             )
             modified = _SCAN_AGAIN if reader.is_incomplete else stamp[1]

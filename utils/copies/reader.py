@@ -43,6 +43,8 @@ class Reader(abc.ABC):
         Whether several images are read at once; the first number of a member's place tells which.
     faults
         What is damaged, which costs only itself: texts that complete a sentence about the file.
+    position
+        The bytes of its file that were read, while a scan reads all of them.
     is_incomplete
         Whether a scan was ended by an error that may pass, as that of a network.
     """
@@ -54,6 +56,7 @@ class Reader(abc.ABC):
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         self.faults: list[str] = []
+        self.position = 0
         self.is_incomplete = False
 
     @property
