@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from ..catalog import categories
 from ..export import formats
@@ -17,9 +16,20 @@ from ..sources.registry import ALIASES, SOURCES, source_names
 from ..sources.url_source import UrlSource
 from . import validate_args
 from .arguments import Parser
-from .options import Option, boolean_value, choice, file, number, one_of, path, switch, user_agent, value
+from .options import (
+    PROJECT,
+    Option,
+    boolean_value,
+    choice,
+    file,
+    number,
+    one_of,
+    path,
+    switch,
+    user_agent,
+    value,
+)
 
-PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
 Download the images of the categories that are marked in ncodes.csv, with their bounding boxes,
 into partial_imagenet/<category>/{Images,Annotation}, and write a report of every URL beside them."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..fetch.certificates import Authorities
 from ..fetch.file_download import DownloadOptions
@@ -12,9 +11,8 @@ from ..models.http_defaults import USER_AGENT
 from ..prerequisites.prepare import Options, PrerequisiteName, prepare
 from .arguments import Parser, Signals, run_script
 from .console import Console
-from .options import Option, address, path, switch, user_agent, value
+from .options import PROJECT, Option, address, path, switch, user_agent, value
 
-PROJECT = Path(__file__).resolve().parents[2]
 DESCRIPTION = """\
 Download what the extraction needs, once: ncodes.csv (all categories, to be marked), imageNetURLs.csv (the
 URLs of the images) and annotation/ (their bounding boxes). Complete files are not downloaded again."""

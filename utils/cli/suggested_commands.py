@@ -10,6 +10,7 @@ from ..models.rows import Category
 from ..models.settings import Settings
 from ..sources.url_source import UrlSource
 from . import extract_flags
+from .options import PROJECT
 
 SCRIPT = ("python", "extract_images_as_per_tags.py")
 NO_LEXNAME = "not in WordNet"
@@ -19,7 +20,7 @@ NO_LEXNAME = "not in WordNet"
 def script(settings: Settings) -> list[str]:
     """Return the command of the script, with the flags for places that are not the defaults."""
     words = [*SCRIPT, *extract_flags.input_flags(settings)]
-    is_default = settings.save_dir == extract_flags.PROJECT
+    is_default = settings.save_dir == PROJECT
     return words if is_default else [*words, "--save_dir", str(settings.save_dir)]
 
 

@@ -170,13 +170,14 @@ def nothing_exported(dataset: Dataset, format_names: Sequence[str]) -> DatasetEr
 
 def _write(dataset: Dataset, export_format: Format, settings: Settings, folder: Path) -> tables.Counts:
     options = {option: getattr(settings, option) for option in OPTIONS}
-    _write_marker(folder, {"format": export_format.name, "options": options, "counts": {}})
+    marker = {"format": export_format.name, "options": options, "counts": {}}
+    _write_marker(folder, marker)
     exported = export_format.write(dataset, folder)
     counts = tables.write(exported, folder, export_format.ids(dataset))
     if dataset.left_out:
         tables.left_out(dataset.left_out).to_csv(folder / tables.LEFT_OUT, index=False, lineterminator="\n")
     totals = {str(name): int(number) for name, number in counts.sum().items()}
-    _write_marker(folder, {"format": export_format.name, "options": options, "counts": totals})
+    _write_marker(folder, marker | {"counts": totals})
     return counts
 
 
