@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -18,6 +19,8 @@ from ..errors import NO_THREAD, RAISE_FILE_LIMIT, TOO_MANY_OPEN_FILES, TOO_MANY_
 from .messages import for_screen, warn
 from .options import Option
 
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder of the scripts, in which files are by default."""
 MAX_WIDTH = 110
 DASHES = "-\N{EN DASH}\N{EM DASH}"
 """Web pages and word processors turn the hyphens of flags into dashes."""

@@ -15,20 +15,8 @@ from ..sources.copy_source import CopySource
 from ..sources.registry import ALIASES, SOURCES, source_names
 from ..sources.url_source import UrlSource
 from . import validate_args
-from .arguments import Parser
-from .options import (
-    PROJECT,
-    Option,
-    boolean_value,
-    choice,
-    file,
-    number,
-    one_of,
-    path,
-    switch,
-    user_agent,
-    value,
-)
+from .arguments import PROJECT, Parser
+from .options import Option, boolean_value, choice, file, number, one_of, path, switch, user_agent, value
 
 DESCRIPTION = """\
 Download the images of the categories that are marked in ncodes.csv, with their bounding boxes,

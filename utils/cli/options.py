@@ -12,8 +12,6 @@ from typing import Any
 
 from ..fetch.locations import is_url
 
-PROJECT = Path(__file__).resolve().parents[2]
-"""The folder of the scripts, in which files are by default."""
 TRUE = frozenset({"true", "yes", "1", "y"})
 FALSE = frozenset({"false", "no", "0", "n"})
 

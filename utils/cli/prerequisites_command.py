@@ -9,9 +9,9 @@ from ..fetch.certificates import Authorities
 from ..fetch.file_download import DownloadOptions
 from ..models.http_defaults import USER_AGENT
 from ..prerequisites.prepare import Options, PrerequisiteName, prepare
-from .arguments import Parser, Signals, run_script
+from .arguments import PROJECT, Parser, Signals, run_script
 from .console import Console
-from .options import PROJECT, Option, address, path, switch, user_agent, value
+from .options import Option, address, path, switch, user_agent, value
 
 DESCRIPTION = """\
 Download what the extraction needs, once: ncodes.csv (all categories, to be marked), imageNetURLs.csv (the

@@ -10,7 +10,7 @@ from ..models.rows import Category
 from ..models.settings import Settings
 from ..sources.url_source import UrlSource
 from . import extract_flags
-from .options import PROJECT
+from .arguments import PROJECT
 
 SCRIPT = ("python", "extract_images_as_per_tags.py")
 NO_LEXNAME = "not in WordNet"
