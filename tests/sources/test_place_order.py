@@ -65,6 +65,16 @@ def test_nothing_before_all_are_open() -> None:
     assert (first.exhausted, first.next()) == (True, None)
 
 
+def test_images_that_are_not_read() -> None:
+    """Candidates that will not be read, e.g. of a second run, are yielded at once."""
+    order = PlaceOrder()
+    first = stream(order, "a", 1)
+    saved = PlacedStream([(None, Candidate(UrlRow(number, "b", ""), None, None)) for number in (0, 1)], order)
+    assert saved.next()
+    assert saved.next()
+    assert (saved.exhausted, first.exhausted) == (True, False)
+
+
 def test_closed_stream() -> None:
     """A category that is closed before its last candidate does not hold up the others."""
     order = PlaceOrder()

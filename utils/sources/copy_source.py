@@ -165,11 +165,15 @@ class CopySource(Source):
             found = found[: request.limit]
         found[:certain] = sorted(found[:certain], key=lambda one: one.place)
         make = functools.partial(_candidate, category=request.category, annotations=request.annotations)
-        packed = self._packed(found, request) if self._context.result_folder else []
-        if packed:
-            return UnpackingStream(packed, lambda: map(make, found), request.folder)
-        if self.is_ordered:
-            return PlacedStream(((one.place[:3], make(one)) for one in found), self._order)
+        if self._context.result_folder and (self._compressed or self.is_ordered):
+            needed = self._needed(found, request)
+            readers = dict.fromkeys(one.reader for one in found if one in needed)
+            packed = [one for one in readers if isinstance(one, CompressedTar) and not one.is_unpacked]
+            if packed:
+                return UnpackingStream(packed, lambda: map(make, found), request.folder)
+            if self.is_ordered:
+                placed = ((one.place[:3] if one in needed else None, make(one)) for one in found)
+                return PlacedStream(placed, self._order)
         return ListedStream(map(make, found), -1)
 
     def stop(self) -> None:
@@ -229,18 +233,16 @@ class CopySource(Source):
                 and not (isinstance(one.reader, CompressedTar) and other not in one.reader.wanted)
             )
 
-    def _packed(self, found: Iterable[Found], request: Request) -> list[CompressedTar]:
-        """Return the compressed tars that have to be unpacked, because an image is not saved yet."""
+    def _needed(self, found: Iterable[Found], request: Request) -> set[Found]:
+        """Return the images that will be read, because they are neither saved nor known to be invalid."""
         final = {one.row.key for one in request.outcomes() if is_final(one, self._context.settings)}
-        needed = [
+        return {
             one
             for one in found
             if one.member.image_code not in request.saved
             and one.member.image_code not in request.excluded
             and _row(one, request.category).key not in final
-        ]
-        packed = {one.reader.name: one.reader for one in needed if isinstance(one.reader, CompressedTar)}
-        return [one for one in packed.values() if not one.is_unpacked]
+        }
 
 
 def labels_of(

@@ -16,6 +16,8 @@ from ..models.rows import Candidate
 
 Place: TypeAlias = tuple[str, str, int]
 """A copy, a file in it, and a row group."""
+Placed: TypeAlias = tuple[Place | None, Candidate]
+"""A candidate and its place; None if it will not be read, e.g. because its image is saved."""
 
 
 class PlaceOrder:
@@ -57,12 +59,12 @@ class PlacedStream:
 
     problem = ""
 
-    def __init__(self, candidates: Iterable[tuple[Place, Candidate]], order: PlaceOrder) -> None:
-        self._candidates: Iterator[tuple[Place, Candidate]] = iter(candidates)
+    def __init__(self, candidates: Iterable[Placed], order: PlaceOrder) -> None:
+        self._candidates: Iterator[Placed] = iter(candidates)
         self._order = order
         self._seen_opened = 0
         order.opened += 1
-        self._next: tuple[Place, Candidate] | None = None
+        self._next: Placed | None = None
         self._advance()
 
     @property
@@ -75,7 +77,7 @@ class PlacedStream:
         if self._next is None:
             return None
         place, candidate = self._next
-        if not self._order.ended:
+        if place and not self._order.ended:
             if self._seen_opened != self._order.opened:  # then even more may be opened now
                 self._seen_opened = self._order.opened
                 return None
@@ -90,8 +92,8 @@ class PlacedStream:
         self._advance()
 
     def _advance(self) -> None:
-        if self._next:
+        if self._next and self._next[0]:
             self._order.remove(self._next[0])
         self._next = next(self._candidates, None)
-        if self._next:
+        if self._next and self._next[0]:
             self._order.add(self._next[0])
