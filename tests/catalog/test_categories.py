@@ -9,6 +9,7 @@ import pytest
 
 from tests.project import ROOT
 from utils.catalog import categories
+from utils.catalog.folder_names import folder_names
 from utils.errors import DiskError, InputError
 from utils.models.rows import Category
 
@@ -269,3 +270,13 @@ def test_folder_hashes_are_those_of_the_shipped_table() -> None:
     names = {synset.code: synset.name for synset in categories.load_synsets()}
     shipped = resources.files("utils") / "data" / categories.FOLDER_HASHES
     assert shipped.read_bytes() == categories.pack_folder_hashes(names)
+
+
+def test_codes_of_folders() -> None:
+    """The categories that ship are found by the names of their folders, with a code or without."""
+    names = {one.code: one.name for one in categories.load_synsets()[::50]}
+    for code, folder in folder_names(names).items():
+        assert code in categories.codes_of_folders([folder])
+        assert code in categories.codes_of_folders(["other", f"{folder}_{code}"])
+    assert "n02391049" in categories.codes_of_folders(["ZEBRA"])
+    assert not categories.codes_of_folders(["nothing", "\udce9"]) & names.keys()

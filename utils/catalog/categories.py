@@ -27,7 +27,7 @@ from .user_table import TableRow, read_table
 COLUMNS = ("code", "name", "to_download", "how_many")
 CLASS = "class"
 """The optional column."""
-CODE = re.compile(r"n[0-9]{8}")
+CODE, CODE_LENGTH = re.compile(r"n[0-9]{8}"), 9
 FOLDER_HASHES = "folder_hashes.bin"
 """The file with `pack_folder_hashes` of the table that ships, beside it."""
 MANY_ROWS = 5_000
@@ -173,8 +173,37 @@ def pack_folder_hashes(names: Mapping[str, str]) -> bytes:
     return packed.tobytes()
 
 
+def codes_of_folders(folders: Iterable[str]) -> set[str]:
+    """Return the wnids of all categories that ship and may have one of these folders, and some others."""
+    codes: set[str] = set()
+    for folder in folders:
+        codes |= _shipped_with(_hash(folder)) | {folder[-CODE_LENGTH:]}  # names may end with the code
+    return codes
+
+
 def _folder_hash(code: str, name: str) -> int:
-    return zlib.crc32(caseless(folder_name(name, code)).encode())
+    return _hash(folder_name(name, code))
+
+
+def _hash(folder: str) -> int:
+    return zlib.crc32(caseless(folder).encode(errors="surrogateescape"))
+
+
+@functools.cache
+def _folder_hashes() -> array[int]:
+    packed = array("I", (resources.files("utils") / "data" / FOLDER_HASHES).read_bytes())
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed
+
+
+def _shipped_with(hash_: int) -> set[str]:
+    """Return the wnids of the categories that ship and whose folder name has this hash."""
+    packed = _folder_hashes()
+    count = len(packed) // 2
+    start = bisect_left(packed, hash_, 0, count)
+    end = bisect_right(packed, hash_, start, count)
+    return {f"n{number:08}" for number in packed[count + start : count + end]}
 
 
 def _shipped_rivals(names: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -185,18 +214,12 @@ def _shipped_rivals(names: Mapping[str, str]) -> list[tuple[str, str]]:
     """
     if len(names) > MANY_ROWS:
         return [(one.code, one.name) for one in load_synsets() if names.get(one.code) != one.name]
-    packed = array("I", (resources.files("utils") / "data" / FOLDER_HASHES).read_bytes())
-    if sys.byteorder == "big":
-        packed.byteswap()
-    count = len(packed) // 2
     codes: dict[int, set[str]] = {}
     for code, name in names.items():
         codes.setdefault(_folder_hash(code, name), set()).add(code)
     rivals: set[str] = set()
     for hash_, own in codes.items():
-        start = bisect_left(packed, hash_, 0, count)
-        end = bisect_right(packed, hash_, start, count)
-        shipped = {f"n{number:08}" for number in packed[count + start : count + end]}
+        shipped = _shipped_with(hash_)
         rivals |= shipped if len(own) > 1 else shipped - own
     return [(one.code, one.name) for one in load_synsets() if one.code in rivals] if rivals else []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
@@ -31,17 +31,15 @@ class Selection:
     subcategories: int = 0
 
 
-def read(settings: Settings) -> list[Category]:
-    """Read `ncodes.csv`, and append categories that it lacks: those of named sets; for `--images`, all.
+def read(settings: Settings, also: Iterable[str] = ()) -> list[Category]:
+    """Read `ncodes.csv`, and append categories that it lacks: those of named sets, and the wnids in `also`.
 
     Raises
     ------
     InputError
         If the file or a set cannot be read.
     """
-    if settings.images:
-        return categories.read(settings.ncode_data, [one.code for one in categories.load_synsets()])
-    return categories.read(settings.ncode_data, named_sets.codes_of(settings.categories))
+    return categories.read(settings.ncode_data, [*named_sets.codes_of(settings.categories), *also])
 
 
 def selected(everything: Sequence[Category], settings: Settings) -> Selection:

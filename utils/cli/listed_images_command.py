@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..catalog import categories
 from ..catalog.selection import Selection
+from ..copies import ilsvrc
 from ..errors import InputError
 from ..models.rows import Category
 from ..models.settings import Settings
@@ -13,6 +15,7 @@ from ..pipeline.context import RunContext
 from ..pipeline.listed_images import ListedImages, Match, count
 from ..reasons import RetryPolicy
 from ..results import image_list, journal
+from ..results.image_list import ImageList
 from ..results.paths import MANIFEST_NAME, RESULT_FOLDER
 from ..sources import copy_source
 from ..sources.url_source import UrlSource
@@ -25,21 +28,45 @@ RETRIED = (RetryPolicy.TEMPORARY, RetryPolicy.NEXT_RUN)
 OTHER_SOURCES = "--source urls archive, or --source urls copy --copy PATH"
 
 
-def read(settings: Settings, everything: Sequence[Category], console: Console) -> ListedImages:
-    """Read the list of the settings; without one, nothing is listed.
+def read(settings: Settings) -> ImageList | None:
+    """Read the list of the settings; None without one.
 
     Raises
     ------
     InputError
-        If it cannot be used, or lists images of categories that are not known.
+        If it cannot be used.
     """
     if settings.images is None:
-        return ListedImages()
+        return None
     if settings.images.resolve() == (settings.save_dir / RESULT_FOLDER / MANIFEST_NAME).resolve():
         raise InputError(
             f"--images {settings.images} is replaced by this run. Copy it to another place, and give that."
         )
-    listed = image_list.read(settings.images)
+    return image_list.read(settings.images)
+
+
+def codes(listed: ImageList | None) -> set[str]:
+    """Return the wnids of all categories that the images may belong to, and some others."""
+    if listed is None:
+        return set()
+    training = {one.image_code[:9] for one in listed.images if LISTED_CODE.fullmatch(one.image_code)}
+    folders = categories.codes_of_folders({one.category for one in listed.images})
+    has_validation = not all(LISTED_CODE.fullmatch(one.image_code) for one in listed.images)
+    return training.union(folders, ilsvrc.codes() if has_validation else ())
+
+
+def by_category(
+    listed: ImageList | None, settings: Settings, everything: Sequence[Category], *, console: Console
+) -> ListedImages:
+    """Find the categories of the images; without a list, nothing is listed.
+
+    Raises
+    ------
+    InputError
+        If images are of categories that are not known.
+    """
+    if listed is None:
+        return ListedImages()
     groups, unknown = image_list.by_category(listed.images, everything, {})
     codes = {one.image_code for one in unknown}
     validation = {code for code in codes if not LISTED_CODE.fullmatch(code)}
@@ -72,12 +99,12 @@ def text(listed: ListedImages, settings: Settings) -> str:
     return f"{images} of {pluralize(len(listed.of_category), 'category')}, as listed in {settings.images}"
 
 
-def conclude(categories: Sequence[Category], context: RunContext, console: Console) -> dict[str, int]:
+def conclude(chosen: Sequence[Category], context: RunContext, console: Console) -> dict[str, int]:
     """Print how many of the listed images are there, and name others; returns the numbers by `Match`."""
     listed = context.listed
     matches = {(context.listed.digest, code): Match.MISSING for code in listed.unknown}
     temporary = 0
-    for category in categories:
+    for category in chosen:
         path = context.folder_of(category).journal
         outcomes = list(journal.read_outcomes(path)) if path.exists() else []
         found = listed.matches(category.code, outcomes)

@@ -54,12 +54,13 @@ URLS_PER_WORKER = 16
 def run(settings: Settings, console: Console, signals: Signals) -> int:
     """Run, verify or dry-run, as the flags state; returns the exit code."""
     root = settings.save_dir / RESULT_FOLDER
-    rows = selection.read(settings)
+    image_list = listed_images_command.read(settings)
+    rows = selection.read(settings, listed_images_command.codes(image_list))
     folders = existing_folders.find(root, rows)
     everything = existing_folders.rename(rows, folders)
     if settings.verify:
         return verify_command.verify_all(everything, settings, console)
-    listed = listed_images_command.read(settings, everything, console)
+    listed = listed_images_command.by_category(image_list, settings, everything, console=console)
     settings = replace(settings, list_digest=listed.digest)
     selected = (
         listed_images_command.selected(listed, everything)
