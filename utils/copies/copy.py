@@ -111,7 +111,7 @@ class Copy:
 
     @property
     def has_row_groups(self) -> bool:
-        """Whether there are files of which several images are read at once."""
+        """Whether some of its files are read in row groups."""
         return any(one.has_row_groups for one in self._readers)
 
     def find(self, code: str) -> Iterator[Found]:

@@ -35,7 +35,7 @@ class PlaceOrder:
         self.opened = 0
         self.ended = False
         self._counts: Counter[Place] = Counter()
-        self._places: list[Place] = []  # a heap; it may contain places of which no candidate is left
+        self._places: list[Place] = []  # a heap; places without candidates are removed late
 
     def add(self, place: Place) -> None:
         """Add the place of a stream's next candidate."""
