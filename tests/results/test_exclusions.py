@@ -174,6 +174,16 @@ def test_run(finished: Project, web: Web, flags: tuple[str, ...]) -> None:
     assert rows(finished)[f"{RED}_0"] == ("failed", "excluded", "Listed in excluded.txt: blurred.")
 
 
+def test_recorded_once(finished: Project) -> None:
+    """An image that stays excluded has one line in the journal, however often a run reads it."""
+    exclude(finished.result, f"{RED}_2")
+    finished.run()
+    journal = finished.result / "red" / ".journal.jsonl"
+    lines = [one for one in journal.read_bytes().splitlines() if b'"run"' not in one]
+    finished.run()
+    assert [one for one in journal.read_bytes().splitlines() if b'"run"' not in one] == lines
+
+
 def test_line_taken_out(finished: Project, web: Web) -> None:
     """The next run decides anew on images that are not listed any more, also on those that never existed."""
     exclude(finished.result, f"{RED}_0", f"{RED}_3")

@@ -195,7 +195,7 @@ def _check(store: CategoryStore, outcome: Outcome, on_disk: dict[str, Path]) -> 
     """Check that an image that is recorded as saved exists, is whole and is not excluded."""
     store.checkpoint()
     decided = store.exclusions.apply(outcome)
-    if decided is not outcome:
+    if decided != outcome:
         return store.write(decided)
     if not outcome.status.is_saved:
         return outcome
