@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..files import atomic_file, read_json, write_atomic
-from ..tar_reader import READ_ERRORS, TarFile, iter_files, iter_nested
+from ..tar_reader import GZIP_MAGIC, READ_ERRORS, TarFile, iter_files, iter_nested
 from .members import Member, classify
 from .reader import MAX_READ_BYTES, Reader
 from .tar_files import MAX_MEMBERS, PEEKED, RangeImage, TarOfTars, TarReader, entries, is_category_tar
 
-MAGIC = b"\x1f\x8b"
 _PEEKED_BYTES = 8_000_000
 _MAX_BYTES = 10**13
 _DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -60,7 +59,7 @@ class CompressedTar(Reader):
     @classmethod
     def recognise(cls, path: Path, start: bytes) -> bool:
         """Whether one of the files at its beginning is of use."""
-        if not start.startswith(MAGIC):
+        if not start.startswith(GZIP_MAGIC):
             return False
         with contextlib.suppress(*READ_ERRORS), gzip.open(path) as file:
             peeked = itertools.islice(entries(file, 0, _PEEKED_BYTES), PEEKED)

@@ -177,7 +177,7 @@ class CopySource(Source):
         return ListedStream(map(make, found), -1)
 
     def stop(self) -> None:
-        """End the unpacking of compressed tars."""
+        """End the unpacking of compressed tars, and the order of candidates."""
         self._order.ended = True
         for one in self._compressed:
             one.stopped = True
